@@ -1,0 +1,24 @@
+// What a channel's message means once it is decoded. decode.ts makes it from bytes.
+import type { Json, JsonObject, MemberId, Millis } from "./types.ts";
+
+export interface UserEvent {
+  readonly type: "track" | "identify" | "page" | "screen";
+  /** Event name for rules: the track's name, "Page Viewed" for page, "Screen Viewed" for screen, "" for identify. */
+  readonly name: string;
+  /** `userId`, else `anonymousId`. */
+  readonly userId: MemberId;
+  /** Event time, before it is cut to the clock; undefined when the message has none. */
+  readonly timestamp: Millis | undefined;
+  readonly channel: string | undefined;
+  readonly messageId: string | undefined;
+  readonly properties: JsonObject;
+  readonly context: JsonObject;
+  /** Of identify: the traits to write; null removes. Empty for the others. */
+  readonly traits: JsonObject;
+}
+
+export type Decoded<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly reason: import("./types.ts").RejectReason; readonly detail: string };
+
+export type { Json };
