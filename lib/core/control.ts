@@ -1,0 +1,31 @@
+// The control log: what DEFINITIONS holds in one total order and every partition's log carries as a copy.
+// An entry's revision is its sequence in DEFINITIONS. ControlState is the fold of all entries up to a revision.
+import type { Json, MemberId, SegmentId, Seq } from "./types.ts";
+
+export type ControlEntry =
+  /**
+   * One `apply`: definitions as written, and ids to delete, as one batch. It takes effect as one: at this very entry
+   * when it asks nothing of history, else at the `activate` entry that names its revision.
+   */
+  | { readonly op: "apply"; readonly define: readonly Json[]; readonly remove: readonly SegmentId[] }
+  /** Decided once every partition has said `ready` for that revision (or needs none). */
+  | { readonly op: "activate"; readonly revision: number }
+  | {
+      readonly op: "list";
+      readonly id: string;
+      readonly mode: "add" | "remove" | "replace";
+      readonly members: readonly MemberId[];
+    }
+  | { readonly op: "removeList"; readonly id: string };
+
+/** The body (JSON) of `log.<p>.control`: an entry and its revision. */
+export interface ControlCopy {
+  readonly revision: number;
+  readonly entry: ControlEntry;
+}
+
+/** The body (JSON) of `log.<p>.ready`: this partition's history is folded for that revision. */
+export interface ReadyMessage {
+  readonly revision: number;
+  readonly from: Seq;
+}

@@ -1,0 +1,148 @@
+// A partition's whole life as a pure machine: messages in, deltas out. It never waits; where it needs a page of actors
+// that is not in memory it yields the page's number and the shell brings it. actors/partition drives it.
+
+import type { ControlEntry } from "./control.ts";
+import type {
+  Delta,
+  Json,
+  Limits,
+  LogRecord,
+  MemberId,
+  Millis,
+  PartitionNo,
+  Reject,
+  SegmentId,
+  Seq,
+  Vocabulary,
+} from "./types.ts";
+
+export type PageNo = number;
+
+/** What a step asks for: a page to be provided before it is resumed, or (null) a breath for the event loop. */
+export type Need = PageNo | null;
+
+export interface PartitionOptions {
+  readonly partition: PartitionNo;
+  readonly partitions: number;
+  /** "log": the stream's stamps are the clock. "event": only events' own times and explicit clock messages. */
+  readonly clockMode: "log" | "event";
+  /** Clock mode "event": an event further ahead of the clock than this is rejected. */
+  readonly clockStepMsMax: number;
+  readonly limits: Limits;
+  readonly vocabulary: Vocabulary;
+  /** Bound of resident pages, in bytes (estimated). At least one page is always allowed. */
+  readonly pageCacheBytesMax: number;
+  /** A page is split when its encoding grows beyond this. */
+  readonly pageBytesMax: number;
+}
+
+/** A page leaving memory. `bytes` is undefined when it has not changed since it was provided or stored. */
+export interface EvictedPage {
+  readonly page: PageNo;
+  readonly bytes: Uint8Array | undefined;
+}
+
+/** A picture of the partition at one position, taken while the live path goes on (copy on write, page by page). */
+export interface FrozenPartition {
+  readonly position: Seq;
+  /** Everything but the pages: clock, control revision, page directory with deadlines, segment sizes. */
+  readonly meta: Uint8Array;
+  /** Every page that exists at this position, changed or not. */
+  readonly pages: readonly PageNo[];
+  /** Encodes one more changed page; undefined when all are given. Call between steps, a slice at a time. */
+  next(): { readonly page: PageNo; readonly bytes: Uint8Array } | undefined;
+}
+
+export interface BackfillJob {
+  readonly revision: number;
+  readonly segments: readonly SegmentId[];
+}
+
+/** The fold of the log's history for one job, beside the live path. It keeps no pages and says nothing. */
+export interface ShadowFold {
+  readonly revision: number;
+  /** Last sequence folded; 0 before the first. */
+  readonly position: Seq;
+  apply(record: LogRecord): void;
+}
+
+export interface MembershipView {
+  readonly segment: SegmentId;
+  readonly in: boolean;
+  readonly n: number;
+  readonly since: Millis;
+}
+
+export interface UserView {
+  readonly id: MemberId;
+  readonly traits: Json;
+  readonly cart: Json;
+  readonly orders: number;
+  readonly lists: readonly string[];
+  readonly memberships: readonly MembershipView[];
+  readonly firstSeen: Millis;
+  readonly lastSeen: Millis;
+}
+
+/** One node of an explanation: the rule's own shape with what was found. */
+export interface ExplainNode {
+  readonly rule: string;
+  readonly pass: boolean;
+  readonly actual?: Json;
+  readonly expected?: string;
+  /** When silence alone would change this node, if it would. */
+  readonly until?: Millis;
+  readonly nodes?: readonly ExplainNode[];
+}
+
+/** What actors/partition needs of a partition. Implemented by PartitionCore. */
+export interface PartitionMachine {
+  /** Last input whose step is complete. */
+  readonly position: Seq;
+  readonly clock: Millis;
+  /** Last control revision applied. */
+  readonly controlRevision: number;
+  /** Known members ("the universe"). */
+  readonly universe: number;
+  /** Earliest instant at which silence might change something (early at worst, never late); Infinity when none. */
+  readonly deadline: Millis;
+  /**
+   * One step. Returns undefined when it is complete, else what to drive: provide every page it yields, then resume.
+   * Throws Fault when the log breaks its own order (a gap, a jump of the control revision): the partition must stop.
+   */
+  apply(record: LogRecord): Iterator<Need, void, void> | undefined;
+  /** Deltas and rejects since the last call, in the order in which they must be said. */
+  takeDeltas(): Delta[];
+  takeRejects(): Reject[];
+
+  pageOf(id: MemberId): PageNo;
+  pageNumbers(): readonly PageNo[];
+  isResident(page: PageNo): boolean;
+  /** Gives bytes that `evictPages` or a frozen partition gave before. */
+  providePage(page: PageNo, bytes: Uint8Array): void;
+  /** Brings resident pages below their bound; between steps only. Changed pages must be stored before they are asked for again. */
+  evictPages(): EvictedPage[];
+
+  freeze(): FrozenPartition;
+
+  /** Jobs whose history is not yet folded here. */
+  backfillJobs(): readonly BackfillJob[];
+  shadow(revision: number): ShadowFold;
+  /** True when this `ready` message will be heeded, so the shadow must be given first, folded up to just before it. */
+  needsShadow(record: LogRecord): boolean;
+  provideShadow(shadow: ShadowFold): void;
+
+  /** Sizes of active segments. */
+  sizes(): ReadonlyMap<SegmentId, number>;
+  /** Of a resident page. */
+  membersOn(page: PageNo, segment: SegmentId): { readonly id: MemberId; readonly n: number; readonly since: Millis }[];
+  /** Of a member whose page is resident; undefined when nobody knows the id. */
+  user(id: MemberId): UserView | undefined;
+  explain(segment: SegmentId, id: MemberId): ExplainNode | undefined;
+}
+
+export interface RestoreSource {
+  readonly meta: Uint8Array;
+  /** All control entries up to the meta's controlRevision, first revision first. */
+  readonly entries: readonly ControlEntry[];
+}
