@@ -1,0 +1,88 @@
+// Questions that only the owner of a partition can answer, and the shapes of its answers.
+// Carried by lib/nats/questions.ts; answered by actors/partition/answers.ts between two steps.
+import type { ExplainNode, UserView } from "../core/partition.ts";
+import type { MemberId, Millis, PartitionNo, SegmentId, Seq } from "../core/types.ts";
+
+export type Question =
+  | { readonly op: "user"; readonly id: MemberId }
+  | { readonly op: "explain"; readonly segment: SegmentId; readonly id: MemberId }
+  | { readonly op: "members"; readonly segment: SegmentId; readonly limit?: number }
+  | { readonly op: "sizes" }
+  | { readonly op: "status" };
+
+export interface MemberEntry {
+  readonly id: MemberId;
+  readonly n: number;
+  readonly since: Millis;
+}
+
+export interface Counters {
+  events: number;
+  deltas: number;
+  rejects: number;
+  ticks: number;
+  controls: number;
+  singles: number;
+  batches: number;
+  watermarks: number;
+  publishRetries: number;
+  publishTimeouts: number;
+  checkpoints: number;
+  checkpointPages: number;
+  checkpointBytes: number;
+  checkpointMs: number;
+  restores: number;
+  replayed: number;
+  pagesLoaded: number;
+  pagesSpilled: number;
+  faults: number;
+}
+
+export interface PartitionStatus {
+  readonly partition: PartitionNo;
+  readonly phase: string;
+  readonly owner: string;
+  readonly epoch: number;
+  /** Last input whose step is complete. */
+  readonly position: Seq;
+  /** Every delta of inputs up to here is stored. */
+  readonly done: Seq;
+  readonly clock: Millis;
+  readonly universe: number;
+  /** Earliest moment at which silence might change something; null when none. */
+  readonly deadline: Millis | null;
+  /** Messages in the log that are not processed yet, as far as known. */
+  readonly lag: number;
+  /** Deltas made but not stored yet. */
+  readonly unsaid: number;
+  /** Milliseconds since the last checkpoint; null when this owner has made none. */
+  readonly checkpointAgeMs: number | null;
+  readonly checkpointPosition: Seq;
+  readonly revision: number;
+  /** Backfills under way: how far the fold of the history has come. */
+  readonly folding: readonly { readonly revision: number; readonly position: Seq; readonly segments: readonly SegmentId[] }[];
+  readonly residentBytes: number;
+  readonly error: { readonly code: string; readonly message: string } | null;
+  readonly counters: Counters;
+}
+
+export interface Answers {
+  user: { readonly position: Seq; readonly user: UserView | null };
+  explain: { readonly position: Seq; readonly clock: Millis; readonly explain: ExplainNode | null };
+  members: { readonly position: Seq; readonly clock: Millis; readonly size: number; readonly members: readonly MemberEntry[] };
+  sizes: { readonly position: Seq; readonly clock: Millis; readonly universe: number; readonly sizes: Readonly<Record<SegmentId, number>> };
+  status: { readonly status: PartitionStatus };
+}
+
+export type AnswerTo<Q extends Question> = Answers[Q["op"]];
+export type Answer = { readonly ok: true } & Answers[keyof Answers];
+export type Reply = Answer | { readonly ok: false; readonly error: string };
+
+export interface Answering {
+  stop(): void;
+}
+
+/** The owner's ear for one partition. */
+export interface QuestionDesk {
+  answer(reply: (question: Question) => Promise<Reply>): Answering;
+}
