@@ -1,0 +1,104 @@
+// The questions that a definition asks of history, one canonical text each: same text, same counters.
+// Engine, oracle and control log decide by it whether a definition must first be folded over the log (see control.ts).
+import type { Definition, EventRule, OrderRule, Path, Rule, Test, Where, Window } from "./ast.ts";
+
+/**
+ * One text for each distinct question that needs history: of events and orders what is counted, where and when; of
+ * traits how far back a delta looks. Thresholds are no part of it: "at least 3" and "at least 5" read one counter.
+ * Plain traits, cart, lists, buckets and segments are kept for everybody and ask nothing.
+ */
+export function questionKeys(definition: Definition): string[] {
+  const keys = new Set<string>();
+  collectRule(definition.rule, definition.zone, keys);
+  return [...keys].sort();
+}
+
+function collectRule(rule: Rule, zone: string, keys: Set<string>): void {
+  switch (rule.op) {
+    case "all":
+    case "any":
+    case "none":
+      for (const inner of rule.rules) collectRule(inner, zone, keys);
+      return;
+    case "not":
+      collectRule(rule.rule, zone, keys);
+      return;
+    case "event":
+    case "order":
+      keys.add(occurrenceKey(rule, zone));
+      return;
+    case "trait":
+      collectDeltas(rule.where, keys);
+      return;
+    default:
+      return;
+  }
+}
+
+function occurrenceKey(rule: EventRule | OrderRule, zone: string): string {
+  const { measure, window, where } = rule;
+  const tested = "in" in measure ? measure.in : window;
+  return canonical({
+    op: rule.op,
+    ...(rule.op === "event" ? { names: rule.names === "*" ? "*" : [...new Set(rule.names)].sort() } : {}),
+    ...(where === undefined ? {} : { where }),
+    measure: measure.kind,
+    ...("of" in measure ? { of: measure.of } : {}),
+    ...(window === undefined ? {} : { window }),
+    ...(asksLocalTime(rule, tested) ? { zone } : {}),
+    ...(measure.kind === "visits" || tested?.kind === "visit" ? { visits: true } : {}),
+  });
+}
+
+function asksLocalTime(rule: EventRule | OrderRule, window: Window | undefined): boolean {
+  if (rule.measure.kind === "days" || (window !== undefined && isLocalWindow(window))) return true;
+  if ("of" in rule.measure && isLocalPath(rule.measure.of)) return true;
+  return rule.where !== undefined && whereAsksLocalTime(rule.where);
+}
+
+function isLocalWindow(window: Window): boolean {
+  if (window.kind === "calendar") return true;
+  if (window.kind !== "range") return false;
+  return [window.from, window.to].some((bound) => bound !== undefined && "day" in bound);
+}
+
+function isLocalPath(path: Path): boolean {
+  return path[0] === "at";
+}
+
+function whereAsksLocalTime(where: Where): boolean {
+  switch (where.op) {
+    case "all":
+    case "any":
+    case "none":
+      return where.wheres.some(whereAsksLocalTime);
+    case "not":
+      return whereAsksLocalTime(where.where);
+    case "test":
+      return isLocalPath(where.path) || testAsksLocalTime(where.test);
+  }
+}
+
+function testAsksLocalTime(test: Test): boolean {
+  // A date without a time is midnight in the segment's zone, so every date test reads the zone.
+  return test.some((part) => part.op === "date" || (part.op === "has" && whereAsksLocalTime(part.where)));
+}
+
+function collectDeltas(where: Where, keys: Set<string>): void {
+  if (where.op !== "test") {
+    for (const inner of where.op === "not" ? [where.where] : where.wheres) collectDeltas(inner, keys);
+    return;
+  }
+  for (const part of where.test) {
+    if (part.op === "delta") keys.add(canonical({ op: "delta", path: where.path, overMs: part.overMs }));
+  }
+}
+
+/** JSON with the keys of every object in order, so that the text does not depend on how a tree was built. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
+  entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, inner]) => `${JSON.stringify(key)}:${canonical(inner)}`).join(",")}}`;
+}
