@@ -1,0 +1,93 @@
+// A file's lines, streaming, gzip or not, with their numbers. First of the importer's stages; rows.ts is the next.
+// Nothing in a file is fatal: a cut-off archive or an endless line becomes a value that says so.
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+import { createGunzip } from "node:zlib";
+
+export interface LineSource {
+  /** Lines in order, in the chunks in which they were read. */
+  readonly chunks: AsyncIterable<readonly Line[]>;
+  /** Bytes of the file read so far, compressed as they lie there. */
+  bytesRead(): number;
+  readonly bytesTotal: number;
+}
+
+export interface Line {
+  /** 1, 2, 3 … as an editor shows it. */
+  readonly line: number;
+  readonly text: string;
+  /** Set when the line could not be read whole; `text` then holds what there is of it. */
+  readonly trouble?: string;
+}
+
+export const LINE_CHARS_MAX = 1_048_576;
+const GZIP_MAGIC = [0x1f, 0x8b];
+
+export async function openLines(path: string): Promise<LineSource> {
+  const handle = await open(path, "r");
+  const head = Buffer.alloc(2);
+  const { bytesRead: headBytes } = await handle.read(head, 0, 2, 0);
+  const { size } = await handle.stat();
+  await handle.close();
+  const file = createReadStream(path, { highWaterMark: 256 * 1024 });
+  const zipped = headBytes === 2 && head[0] === GZIP_MAGIC[0] && head[1] === GZIP_MAGIC[1];
+  return {
+    chunks: splitLines(zipped ? unzipped(file) : file),
+    bytesRead: () => file.bytesRead,
+    bytesTotal: size,
+  };
+}
+
+class TruncatedArchive extends Error {}
+
+/** Gives all that can be unpacked of a damaged archive before it says that there should have been more. */
+async function* unzipped(file: ReturnType<typeof createReadStream>): AsyncGenerator<Buffer> {
+  const gunzip = createGunzip();
+  file.on("error", (error) => gunzip.destroy(error));
+  try {
+    for await (const chunk of file.pipe(gunzip)) yield chunk as Buffer;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "";
+    if (!code.startsWith("Z_")) throw error;
+    throw new TruncatedArchive(`the archive is damaged or cut off here (${(error as Error).message})`);
+  } finally {
+    file.destroy();
+  }
+}
+
+async function* splitLines(bytes: AsyncIterable<Buffer>): AsyncGenerator<readonly Line[]> {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: false });
+  let line = 0;
+  let rest = "";
+  // While set, the line under way was too long and is skipped up to its end.
+  let skipping = false;
+  const finished = (texts: readonly string[]): Line[] => {
+    const lines: Line[] = [];
+    for (const text of texts) {
+      line += 1;
+      if (!skipping) lines.push({ line, text: text.endsWith("\r") ? text.slice(0, -1) : text });
+      skipping = false;
+    }
+    return lines;
+  };
+  try {
+    for await (const chunk of bytes) {
+      const texts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+      rest = texts.pop()!;
+      const lines = finished(texts);
+      if (rest.length > LINE_CHARS_MAX) {
+        if (!skipping) lines.push({ line: line + 1, text: rest.slice(0, 200), trouble: tooLong });
+        skipping = true;
+        rest = "";
+      }
+      if (lines.length > 0) yield lines;
+    }
+    rest += decoder.decode();
+    if (rest !== "") yield finished([rest]);
+  } catch (error) {
+    if (!(error instanceof TruncatedArchive)) throw error;
+    yield [{ line: line + 1, text: rest, trouble: error.message }];
+  }
+}
+
+const tooLong = `the line is longer than ${LINE_CHARS_MAX.toLocaleString("en")} characters`;

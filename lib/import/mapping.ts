@@ -1,0 +1,209 @@
+// The mapping file: which column means what. Parsed once into functions that turn a row into a message.
+// Between rows.ts and publish.ts. What a person wrote wrong is reported with line and column in the mapping file.
+import { isMap, isScalar } from "yaml";
+import type { Json, JsonObject, MemberId, Millis } from "../core/types.ts";
+import { dateReader } from "./dates.ts";
+import { Places, type YamlMap } from "./places.ts";
+import { BadCell, bindObject, bindValue, type Cells, type Columns, columnsOf, type Reader, show } from "./values.ts";
+
+export interface Mapping {
+  /** File name pattern (`*` any run) by which a file finds this mapping; undefined: only by --map. */
+  readonly files: string | undefined;
+  readonly format: "csv" | "ndjson" | undefined;
+  readonly delimiter: string;
+  readonly header: readonly string[] | undefined;
+  /** Reads one row. `names` are the header's columns; undefined for NDJSON, where a column is a path. */
+  reader(names: readonly string[] | undefined): RowReader;
+}
+
+export type RowReader = (cells: Cells, line: number) => Mapped;
+
+export type Mapped =
+  | { readonly ok: true; readonly id: MemberId; readonly time: Millis | undefined; readonly event: JsonObject }
+  | { readonly ok: false; readonly reason: string };
+
+const EVENT_TYPES = ["track", "identify", "page", "screen"] as const;
+
+const TOP = "files format delimiter header user anonymous time type event channel messageId properties traits context";
+
+export function parseMapping(text: string, file: string): Mapping {
+  const place = new Places(text, file);
+  const root = place.root();
+  place.onlyKeys(root, TOP.split(" "));
+  const user = root.has("user") ? bindValue(place, root, "user") : undefined;
+  const anonymous = root.has("anonymous") ? bindValue(place, root, "anonymous") : undefined;
+  if (user === undefined && anonymous === undefined) {
+    throw place.error(root, "says nothing of who it was; add `user:` with the column of the user id");
+  }
+  const shape = shapeOf(place, root);
+  // Values are read here, before any row is, so that a mistake in them is found at once.
+  return {
+    files: place.text(root, "files"),
+    format: place.oneOf(root, "format", ["csv", "ndjson"] as const),
+    delimiter: delimiterOf(place, root),
+    header: place.texts(root, "header"),
+    reader: (names) => {
+      const columns = columnsOf(names, file);
+      return rowReader(user?.(columns), anonymous?.(columns), shape(columns));
+    },
+  };
+}
+
+function rowReader(user: Reader | undefined, anonymous: Reader | undefined, shape: ShapeReader): RowReader {
+  return (cells, line) => {
+    try {
+      const userId = user?.(cells, line);
+      const anonymousId = anonymous?.(cells, line);
+      const id = userId ?? anonymousId;
+      if (id === undefined) return { ok: false, reason: "no user id" };
+      const { event, time } = shape(cells, line);
+      const who: JsonObject = {
+        ...(userId === undefined ? {} : { userId: String(userId) }),
+        ...(anonymousId === undefined ? {} : { anonymousId: String(anonymousId) }),
+      };
+      return { ok: true, id: String(id), time, event: { ...event, ...who } };
+    } catch (error) {
+      if (error instanceof BadCell) return { ok: false, reason: error.message };
+      throw error;
+    }
+  };
+}
+
+type ShapeReader = (cells: Cells, line: number) => { readonly event: JsonObject; readonly time: Millis | undefined };
+
+/** All of the message but who it is. */
+function shapeOf(place: Places, root: YamlMap): (columns: Columns) => ShapeReader {
+  const time = timeOf(place, root);
+  const kinds = kindsOf(place, root);
+  const rest = ["channel", "messageId", "context"].filter((key) => root.has(key));
+  const others = rest.map((key) => [key, bindValue(place, root, key)] as const);
+  return (columns) => {
+    const readTime = time?.(columns);
+    const readKind = kinds(columns);
+    const readOthers = others.map(([key, bind]) => [key, bind(columns)] as const);
+    return (cells, line) => {
+      const event: Record<string, Json> = { ...readKind(cells, line) };
+      const at = readTime?.(cells);
+      if (at !== undefined) event.timestamp = new Date(at).toISOString();
+      for (const [key, read] of readOthers) {
+        const value = read(cells, line);
+        if (value !== undefined) event[key] = value;
+      }
+      return { event, time: at };
+    };
+  };
+}
+
+type TimeReader = (cells: Cells) => Millis | undefined;
+
+function timeOf(place: Places, root: YamlMap): ((columns: Columns) => TimeReader) | undefined {
+  if (!root.has("time")) return undefined;
+  const node = root.get("time", true);
+  const map = isMap(node) ? (node as YamlMap) : undefined;
+  if (map !== undefined) place.onlyKeys(map, ["column", "format"]);
+  const column = map === undefined ? place.text(root, "time") : place.text(map, "column");
+  if (column === undefined) throw place.error(map ?? root, "`time` needs a column");
+  const format = (map === undefined ? undefined : place.text(map, "format")) ?? "iso";
+  const read = place.checked(map ?? root, () => dateReader(format));
+  return (columns) => {
+    const cell = columns(column);
+    return (cells) => {
+      const value = cell(cells);
+      if (value === undefined) throw new BadCell(`${column} is empty; every row needs a time`);
+      const at = read(String(value));
+      if (at === undefined)
+        throw new BadCell(`${column} is ${show(value)}, which is not a time of the format ${format}`);
+      return at;
+    };
+  };
+}
+
+type KindReader = (cells: Cells, line: number) => JsonObject;
+
+/** Type, name, properties and traits: the same for every row, or chosen by a column. */
+function kindsOf(place: Places, root: YamlMap): (columns: Columns) => KindReader {
+  const node = root.get("event", true);
+  if (!isMap(node)) {
+    const name = root.has("event") ? place.text(root, "event") : undefined;
+    return kindOf(place, root, root, name);
+  }
+  const choice = node as YamlMap;
+  place.onlyKeys(choice, ["column", "names"]);
+  const column = place.text(choice, "column");
+  if (column === undefined) throw place.error(choice, "`event` needs the column in which the event's name stands");
+  const names = choice.get("names", true);
+  if (names !== undefined && names !== null && !isMap(names)) {
+    throw place.error(choice, "`names` is a table: what stands in the column → the event's name");
+  }
+  if (!isMap(names)) return asNamed(place, root, column);
+  const table = new Map<string, (columns: Columns) => KindReader>();
+  for (const key of place.keys(names as YamlMap)) table.set(key, tableEntry(place, root, names as YamlMap, key));
+  return (columns) => {
+    const cell = columns(column);
+    const readers = new Map([...table].map(([key, bind]) => [key, bind(columns)] as const));
+    return (cells, line) => {
+      const key = cell(cells);
+      if (key === undefined) throw new BadCell(`${column} is empty; it should name the event`);
+      const reader = readers.get(String(key));
+      if (reader === undefined) {
+        throw new BadCell(`${column} is ${show(key)}; the mapping knows ${[...table.keys()].join(", ")}`);
+      }
+      return reader(cells, line);
+    };
+  };
+}
+
+/** Without a table of names the column holds the event's name as it is. */
+function asNamed(place: Places, root: YamlMap, column: string): (columns: Columns) => KindReader {
+  const bind = kindOf(place, root, root, "");
+  return (columns) => {
+    const cell = columns(column);
+    const read = bind(columns);
+    return (cells, line) => {
+      const name = cell(cells);
+      if (name === undefined) throw new BadCell(`${column} is empty; it should name the event`);
+      return { ...read(cells, line), event: String(name) };
+    };
+  };
+}
+
+function tableEntry(place: Places, root: YamlMap, names: YamlMap, key: string): (columns: Columns) => KindReader {
+  const node = names.get(key, true);
+  if (isScalar(node)) return kindOf(place, root, root, place.text(names, key));
+  if (!isMap(node)) throw place.error(names, `${key}: give the event's name, or {name, properties}`);
+  const entry = node as YamlMap;
+  place.onlyKeys(entry, ["type", "name", "properties", "traits"]);
+  return kindOf(place, root, entry, place.text(entry, "name"));
+}
+
+/** `own` says what differs from `root`. */
+function kindOf(
+  place: Places,
+  root: YamlMap,
+  own: YamlMap,
+  name: string | undefined,
+): (columns: Columns) => KindReader {
+  const type = place.oneOf(own, "type", EVENT_TYPES) ?? place.oneOf(root, "type", EVENT_TYPES) ?? "track";
+  if (type === "track" && name === undefined)
+    throw place.error(own, "a track needs the event's name: `event: Product Viewed`");
+  const parts = (["properties", "traits"] as const).flatMap((key) => {
+    const holder = own.has(key) ? own : root;
+    return holder.has(key) ? [[key, bindObject(place, holder, key)] as const] : [];
+  });
+  const named: JsonObject = name === undefined ? {} : type === "track" ? { event: name } : { name };
+  return (columns) => {
+    const readers = parts.map(([key, bind]) => [key, bind(columns)] as const);
+    return (cells, line) => {
+      const event: Record<string, Json> = { type, ...named };
+      for (const [key, read] of readers) event[key] = read(cells, line) ?? {};
+      return event;
+    };
+  };
+}
+
+function delimiterOf(place: Places, root: YamlMap): string {
+  const delimiter = place.text(root, "delimiter") ?? ",";
+  if (delimiter.length !== 1 || delimiter === '"')
+    throw place.error(root, "`delimiter` is one character, such as ; or \\t");
+  return delimiter;
+}

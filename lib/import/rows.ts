@@ -1,0 +1,133 @@
+// Lines as rows: CSV records (RFC 4180 quoting, newlines inside quotes too) or one JSON object a line.
+// Between lines.ts and mapping.ts. A row that is none is a value with its line number and its reason.
+import { parse as parseCsv } from "csv-parse/sync";
+import type { JsonObject } from "../core/types.ts";
+import type { Line } from "./lines.ts";
+
+export type Row =
+  | { readonly ok: true; readonly line: number; readonly raw: string; readonly cells: readonly string[] | JsonObject }
+  | BadRow;
+
+export interface BadRow {
+  readonly ok: false;
+  readonly line: number;
+  readonly raw: string;
+  readonly reason: string;
+}
+
+export interface CsvOptions {
+  readonly delimiter: string;
+  /** Column names, when the file has no header line. */
+  readonly header?: readonly string[];
+}
+
+/** A quoted field may run over several lines, but a forgotten quote must not swallow the rest of the file. */
+const RECORD_LINES_MAX = 100;
+const UNCLOSED = "a quote is opened and never closed";
+
+/** `header` is called once, before the first row is given. */
+export async function* csvRows(
+  chunks: AsyncIterable<readonly Line[]>,
+  options: CsvOptions,
+  header: (names: readonly string[]) => void,
+): AsyncGenerator<readonly Row[]> {
+  let names = options.header;
+  if (names !== undefined) header(names);
+  let open: Line[] = [];
+  const take = (lines: readonly Line[], last: boolean): Row[] => {
+    const { rows, rest } = records([...open, ...lines], options.delimiter, last);
+    open = rest;
+    const first = rows[0];
+    if (names === undefined && first !== undefined) {
+      if (!first.ok)
+        throw new Error(`line ${first.line}, which should name the columns, cannot be read: ${first.reason}`);
+      names = (first.cells as readonly string[]).map((name) => name.trim());
+      header(names);
+      rows.shift();
+    }
+    return rows.map((row) => (names === undefined ? row : checkWidth(row, names.length)));
+  };
+  for await (const lines of chunks) yield take(lines, false);
+  yield take([], true);
+}
+
+/** Cuts lines into records; `rest` is a record whose closing quote has not come yet. */
+function records(lines: readonly Line[], delimiter: string, last: boolean): { rows: Row[]; rest: Line[] } {
+  const rows: Row[] = [];
+  let index = 0;
+  while (index < lines.length) {
+    const line = lines[index]!;
+    if (line.trouble !== undefined) rows.push(bad(line, line.trouble));
+    if (line.trouble !== undefined || line.text === "") {
+      index += 1;
+      continue;
+    }
+    const count = linesOfRecord(lines, index);
+    if (count === undefined && !last && lines.length - index < RECORD_LINES_MAX)
+      return { rows, rest: lines.slice(index) };
+    const row = count === undefined ? bad(line, UNCLOSED) : record(lines.slice(index, index + count), delimiter);
+    // A stray quote pairs up with one many lines below; only its own line is lost by that, not those between.
+    const stray = !row.ok && (count ?? 1) > 1;
+    rows.push(stray ? bad(line, UNCLOSED) : row);
+    index += stray ? 1 : (count ?? 1);
+  }
+  return { rows, rest: [] };
+}
+
+/** How many lines the record takes: until its quotes are even. Undefined: more than there are, or than allowed. */
+function linesOfRecord(lines: readonly Line[], start: number): number | undefined {
+  let quotes = 0;
+  for (let index = start; index < lines.length && index - start < RECORD_LINES_MAX; index += 1) {
+    const { text, trouble } = lines[index]!;
+    if (trouble !== undefined) return undefined;
+    for (let at = text.indexOf('"'); at !== -1; at = text.indexOf('"', at + 1)) quotes += 1;
+    if (quotes % 2 === 0) return index - start + 1;
+  }
+  return undefined;
+}
+
+function record(lines: readonly Line[], delimiter: string): Row {
+  const { line } = lines[0]!;
+  const raw = lines.length === 1 ? lines[0]!.text : lines.map(({ text }) => text).join("\n");
+  if (!raw.includes('"')) return { ok: true, line, raw, cells: raw.split(delimiter) };
+  try {
+    const [cells] = parseCsv(raw, { delimiter, record_delimiter: "\r\n", relax_column_count: true }) as string[][];
+    return { ok: true, line, raw, cells: cells ?? [] };
+  } catch {
+    return {
+      ok: false,
+      line,
+      raw,
+      reason: "a quote stands where none may stand; double the quotes inside a quoted field",
+    };
+  }
+}
+
+function checkWidth(row: Row, width: number): Row {
+  if (!row.ok || (row.cells as readonly string[]).length === width) return row;
+  const found = (row.cells as readonly string[]).length;
+  const columns = `${found} column${found === 1 ? "" : "s"} where the header has ${width}`;
+  const reason = found < width ? `${columns}; the line seems to be cut off` : columns;
+  return { ok: false, line: row.line, raw: row.raw, reason };
+}
+
+export async function* ndjsonRows(chunks: AsyncIterable<readonly Line[]>): AsyncGenerator<readonly Row[]> {
+  for await (const lines of chunks) {
+    yield lines.filter((line) => line.trouble !== undefined || line.text.trim() !== "").map(jsonRow);
+  }
+}
+
+function jsonRow(line: Line): Row {
+  if (line.trouble !== undefined) return bad(line, line.trouble);
+  try {
+    const cells: unknown = JSON.parse(line.text);
+    if (typeof cells !== "object" || cells === null || Array.isArray(cells)) return bad(line, "not a JSON object");
+    return { ok: true, line: line.line, raw: line.text, cells: cells as JsonObject };
+  } catch {
+    return bad(line, "not JSON");
+  }
+}
+
+function bad(line: Line, reason: string): BadRow {
+  return { ok: false, line: line.line, raw: line.text, reason };
+}
