@@ -1,0 +1,90 @@
+// A real nats-server for one test file: a port of its own, a store in a temporary folder, the mapping in place.
+// Stands on the production supervisor, so that what tests run against is started the way `npm start` starts it.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { connectNats } from "../../lib/nats/connect.ts";
+import { type Names, namesOf } from "../../lib/nats/names.ts";
+import { ensureServer } from "../../lib/server/fetch.ts";
+import { type RunningServer, startServer } from "../../lib/server/supervise.ts";
+
+const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Where tests keep the nats-server they fetched, and `npm start` finds it, too. */
+export const BINARY_DIR = process.env.ROLLCALL_DATA_DIR ?? join(REPOSITORY, ".rollcall");
+export const NATS_CONF = join(REPOSITORY, "nats.conf");
+
+export interface TestServerOptions {
+  /** Default 4: enough to have neighbours, few enough to be quick. */
+  readonly partitions?: number;
+  readonly name?: string;
+  /** Further lines of server configuration. */
+  readonly extra?: string;
+}
+
+export interface TestServer {
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+  readonly names: Names;
+  readonly partitions: number;
+  readonly dataDir: string;
+  /** A connection of its own for every call; `stop` closes them. */
+  connection(role?: string): Promise<NatsConnection>;
+  /** Ends the server without a word, and waits until it is gone. `restart` brings it back. */
+  kill9(): Promise<void>;
+  /** Same port, same store; stops it first when it runs. */
+  restart(): Promise<void>;
+  /** SIGSTOP and SIGCONT: a server that is there but does not answer. */
+  pause(): void;
+  resume(): void;
+  /** Closes connections, stops the server, removes its folder. */
+  stop(): Promise<void>;
+}
+
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const { partitions = 4, name = "", extra = "" } = options;
+  const { binary } = await ensureServer({ dataDir: BINARY_DIR });
+  const dataDir = await mkdtemp(join(tmpdir(), "rollcall-test-"));
+  const connections: NatsConnection[] = [];
+  const start = (port: number): Promise<RunningServer> =>
+    startServer({ binary, conf: NATS_CONF, dataDir, port, name, partitions, extra, restart: false });
+  let server = await start(0);
+  const down = async (): Promise<void> => {
+    server.kill("SIGCONT");
+    await server.stop();
+  };
+  return {
+    url: server.url,
+    port: server.port,
+    get pid() {
+      return server.pid;
+    },
+    names: namesOf(name),
+    partitions,
+    dataDir,
+    async connection(role = "test") {
+      const nc = await connectNats({ url: server.url }, { role, instance: `${process.pid}` });
+      connections.push(nc);
+      return nc;
+    },
+    async kill9() {
+      server.kill("SIGKILL");
+      await server.exited;
+      await server.stop();
+    },
+    async restart() {
+      await down();
+      server = await start(server.port);
+    },
+    pause: () => server.kill("SIGSTOP"),
+    resume: () => server.kill("SIGCONT"),
+    async stop() {
+      await Promise.all(connections.map((nc) => nc.close()));
+      await down();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
