@@ -1,0 +1,159 @@
+// One import from beginning to end: lines → rows → messages → logs, with what went wrong on the way.
+// Used by cmd/cli/import.ts, which shows it to people.
+import { createHash } from "node:crypto";
+import { open } from "node:fs/promises";
+import { encodeId, fnv1a } from "../core/ids.ts";
+import type { JsonObject, MemberId, Millis, PartitionNo } from "../core/types.ts";
+import { dateReader } from "./dates.ts";
+import { type LineSource, openLines } from "./lines.ts";
+import type { Mapped, Mapping } from "./mapping.ts";
+import { csvRows, ndjsonRows, type Row } from "./rows.ts";
+
+export interface ImportOptions {
+  readonly path: string;
+  /** Undefined: the file's lines are Segment-spec messages as they are (NDJSON). */
+  readonly mapping: Mapping | undefined;
+  readonly partitions: number;
+  /** With "event" every row needs a time, and the file's last time is told. */
+  readonly clock: "log" | "event";
+  /** Last line that each log already holds of this file, when an import is resumed. */
+  readonly storedUpTo: ReadonlyMap<PartitionNo, number>;
+  readonly write: (partition: PartitionNo, line: number, body: string) => Promise<void>;
+  /** Why the engine would refuse the message, if it would. */
+  readonly refusal: (body: string) => string | undefined;
+  readonly onReject: (reject: RejectedRow) => void;
+  readonly onProgress: (progress: ImportProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface RejectedRow {
+  readonly line: number;
+  readonly reason: string;
+  readonly raw: string;
+}
+
+export interface ImportProgress {
+  readonly rows: number;
+  readonly bytesRead: number;
+  readonly bytesTotal: number;
+}
+
+export interface ImportResult {
+  /** Rows handed to `write`. */
+  readonly accepted: number;
+  readonly rejected: number;
+  /** Rows that an earlier import had stored. */
+  readonly skipped: number;
+  readonly firstTime: Millis | undefined;
+  readonly lastTime: Millis | undefined;
+}
+
+const readIso = dateReader("iso");
+
+type Reader = (cells: never, line: number) => Mapped;
+
+export async function importFile(options: ImportOptions): Promise<ImportResult> {
+  const source = await openLines(options.path);
+  let read: Reader = envelopeReader;
+  const chunks = rowsOf(source, options, (reader) => {
+    read = reader;
+  });
+  const result = { accepted: 0, rejected: 0, skipped: 0, firstTime: undefined, lastTime: undefined } as Counting;
+  for await (const rows of chunks) {
+    for (const row of rows) {
+      options.signal?.throwIfAborted();
+      await take(row, read, options, result);
+    }
+    const done = result.accepted + result.rejected + result.skipped;
+    options.onProgress({ rows: done, bytesRead: source.bytesRead(), bytesTotal: source.bytesTotal });
+  }
+  return result;
+}
+
+type Counting = { -readonly [K in keyof ImportResult]: ImportResult[K] };
+
+async function take(row: Row, read: Reader, options: ImportOptions, result: Counting): Promise<void> {
+  const reject = (reason: string): void => {
+    result.rejected += 1;
+    options.onReject({ line: row.line, reason, raw: row.raw });
+  };
+  if (!row.ok) return reject(row.reason);
+  const mapped = read(row.cells as never, row.line);
+  if (!mapped.ok) return reject(mapped.reason);
+  const { time } = mapped;
+  if (time === undefined && options.clock === "event")
+    return reject("no time, and this data set's clock is the events' own");
+  const token = tokenOf(mapped.id);
+  if (token === undefined) return reject("the user id is not valid Unicode text");
+  const body = JSON.stringify(mapped.event);
+  const refusal = options.refusal(body);
+  if (refusal !== undefined) return reject(refusal);
+  if (time !== undefined) {
+    result.firstTime = Math.min(result.firstTime ?? time, time);
+    result.lastTime = Math.max(result.lastTime ?? time, time);
+  }
+  const partition = fnv1a(token) % options.partitions;
+  if (row.line <= (options.storedUpTo.get(partition) ?? 0)) {
+    result.skipped += 1;
+    return;
+  }
+  result.accepted += 1;
+  await options.write(partition, row.line, body);
+}
+
+function rowsOf(
+  source: LineSource,
+  options: ImportOptions,
+  use: (reader: Reader) => void,
+): AsyncIterable<readonly Row[]> {
+  const { mapping, path } = options;
+  if (formatOf(mapping, path) === "ndjson") {
+    if (mapping !== undefined) use(mapping.reader(undefined));
+    return ndjsonRows(source.chunks);
+  }
+  if (mapping === undefined) throw new Error(`${path}: a CSV file needs a mapping; see --map`);
+  const csv = { delimiter: mapping.delimiter, ...(mapping.header === undefined ? {} : { header: mapping.header }) };
+  return csvRows(source.chunks, csv, (names) => use(mapping.reader(names)));
+}
+
+export function formatOf(mapping: Mapping | undefined, path: string): "csv" | "ndjson" {
+  return mapping?.format ?? (/\.(ndjson|jsonl|json)(\.gz)?$/i.test(path) ? "ndjson" : "csv");
+}
+
+/** A line that is a message already says itself who it was and when. */
+function envelopeReader(cells: JsonObject): Mapped {
+  const { userId, anonymousId, timestamp } = cells;
+  const id = textOf(userId) ?? textOf(anonymousId);
+  if (id === undefined) return { ok: false, reason: "no userId and no anonymousId" };
+  const time = timestamp === undefined || timestamp === null ? undefined : readIso(String(timestamp));
+  if (time === undefined && timestamp !== undefined && timestamp !== null)
+    return { ok: false, reason: `timestamp ${JSON.stringify(timestamp)} is not a date` };
+  return { ok: true, id, time, event: cells };
+}
+
+function textOf(value: unknown): MemberId | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+/** Undefined: a lone surrogate, which has no UTF-8. */
+function tokenOf(id: MemberId): string | undefined {
+  try {
+    return encodeId(id);
+  } catch {
+    return undefined;
+  }
+}
+
+const MARK_BYTES = 65_536;
+
+/** Tells a file from others by its size and its beginning; short enough to stand in a header. */
+export async function markOf(path: string): Promise<string> {
+  const handle = await open(path, "r");
+  try {
+    const { size } = await handle.stat();
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(MARK_BYTES), 0, MARK_BYTES, 0);
+    return createHash("sha256").update(`${size}\n`).update(buffer.subarray(0, bytesRead)).digest("hex").slice(0, 16);
+  } finally {
+    await handle.close();
+  }
+}
