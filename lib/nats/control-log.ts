@@ -1,0 +1,60 @@
+// The control log: the stream DEFINITIONS. Answers lib/ports/control-log.ts. An entry's revision is its sequence.
+import { headers, type NatsConnection } from "@nats-io/transport-node";
+import type { ControlCopy, ControlEntry } from "../core/control.ts";
+import type { ControlLog, Following } from "../ports/control-log.ts";
+import type { Published } from "../ports/publishing.ts";
+import type { Names } from "./names.ts";
+import { StreamReader } from "./stream-reader.ts";
+import { publish, streamState } from "./wire.ts";
+
+const IN_FLIGHT_MAX = 256;
+
+export class NatsControlLog implements ControlLog {
+  private readonly nc: NatsConnection;
+  private readonly names: Names;
+
+  constructor(nc: NatsConnection, names: Names) {
+    this.nc = nc;
+    this.names = names;
+  }
+
+  async lastRevision(): Promise<number> {
+    return (await streamState(this.nc, this.names.definitionsStream)).last;
+  }
+
+  follow(onEntry: (copy: ControlCopy) => void, onFault: (error: Error) => void): Following {
+    let last = 0;
+    let missing = 0;
+    const reader = new StreamReader({
+      nc: this.nc,
+      stream: this.names.definitionsStream,
+      next: () => last + 1,
+      room: () => IN_FLIGHT_MAX,
+      onMessage: (message, { seq }) => {
+        if (seq <= last) return;
+        if (seq === last + 1) {
+          last = seq;
+          onEntry({ revision: seq, entry: message.json<ControlEntry>() });
+        } else if (missing !== last + 1) {
+          missing = last + 1;
+          reader.reopen();
+        } else {
+          reader.stop();
+          onFault(
+            new Error(
+              `${this.names.definitionsStream}: entry ${missing} is missing; definitions are never removed, so restore the stream from a backup`,
+            ),
+          );
+        }
+      },
+      onFault,
+    });
+    return { stop: () => reader.stop() };
+  }
+
+  append(entry: ControlEntry, expectedLast: number): Promise<Published> {
+    const mh = headers();
+    mh.set("Nats-Expected-Last-Sequence", `${expectedLast}`);
+    return publish(this.nc, this.names.definitionsSubject, JSON.stringify(entry), mh);
+  }
+}

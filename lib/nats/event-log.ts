@@ -1,0 +1,144 @@
+// A partition's log in JetStream: the stream EVENTS_<p>. Answers lib/ports/event-log.ts.
+// Reading checks three things the server does not: no hole, the same past after every reconnect, a bound on what is under way.
+import type { NatsConnection } from "@nats-io/transport-node";
+import type { LogKind, LogRecord, PartitionNo } from "../core/types.ts";
+import { LogHole, type Refusal } from "../ports/errors.ts";
+import type { EventLog, Fingerprint, LogBounds, LogReading, ReadOptions } from "../ports/event-log.ts";
+import { checkPast } from "../ports/log-past.ts";
+import type { Published } from "../ports/publishing.ts";
+import type { Delivery } from "./delivery.ts";
+import type { Names } from "./names.ts";
+import { StreamReader } from "./stream-reader.ts";
+import { publish, storedMessage, streamState } from "./wire.ts";
+
+export class NatsEventLog implements EventLog {
+  private readonly nc: NatsConnection;
+  private readonly names: Names;
+  private readonly partition: PartitionNo;
+  private readonly stream: string;
+
+  constructor(nc: NatsConnection, names: Names, partition: PartitionNo) {
+    this.nc = nc;
+    this.names = names;
+    this.partition = partition;
+    this.stream = names.eventsStream(partition);
+  }
+
+  bounds(): Promise<LogBounds> {
+    return streamState(this.nc, this.stream);
+  }
+
+  async stampAt(seq: number): Promise<number | undefined> {
+    return (await storedMessage(this.nc, this.stream, { seq }))?.stampMs;
+  }
+
+  read(options: ReadOptions): LogReading {
+    return new NatsLogReading(this.nc, this.names, this.partition, this, options);
+  }
+
+  append(kind: Exclude<LogKind, "link">, body: string): Promise<Published> {
+    return publish(this.nc, this.names.logSubject(this.partition, kind), body);
+  }
+}
+
+class NatsLogReading implements LogReading {
+  knownLast: number;
+  private readonly partition: PartitionNo;
+  private readonly names: Names;
+  private readonly options: ReadOptions;
+  private readonly reader: StreamReader;
+  /** A partition's log has a handful of subjects, so each is taken apart once. */
+  private readonly kinds = new Map<string, LogKind>();
+  private waiting: LogRecord[] = [];
+  private taken = 0;
+  private last: Fingerprint;
+  /** The sequence that was missing when the consumer was made anew for it. */
+  private missing = 0;
+
+  constructor(nc: NatsConnection, names: Names, partition: PartitionNo, log: EventLog, options: ReadOptions) {
+    this.partition = partition;
+    this.names = names;
+    this.options = options;
+    this.last = options.after ?? { seq: 0, stamp: 0 };
+    this.knownLast = this.last.seq;
+    this.reader = new StreamReader({
+      nc,
+      stream: names.eventsStream(partition),
+      next: () => this.last.seq + 1,
+      room: () => options.recordsMax - this.queued,
+      check: async () => {
+        const bounds = await checkPast(partition, log, this.last);
+        this.knownLast = Math.max(this.knownLast, bounds.last);
+      },
+      onMessage: (message, delivery) => this.receive(message.subject, message.data, delivery),
+      onFault: (error) => this.fault(error),
+    });
+  }
+
+  take(max: number): readonly LogRecord[] {
+    if (this.taken === 0 && this.waiting.length <= max) {
+      const all = this.waiting;
+      this.waiting = [];
+      this.reader.refill();
+      return all;
+    }
+    const some = this.waiting.slice(this.taken, this.taken + max);
+    this.taken += some.length;
+    if (this.taken === this.waiting.length) {
+      this.waiting = [];
+      this.taken = 0;
+    }
+    this.reader.refill();
+    return some;
+  }
+
+  stop(): void {
+    this.reader.stop();
+  }
+
+  private get queued(): number {
+    return this.waiting.length - this.taken;
+  }
+
+  private receive(subject: string, body: Uint8Array, { seq, stampMs, pending }: Delivery): void {
+    const expected = this.last.seq + 1;
+    if (seq !== expected) {
+      if (seq > expected) this.suspectHole(expected, seq);
+      return;
+    }
+    if (seq + pending > this.knownLast) this.knownLast = seq + pending;
+    this.last = { seq, stamp: stampMs };
+    this.waiting.push({ seq, stamp: stampMs, kind: this.kindOf(subject), body });
+    if (this.queued === 1) this.options.onReadable();
+  }
+
+  /** A gap is the consumer's fault once; when a new consumer shows it too, the log itself has a hole. */
+  private suspectHole(expected: number, found: number): void {
+    if (this.missing !== expected) {
+      this.missing = expected;
+      this.reader.reopen();
+      return;
+    }
+    this.reader.stop();
+    this.fault(
+      new LogHole(
+        this.partition,
+        `messages ${expected} to ${found - 1} of its log are missing and no erasure explains it; restore the stream from a backup`,
+      ),
+    );
+  }
+
+  private kindOf(subject: string): LogKind {
+    let kind = this.kinds.get(subject);
+    if (kind === undefined) {
+      // A subject that is none of ours is an event whose body will be judged: it must not stop the partition.
+      kind = this.names.logKindOf(subject) ?? "event";
+      if (this.kinds.size < 1_000) this.kinds.set(subject, kind);
+    }
+    return kind;
+  }
+
+  private fault(error: Refusal): void {
+    this.options.onFault(error);
+  }
+}

@@ -1,0 +1,81 @@
+// Where a partition remembers: the KV bucket CHECKPOINT, through its stream. Answers lib/ports/page-store.ts.
+// The KV client reads by direct get, which a lagging replica may answer; pages and manifests are read through the leader.
+import { headers, type NatsConnection } from "@nats-io/transport-node";
+import type { PartitionNo } from "../core/types.ts";
+import type { PageStore, StoredManifest } from "../ports/page-store.ts";
+import type { Published } from "../ports/publishing.ts";
+import type { Gate } from "./gate.ts";
+import type { Names } from "./names.ts";
+import { api, publish, storedMessage } from "./wire.ts";
+
+const MANIFEST = "manifest";
+/** Room for a message's headers and subject below the server's own limit. */
+const ENVELOPE_BYTES = 4_096;
+const VALUE_BYTES_MAX = 512 * 1024;
+
+interface SubjectsReply {
+  readonly state: { readonly subjects?: Readonly<Record<string, number>> };
+}
+
+export class NatsPageStore implements PageStore {
+  readonly valueBytesMax: number;
+  private readonly nc: NatsConnection;
+  private readonly partition: PartitionNo;
+  private readonly stream: string;
+  private readonly prefix: string;
+  private readonly requests: Gate;
+
+  /** `requests` bounds how many pages are under way to or from this process. */
+  constructor(nc: NatsConnection, names: Names, partition: PartitionNo, requests: Gate) {
+    this.nc = nc;
+    this.partition = partition;
+    this.stream = `KV_${names.checkpointBucket}`;
+    this.prefix = `$KV.${names.checkpointBucket}.`;
+    this.requests = requests;
+    this.valueBytesMax = Math.min(VALUE_BYTES_MAX, (nc.info?.max_payload ?? VALUE_BYTES_MAX) - ENVELOPE_BYTES);
+  }
+
+  async put(key: string, bytes: Uint8Array): Promise<void> {
+    const outcome = await this.requests.run(() => publish(this.nc, this.prefix + key, bytes));
+    if (outcome.kind === "stored") return;
+    const why = outcome.kind === "fenced" ? "refused" : outcome.reason;
+    throw new Error(`page ${key} was not stored: ${why}`);
+  }
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    const stored = await this.requests.run(() =>
+      storedMessage(this.nc, this.stream, { last_by_subj: this.prefix + key }),
+    );
+    return stored?.data;
+  }
+
+  async list(): Promise<readonly string[]> {
+    const reply = await api<SubjectsReply>(this.nc, `STREAM.INFO.${this.stream}`, {
+      subjects_filter: `${this.prefix}${this.partition}.>`,
+    });
+    const manifest = this.manifestSubject;
+    return Object.keys(reply.state.subjects ?? {})
+      .filter((subject) => subject !== manifest)
+      .map((subject) => subject.slice(this.prefix.length));
+  }
+
+  /** A purge leaves nothing behind; the KV client's delete would leave a marker for every page ever written. */
+  async remove(key: string): Promise<void> {
+    await this.requests.run(() => api(this.nc, `STREAM.PURGE.${this.stream}`, { filter: this.prefix + key }));
+  }
+
+  async readManifest(): Promise<StoredManifest | undefined> {
+    const stored = await storedMessage(this.nc, this.stream, { last_by_subj: this.manifestSubject });
+    return stored === undefined ? undefined : { revision: stored.seq, bytes: stored.data };
+  }
+
+  putManifest(expected: number, bytes: Uint8Array): Promise<Published> {
+    const mh = headers();
+    mh.set("Nats-Expected-Last-Subject-Sequence", `${expected}`);
+    return publish(this.nc, this.manifestSubject, bytes, mh);
+  }
+
+  private get manifestSubject(): string {
+    return `${this.prefix}${this.partition}.${MANIFEST}`;
+  }
+}

@@ -1,0 +1,157 @@
+// Questions to the owners of partitions over plain request and reply: the owner's desk and the client.
+// The client knows which partition a user lives in; what concerns all of them it asks all and puts the answers together.
+import { type NatsConnection, RequestError } from "@nats-io/transport-node";
+import { partitionOf } from "../core/ids.ts";
+import type { MemberId, Millis, PartitionNo, SegmentId } from "../core/types.ts";
+import type { Answering, Answers, MemberEntry, PartitionStatus, Question, QuestionDesk, Reply } from "../ports/questions.ts";
+import type { Names } from "./names.ts";
+
+const ANSWER_TIMEOUT_MS = 5_000;
+const MEMBERS_TIMEOUT_MS = 30_000;
+const REPLY_BYTES_SPARE = 64 * 1024;
+
+export class NatsQuestionDesk implements QuestionDesk {
+  private readonly nc: NatsConnection;
+  private readonly subject: string;
+
+  constructor(nc: NatsConnection, names: Names, partition: PartitionNo) {
+    this.nc = nc;
+    this.subject = names.askSubject(partition);
+  }
+
+  answer(reply: (question: Question) => Promise<Reply>): Answering {
+    const subscription = this.nc.subscribe(this.subject, {
+      callback: (error, message) => {
+        if (error !== null || message.reply === undefined) return;
+        void this.reply(message.string(), reply).then((text) => message.respond(text));
+      },
+    });
+    return { stop: () => subscription.unsubscribe() };
+  }
+
+  private async reply(text: string, reply: (question: Question) => Promise<Reply>): Promise<string> {
+    const answer = JSON.stringify(await answerTo(text, reply));
+    const bytesMax = (this.nc.info?.max_payload ?? 1024 * 1024) - REPLY_BYTES_SPARE;
+    if (Buffer.byteLength(answer) <= bytesMax) return answer;
+    return JSON.stringify({ ok: false, error: "the answer is larger than one message; ask with a smaller limit" });
+  }
+}
+
+async function answerTo(text: string, reply: (question: Question) => Promise<Reply>): Promise<Reply> {
+  try {
+    return await reply(JSON.parse(text) as Question);
+  } catch (error) {
+    return { ok: false, error: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** A partition did not answer, or said why it cannot. */
+export class QuestionFailed extends Error {
+  override readonly name = "QuestionFailed";
+  readonly partition: PartitionNo;
+
+  constructor(partition: PartitionNo, why: string, options?: ErrorOptions) {
+    super(`partition ${partition}: ${why}`, options);
+    this.partition = partition;
+  }
+}
+
+export interface Members {
+  readonly size: number;
+  /** By id. Cut at the limit; each partition's share is consistent with that partition's position. */
+  readonly members: readonly MemberEntry[];
+  readonly positions: readonly { readonly partition: PartitionNo; readonly position: number; readonly clock: Millis }[];
+}
+
+export interface Sizes {
+  readonly universe: number;
+  readonly sizes: Readonly<Record<SegmentId, number>>;
+}
+
+/** Null in place of a status: nobody answers for that partition. */
+export type ClusterStatus = readonly (PartitionStatus | null)[];
+
+export class Questions {
+  private readonly nc: NatsConnection;
+  private readonly names: Names;
+  private readonly partitions: number;
+
+  constructor(nc: NatsConnection, names: Names, partitions: number) {
+    this.nc = nc;
+    this.names = names;
+    this.partitions = partitions;
+  }
+
+  user(id: MemberId): Promise<Answers["user"]> {
+    return this.ask(partitionOf(id, this.partitions), { op: "user", id });
+  }
+
+  explain(segment: SegmentId, id: MemberId): Promise<Answers["explain"]> {
+    return this.ask(partitionOf(id, this.partitions), { op: "explain", segment, id });
+  }
+
+  async members(segment: SegmentId, limit = 1_000): Promise<Members> {
+    const answers = await this.askAll({ op: "members", segment, limit });
+    const members = answers.flatMap((answer) => answer.members).sort((a, b) => compareText(a.id, b.id));
+    return {
+      size: sum(answers.map((answer) => answer.size)),
+      members: members.slice(0, limit),
+      positions: answers.map(({ position, clock }, partition) => ({ partition, position, clock })),
+    };
+  }
+
+  async sizes(): Promise<Sizes> {
+    const answers = await this.askAll({ op: "sizes" });
+    const sizes: Record<SegmentId, number> = {};
+    for (const answer of answers) {
+      for (const [segment, size] of Object.entries(answer.sizes)) sizes[segment] = (sizes[segment] ?? 0) + size;
+    }
+    return { universe: sum(answers.map((answer) => answer.universe)), sizes };
+  }
+
+  async status(): Promise<ClusterStatus> {
+    const asked = this.everyPartition().map((partition) =>
+      this.ask(partition, { op: "status" }).then(
+        (answer) => answer.status,
+        () => null,
+      ),
+    );
+    return Promise.all(asked);
+  }
+
+  private askAll<Q extends Question>(question: Q): Promise<Answers[Q["op"]][]> {
+    return Promise.all(this.everyPartition().map((partition) => this.ask(partition, question)));
+  }
+
+  private everyPartition(): PartitionNo[] {
+    return Array.from({ length: this.partitions }, (_, partition) => partition);
+  }
+
+  private async ask<Q extends Question>(partition: PartitionNo, question: Q): Promise<Answers[Q["op"]]> {
+    const reply = await this.request(partition, question);
+    if (!reply.ok) throw new QuestionFailed(partition, reply.error);
+    return reply as unknown as Answers[Q["op"]];
+  }
+
+  private async request(partition: PartitionNo, question: Question): Promise<Reply> {
+    const timeout = question.op === "members" ? MEMBERS_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
+    try {
+      const message = await this.nc.request(this.names.askSubject(partition), JSON.stringify(question), { timeout });
+      return message.json<Reply>();
+    } catch (error) {
+      const nobody = error instanceof RequestError && error.isNoResponders();
+      const why = nobody
+        ? "no worker owns it just now; start one, or wait until it has restored"
+        : "its owner did not answer in time";
+      throw new QuestionFailed(partition, why, { cause: error });
+    }
+  }
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,166 @@
+// Requests to JetStream and what their answers mean: the few words of its API that the adapters need, spelled out once.
+// Used by every adapter in lib/nats; nothing above them sees a NATS error.
+import {
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  RequestError,
+  type RequestOptions,
+} from "@nats-io/transport-node";
+import type { Published } from "../ports/publishing.ts";
+
+/** Long enough for a server under load, short enough that a lost answer does not stop a partition for long. */
+export const REQUEST_TIMEOUT_MS = 3_000;
+
+const WRONG_LAST_SEQUENCE = 10071;
+const MESSAGE_NOT_FOUND = 10037;
+
+/** JetStream answered that it will not. */
+export class ApiError extends Error {
+  readonly code: number;
+  readonly errCode: number;
+
+  constructor(request: string, code: number, errCode: number, description: string) {
+    super(`${request}: ${description} (${errCode || code})`);
+    this.name = "ApiError";
+    this.code = code;
+    this.errCode = errCode;
+  }
+}
+
+interface ApiReply {
+  readonly error?: { readonly code?: number; readonly err_code?: number; readonly description?: string };
+}
+
+/** One request to the JetStream API, e.g. `STREAM.INFO.EVENTS_0`. Throws ApiError on a refusal. */
+export async function api<T>(nc: NatsConnection, request: string, body?: unknown): Promise<T> {
+  const payload = body === undefined ? "" : JSON.stringify(body);
+  const message = await nc.request(`$JS.API.${request}`, payload, { timeout: REQUEST_TIMEOUT_MS });
+  const reply = message.json<T & ApiReply>();
+  if (reply.error !== undefined) {
+    const { code = 0, err_code: errCode = 0, description = "refused" } = reply.error;
+    throw new ApiError(request, code, errCode, description);
+  }
+  return reply;
+}
+
+/** Publishes to a stream and says how it ended. Never throws. */
+export async function publish(
+  nc: NatsConnection,
+  subject: string,
+  payload: string | Uint8Array,
+  headers?: MsgHdrs,
+): Promise<Published> {
+  const options: RequestOptions = { timeout: REQUEST_TIMEOUT_MS };
+  if (headers !== undefined) options.headers = headers;
+  try {
+    return classify(await nc.request(subject, payload, options));
+  } catch (error) {
+    return classifyFailure(error);
+  }
+}
+
+interface PubAck extends ApiReply {
+  readonly stream?: string;
+  readonly seq?: number;
+}
+
+function classify(message: Msg): Published {
+  const ack = message.json<PubAck>();
+  if (ack.error !== undefined) {
+    const { code = 0, err_code: errCode = 0, description = "refused" } = ack.error;
+    if (errCode === WRONG_LAST_SEQUENCE) return { kind: "fenced" };
+    // Whatever else the server says in so many words, it did not store the message.
+    return { kind: "retry", reason: `${description} (${errCode || code})` };
+  }
+  if (ack.stream === undefined || ack.seq === undefined) return { kind: "unknown", reason: "the answer was no ack" };
+  return { kind: "stored", seq: ack.seq };
+}
+
+function classifyFailure(error: unknown): Published {
+  if (error instanceof RequestError && error.isNoResponders()) {
+    return { kind: "retry", reason: "no stream listens on this subject just now" };
+  }
+  return { kind: "unknown", reason: error instanceof Error ? error.message : String(error) };
+}
+
+export interface StoredMessage {
+  readonly subject: string;
+  readonly seq: number;
+  readonly stampMs: number;
+  readonly data: Uint8Array;
+}
+
+interface MessageReply {
+  readonly message: {
+    readonly subject: string;
+    readonly seq: number;
+    readonly data?: string;
+    readonly time: string;
+  };
+}
+
+/** One stored message, through the stream's leader (never a direct get: replicas may lag). */
+export async function storedMessage(
+  nc: NatsConnection,
+  stream: string,
+  which: { readonly seq: number } | { readonly last_by_subj: string },
+): Promise<StoredMessage | undefined> {
+  try {
+    const { message } = await api<MessageReply>(nc, `STREAM.MSG.GET.${stream}`, which);
+    return {
+      subject: message.subject,
+      seq: message.seq,
+      stampMs: stampMsOf(message.time),
+      data: Buffer.from(message.data ?? "", "base64"),
+    };
+  } catch (error) {
+    if (error instanceof ApiError && error.errCode === MESSAGE_NOT_FOUND) return undefined;
+    throw error;
+  }
+}
+
+/** Whole milliseconds of an RFC 3339 time with nanoseconds: cut, not rounded, as in a reply subject. */
+export function stampMsOf(time: string): number {
+  const match = /^(.+?)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)$/.exec(time);
+  if (match === null) throw new RangeError(`not a time stamp: ${time}`);
+  const [, whole, fraction = "", zone] = match;
+  return Date.parse(`${whole}${zone}`) + Number(fraction.slice(0, 3).padEnd(3, "0"));
+}
+
+export interface StreamState {
+  readonly first: number;
+  readonly last: number;
+}
+
+interface StreamInfoReply {
+  readonly state: { readonly messages: number; readonly first_seq: number; readonly last_seq: number };
+}
+
+/** First and last sequence, through the leader. An empty stream has last = first − 1. */
+export async function streamState(nc: NatsConnection, stream: string): Promise<StreamState> {
+  const { state } = await api<StreamInfoReply>(nc, `STREAM.INFO.${stream}`);
+  return { first: state.messages === 0 ? state.last_seq + 1 : state.first_seq, last: state.last_seq };
+}
+
+const reconnectListeners = new WeakMap<NatsConnection, Set<() => void>>();
+
+/** Calls `run` after every reconnect; one status loop a connection, however many listen. */
+export function onReconnect(nc: NatsConnection, run: () => void): () => void {
+  let listeners = reconnectListeners.get(nc);
+  if (listeners === undefined) {
+    listeners = new Set();
+    reconnectListeners.set(nc, listeners);
+    void tellReconnects(nc, listeners);
+  }
+  listeners.add(run);
+  return () => {
+    listeners.delete(run);
+  };
+}
+
+async function tellReconnects(nc: NatsConnection, listeners: ReadonlySet<() => void>): Promise<void> {
+  for await (const status of nc.status()) {
+    if (status.type === "reconnect") for (const listener of [...listeners]) listener();
+  }
+}
