@@ -35,7 +35,8 @@ function collectRule(rule: Rule, zone: string, keys: Set<string>): void {
   }
 }
 
-function occurrenceKey(rule: EventRule | OrderRule, zone: string): string {
+/** The question that one event or order rule asks. */
+export function occurrenceKey(rule: EventRule | OrderRule, zone: string): string {
   const { measure, window, where } = rule;
   const tested = "in" in measure ? measure.in : window;
   return canonical({
@@ -90,8 +91,13 @@ function collectDeltas(where: Where, keys: Set<string>): void {
     return;
   }
   for (const part of where.test) {
-    if (part.op === "delta") keys.add(canonical({ op: "delta", path: where.path, overMs: part.overMs }));
+    if (part.op === "delta") keys.add(deltaKey(where.path, part.overMs));
   }
+}
+
+/** The question that a `delta` on a trait asks. */
+export function deltaKey(path: Path, overMs: number): string {
+  return canonical({ op: "delta", path, overMs });
 }
 
 /** JSON with the keys of every object in order, so that the text does not depend on how a tree was built. */
