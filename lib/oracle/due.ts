@@ -1,0 +1,103 @@
+// When silence alone might change an answer: every instant at which something turns old, a day begins, a visit ends.
+// Many of them change nothing. That costs time and no truth: evaluate.ts works out what holds at each of them.
+import type { Definition, EventRule, OrderRule, Rule, TestPart, Where, Window } from "../core/rules/ast.ts";
+import type { Millis } from "../core/types.ts";
+import { endOf, matchedBy, type Question, zoneOf } from "./evaluate.ts";
+import { dateInstants, occurrenceInstants, type Placed, tileOf } from "./time.ts";
+import { dateOf, HeldDate, isRecord, placed } from "./values.ts";
+
+/** Instants that follow from what the member has done; they stay the same until the member's next event. */
+export function historyInstants(definition: Definition, question: Question): Millis[] {
+  return ruleInstants(definition.rule, question);
+}
+
+/** Instants that follow from the member's memberships: ends of stay and cooldown, and times since joining. */
+export function membershipInstants(definition: Definition, question: Question): Millis[] {
+  const { member } = question;
+  const own = member.memberships.get(definition.id);
+  const ends = own === undefined ? [] : [own.since + definition.stayMs, own.since + definition.cooldownMs];
+  const zone = zoneOf(question);
+  const joined = joinedTests(definition.rule).flatMap(({ id, window }) => {
+    const membership = member.memberships.get(id);
+    return membership === undefined ? [] : dateInstants(window, placed(membership.since, zone), zone);
+  });
+  return [...ends, ...joined];
+}
+
+function joinedTests(rule: Rule): { readonly id: string; readonly window: Window }[] {
+  if (rule.op === "segment") {
+    const { joined } = rule;
+    return joined === undefined ? [] : rule.ids.map((id) => ({ id, window: joined }));
+  }
+  return innerRules(rule).flatMap(joinedTests);
+}
+
+function innerRules(rule: Rule): readonly Rule[] {
+  if ("rules" in rule) return rule.rules;
+  return "rule" in rule ? [rule.rule] : [];
+}
+
+function ruleInstants(rule: Rule, question: Question): Millis[] {
+  switch (rule.op) {
+    case "event":
+    case "order":
+      return happenedInstants(rule, question);
+    case "trait":
+      return [
+        ...dateTestInstants(rule.where, question.member.traits(), question),
+        ...deltaInstants(rule.where, question),
+      ];
+    case "cart":
+      return dateTestInstants(rule.where, question.member.cartRecord(), question);
+    default:
+      return innerRules(rule).flatMap((inner) => ruleInstants(inner, question));
+  }
+}
+
+function happenedInstants(rule: EventRule | OrderRule, question: Question): Millis[] {
+  const { measure, window } = rule;
+  const matched = matchedBy(rule, question);
+  const tested = "in" in measure ? measure.in : window;
+  if (tested === undefined || matched.length === 0) return [];
+  if (tested.kind === "visit") return [(question.member.visits.newest?.last ?? 0) + question.idleMs];
+  const end = "in" in measure ? endOf(matched, measure.kind) : undefined;
+  const concerned = end === undefined ? matched : [end];
+  return concerned.flatMap((one) => occurrenceInstants(tested, one, zoneOf(question)));
+}
+
+/** Any date anywhere in the record might be the one that a test reads. */
+function dateTestInstants(where: Where, record: unknown, question: Question): Millis[] {
+  const windows = testParts(where).flatMap((part) => (part.op === "date" ? [part.window] : []));
+  if (windows.length === 0) return [];
+  const zone = zoneOf(question);
+  const dates = datesIn(record, zone);
+  return windows.flatMap((window) => dates.flatMap((date) => dateInstants(window, date, zone)));
+}
+
+function datesIn(value: unknown, zone: string): Placed[] {
+  if (Array.isArray(value)) return value.flatMap((element) => datesIn(element, zone));
+  if (isRecord(value)) return Object.values(value).flatMap((inner) => datesIn(inner, zone));
+  if (typeof value !== "string" && !(value instanceof HeldDate)) return [];
+  const date = dateOf(value, zone);
+  return date === undefined ? [] : [date];
+}
+
+/** The value of then changes where the tile edge passes a write. */
+function deltaInstants(where: Where, { member }: Question): Millis[] {
+  return deltaTests(where).flatMap(({ trait, overMs }) => {
+    const tile = tileOf(overMs);
+    return (member.writes.get(trait) ?? []).map(({ time }) => Math.ceil(time / tile) * tile + overMs);
+  });
+}
+
+function deltaTests(where: Where): { readonly trait: string; readonly overMs: number }[] {
+  if (where.op === "not") return deltaTests(where.where);
+  if (where.op !== "test") return where.wheres.flatMap(deltaTests);
+  return where.test.flatMap((part) => (part.op === "delta" ? [{ trait: where.path[0]!, overMs: part.overMs }] : []));
+}
+
+function testParts(where: Where): TestPart[] {
+  if (where.op === "not") return testParts(where.where);
+  if (where.op !== "test") return where.wheres.flatMap(testParts);
+  return where.test.flatMap((part) => (part.op === "has" ? [part, ...testParts(part.where)] : [part]));
+}

@@ -1,0 +1,247 @@
+// Whether a rule holds for a member at a moment, worked out of the member's whole history every time.
+// due.ts says when silence alone might change the answer; oracle.ts asks both.
+import { createHash } from "node:crypto";
+import type { EventRule, Measure, OrderRule, Path, Rule, Window } from "../core/rules/ast.ts";
+import type { MemberId, Millis, SegmentId } from "../core/types.ts";
+import { dayOf, eventRecord, type Member, type Membership, type Occurrence } from "./history.ts";
+import { orderRecord } from "./shop.ts";
+import { type DayNumber, dateLies, occurrenceLies, tileOf } from "./time.ts";
+import { Amount, endsOf, measureHolds, placed, type TestContext, unitsOf, whereHolds } from "./values.ts";
+import type { Visit } from "./visits.ts";
+
+/** Who is asked, when, and in which zone. `zone` is a zone's name or "user", as the definition says. */
+export interface Question {
+  readonly member: Member;
+  readonly clock: Millis;
+  readonly zone: string;
+  readonly idleMs: number;
+}
+
+/** An event or an order that passed a rule's `where`, with what its measures read. */
+export interface Matched {
+  readonly time: Millis;
+  readonly seq: number;
+  readonly day: () => DayNumber;
+  readonly visit: () => Visit | undefined;
+  readonly record: Record<string, unknown>;
+}
+
+export function ruleHolds(rule: Rule, question: Question): boolean {
+  const { member, clock } = question;
+  switch (rule.op) {
+    case "all":
+      return rule.rules.every((inner) => ruleHolds(inner, question));
+    case "any":
+      return rule.rules.some((inner) => ruleHolds(inner, question));
+    case "none":
+      return !rule.rules.some((inner) => ruleHolds(inner, question));
+    case "not":
+      return !ruleHolds(rule.rule, question);
+    case "event":
+    case "order":
+      return occurrencesHold(rule, question);
+    case "trait":
+      return whereHolds(rule.where, member.traits(), { clock, zone: zoneOf(question), deltaOf: deltaOf(question) });
+    case "cart":
+      return whereHolds(rule.where, member.cartRecord(), { clock, zone: zoneOf(question) });
+    case "segment":
+      return rule.ids.some((id) => belongs(id, rule.joined, question)) !== rule.negate;
+    case "list":
+      return rule.ids.some((id) => member.lists.has(id)) !== rule.negate;
+    case "bucket": {
+      const position = positionOf(member.id, rule.salt);
+      return rule.from <= position && position < rule.to;
+    }
+  }
+}
+
+/** The zone's name: the definition's, or the member's own. */
+export function zoneOf({ zone, member }: Question): string {
+  return zone === "user" ? member.zone : zone;
+}
+
+function belongs(id: SegmentId, joined: Window | undefined, question: Question): boolean {
+  const membership: Membership | undefined = question.member.memberships.get(id);
+  if (membership === undefined || !membership.in) return false;
+  if (joined === undefined) return true;
+  const zone = zoneOf(question);
+  return dateLies(joined, placed(membership.since, zone), { clock: question.clock, zone });
+}
+
+const positions = new Map<string, number>();
+
+/** A stable position from 0 to 100: n × 100 ÷ 2³², n the first four bytes of SHA-256 of salt, line feed, id. */
+export function positionOf(id: MemberId, salt: string): number {
+  const text = `${salt}\n${id}`;
+  let position = positions.get(text);
+  if (position === undefined) {
+    position = (createHash("sha256").update(text, "utf8").digest().readUInt32BE(0) * 100) / 2 ** 32;
+    positions.set(text, position);
+  }
+  return position;
+}
+
+/** A trait now against the value in force at the last tile edge at or before clock − over. */
+function deltaOf({ member, clock }: Question): NonNullable<TestContext["deltaOf"]> {
+  return (path, overMs, unit) => {
+    const tile = tileOf(overMs);
+    const edge = Math.floor((clock - overMs) / tile) * tile;
+    const now = numberAt(member, path, clock);
+    const then = numberAt(member, path, edge);
+    if (now === undefined || then === undefined) return undefined;
+    if (unit === "amount") return now - then;
+    return then === 0 ? undefined : ((now - then) * 100) / Math.abs(then);
+  };
+}
+
+function numberAt(member: Member, path: Path, time: Millis): number | undefined {
+  let value: unknown = member.traitAt(path[0]!, time);
+  for (const name of path.slice(1)) {
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    value = isObject && Object.hasOwn(value as object, name) ? (value as Record<string, unknown>)[name] : undefined;
+  }
+  return typeof value === "number" ? value : undefined;
+}
+
+interface MatchedCache {
+  readonly version: number;
+  readonly matched: readonly Matched[];
+}
+
+const matchedOf = new WeakMap<Member, Map<object, MatchedCache>>();
+
+/**
+ * All occurrences that pass a rule's names and where. A where is read as of the message in whose step it is read, not
+ * as of the clock, so the list stays good until the member's next event.
+ */
+export function matchedBy(rule: EventRule | OrderRule, question: Question): readonly Matched[] {
+  const { member } = question;
+  const caches = matchedOf.get(member) ?? new Map<object, MatchedCache>();
+  matchedOf.set(member, caches);
+  const cached = caches.get(rule);
+  if (cached?.version === member.version) return cached.matched;
+  const matched = rule.op === "event" ? matchedEvents(rule, question) : matchedOrders(rule, question);
+  caches.set(rule, { version: member.version, matched });
+  return matched;
+}
+
+function matchedEvents(rule: EventRule, { member, zone }: Question): Matched[] {
+  const named = member.occurrences.filter(({ event }) => rule.names === "*" || rule.names.includes(event.name));
+  return named.flatMap((occurrence) => {
+    const itsZone = zone === "user" ? occurrence.zone : zone;
+    const record = eventRecord(occurrence, itsZone);
+    const moment = { clock: occurrence.clock, zone: itsZone };
+    if (rule.where !== undefined && !whereHolds(rule.where, record, moment)) return [];
+    return [matchedAs(occurrence, member, itsZone, record)];
+  });
+}
+
+function matchedOrders(rule: OrderRule, { member, zone }: Question): Matched[] {
+  const standing = member.orders.filter((order) => !order.isNone);
+  return standing.flatMap((order) => {
+    const record = orderRecord(order);
+    const moment = { clock: order.readClock, zone: zone === "user" ? order.readZone : zone };
+    if (rule.where !== undefined && !whereHolds(rule.where, record, moment)) return [];
+    const occurrence = member.completedIn.get(order.seq)!;
+    return [matchedAs(occurrence, member, zone === "user" ? occurrence.zone : zone, record)];
+  });
+}
+
+function matchedAs(occurrence: Occurrence, member: Member, zone: string, record: Record<string, unknown>): Matched {
+  const { time, seq } = occurrence;
+  return { time, seq, record, day: () => dayOf(occurrence, zone), visit: () => member.visitOf(occurrence) };
+}
+
+function occurrencesHold(rule: EventRule | OrderRule, question: Question): boolean {
+  const matched = matchedBy(rule, question);
+  const { measure, window } = rule;
+  if ("in" in measure) {
+    const which = endOf(matched, measure.kind);
+    return which !== undefined && liesIn(measure.in, which, question);
+  }
+  const inWindow = window === undefined ? matched : matched.filter((one) => liesIn(window, one, question));
+  const { clock } = question;
+  return measureHolds(measure.is, measured(measure, inWindow), { clock, zone: zoneOf(question) });
+}
+
+/** The first or the latest by time; of equal times the one that stands first, or last, in the log. */
+export function endOf(matched: readonly Matched[], end: "first" | "latest"): Matched | undefined {
+  const sorted = [...matched].sort((a, b) => a.time - b.time || a.seq - b.seq);
+  return end === "first" ? sorted[0] : sorted.at(-1);
+}
+
+function liesIn(window: Window, one: Matched, question: Question): boolean {
+  const { member, clock, idleMs } = question;
+  if (window.kind === "visit") {
+    const newest = member.visits.newest;
+    return newest !== undefined && one.visit() === newest && clock < newest.last + idleMs;
+  }
+  return occurrenceLies(window, one, { clock, zone: zoneOf(question) });
+}
+
+type Aggregate = Exclude<Measure, { readonly in: Window }>;
+
+function measured(measure: Aggregate, matched: readonly Matched[]): number | Amount | undefined {
+  switch (measure.kind) {
+    case "count":
+      return matched.length;
+    case "days":
+      return new Set(matched.map((one) => one.day())).size;
+    case "visits":
+      return new Set(matched.flatMap((one) => one.visit() ?? [])).size;
+    case "total":
+    case "average":
+    case "largest": {
+      const amounts = unitsIn(valuesOf(matched, ["total"]));
+      if (measure.kind === "total") return new Amount(sumOf(amounts));
+      return measure.kind === "average" ? averageOf(amounts) : largestOf(amounts);
+    }
+    case "sum":
+      return new Amount(sumOf(unitsIn(valuesOf(matched, measure.of))));
+    case "avg":
+      return averageOf(unitsIn(valuesOf(matched, measure.of)));
+    case "min":
+    case "max":
+      return extremeOf(valuesOf(matched, measure.of), measure.kind);
+    case "distinct":
+      return distinctOf(valuesOf(matched, measure.of));
+  }
+}
+
+function valuesOf(matched: readonly Matched[], path: Path): unknown[] {
+  return matched.flatMap((one) => endsOf(one.record, path));
+}
+
+function unitsIn(values: readonly unknown[]): bigint[] {
+  const units = values.map((value) => (value instanceof Amount ? value.units : unitsOf(value)));
+  return units.filter((value) => value !== undefined);
+}
+
+function sumOf(units: readonly bigint[]): bigint {
+  return units.reduce((sum, part) => sum + part, 0n);
+}
+
+function averageOf(units: readonly bigint[]): Amount | undefined {
+  return units.length === 0 ? undefined : new Amount(sumOf(units), BigInt(units.length));
+}
+
+function largestOf(units: readonly bigint[]): Amount | undefined {
+  const largest = [...units].sort((a, b) => (a < b ? -1 : 1)).at(-1);
+  return largest === undefined ? undefined : new Amount(largest);
+}
+
+function extremeOf(values: readonly unknown[], kind: "min" | "max"): number | Amount | undefined {
+  const isBeyond = (one: number | bigint, other: number | bigint) => (kind === "min" ? one < other : one > other);
+  const numbers = values.filter((value) => typeof value === "number");
+  if (numbers.length > 0) return numbers.reduce((end, value) => (isBeyond(value, end) ? value : end));
+  const units = values.flatMap((value) => (value instanceof Amount ? value.units : []));
+  return units.length === 0
+    ? undefined
+    : new Amount(units.reduce((end, value) => (isBeyond(value, end) ? value : end)));
+}
+
+function distinctOf(values: readonly unknown[]): number {
+  const keys = values.map((value) => (value instanceof Amount ? `amount ${value.units}` : value));
+  // A Set takes −0 for 0 and tells 5 from "5", as the rules do.
+  return new Set(keys.filter((key) => ["string", "number", "boolean"].includes(typeof key))).size;
+}

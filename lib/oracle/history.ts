@@ -1,0 +1,167 @@
+// Everything one member has done, kept whole: occurrences, writes of traits, orders, visits. Nothing is ever counted
+// ahead; evaluate.ts goes through all of it each time. oracle.ts adds one accepted event at a time.
+import type { UserEvent } from "../core/events.ts";
+import type { Json, Limits, MemberId, Millis, SegmentId, Seq, Vocabulary } from "../core/types.ts";
+import { type Occasion, type Order, type Refusal, Shop } from "./shop.ts";
+import { type DayNumber, isZone, localDayOf, wallClockOf } from "./time.ts";
+import { type Visit, Visits } from "./visits.ts";
+
+/** A track, page or screen event that happened. */
+export interface Occurrence extends Occasion {
+  readonly event: UserEvent;
+  /** The visit it belonged to when it came in; Visits.now says which one that has become. */
+  readonly visit: Visit | undefined;
+}
+
+/** An accepted write of a trait; null removes. */
+export interface TraitWrite {
+  readonly time: Millis;
+  readonly value: Json;
+}
+
+export interface Membership {
+  readonly in: boolean;
+  readonly n: number;
+  readonly since: Millis;
+}
+
+export class Member {
+  readonly id: MemberId;
+  readonly idBytes: Buffer;
+  /** Grows with every accepted event: what was worked out of the history is good for one version. */
+  version = 0;
+  readonly occurrences: Occurrence[] = [];
+  /** The occurrence in which each order was first completed. */
+  readonly completedIn = new Map<Seq, Occurrence>();
+  readonly writes = new Map<string, TraitWrite[]>();
+  readonly lists = new Set<string>();
+  readonly memberships = new Map<SegmentId, Membership>();
+  readonly visits: Visits;
+  readonly #shop: Shop;
+  readonly #limits: Limits;
+  #newestTime: Millis | undefined;
+  #contextZone: string | undefined;
+
+  constructor(id: MemberId, limits: Limits, vocabulary: Vocabulary) {
+    this.id = id;
+    this.idBytes = Buffer.from(id, "utf8");
+    this.visits = new Visits(vocabulary.visitIdleMs, limits.visitsChangeableMax);
+    this.#shop = new Shop(limits, vocabulary);
+    this.#limits = limits;
+  }
+
+  get orders(): readonly Order[] {
+    return this.#shop.orders;
+  }
+
+  get newestTime(): Millis | undefined {
+    return this.#newestTime;
+  }
+
+  /** Takes an event, or refuses it as a whole: then nothing has changed. */
+  add(event: UserEvent, seq: Seq, time: Millis, clock: Millis): Refusal | undefined {
+    const refusal = event.type === "identify" ? this.#refuseTraits(event, time) : undefined;
+    if (refusal !== undefined) return refusal;
+    const zone = this.#zoneAfter(event, time);
+    const when = { seq, time, clock, zone };
+    if (event.type === "track") {
+      const refused = this.#shop.apply(event.name, event.properties, when);
+      if (refused !== undefined) return refused;
+    }
+    if (isZone(event.context.timezone)) this.#contextZone = event.context.timezone;
+    if (event.type === "identify") this.#write(event, time);
+    else this.#occur(event, when);
+    this.#newestTime = Math.max(this.#newestTime ?? time, time);
+    this.version += 1;
+    return undefined;
+  }
+
+  #occur(event: UserEvent, when: Occasion): void {
+    const visit = event.channel === "server" ? undefined : this.visits.add(when.time);
+    const occurrence = { ...when, event, visit };
+    this.occurrences.push(occurrence);
+    if (event.type === "track" && event.name === "Order Completed") this.completedIn.set(when.seq, occurrence);
+  }
+
+  #write(event: UserEvent, time: Millis): void {
+    for (const [key, value] of this.#taken(event, time)) {
+      const writes = this.writes.get(key) ?? [];
+      writes.push({ time, value });
+      this.writes.set(key, writes);
+    }
+  }
+
+  /** The writes of an identify that are taken: those for which nothing newer is held. */
+  #taken(event: UserEvent, time: Millis): [string, Json][] {
+    return Object.entries(event.traits).filter(([key]) => {
+      const held = this.writes.get(key)?.at(-1);
+      return held === undefined || held.time <= time;
+    });
+  }
+
+  #refuseTraits(event: UserEvent, time: Millis): Refusal | undefined {
+    const after = new Map(Object.entries(this.traits()));
+    for (const [key, value] of this.#taken(event, time)) {
+      if (value === null) after.delete(key);
+      else after.set(key, value);
+    }
+    const { traitsMax } = this.#limits;
+    if (after.size <= traitsMax) return undefined;
+    return { reason: "limit", detail: `the user would have more than ${traitsMax} traits` };
+  }
+
+  #zoneAfter(event: UserEvent, time: Millis): string {
+    const written = this.#taken(event, time).find(([key]) => key === "timezone");
+    const trait = written === undefined ? this.writes.get("timezone")?.at(-1)?.value : written[1];
+    if (isZone(trait)) return trait;
+    return isZone(event.context.timezone) ? event.context.timezone : (this.#contextZone ?? "UTC");
+  }
+
+  /** The member's own zone: trait, else the last context that named one, else UTC. */
+  get zone(): string {
+    const trait = this.writes.get("timezone")?.at(-1)?.value;
+    return isZone(trait) ? trait : (this.#contextZone ?? "UTC");
+  }
+
+  traits(): Record<string, Json> {
+    const held = [...this.writes].map(([key, writes]) => [key, writes.at(-1)!.value] as const);
+    return Object.fromEntries(held.filter(([, value]) => value !== null));
+  }
+
+  /** The value of a trait in force at an instant. */
+  traitAt(key: string, time: Millis): Json | undefined {
+    return this.writes.get(key)?.findLast((write) => write.time <= time)?.value;
+  }
+
+  cartRecord(): Record<string, unknown> {
+    return this.#shop.cartRecord();
+  }
+
+  visitOf(occurrence: Occurrence | undefined): Visit | undefined {
+    return occurrence?.visit === undefined ? undefined : this.visits.now(occurrence.visit);
+  }
+}
+
+const localDays = new WeakMap<Occurrence, Map<string, DayNumber>>();
+
+/** The local day of an occurrence in a zone; worked out once, for it never changes. */
+export function dayOf(occurrence: Occurrence, zone: string): DayNumber {
+  const days = localDays.get(occurrence) ?? new Map<string, DayNumber>();
+  localDays.set(occurrence, days);
+  const day = days.get(zone) ?? localDayOf(occurrence.time, zone);
+  days.set(zone, day);
+  return day;
+}
+
+/** What a `where` of an event rule reads; `zone` is the one its local time is told in. */
+export function eventRecord(occurrence: Occurrence, zone: string): Record<string, unknown> {
+  const { properties, context, channel } = occurrence.event;
+  return {
+    properties,
+    context,
+    ...(channel === undefined ? {} : { channel }),
+    get at() {
+      return wallClockOf(occurrence.time, zone);
+    },
+  };
+}
