@@ -36,6 +36,9 @@ export interface StartOptions {
   readonly syncAlways?: boolean;
   /** False: a death is final, and `exited` tells. Tests want that. */
   readonly restart?: boolean;
+  /** Of a user who may ask JetStream, when `extra` brings users. */
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
   /** Further lines for the configuration. */
   readonly extra?: string;
   readonly onEvent?: (event: ServerEvent) => void;
@@ -209,7 +212,7 @@ class Supervisor implements RunningServer {
       this.pid = child.pid;
       await this.lock.server(child.pid);
       await Promise.race([this.listening(child.pid, portsDir, late.signal), failure]);
-      await Promise.race([jetStreamAnswers(this.url, late.signal), failure]);
+      await Promise.race([jetStreamAnswers(this.url, this.options, late.signal), failure]);
     } catch (error) {
       if (!late.signal.aborted) throw error;
       throw new ServerNotStarted(`nats-server was not ready within ${READY_MS_MAX / 1000} s. Its log: ${this.logFile}`);
@@ -303,11 +306,12 @@ function portsIn(text: string): string | undefined {
   }
 }
 
-async function jetStreamAnswers(url: string, signal: AbortSignal): Promise<void> {
+async function jetStreamAnswers(url: string, { user, password }: StartOptions, signal: AbortSignal): Promise<void> {
+  const who = user === undefined || password === undefined ? {} : { user, pass: password };
   for (;;) {
     signal.throwIfAborted();
     try {
-      const nc = await connect({ servers: url, reconnect: false, timeout: 2_000, name: "rollcall/supervisor" });
+      const nc = await connect({ servers: url, reconnect: false, timeout: 2_000, name: "rollcall/supervisor", ...who });
       try {
         const answer = (await nc.request("$JS.API.INFO", undefined, { timeout: 2_000 })).json<{ error?: unknown }>();
         if (answer.error === undefined) return;

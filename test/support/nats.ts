@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { connectNats } from "../../lib/nats/connect.ts";
+import { connectNats, type NatsSettings } from "../../lib/nats/connect.ts";
 import { type Names, namesOf } from "../../lib/nats/names.ts";
+import { type DataSetOptions, type ProvisionReport, provision } from "../../lib/nats/provision.ts";
 import { ensureServer } from "../../lib/server/fetch.ts";
 import { type RunningServer, startServer } from "../../lib/server/supervise.ts";
 
@@ -22,6 +23,8 @@ export interface TestServerOptions {
   readonly name?: string;
   /** Further lines of server configuration. */
   readonly extra?: string;
+  /** When `extra` asks for them. */
+  readonly credentials?: Pick<NatsSettings, "user" | "password">;
 }
 
 export interface TestServer {
@@ -32,7 +35,7 @@ export interface TestServer {
   readonly partitions: number;
   readonly dataDir: string;
   /** A connection of its own for every call; `stop` closes them. */
-  connection(role?: string): Promise<NatsConnection>;
+  connection(role?: string, credentials?: Pick<NatsSettings, "user" | "password">): Promise<NatsConnection>;
   /** Ends the server without a word, and waits until it is gone. `restart` brings it back. */
   kill9(): Promise<void>;
   /** Same port, same store; stops it first when it runs. */
@@ -45,12 +48,12 @@ export interface TestServer {
 }
 
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const { partitions = 4, name = "", extra = "" } = options;
+  const { partitions = 4, name = "", extra = "", credentials } = options;
   const { binary } = await ensureServer({ dataDir: BINARY_DIR });
   const dataDir = await mkdtemp(join(tmpdir(), "rollcall-test-"));
   const connections: NatsConnection[] = [];
   const start = (port: number): Promise<RunningServer> =>
-    startServer({ binary, conf: NATS_CONF, dataDir, port, name, partitions, extra, restart: false });
+    startServer({ binary, conf: NATS_CONF, dataDir, port, name, partitions, extra, restart: false, ...credentials });
   let server = await start(0);
   const down = async (): Promise<void> => {
     server.kill("SIGCONT");
@@ -65,8 +68,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     names: namesOf(name),
     partitions,
     dataDir,
-    async connection(role = "test") {
-      const nc = await connectNats({ url: server.url }, { role, instance: `${process.pid}` });
+    async connection(role = "test", as = credentials) {
+      const nc = await connectNats({ url: server.url, ...as }, { role, instance: `${process.pid}` });
       connections.push(nc);
       return nc;
     },
@@ -87,4 +90,30 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** Options of a data set as tests want it: one replica, nothing expires. */
+export function testDataSet(options: Partial<DataSetOptions> = {}): DataSetOptions {
+  return { name: "", partitions: 4, replicas: 1, clock: "log", eventsMaxAgeMs: 0, rejectsMaxAgeMs: 0, ...options };
+}
+
+export interface Provisioned extends TestServer {
+  readonly nc: NatsConnection;
+  readonly dataSet: DataSetOptions;
+  readonly report: ProvisionReport;
+}
+
+/** A server with all streams and buckets of a data set, and a connection to it. */
+export async function provisioned(options: TestServerOptions & Partial<DataSetOptions> = {}): Promise<Provisioned> {
+  const { partitions = 4, name = "" } = options;
+  const server = await startTestServer({ ...options, partitions, name });
+  const dataSet = testDataSet({
+    partitions,
+    name,
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
+    ...(options.eventsMaxAgeMs === undefined ? {} : { eventsMaxAgeMs: options.eventsMaxAgeMs }),
+  });
+  const nc = await server.connection();
+  const report = await provision(nc, dataSet, { create: true });
+  return Object.assign(server, { nc, dataSet, report });
 }
