@@ -49,7 +49,7 @@ export function progressBar(
       shownMs = nowMs();
       const text = describe(title, state, nowMs() - startedMs, style);
       if (output.isTTY !== true) return void output.write(`${text}\n`);
-      shown = fit(`${bar(state.fraction, style)} ${text}`, output.columns ?? 80);
+      shown = shorten(`${bar(state.fraction, style)} ${text}`, output.columns ?? 80);
       output.write(`\r\x1b[K${shown}`);
     },
     line(text) {
@@ -84,7 +84,7 @@ function describe(title: string, state: ProgressState, elapsedMs: number, style:
 }
 
 /** A bar that wraps cannot be redrawn. */
-function fit(text: string, columns: number): string {
+function shorten(text: string, columns: number): string {
   if (widthOf(text) < columns) return text;
   let width = 0;
   let end = 0;

@@ -1,0 +1,67 @@
+// What the HTTP interface and its page ask: segments with their sizes, members, one person, why, and what happens now.
+// Answered by nats-audience.ts; tests answer it from memory.
+import type { ExplainNode, UserView } from "../core/partition.ts";
+import type { Delta, Json, MemberId, SegmentId } from "../core/types.ts";
+import type { MemberEntry, PartitionStatus } from "../ports/questions.ts";
+
+export interface SegmentSummary {
+  readonly id: SegmentId;
+  readonly name: string;
+  readonly description: string;
+  readonly folder: string | null;
+  readonly tags: readonly string[];
+  readonly version: number;
+  /** `preparing`: its history is being read; it has no members yet. */
+  readonly state: "active" | "preparing" | "disabled";
+  /** A newer version that is being prepared while this one serves. */
+  readonly nextVersion: number | null;
+  /** Null while not every partition answers. */
+  readonly size: number | null;
+}
+
+export interface SegmentDetail extends SegmentSummary {
+  readonly definition: Json;
+}
+
+export interface Overview {
+  readonly segments: readonly SegmentSummary[];
+  /** People known; null while not every partition answers. */
+  readonly universe: number | null;
+}
+
+export interface MemberList {
+  readonly segment: SegmentId;
+  readonly size: number;
+  readonly members: readonly MemberEntry[];
+}
+
+export interface Explanation {
+  readonly segment: SegmentId;
+  readonly user: MemberId;
+  readonly clock: number;
+  readonly explanation: ExplainNode;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Why not, one sentence each. */
+  readonly reasons: readonly string[];
+}
+
+export interface Audience {
+  overview(): Promise<Overview>;
+  segment(id: SegmentId): Promise<SegmentDetail | undefined>;
+  /** Undefined: no such segment. */
+  members(id: SegmentId, limit: number): Promise<MemberList | undefined>;
+  /** Undefined: nobody knows the id. */
+  user(id: MemberId): Promise<UserView | undefined>;
+  /** Undefined: no such active segment, or nobody knows the id. */
+  explain(segment: SegmentId, user: MemberId): Promise<Explanation | undefined>;
+  readiness(): Promise<Readiness>;
+  /** Null in place of a partition that nobody answers for. */
+  partitions(): Promise<readonly (PartitionStatus | null)[]>;
+  /** The last deltas, newest first. */
+  recent(): readonly Delta[];
+  /** Calls for every delta from now on, until the function it gives is called. */
+  onDelta(listener: (delta: Delta) => void): () => void;
+}

@@ -1,0 +1,95 @@
+// Prometheus metrics: what the owners of the partitions report, asked at each scrape, and this process's own requests.
+// Served at /metrics by server.ts.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Counters, PartitionStatus } from "../ports/questions.ts";
+import type { Audience } from "./audience.ts";
+
+export interface Metrics {
+  readonly contentType: string;
+  text(): Promise<string>;
+  observe(route: string, status: number, seconds: number): void;
+}
+
+const COUNTERS: Readonly<Record<string, readonly [keyof Counters, string]>> = {
+  rollcall_events_total: ["events", "Events processed"],
+  rollcall_deltas_total: ["deltas", "Memberships changed"],
+  rollcall_rejects_total: ["rejects", "Messages refused as bad input"],
+  rollcall_ticks_total: ["ticks", "Clock messages written because a deadline fell due"],
+  rollcall_replayed_total: ["replayed", "Messages processed again after a restore"],
+  rollcall_publish_retries_total: ["publishRetries", "Publishes that were refused and sent again"],
+  rollcall_publish_timeouts_total: ["publishTimeouts", "Publishes without an answer"],
+  rollcall_checkpoints_total: ["checkpoints", "Checkpoints written"],
+  rollcall_restores_total: ["restores", "Times the partition was restored"],
+  rollcall_faults_total: ["faults", "Times the partition stopped on a fault"],
+};
+
+const GAUGES: Readonly<Record<string, readonly [(status: PartitionStatus) => number, string]>> = {
+  rollcall_partition_lag_messages: [(status) => status.lag, "Messages in the log that are not processed yet"],
+  rollcall_partition_unsaid_deltas: [(status) => status.unsaid, "Deltas made but not stored yet"],
+  rollcall_partition_members: [(status) => status.universe, "People known"],
+  rollcall_partition_resident_bytes: [
+    (status) => status.residentBytes,
+    "Memory of the pages that are loaded, estimated",
+  ],
+  rollcall_partition_checkpoint_age_seconds: [
+    (status) => (status.checkpointAgeMs ?? Number.NaN) / 1_000,
+    "Age of the newest checkpoint of this owner",
+  ],
+};
+
+export function metricsOf(audience: Audience): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: "rollcall_api_" });
+  const requests = new Histogram({
+    name: "rollcall_http_request_duration_seconds",
+    help: "Requests by route and status",
+    labelNames: ["route", "status"],
+    buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 2.5],
+    registers: [registry],
+  });
+  const fill = partitionMetrics(registry);
+  const sizes = new Gauge({
+    name: "rollcall_segment_members",
+    help: "Members of a segment",
+    labelNames: ["segment"],
+    registers: [registry],
+  });
+  return {
+    contentType: registry.contentType,
+    observe: (route, status, seconds) => requests.observe({ route, status: String(status) }, seconds),
+    async text() {
+      fill(await audience.partitions().catch(() => []));
+      sizes.reset();
+      for (const { id, size } of (await audience.overview().catch(() => ({ segments: [] }))).segments) {
+        if (size !== null) sizes.set({ segment: id }, size);
+      }
+      return registry.metrics();
+    },
+  };
+}
+
+/** Counters belong to an owner and begin again with the next one, which is what Prometheus expects of a counter. */
+function partitionMetrics(registry: Registry): (statuses: readonly (PartitionStatus | null)[]) => void {
+  const labels = { labelNames: ["partition"] as const, registers: [registry] };
+  const counters = Object.entries(COUNTERS).map(
+    ([name, [key, help]]) => [key, new Counter({ name, help, ...labels })] as const,
+  );
+  const gauges = Object.entries(GAUGES).map(
+    ([name, [read, help]]) => [read, new Gauge({ name, help, ...labels })] as const,
+  );
+  const owned = new Gauge({
+    name: "rollcall_partition_running",
+    help: "1 when an owner runs the partition",
+    ...labels,
+  });
+  return (statuses) => {
+    for (const [, metric] of [...counters, ...gauges]) metric.reset();
+    for (const [partition, status] of statuses.entries()) {
+      const label = { partition: String(partition) };
+      owned.set(label, status?.phase === "running" ? 1 : 0);
+      if (status === null) continue;
+      for (const [key, counter] of counters) counter.inc(label, status.counters[key]);
+      for (const [read, gauge] of gauges) gauge.set(label, read(status));
+    }
+  };
+}

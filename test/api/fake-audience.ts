@@ -1,0 +1,65 @@
+// An audience out of thin air: what the HTTP tests ask. Stands in for NATS and its workers.
+import type { Audience, SegmentDetail } from "../../lib/api/audience.ts";
+import type { Delta } from "../../lib/core/types.ts";
+
+export const CART: SegmentDetail = {
+  id: "cart-under-100",
+  name: "Cart under $100",
+  description: "Shoppers with something in the cart, but less than $100 of it.",
+  folder: "shop/carts",
+  tags: ["cart"],
+  version: 1,
+  state: "active",
+  nextVersion: null,
+  size: 1_234,
+  definition: { id: "cart-under-100", rule: { cart: { value: { gt: 0, lt: 100 } } } },
+};
+
+export function deltaOf(id: string, change: "joined" | "left" = "joined"): Delta {
+  const cause = { type: "event", seq: 7 } as const;
+  return { segment: CART.id, version: 1, kind: "user", id, change, n: 1, at: Date.UTC(2026, 10, 23, 10), cause };
+}
+
+export class FakeAudience implements Audience {
+  segments: SegmentDetail[] = [CART];
+  universe: number | null = 5_000;
+  said: Delta[] = [];
+  reasons: string[] = [];
+  failure: Error | undefined;
+  readonly listeners = new Set<(delta: Delta) => void>();
+
+  async overview() {
+    if (this.failure !== undefined) throw this.failure;
+    return { segments: this.segments.map(({ definition: _, ...summary }) => summary), universe: this.universe };
+  }
+  async segment(id: string) {
+    return this.segments.find((segment) => segment.id === id);
+  }
+  async members(id: string, limit: number) {
+    if (id !== CART.id) return undefined;
+    const members = [{ id: "u1", n: 1, since: 5 }];
+    return { segment: id, size: 1, members: members.slice(0, limit) };
+  }
+  async user(id: string) {
+    if (this.failure !== undefined) throw this.failure;
+    if (id !== "u1/ä") return undefined;
+    return { id, traits: {}, cart: [], orders: 0, lists: [], memberships: [], firstSeen: 1, lastSeen: 2 };
+  }
+  async explain(segment: string, user: string) {
+    if (segment !== CART.id || user !== "u1") return undefined;
+    return { segment, user, clock: 9, explanation: { rule: "cart.value", pass: true } };
+  }
+  async readiness() {
+    return { ready: this.reasons.length === 0, reasons: this.reasons };
+  }
+  async partitions() {
+    return [null];
+  }
+  recent() {
+    return this.said;
+  }
+  onDelta(listener: (delta: Delta) => void) {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  }
+}

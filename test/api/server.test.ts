@@ -1,0 +1,160 @@
+// The HTTP interface over an audience out of thin air: shapes, refusals, headers, the live feed.
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { buildApi } from "../../lib/api/server.ts";
+import { CART, deltaOf, FakeAudience } from "./fake-audience.ts";
+
+let audience: FakeAudience;
+let app: ReturnType<typeof buildApi>;
+beforeEach(() => {
+  audience = new FakeAudience();
+  app = buildApi({ audience, natsUrl: "nats://127.0.0.1:4222", subjectPrefix: "" });
+});
+afterEach(() => app.close());
+
+const get = (url: string) => app.inject({ method: "GET", url });
+
+describe("questions", () => {
+  test("segments with their sizes", async () => {
+    const { definition: _, ...summary } = CART;
+    expect((await get("/v1/segments")).json()).toEqual({ universe: 5_000, segments: [summary] });
+    expect((await get("/v1/segments/cart-under-100")).json()).toEqual(CART);
+  });
+
+  test("members, a person whose id needs escaping, and why", async () => {
+    expect((await get("/v1/segments/cart-under-100/members?limit=5")).json()).toMatchObject({
+      size: 1,
+      members: [{ id: "u1" }],
+    });
+    expect((await get("/v1/users/u1%2F%C3%A4")).json()).toMatchObject({ id: "u1/ä" });
+    expect((await get("/v1/explain?segment=cart-under-100&user=u1")).json()).toMatchObject({
+      explanation: { pass: true },
+    });
+  });
+
+  test.each([
+    ["/v1/segments/nope", 404, "unknown-segment"],
+    ["/v1/segments/nope/members", 404, "unknown-segment"],
+    ["/v1/users/nobody", 404, "unknown-user"],
+    ["/v1/explain?segment=nope&user=u1", 404, "unknown-segment"],
+    ["/v1/explain?segment=cart-under-100&user=u2", 404, "nothing-to-explain"],
+    ["/v1/explain?segment=cart-under-100", 400, "bad-request"],
+    ["/v1/explain?segment=a&segment=b&user=u1", 400, "bad-request"],
+    ["/v1/segments/cart-under-100/members?limit=0", 400, "bad-request"],
+    ["/v1/segments/cart-under-100/members?limit=1e3", 400, "bad-request"],
+    ["/v1/users/%E0%A4%A", 400, "bad-request"],
+    ["/nowhere", 404, "not-found"],
+  ])("%s is refused with %i %s", async (url, status, code) => {
+    const response = await get(url);
+    expect(response.statusCode).toBe(status);
+    expect(response.json()).toEqual({ error: { code, message: expect.any(String) } });
+  });
+
+  test("a partition that does not answer is 503 in its own words; anything else tells no more than that", async () => {
+    audience.failure = Object.assign(new Error("partition 3: no worker owns it just now"), { name: "QuestionFailed" });
+    const unanswered = await get("/v1/users/u1");
+    expect(unanswered.statusCode).toBe(503);
+    expect(unanswered.json().error.message).toContain("partition 3");
+    audience.failure = new Error("secret at /home/x.ts:3");
+    const broken = await get("/v1/users/u1");
+    expect(broken.statusCode).toBe(500);
+    expect(broken.body).not.toContain("secret");
+  });
+});
+
+describe("operations", () => {
+  test("ready only when every partition is served", async () => {
+    expect((await get("/readyz")).statusCode).toBe(200);
+    audience.reasons = ["partition 3 has no owner"];
+    const response = await get("/readyz");
+    expect(response.statusCode).toBe(503);
+    expect(response.json()).toEqual({ ready: false, reasons: ["partition 3 has no owner"] });
+    expect((await get("/healthz")).json()).toEqual({ status: "ok" });
+  });
+
+  test("metrics name the sizes, the partitions and the requests by route, not by id", async () => {
+    await get("/v1/users/somebody");
+    const { body } = await get("/metrics");
+    expect(body).toContain('rollcall_segment_members{segment="cart-under-100"} 1234');
+    expect(body).toContain('rollcall_partition_running{partition="0"} 0');
+    expect(body).toContain('route="/v1/users/:id",status="404"');
+    expect(body).not.toContain("somebody");
+  });
+});
+
+describe("the page", () => {
+  test("shows sizes and recent changes, and lets nothing in from outside", async () => {
+    const hostile = '<img src=x onerror="alert(1)">';
+    audience.said = [deltaOf(hostile)];
+    audience.segments = [{ ...CART, name: "</script><script>alert(1)</script>" }];
+    const response = await get("/");
+    expect(response.headers["content-type"]).toContain("text/html");
+    expect(response.body).toContain("1,234");
+    expect(response.body).toContain("&lt;img src=x onerror=&quot;alert(1)&quot;&gt;");
+    expect(response.body).not.toContain(hostile);
+    expect(response.body).not.toContain("<script>alert");
+  });
+
+  test("runs only the script that bears this answer's nonce", async () => {
+    const first = await get("/");
+    const second = await get("/");
+    const nonce = /script-src 'nonce-([^']+)'/.exec(first.headers["content-security-policy"] as string)![1]!;
+    expect(first.body).toContain(`<script nonce="${nonce}">`);
+    expect(second.body).not.toContain(nonce);
+    expect(first.headers["x-content-type-options"]).toBe("nosniff");
+    expect(first.body).not.toMatch(/https?:\/\/(?!www\.w3\.org)/);
+  });
+});
+
+describe("the live feed", () => {
+  async function open(): Promise<{ next(event: string): Promise<unknown>; close(): void }> {
+    await app.listen({ host: "127.0.0.1", port: 0 });
+    const { port } = app.server.address() as { port: number };
+    const abort = new AbortController();
+    const response = await fetch(`http://127.0.0.1:${port}/v1/live`, { signal: abort.signal });
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    return {
+      async next(event) {
+        for (;;) {
+          const found = new RegExp(`event: ${event}\ndata: (.*)\n\n`).exec(text);
+          if (found !== null) {
+            text = text.slice(found.index + found[0].length);
+            return JSON.parse(found[1]!);
+          }
+          const { value, done } = await reader.read();
+          if (done) throw new Error("the feed ended");
+          text += value;
+        }
+      },
+      close: () => abort.abort(),
+    };
+  }
+
+  test("sends the sizes at once, deltas as they happen, and asks nothing when nobody listens", async () => {
+    const feed = await open();
+    expect(await feed.next("sizes")).toMatchObject({ universe: 5_000 });
+    for (const listener of audience.listeners) listener(deltaOf("u7", "left"));
+    expect(await feed.next("deltas")).toEqual({ deltas: [deltaOf("u7", "left")], skipped: 0 });
+    audience.universe = 5_001;
+    expect(await feed.next("sizes")).toMatchObject({ universe: 5_001 });
+    feed.close();
+    await expect.poll(() => audience.listeners.size).toBe(0);
+  });
+
+  test("a burst is sampled and says how much it left out", async () => {
+    const feed = await open();
+    await feed.next("sizes");
+    for (const listener of audience.listeners) for (let n = 0; n < 500; n += 1) listener(deltaOf(`u${n}`));
+    const { deltas, skipped } = (await feed.next("deltas")) as { deltas: unknown[]; skipped: number };
+    expect(deltas.length + skipped).toBe(500);
+    expect(deltas.length).toBeLessThan(50);
+    feed.close();
+  });
+
+  test("closing the server ends the feeds", async () => {
+    const feed = await open();
+    await feed.next("sizes");
+    await app.close();
+    await expect(feed.next("never")).rejects.toThrow("the feed ended");
+  });
+});
