@@ -1,0 +1,18 @@
+# Rollcall without a nats-server: point NATS_URL at one. docker-compose.yml puts the two together.
+FROM node:20-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY . .
+RUN npx tsc -p tsconfig.json && npm prune --omit=dev
+
+FROM node:20-bookworm-slim
+WORKDIR /app
+ENV NODE_ENV=production
+COPY --from=build /app/package.json /app/nats.conf ./
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/config ./config
+COPY --from=build /app/dist ./dist
+USER node
+ENTRYPOINT ["node", "dist/cmd/rollcall.js"]
+CMD ["worker"]

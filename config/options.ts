@@ -1,0 +1,262 @@
+// Every option, once: kind, default, unit, variable, and one line of why. load.ts reads them, show.ts prints them.
+// A key is the property in Config; outside, where values carry their unit, the "Ms" is left out (`eventsMaxAge: 30d`).
+import { DEFAULT_LIMITS, type Limits } from "../lib/core/types.ts";
+import type { NatsSettings } from "../lib/nats/connect.ts";
+import { namesOf } from "../lib/nats/names.ts";
+import type { DataSetOptions } from "../lib/nats/provision.ts";
+import { bytes, choice, count, duration, type Option, text, toggle } from "./values.ts";
+
+const SECOND = 1_000;
+const DAY = 86_400_000;
+const KB = 1024;
+const MB = 1024 * KB;
+
+export const OPTIONS = {
+  // The data set. The first three are fixed once it is made.
+  name: text({
+    default: "",
+    why: "Prefix of all streams and subjects, so that several data sets share a server.",
+    check: (value) => problemOf(() => namesOf(value)),
+  }),
+  partitions: count({
+    default: 32,
+    min: 1,
+    max: 1024,
+    why: "Logs that users are spread over; several times the shards that will ever run.",
+  }),
+  clock: choice({
+    default: "log",
+    of: ["log", "event"],
+    why: "What moves time: the log's own stamps, or (files replayed as if live) the events' times.",
+  }),
+  clockStepMsMax: duration({
+    default: 30 * DAY,
+    min: SECOND,
+    why: "Clock `event`: an event further ahead than this is rejected, so that one typo cannot end every window.",
+  }),
+  replicas: count({ default: 1, min: 1, max: 5, why: "Copies of every stream in a NATS cluster: 1, 3 or 5." }),
+  eventsMaxAgeMs: duration({
+    default: 0,
+    why: "How long logs are kept; 0 is for ever. New rules see no further back than this.",
+  }),
+  rejectsMaxAgeMs: duration({ default: 30 * DAY, why: "How long refused messages are kept; 0 is for ever." }),
+  provision: toggle({ default: true, why: "Make missing streams and buckets; off, they are only checked." }),
+
+  // This machine.
+  httpHost: text({ default: "127.0.0.1", why: "Where HTTP listens; wider than loopback is your decision." }),
+  httpPort: count({ default: 8080, max: 65_535, unit: "port", why: "Port of HTTP; 0 lets the system choose." }),
+  natsPort: count({ default: 4222, max: 65_535, unit: "port", why: "Port of the nats-server that `dev` runs." }),
+  natsServer: text({
+    default: "",
+    unit: "path",
+    why: "The nats-server binary to use, rather than the one found or fetched.",
+  }),
+  dataDir: text({
+    default: ".rollcall",
+    unit: "path",
+    why: "Where `dev` keeps its nats-server's data, log and binary.",
+  }),
+  syncAlways: toggle({
+    default: false,
+    why: "The server of `dev` flushes every message to disk: survives a power cut, costs throughput.",
+  }),
+  demo: toggle({ default: true, why: "`dev` brings a sample shop with segments and traffic." }),
+
+  // The connection, under the names of the `nats` CLI.
+  natsUrl: text({
+    default: "",
+    env: ["NATS_URL"],
+    why: "The server to use; none: `dev` runs its own, others look for that one on `natsPort`.",
+  }),
+  natsCreds: text({ default: "", env: ["NATS_CREDS"], unit: "path", why: "Credentials file (JWT and seed)." }),
+  natsNkey: text({ default: "", env: ["NATS_NKEY"], unit: "path", why: "File that holds an nkey seed." }),
+  natsUser: text({ default: "", env: ["NATS_USER"], why: "User name." }),
+  natsPassword: text({ default: "", env: ["NATS_PASSWORD"], secret: true, why: "Password of that user." }),
+  natsToken: text({ default: "", env: ["NATS_TOKEN"], secret: true, why: "Token, where the server wants one." }),
+  natsCa: text({
+    default: "",
+    env: ["NATS_CA"],
+    unit: "path",
+    why: "Certificate authority that signed the server's certificate.",
+  }),
+  natsCert: text({
+    default: "",
+    env: ["NATS_CERT"],
+    unit: "path",
+    why: "Our certificate, where the server wants one.",
+  }),
+  natsKey: text({ default: "", env: ["NATS_KEY"], unit: "path", why: "Private key of that certificate." }),
+
+  // The worker.
+  shards: count({
+    default: 1,
+    min: 1,
+    max: 256,
+    why: "Threads that partitions are spread over; at most one a core pays.",
+  }),
+  pageBytesMax: bytes({ default: 64 * KB, min: 4 * KB, max: 4 * MB, why: "A page of users is split beyond this." }),
+  pageCacheBytes: bytes({
+    default: 256 * MB,
+    min: 0,
+    why: "Memory for pages, a shard; works with one page, only slower.",
+  }),
+  checkpointIntervalMs: duration({
+    default: 10 * SECOND,
+    min: 100,
+    why: "How often changed pages are stored; more is a shorter replay.",
+  }),
+  checkpointSliceMsMax: duration({
+    default: 2,
+    min: 1,
+    max: SECOND,
+    why: "A checkpoint works so long at a time between events.",
+  }),
+  watermarkDelayMs: duration({
+    default: 250,
+    min: 1,
+    max: 60 * SECOND,
+    why: "How long after a single delta the position is said.",
+  }),
+  batchMax: count({
+    default: 900,
+    min: 1,
+    max: 999,
+    unit: "deltas",
+    why: "Deltas in one atomic batch; the server takes 1,000 with the watermark.",
+  }),
+  inFlightMessagesMax: count({
+    default: 1_000,
+    min: 1,
+    max: 100_000,
+    unit: "messages",
+    why: "Messages pulled ahead, a partition.",
+  }),
+  inFlightBytesMax: bytes({ default: 16 * MB, min: 64 * KB, why: "Bytes pulled ahead, a partition." }),
+  heartbeatIntervalMs: duration({ default: 500, min: 50, why: "How often a worker says that it is alive." }),
+  heartbeatExpiryMs: duration({
+    default: 2 * SECOND,
+    min: SECOND,
+    why: "After so much silence others try to take its partitions.",
+  }),
+
+  // What is told.
+  logLevel: choice({
+    default: "info",
+    of: ["fatal", "error", "warn", "info", "debug", "trace", "silent"],
+    env: ["ROLLCALL_LOG_LEVEL", "LOG_LEVEL"],
+    why: "How much is logged.",
+  }),
+  logPersonalData: toggle({ default: false, why: "Log member ids and traits in the clear; off, they are left out." }),
+} as const;
+
+/** Refusals name these limits; changing one changes what future messages and definitions may hold. */
+export const LIMIT_OPTIONS: { readonly [K in keyof Limits]: Option<number> } = {
+  eventBytesMax: bytes({ default: DEFAULT_LIMITS.eventBytesMax, min: KB, max: 8 * MB, why: "Size of an event." }),
+  jsonDepthMax: count({ default: DEFAULT_LIMITS.jsonDepthMax, min: 4, max: 128, why: "Nesting of an event's JSON." }),
+  idBytesMax: bytes({ default: DEFAULT_LIMITS.idBytesMax, min: 16, max: 4 * KB, why: "Length of a member's id." }),
+  traitsMax: count({ default: DEFAULT_LIMITS.traitsMax, min: 1, why: "Traits of one member." }),
+  cartLinesMax: count({ default: DEFAULT_LIMITS.cartLinesMax, min: 1, why: "Lines of one cart." }),
+  ordersChangeableMax: count({
+    default: DEFAULT_LIMITS.ordersChangeableMax,
+    min: 1,
+    why: "Newest orders that can still change.",
+  }),
+  visitsChangeableMax: count({
+    default: DEFAULT_LIMITS.visitsChangeableMax,
+    min: 1,
+    why: "Newest visits that can still change.",
+  }),
+  distinctValuesMax: count({
+    default: DEFAULT_LIMITS.distinctValuesMax,
+    min: 1,
+    why: "Different values of one counter.",
+  }),
+  ruleNodesMax: count({ default: DEFAULT_LIMITS.ruleNodesMax, min: 1, why: "Rules in one segment." }),
+  ruleDepthMax: count({
+    default: DEFAULT_LIMITS.ruleDepthMax,
+    min: 1,
+    max: 64,
+    why: "Nesting of rules in one segment.",
+  }),
+  nestingMax: count({
+    default: DEFAULT_LIMITS.nestingMax,
+    min: 1,
+    max: 64,
+    why: "Segments that name segments, how deep.",
+  }),
+  windowMsMax: duration({ default: DEFAULT_LIMITS.windowMsMax, min: SECOND, why: "Longest window." }),
+  listValuesMax: count({ default: DEFAULT_LIMITS.listValuesMax, min: 1, why: "Values in one list of a test." }),
+  nameLengthMax: count({ default: DEFAULT_LIMITS.nameLengthMax, min: 1, unit: "characters", why: "Length of a name." }),
+  textLengthMax: count({
+    default: DEFAULT_LIMITS.textLengthMax,
+    min: 1,
+    unit: "characters",
+    why: "Length of a text in a rule.",
+  }),
+};
+
+type ValueOf<O> = O extends Option<infer T> ? T : never;
+
+export type Config = { readonly [K in keyof typeof OPTIONS]: ValueOf<(typeof OPTIONS)[K]> } & {
+  readonly limits: Limits;
+};
+
+/** An option with its names: `eventsMaxAge` in the file, `--events-max-age`, `ROLLCALL_EVENTS_MAX_AGE`. */
+export interface NamedOption {
+  readonly key: string;
+  readonly inLimits: boolean;
+  readonly name: string;
+  readonly flag: string;
+  readonly env: readonly string[];
+  readonly option: Option<unknown>;
+}
+
+export const NAMED_OPTIONS: readonly NamedOption[] = [
+  ...Object.entries(OPTIONS).map(([key, option]) => named(key, option as Option<unknown>, false)),
+  ...Object.entries(LIMIT_OPTIONS).map(([key, option]) => named(key, option as Option<unknown>, true)),
+];
+
+function named(key: string, option: Option<unknown>, inLimits: boolean): NamedOption {
+  const short = key.replace(/Ms(?=[A-Z]|$)/, "");
+  const snake = short.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+  const derived = `ROLLCALL_${inLimits ? "LIMITS_" : ""}${snake}`;
+  return {
+    key,
+    inLimits,
+    name: inLimits ? `limits.${short}` : short,
+    flag: `--${inLimits ? "limits-" : ""}${snake.toLowerCase().replaceAll("_", "-")}`,
+    env: option.env.length > 0 ? option.env : [derived],
+    option,
+  };
+}
+
+/** What lib/nats/connect needs. Without an address it is the server that `dev` runs on this machine. */
+export function natsSettingsOf(config: Config): NatsSettings {
+  const given = (value: string): string | undefined => (value === "" ? undefined : value);
+  return {
+    url: given(config.natsUrl) ?? `nats://127.0.0.1:${config.natsPort}`,
+    creds: given(config.natsCreds),
+    nkey: given(config.natsNkey),
+    user: given(config.natsUser),
+    password: given(config.natsPassword),
+    token: given(config.natsToken),
+    ca: given(config.natsCa),
+    cert: given(config.natsCert),
+    key: given(config.natsKey),
+  };
+}
+
+/** What lib/nats/provision needs. */
+export function dataSetOf(config: Config): DataSetOptions {
+  const { name, partitions, replicas, clock, eventsMaxAgeMs, rejectsMaxAgeMs } = config;
+  return { name, partitions, replicas, clock, eventsMaxAgeMs, rejectsMaxAgeMs };
+}
+
+function problemOf(attempt: () => unknown): string | undefined {
+  try {
+    attempt();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
