@@ -352,8 +352,13 @@ function parseAggregate(
     return report.problem(path, `${kind} takes {of: path, is: test}; found ${shown(value)}`);
   }
   checkKeys(value, path, report, ["of", "is"], { field: "of", path: "of", property: "of", test: "is", value: "is" });
+  const missing = ["of", "is"].find((key) => !Object.hasOwn(value, key));
+  if (missing !== undefined) {
+    // An unknown key has been reported already, and is probably the missing one misspelled.
+    const told = Object.keys(value).some((key) => key !== "of" && key !== "is");
+    return told ? undefined : report.problem(path, `${kind} needs {of: path, is: test}; ${missing} is missing`);
+  }
   const of = parseOf(kind, value.of, keyPath(path, "of"), report, fields);
-  if (!Object.hasOwn(value, "is")) return report.problem(path, `${kind} needs {of: path, is: test}; is is missing`);
   const is = parseNumeric(kind, value.is, keyPath(path, "is"), report, depth);
   return of && is && { kind, of, is };
 }

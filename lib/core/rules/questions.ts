@@ -51,7 +51,7 @@ export function occurrenceKey(rule: EventRule | OrderRule, zone: string): string
   });
 }
 
-function asksLocalTime(rule: EventRule | OrderRule, window: Window | undefined): boolean {
+export function asksLocalTime(rule: EventRule | OrderRule, window: Window | undefined): boolean {
   if (rule.measure.kind === "days" || (window !== undefined && isLocalWindow(window))) return true;
   if ("of" in rule.measure && isLocalPath(rule.measure.of)) return true;
   return rule.where !== undefined && whereAsksLocalTime(rule.where);
@@ -63,11 +63,11 @@ function isLocalWindow(window: Window): boolean {
   return [window.from, window.to].some((bound) => bound !== undefined && "day" in bound);
 }
 
-function isLocalPath(path: Path): boolean {
+export function isLocalPath(path: Path): boolean {
   return path[0] === "at";
 }
 
-function whereAsksLocalTime(where: Where): boolean {
+export function whereAsksLocalTime(where: Where): boolean {
   switch (where.op) {
     case "all":
     case "any":
