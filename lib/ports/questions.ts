@@ -62,6 +62,8 @@ export interface PartitionStatus {
   /** Backfills under way: how far the fold of the history has come. */
   readonly folding: readonly { readonly revision: number; readonly position: Seq; readonly segments: readonly SegmentId[] }[];
   readonly residentBytes: number;
+  /** Why the last publish has to be tried again; null when nothing hinders. */
+  readonly problem: string | null;
   readonly error: { readonly code: string; readonly message: string } | null;
   readonly counters: Counters;
 }

@@ -1,0 +1,106 @@
+// Questions about a partition's members, answered between two steps: every answer is of one position.
+// The running loop calls `answerNext`; what is not in memory is fetched meanwhile, so the loop waits for it.
+import type { PartitionMachine } from "../../lib/core/partition.ts";
+import { Refusal } from "../../lib/ports/errors.ts";
+import type { Answer, MemberEntry, PartitionStatus, Question, Reply } from "../../lib/ports/questions.ts";
+import type { Shelf } from "./shelf.ts";
+
+const MEMBERS_MAX = 100_000;
+const MEMBERS_DEFAULT = 1_000;
+const QUESTIONS_WAITING_MAX = 1_000;
+
+interface Asked {
+  readonly question: Question;
+  resolve(reply: Reply): void;
+}
+
+export class Answers {
+  private readonly machine: PartitionMachine;
+  private readonly shelf: Shelf;
+  private readonly status: () => PartitionStatus;
+  private waiting: Asked[] = [];
+
+  constructor(machine: PartitionMachine, shelf: Shelf, status: () => PartitionStatus) {
+    this.machine = machine;
+    this.shelf = shelf;
+    this.status = status;
+  }
+
+  ask(question: Question): Promise<Reply> {
+    // How the partition is must be said also while a step waits for a page.
+    if (question.op === "status") return Promise.resolve({ ok: true, status: this.status() });
+    if (this.waiting.length >= QUESTIONS_WAITING_MAX) {
+      return Promise.resolve({ ok: false, error: "too many questions wait for this partition; ask again" });
+    }
+    return new Promise((resolve) => {
+      this.waiting.push({ question, resolve });
+    });
+  }
+
+  get pending(): boolean {
+    return this.waiting.length > 0;
+  }
+
+  /** Between two steps: answers the next question. Rejects only when a page is not what was stored. */
+  async answerNext(): Promise<void> {
+    const asked = this.waiting.shift();
+    if (asked === undefined) return;
+    try {
+      asked.resolve({ ok: true, ...(await this.answer(asked.question)) } as Answer);
+    } catch (error) {
+      asked.resolve({ ok: false, error: error instanceof Error ? error.message : String(error) });
+      if (error instanceof Refusal) throw error;
+    }
+  }
+
+  /** Nobody will answer any more. */
+  close(why: string): void {
+    for (const { resolve } of this.waiting) resolve({ ok: false, error: why });
+    this.waiting = [];
+  }
+
+  private async answer(question: Question): Promise<object> {
+    const { position, clock, universe } = this.machine;
+    switch (question.op) {
+      case "user":
+        await this.bring(this.machine.pageOf(question.id));
+        return { position, user: this.machine.user(question.id) ?? null };
+      case "explain":
+        await this.bring(this.machine.pageOf(question.id));
+        return { position, clock, explain: this.machine.explain(question.segment, question.id) ?? null };
+      case "members": {
+        const size = this.machine.sizes().get(question.segment) ?? 0;
+        return { position, clock, size, members: await this.members(question.segment, question.limit, size) };
+      }
+      case "sizes":
+        return { position, clock, universe, sizes: Object.fromEntries(this.machine.sizes()) };
+      case "status":
+        return { status: this.status() };
+      default:
+        throw new RangeError("unknown question; ask user, explain, members, sizes or status");
+    }
+  }
+
+  private async members(segment: string, limit = MEMBERS_DEFAULT, size: number): Promise<MemberEntry[]> {
+    const enough = Math.min(Math.max(0, limit), MEMBERS_MAX);
+    const members: MemberEntry[] = [];
+    // Resident pages first; the others are read only when members are still missing.
+    const pages = [...this.machine.pageNumbers()].sort((a, b) => this.cost(a) - this.cost(b));
+    for (const page of pages) {
+      if (members.length >= Math.min(enough, size)) break;
+      await this.bring(page);
+      members.push(...this.machine.membersOn(page, segment));
+      this.shelf.spill(this.machine.evictPages());
+    }
+    return members.slice(0, enough);
+  }
+
+  private cost(page: number): number {
+    return this.machine.isResident(page) ? 0 : 1;
+  }
+
+  private async bring(page: number): Promise<void> {
+    if (this.machine.isResident(page) || !this.shelf.has(page)) return;
+    this.machine.providePage(page, await this.shelf.load(page));
+  }
+}

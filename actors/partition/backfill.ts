@@ -1,0 +1,148 @@
+// Folds the log's history for definitions that ask something new, beside the live path and never ahead of it.
+//
+//   define at 900      shadow reads 1 … beside the live path          close: append `ready`, stored at 5,310
+//   live   ──────●──────────────────────────────────────────────────────●────── meets `ready`: waits for the shadow
+//   shadow  1 ────────────────────────────────────────────────── 5,309 ─┘       installed, dark, kept up from here on
+import type { BackfillJob, PartitionMachine, ShadowFold } from "../../lib/core/partition.ts";
+import type { LogRecord, Seq } from "../../lib/core/types.ts";
+import { BackfillTrimmed, type Refusal } from "../../lib/ports/errors.ts";
+import type { LogReading } from "../../lib/ports/event-log.ts";
+import { pause } from "../../lib/ports/runtime.ts";
+import { insist } from "./claiming.ts";
+import type { PartitionContext } from "./context.ts";
+import type { Signal } from "./signal.ts";
+
+const RECORDS_IN_FLIGHT_MAX = 2_000;
+const RETRY_MS = 100;
+
+interface Job {
+  readonly revision: number;
+  readonly segments: BackfillJob["segments"];
+  readonly shadow: ShadowFold;
+  reading: LogReading | undefined;
+  first: Seq;
+  readySaid: boolean;
+  failed: Refusal | undefined;
+}
+
+export class Backfills {
+  private readonly context: PartitionContext;
+  private readonly machine: PartitionMachine;
+  private readonly signal: Signal;
+  private readonly jobs = new Map<number, Job>();
+  private stopped = false;
+
+  constructor(context: PartitionContext, machine: PartitionMachine, signal: Signal) {
+    this.context = context;
+    this.machine = machine;
+    this.signal = signal;
+  }
+
+  get folding(): readonly { revision: number; position: Seq; segments: BackfillJob["segments"] }[] {
+    return [...this.jobs.values()].map(({ revision, shadow, segments }) => ({
+      revision,
+      position: shadow.position,
+      segments,
+    }));
+  }
+
+  get problem(): Refusal | undefined {
+    return [...this.jobs.values()].find((job) => job.failed !== undefined)?.failed;
+  }
+
+  /** After a control or ready message: begins what is new, ends what is over. */
+  review(): void {
+    const wanted = this.machine.backfillJobs();
+    for (const { revision, segments } of wanted) if (!this.jobs.has(revision)) this.begin(revision, segments);
+    for (const job of this.jobs.values()) {
+      if (!wanted.some(({ revision }) => revision === job.revision)) this.end(job);
+    }
+  }
+
+  /** A slice of every job; true when there is more to fold at once. */
+  work(atLogEnd: boolean): boolean {
+    let more = false;
+    for (const job of this.jobs.values()) {
+      more = this.fold(job, this.context.settings.backfillSliceRecords, this.machine.position) || more;
+      if (atLogEnd) this.sayReadyWhenClose(job);
+    }
+    return more;
+  }
+
+  /** The live path stands before `record`, which installs the shadow: brings the shadow to just before it. */
+  async provide(record: LogRecord): Promise<void> {
+    const { revision } = JSON.parse(new TextDecoder().decode(record.body)) as { revision: number };
+    this.review();
+    const job = this.jobs.get(revision);
+    if (job === undefined) throw new Error(`message ${record.seq} installs revision ${revision}, which has no backfill`);
+    while (job.shadow.position < record.seq - 1) {
+      if (job.failed !== undefined) throw job.failed;
+      if (this.fold(job, this.context.settings.backfillSliceRecords, record.seq - 1)) await this.context.runtime.breathe();
+      else await this.signal.wait();
+      if (this.stopped || this.context.halted()) return;
+    }
+    this.machine.provideShadow(job.shadow);
+    this.end(job);
+  }
+
+  stop(): void {
+    this.stopped = true;
+    for (const job of [...this.jobs.values()]) this.end(job);
+  }
+
+  private begin(revision: number, segments: BackfillJob["segments"]): void {
+    const shadow = this.machine.shadow(revision);
+    const job: Job = { revision, segments, shadow, reading: undefined, first: 1, readySaid: false, failed: undefined };
+    this.jobs.set(revision, job);
+    void this.open(job);
+  }
+
+  private async open(job: Job): Promise<void> {
+    const { world, partition } = this.context;
+    const { first } = await insist(this.context, () => world.log.bounds());
+    if (this.stopped || this.jobs.get(job.revision) !== job) return;
+    job.first = first;
+    job.reading = world.log.read({
+      after: first > 1 ? { seq: first - 1, stamp: 0 } : undefined,
+      recordsMax: RECORDS_IN_FLIGHT_MAX,
+      onReadable: () => this.signal.raise(),
+      onFault: (error) => {
+        const why = `the history for revision ${job.revision} could not be read: ${error.message}`;
+        job.failed = new BackfillTrimmed(partition, why, { cause: error });
+        this.context.log.error({ partition, err: job.failed }, "partition: backfill failed, apply the definition again");
+        this.signal.raise();
+      },
+    });
+    this.signal.raise();
+  }
+
+  private end(job: Job): void {
+    job.reading?.stop();
+    this.jobs.delete(job.revision);
+  }
+
+  private fold(job: Job, recordsMax: number, upTo: Seq): boolean {
+    // A log that lost its start begins later than 1; what is not there counts as folded.
+    const position = Math.max(job.shadow.position, job.first - 1);
+    const records = job.reading?.take(Math.min(recordsMax, upTo - position)) ?? [];
+    for (const record of records) job.shadow.apply(record);
+    return records.length > 0;
+  }
+
+  private sayReadyWhenClose(job: Job): void {
+    if (job.readySaid || job.failed !== undefined || job.reading === undefined) return;
+    if (this.machine.position - job.shadow.position > this.context.settings.readyWithinMessages) return;
+    job.readySaid = true;
+    void this.sayReady(job);
+  }
+
+  private async sayReady(job: Job): Promise<void> {
+    const { world, runtime } = this.context;
+    const body = JSON.stringify({ revision: job.revision, from: job.first });
+    while (!this.stopped && this.jobs.get(job.revision) === job) {
+      // Said twice is harmless: the machine heeds the first.
+      if ((await world.log.append("ready", body)).kind === "stored") return;
+      await pause(runtime, RETRY_MS);
+    }
+  }
+}

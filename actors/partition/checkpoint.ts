@@ -1,0 +1,254 @@
+// Remembers: a picture of the machine between two steps, encoded in slices while the live path goes on; pages first, then,
+// once everything up to the picture's position is said, the manifest by compare-and-set; last, what nobody names any more.
+import type { FrozenPartition, PartitionMachine } from "../../lib/core/partition.ts";
+import type { Seq } from "../../lib/core/types.ts";
+import { OwnershipLost, Refusal } from "../../lib/ports/errors.ts";
+import type { Fingerprint } from "../../lib/ports/event-log.ts";
+import { pause } from "../../lib/ports/runtime.ts";
+import { insist } from "./claiming.ts";
+import { Halted, type PartitionContext } from "./context.ts";
+import {
+  type BlobRef,
+  decodeDirectory,
+  decodeManifest,
+  encodeDirectory,
+  encodeManifest,
+  type Generation,
+  type Manifest,
+} from "./manifest.ts";
+import { type Shelf, keysOf, loadBlob } from "./shelf.ts";
+import { Backoff } from "./signal.ts";
+import type { Speaker } from "./speaker.ts";
+
+const GENERATIONS_KEPT = 2;
+const RETRY_MS_MIN = 20;
+const RETRY_MS_MAX = 1_000;
+
+/** The bytes that are not a page's own are named so among the keys. */
+const META = "meta";
+const DIRECTORY = "directory";
+
+interface Picture {
+  readonly frozen: FrozenPartition;
+  readonly at: Fingerprint;
+  readonly digest: string;
+  readonly clock: number;
+  readonly revision: number;
+  /** Where the pages are that have not changed since they were stored. */
+  readonly places: Map<number, BlobRef>;
+  readonly startedMs: number;
+  workedMs: number;
+}
+
+export class Checkpointer {
+  private readonly context: PartitionContext;
+  private readonly epoch: number;
+  private readonly shelf: Shelf;
+  private readonly speaker: Speaker;
+  private manifest: Manifest;
+  private manifestRevision: number;
+  private picture: Picture | undefined;
+  private finishing: Promise<void> | undefined;
+  private earliestMs: number;
+  private finishedMs: number | undefined;
+  private cleanedUp = false;
+  position: Seq;
+  private readonly onFault: (error: Refusal) => void;
+
+  constructor(
+    context: PartitionContext,
+    claim: { readonly epoch: number; readonly manifest: Manifest; readonly manifestRevision: number },
+    shelf: Shelf,
+    speaker: Speaker,
+    onFault: (error: Refusal) => void,
+  ) {
+    this.context = context;
+    this.epoch = claim.epoch;
+    this.shelf = shelf;
+    this.speaker = speaker;
+    this.manifest = claim.manifest;
+    this.manifestRevision = claim.manifestRevision;
+    this.position = claim.manifest.generations[0]?.position ?? 0;
+    this.earliestMs = context.runtime.monotonicMs() + context.settings.checkpointIntervalMs * (0.5 + context.runtime.random() / 2);
+    this.onFault = onFault;
+  }
+
+  get ageMs(): number | null {
+    return this.finishedMs === undefined ? null : this.context.runtime.monotonicMs() - this.finishedMs;
+  }
+
+  get busy(): boolean {
+    return this.picture !== undefined;
+  }
+
+  /** When the next one may begin, in monotonic milliseconds. */
+  get dueMs(): number {
+    return this.earliestMs;
+  }
+
+  /** The next one is made as soon as it can be. */
+  hurry(): void {
+    this.earliestMs = this.context.runtime.monotonicMs();
+  }
+
+  isDue(position: Seq): boolean {
+    return this.picture === undefined && position > this.position && this.context.runtime.monotonicMs() >= this.earliestMs;
+  }
+
+  /** Between two steps: takes the picture. */
+  begin(machine: PartitionMachine, at: Fingerprint): void {
+    const startedMs = this.context.runtime.monotonicMs();
+    this.shelf.beginPicture();
+    this.picture = {
+      frozen: machine.freeze(),
+      at,
+      digest: this.speaker.digestMade,
+      clock: machine.clock,
+      revision: machine.controlRevision,
+      places: this.shelf.directory(),
+      startedMs,
+      workedMs: 0,
+    };
+  }
+
+  /** Between two steps: encodes for a slice. True while there is more to encode. */
+  work(): boolean {
+    const picture = this.picture;
+    if (picture === undefined || this.finishing !== undefined) return false;
+    const { runtime, settings, counters } = this.context;
+    const beganMs = runtime.monotonicMs();
+    for (;;) {
+      const next = picture.frozen.next();
+      if (next === undefined) break;
+      counters.checkpointPages += 1;
+      counters.checkpointBytes += next.bytes.length;
+      picture.places.set(next.page, this.shelf.keepPicture(next.page, next.bytes));
+      if (runtime.monotonicMs() - beganMs >= settings.checkpointSliceMsMax) {
+        picture.workedMs += runtime.monotonicMs() - beganMs;
+        return true;
+      }
+    }
+    picture.workedMs += runtime.monotonicMs() - beganMs;
+    this.finishing = this.finish(picture).catch((error: unknown) => this.failed(error));
+    return false;
+  }
+
+  /** Resolves when the picture under way, if any, is stored. */
+  async finished(): Promise<void> {
+    await this.finishing;
+  }
+
+  private async finish(picture: Picture): Promise<void> {
+    const directory = new Map(picture.frozen.pages.map((page) => [page, this.placeOf(picture, page)]));
+    const meta = this.shelf.keep(META, picture.frozen.meta);
+    const named = this.shelf.keep(DIRECTORY, encodeDirectory(directory));
+    await this.shelf.settled([...directory.values(), meta, named]);
+    await this.speaker.untilDone(picture.at.seq);
+    const before = this.manifest.generations;
+    const generation: Generation = {
+      number: (before[0]?.number ?? 0) + 1,
+      position: picture.at.seq,
+      stamp: picture.at.stamp,
+      digest: picture.digest,
+      clock: picture.clock,
+      revision: picture.revision,
+      meta,
+      directory: named,
+    };
+    await this.writeManifest({ epoch: this.epoch, generations: [generation, ...before].slice(0, GENERATIONS_KEPT) });
+    this.position = picture.at.seq;
+    this.succeeded(picture);
+    // The next picture must not begin before: it may name a page that the clean-up finds named by nobody.
+    await this.cleanUp();
+    this.picture = undefined;
+    this.finishing = undefined;
+  }
+
+  private placeOf(picture: Picture, page: number): BlobRef {
+    const place = picture.places.get(page);
+    if (place === undefined) throw new Error(`page ${page} belongs to the picture and was never stored`);
+    return place;
+  }
+
+  private succeeded(picture: Picture): void {
+    const { runtime, settings, counters } = this.context;
+    const nowMs = runtime.monotonicMs();
+    counters.checkpoints += 1;
+    counters.checkpointMs += Math.round(picture.workedMs);
+    this.finishedMs = nowMs;
+    const budgetMs = picture.workedMs / settings.checkpointTimeShareMax;
+    this.earliestMs = picture.startedMs + Math.max(settings.checkpointIntervalMs, budgetMs);
+  }
+
+  private failed(error: unknown): void {
+    this.picture = undefined;
+    this.finishing = undefined;
+    if (error instanceof Halted) return;
+    if (error instanceof Refusal) {
+      this.onFault(error);
+      return;
+    }
+    const { log, partition, runtime, settings } = this.context;
+    this.earliestMs = runtime.monotonicMs() + settings.checkpointIntervalMs;
+    log.error({ partition, err: error }, "partition: checkpoint failed, the last one stands");
+  }
+
+  private async writeManifest(manifest: Manifest): Promise<void> {
+    const { world, runtime, partition } = this.context;
+    const backoff = new Backoff(RETRY_MS_MIN, RETRY_MS_MAX);
+    const bytes = encodeManifest(manifest);
+    while (!this.context.halted()) {
+      const outcome = await world.pages.putManifest(this.manifestRevision, bytes);
+      if (outcome.kind === "stored") {
+        this.manifestRevision = outcome.seq;
+        this.manifest = manifest;
+        return;
+      }
+      if (outcome.kind === "fenced" || outcome.kind === "unknown") {
+        const found = await insist(this.context, () => world.pages.readManifest());
+        const stored = found === undefined ? undefined : decodeManifest(partition, found.bytes);
+        if (stored?.epoch === this.epoch && stored.generations[0]?.meta.key === manifest.generations[0]?.meta.key) {
+          this.manifestRevision = found!.revision;
+          this.manifest = manifest;
+          return;
+        }
+        if (outcome.kind === "fenced") throw new OwnershipLost(partition, `another owner wrote its manifest after epoch ${this.epoch}`);
+      }
+      await pause(runtime, backoff.next(runtime.random()));
+    }
+    throw new Halted();
+  }
+
+  /**
+   * Removes the keys that neither generation, nor any page's place now, names. Keys are made all the time, so the list is
+   * taken before the names: a key that is newer than the list stays.
+   */
+  private async cleanUp(): Promise<void> {
+    const { world, log, partition } = this.context;
+    try {
+      const keys = await world.pages.list();
+      const named = await this.namedKeys();
+      const ours = `${partition}.${this.epoch}.`;
+      const dead = keys.filter((key) => !named.has(key) && (this.cleanedUp ? key.startsWith(ours) : true));
+      await Promise.all(dead.map((key) => world.pages.remove(key)));
+      this.cleanedUp = true;
+    } catch (error) {
+      log.warn({ partition, err: error }, "partition: clean-up of old pages failed, the next checkpoint tries again");
+    }
+  }
+
+  private async namedKeys(): Promise<Set<string>> {
+    const named = new Set<string>();
+    const name = (ref: BlobRef): void => {
+      for (const key of keysOf(ref)) named.add(key);
+    };
+    for (const generation of this.manifest.generations) {
+      name(generation.meta);
+      name(generation.directory);
+      const bytes = await loadBlob(this.context, generation.number, generation.directory);
+      for (const ref of decodeDirectory(this.context.partition, generation.number, bytes).values()) name(ref);
+    }
+    for (const ref of this.shelf.directory().values()) name(ref);
+    return named;
+  }
+}

@@ -1,0 +1,26 @@
+// What a partition has done, counted; the API shows it in Prometheus form.
+import type { Counters } from "../../lib/ports/questions.ts";
+
+export function newCounters(): Counters {
+  return {
+    events: 0,
+    deltas: 0,
+    rejects: 0,
+    ticks: 0,
+    controls: 0,
+    singles: 0,
+    batches: 0,
+    watermarks: 0,
+    publishRetries: 0,
+    publishTimeouts: 0,
+    checkpoints: 0,
+    checkpointPages: 0,
+    checkpointBytes: 0,
+    checkpointMs: 0,
+    restores: 0,
+    replayed: 0,
+    pagesLoaded: 0,
+    pagesSpilled: 0,
+    faults: 0,
+  };
+}

@@ -1,0 +1,301 @@
+// Third of four phases. Before: restoring.ts. After: draining.ts.
+// Hear, decide, tell, remember: one loop a partition, in turns that others can get between. A crash between any two lines
+// loses nothing and repeats nothing: what was said is found in SEGMENTS, and the rest is made again from the log.
+import { deltaId } from "../../lib/core/deltas.ts";
+import type { Need, PartitionMachine } from "../../lib/core/partition.ts";
+import type { LogRecord } from "../../lib/core/types.ts";
+import { DigestMismatch, MachineFault, Refusal } from "../../lib/ports/errors.ts";
+import type { Fingerprint, LogReading } from "../../lib/ports/event-log.ts";
+import type { PartitionStatus, Question, Reply } from "../../lib/ports/questions.ts";
+import type { Timer } from "../../lib/ports/runtime.ts";
+import { Answers } from "./answers.ts";
+import { Backfills } from "./backfill.ts";
+import { Checkpointer } from "./checkpoint.ts";
+import type { Claim } from "./claiming.ts";
+import { Halted, type PartitionContext } from "./context.ts";
+import { Copies } from "./copies.ts";
+import type { Restored } from "./restoring.ts";
+import { Shelf } from "./shelf.ts";
+import { Signal } from "./signal.ts";
+import { Speaker } from "./speaker.ts";
+import { Disagreement, Speech } from "./speech.ts";
+import { Ticks } from "./ticks.ts";
+
+const RECORDS_PER_TURN_MAX = 256;
+/** Looking at the time costs as much as a small step, so it is looked at now and then. */
+const RECORDS_PER_LOOK = 16;
+const DELTAS_PER_SLICE = 500;
+
+export class Running {
+  readonly machine: PartitionMachine;
+  readonly speaker: Speaker;
+  readonly shelf: Shelf;
+  readonly checkpointer: Checkpointer;
+  readonly backfills: Backfills;
+  private readonly context: PartitionContext;
+  private readonly answers: Answers;
+  private readonly ticks: Ticks;
+  private readonly copies: Copies;
+  private readonly signal = new Signal();
+  private readonly reading: LogReading;
+  private readonly forgetBook: () => void;
+  private at: Fingerprint;
+  private fault: Error | undefined;
+  private draining = false;
+  private checkpointWake: Timer | undefined;
+
+  constructor(context: PartitionContext, claim: Claim, restored: Restored, status: () => PartitionStatus) {
+    const wake = (): void => this.signal.raise();
+    const fail = (error: Error): void => this.fail(error);
+    const { machine, position } = restored;
+    this.context = context;
+    this.machine = machine;
+    this.at = position;
+    this.speaker = new Speaker({
+      ...context,
+      epoch: claim.epoch,
+      speech: speechOf(context, claim, restored),
+      sink: context.world.sink,
+      rejects: context.world.rejects,
+      revision: () => machine.controlRevision,
+      onProgress: wake,
+      onFault: fail,
+    });
+    this.shelf = new Shelf(context, claim.epoch, restored.generation, restored.directory, wake);
+    this.checkpointer = new Checkpointer(context, claim, this.shelf, this.speaker, fail);
+    this.backfills = new Backfills(context, machine, this.signal);
+    this.answers = new Answers(machine, this.shelf, status);
+    this.ticks = new Ticks(context, claim.record.stamp, wake);
+    this.copies = new Copies(context, machine.controlRevision, wake);
+    this.forgetBook = context.book.listen(wake);
+    this.reading = context.world.log.read({
+      after: position.seq === 0 ? undefined : position,
+      recordsMax: context.settings.recordsInFlightMax,
+      onReadable: wake,
+      onFault: fail,
+    });
+  }
+
+  /** Messages that the log is known to hold beyond the position. */
+  get lag(): number {
+    return Math.max(0, this.reading.knownLast - this.at.seq);
+  }
+
+  /** About what the resident pages would take when stored. */
+  get residentBytes(): number {
+    let bytes = 0;
+    for (const [page, ref] of this.shelf.directory()) if (this.machine.isResident(page)) bytes += ref.bytes;
+    return bytes;
+  }
+
+  ask(question: Question): Promise<Reply> {
+    const reply = this.answers.ask(question);
+    this.signal.raise();
+    return reply;
+  }
+
+  /** Runs until it is asked to drain. Throws what stops it. */
+  async run(): Promise<void> {
+    this.speaker.start();
+    this.backfills.review();
+    while (!this.draining) {
+      this.throwFault();
+      if (await this.turn()) await this.context.runtime.breathe();
+      else await this.signal.wait();
+    }
+  }
+
+  /** Pulls no more: `run` returns after the step under way. */
+  drain(): void {
+    this.draining = true;
+    this.signal.raise();
+  }
+
+  /** The same, with an error that `run` throws. */
+  fail(error: Error): void {
+    this.fault ??= error;
+    this.signal.raise();
+  }
+
+  throwFault(): void {
+    if (this.fault !== undefined) throw this.fault;
+    if (this.context.halted()) throw new Halted();
+  }
+
+  /** Lets go of everything that could wake or wait. Stopping twice is harmless. */
+  stop(): void {
+    this.reading.stop();
+    this.ticks.stop();
+    this.copies.stop();
+    this.backfills.stop();
+    this.checkpointWake?.cancel();
+    this.forgetBook();
+    this.speaker.stop();
+    this.answers.close("the partition has moved or stopped; ask again");
+  }
+
+  wake(): void {
+    this.signal.raise();
+  }
+
+  /** Resolves when the loop has reason to look again: for draining.ts, which takes the loop over. */
+  nextWake(): Promise<void> {
+    return this.signal.wait();
+  }
+
+  takeCheckpoint(): void {
+    this.checkpointer.begin(this.machine, this.at);
+  }
+
+  get position(): Fingerprint {
+    return this.at;
+  }
+
+  /** One round of everything; true when there is more to do at once. */
+  private async turn(): Promise<boolean> {
+    let more = await this.hear();
+    while (this.answers.pending) await this.answers.answerNext();
+    if (this.checkpointer.isDue(this.at.seq) && !this.speaker.replaying) this.takeCheckpoint();
+    more = this.checkpointer.work() || more;
+    const atEnd = this.lag === 0 && !this.speaker.replaying;
+    more = this.backfills.work(atEnd) || more;
+    if (atEnd) {
+      this.copies.tend(this.machine.controlRevision);
+      this.ticks.tend(this.machine.deadline, this.at.seq);
+      this.wakeForCheckpoint();
+    }
+    return more;
+  }
+
+  private async hear(): Promise<boolean> {
+    if (this.heldBack()) return false;
+    const records = this.reading.take(RECORDS_PER_TURN_MAX);
+    const { runtime, settings } = this.context;
+    let beganMs = runtime.monotonicMs();
+    for (let index = 0; index < records.length; index += 1) {
+      const record = records[index]!;
+      this.ticks.observe(record, beganMs);
+      await this.step(record);
+      if (index % RECORDS_PER_LOOK === RECORDS_PER_LOOK - 1 && runtime.monotonicMs() - beganMs > settings.sliceMsMax) {
+        await runtime.breathe();
+        this.throwFault();
+        beganMs = runtime.monotonicMs();
+      }
+    }
+    if (records.length > 0) this.shelf.spill(this.machine.evictPages());
+    return records.length > 0;
+  }
+
+  /** Whoever listens is slower than we are: what is made and not stored has a bound. */
+  private heldBack(): boolean {
+    const { unsaidMax, spillBytesMax } = this.context.settings;
+    return this.speaker.unsaid > unsaidMax || this.shelf.unstoredBytes > spillBytesMax;
+  }
+
+  private async step(record: LogRecord): Promise<void> {
+    if (record.kind === "ready" && this.machine.needsShadow(record)) {
+      await this.backfills.provide(record);
+      this.throwFault();
+    }
+    const steps = this.begin(record);
+    if (steps !== undefined) await this.drive(record, steps);
+    await this.say();
+    this.at = { seq: record.seq, stamp: record.stamp };
+    this.guard(() => this.speaker.passed(this.at));
+    if (record.kind === "event") this.context.counters.events += 1;
+    else if (record.kind === "control" || record.kind === "ready") this.stateChanged(record);
+    if (this.speaker.replaying) this.context.counters.replayed += 1;
+  }
+
+  private begin(record: LogRecord): Iterator<Need, void, void> | undefined {
+    try {
+      return this.machine.apply(record);
+    } catch (error) {
+      throw this.machineFault(record, error);
+    }
+  }
+
+  private async drive(record: LogRecord, steps: Iterator<Need, void, void>): Promise<void> {
+    for (;;) {
+      let need: IteratorResult<Need, void>;
+      try {
+        need = steps.next();
+      } catch (error) {
+        throw this.machineFault(record, error);
+      }
+      if (need.done === true) return;
+      if (need.value === null) await this.context.runtime.breathe();
+      else this.machine.providePage(need.value, await this.shelf.load(need.value));
+      this.throwFault();
+    }
+  }
+
+  /** A sweep can make a million deltas at once: they are put in words a slice at a time. */
+  private async say(): Promise<void> {
+    const deltas = this.machine.takeDeltas();
+    const rejects = this.machine.takeRejects();
+    if (deltas.length === 0 && rejects.length === 0) return;
+    this.guard(() => this.speaker.say(deltas.length <= DELTAS_PER_SLICE ? deltas : [], rejects));
+    if (deltas.length <= DELTAS_PER_SLICE) return;
+    for (let from = 0; from < deltas.length; from += DELTAS_PER_SLICE) {
+      this.guard(() => this.speaker.say(deltas.slice(from, from + DELTAS_PER_SLICE), []));
+      await this.context.runtime.breathe();
+      while (this.heldBack()) {
+        this.throwFault();
+        await this.signal.wait();
+      }
+    }
+  }
+
+  private stateChanged(record: LogRecord): void {
+    this.backfills.review();
+    // Long folds are not to be done again after a crash.
+    if (record.kind === "ready") this.checkpointer.hurry();
+  }
+
+  private guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof Disagreement)) throw error;
+      const why =
+        `${error.message}. The program, its time-zone tables or its options differ from those of the owner before; ` +
+        "run the same version, or start a new data set";
+      throw new DigestMismatch(this.context.partition, why, { cause: error });
+    }
+  }
+
+  private machineFault(record: LogRecord, error: unknown): Refusal {
+    if (error instanceof Refusal) return error;
+    const why = error instanceof Error ? error.message : String(error);
+    return new MachineFault(this.context.partition, `message ${record.seq} (${record.kind}) could not be applied: ${why}`, {
+      cause: error,
+    });
+  }
+
+  /** An idle partition has nobody else to wake it for a checkpoint that falls due. */
+  private wakeForCheckpoint(): void {
+    if (this.checkpointWake !== undefined || this.checkpointer.busy || this.at.seq <= this.checkpointer.position) return;
+    const delayMs = Math.max(1, this.checkpointer.dueMs - this.context.runtime.monotonicMs());
+    this.checkpointWake = this.context.runtime.after(delayMs, () => {
+      this.checkpointWake = undefined;
+      this.signal.raise();
+    });
+  }
+}
+
+function speechOf(context: PartitionContext, claim: Claim, restored: Restored): Speech {
+  try {
+    return new Speech({
+      record: claim.record,
+      position: restored.position,
+      digest: restored.digest,
+      found: restored.found,
+      encode: (delta) => context.machinery.encodeDelta(delta),
+      deltaId,
+    });
+  } catch (error) {
+    if (!(error instanceof Disagreement)) throw error;
+    throw new DigestMismatch(context.partition, error.message, { cause: error });
+  }
+}

@@ -1,0 +1,40 @@
+// The dials of a partition's shell: sizes and times, each with its unit and its reason. config/options.ts overrides them.
+
+export interface PartitionSettings {
+  /** Records that wait here or are on their way: bounds memory, and how long a step waits behind the network. */
+  readonly recordsInFlightMax: number;
+  /** Deltas and rejects made but not stored; above it no record is taken. */
+  readonly unsaidMax: number;
+  /** A turn of the loop lasts no longer than this before others get theirs. */
+  readonly sliceMsMax: number;
+  /** Checkpoints are at least so far apart … */
+  readonly checkpointIntervalMs: number;
+  /** … and take at most this share of the time (0.03 is three percent). */
+  readonly checkpointTimeShareMax: number;
+  /** One slice of encoding pages. */
+  readonly checkpointSliceMsMax: number;
+  /** Evicted pages that are not stored yet; above it no record is taken. */
+  readonly spillBytesMax: number;
+  /** Pages read ahead at restore, so that a replay does not fetch them one by one. */
+  readonly preloadBytesMax: number;
+  /** Ticks are at least so far apart: a fast wall clock must not tick at full rate. */
+  readonly tickIntervalMsMin: number;
+  /** A backfill that is so close to the live end says `ready`. */
+  readonly readyWithinMessages: number;
+  /** Records a backfill folds before others get their turn. */
+  readonly backfillSliceRecords: number;
+}
+
+export const DEFAULT_PARTITION_SETTINGS: PartitionSettings = {
+  recordsInFlightMax: 1_000,
+  unsaidMax: 20_000,
+  sliceMsMax: 4,
+  checkpointIntervalMs: 10_000,
+  checkpointTimeShareMax: 0.03,
+  checkpointSliceMsMax: 2,
+  spillBytesMax: 8 * 1024 * 1024,
+  preloadBytesMax: 32 * 1024 * 1024,
+  tickIntervalMsMin: 100,
+  readyWithinMessages: 1_000,
+  backfillSliceRecords: 256,
+};
