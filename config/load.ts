@@ -109,13 +109,13 @@ function readFile(overrides: Overrides, env: NodeJS.ProcessEnv, cwd: string): Re
 /** Values by outside name, each with its place; anything that is no option is an error with a hint. */
 export function parseFile(source: string, file: string): ReadonlyMap<string, FileValue> {
   const lines = new LineCounter();
-  const document = parseDocument(source, { lineCounter: lines });
+  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false });
   const place = (offset: number): string => {
     const { line, col } = lines.linePos(offset);
     return `${file}:${line}:${col}`;
   };
   const broken = document.errors[0];
-  if (broken !== undefined) throw new ConfigError(`${place(broken.pos[0])}: ${broken.message.split("\n")[0]}`);
+  if (broken !== undefined) throw new ConfigError(`${place(broken.pos[0])}: ${broken.message}`);
   const values = new Map<string, FileValue>();
   if (document.contents === null) return values;
   if (!isMap(document.contents)) throw new ConfigError(`${file}:1:1: expected options as \`name: value\``);

@@ -141,7 +141,7 @@ describe("the file", () => {
     ["eventsMaxAge: 90\n", "options.yaml:1:1 eventsMaxAge: expected a duration such as"],
     ["name: [a]\n", "options.yaml:1:1 name: expected text"],
     ["- 1\n", "options.yaml:1:1: expected options as"],
-    ["demo: true\n  x: :\n", "options.yaml:2:"],
+    ["demo: true\n  x: :\n", "options.yaml:1:7: Nested mappings are not allowed in compact mappings"],
     ["demo: true\ndemo: false\n", "options.yaml:2:1: Map keys must be unique"],
   ])("%j is refused with its place", async (text, message) => {
     await expect(withFile(text)).rejects.toThrow(message);
