@@ -1,0 +1,135 @@
+// docs/rules.md cannot drift: every example on it is parsed, and it shows every rule, operator, window and measure there is.
+// The examples marked `problem` must be refused with exactly the words printed under them.
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { parse as parseYaml } from "yaml";
+import type { Rule, TestPart, Where, Window } from "../../../lib/core/rules/ast.ts";
+import { parseDefinition } from "../../../lib/core/rules/parse.ts";
+import { sentenceOf } from "../../../lib/core/rules/sentence.ts";
+import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
+
+const page = readFileSync(new URL("../../../docs/rules.md", import.meta.url), "utf8");
+
+interface Example {
+  readonly line: number;
+  readonly text: string;
+}
+
+function examplesOf(tag: string): Example[] {
+  const blocks = page.matchAll(/^```([^\n]*)\n(.*?)^```$/gms);
+  return Array.from(blocks)
+    .filter(([, found]) => found === tag)
+    .map((block) => ({ line: page.slice(0, block.index).split("\n").length, text: block[2]! }));
+}
+
+const sources: [number, unknown][] = [
+  ...examplesOf("yaml definition").map(({ line, text }): [number, unknown] => [line, parseYaml(text)]),
+  ...examplesOf("yaml rule").map(({ line, text }): [number, unknown] => [line, { id: "x", rule: parseYaml(text) }]),
+];
+
+function ruleAt(line: number, source: unknown): Rule {
+  const parsed = parseDefinition(source, DEFAULT_LIMITS);
+  if (!parsed.ok) throw new Error(`docs/rules.md:${line} ${JSON.stringify(parsed.problems)}`);
+  return parsed.definition.rule;
+}
+
+test.each(sources)("the example at line %i is read, and can be said", (line, source) => {
+  expect(sentenceOf(ruleAt(line, source))).not.toMatch(/undefined|NaN|\[object/);
+});
+
+test("there are no yaml blocks but the tested ones", () => {
+  const tags = Array.from(page.matchAll(/^```(yaml[^\n]*)$/gm), ([, tag]) => tag);
+  expect(new Set(tags)).toEqual(new Set(["yaml definition", "yaml rule", "yaml problem"]));
+});
+
+test("the problems are told in the words that the page prints", () => {
+  const [example] = examplesOf("yaml problem");
+  const parsed = parseDefinition(parseYaml(example!.text), DEFAULT_LIMITS);
+  const told = parsed.ok ? [] : parsed.problems;
+  const lines = told.map(
+    ({ path, message, hint }) => `${path}: ${message}${hint === undefined ? "" : ` (did you mean ${hint}?)`}`,
+  );
+  expect(`${lines.join("\n")}\n`).toBe(examplesOf("text problem")[0]!.text);
+});
+
+describe("the page shows", () => {
+  const shown = new Set<string>();
+  for (const [line, source] of sources) collect(ruleAt(line, source), shown);
+
+  test.each([
+    ..."all any none not event order trait cart segment list bucket".split(" ").map((name) => `rule ${name}`),
+    ..."count days visits sum avg min max distinct first latest total average largest"
+      .split(" ")
+      .map((name) => `measure ${name}`),
+    ..."last ago next calendar range visit".split(" ").map((name) => `window ${name}`),
+    ..."all any none not".split(" ").map((name) => `where ${name}`),
+    ..."eq ne in notIn exists gt gte lt lte between contains notContains startsWith endsWith like includesAll has date near delta"
+      .split(" ")
+      .map((name) => `operator ${name}`),
+    "fold",
+    "joined",
+    "notIn segment",
+    "notIn list",
+    "salt",
+  ])("%s", (what) => {
+    expect(shown).toContain(what);
+  });
+});
+
+function collect(rule: Rule, shown: Set<string>): void {
+  shown.add(`rule ${rule.op}`);
+  switch (rule.op) {
+    case "all":
+    case "any":
+    case "none":
+      for (const inner of rule.rules) collect(inner, shown);
+      break;
+    case "not":
+      collect(rule.rule, shown);
+      break;
+    case "event":
+    case "order":
+      shown.add(`measure ${rule.measure.kind}`);
+      if ("in" in rule.measure) collectWindow(rule.measure.in, shown);
+      else collectTest(rule.measure.is, shown);
+      collectWindow(rule.window, shown);
+      if (rule.where !== undefined) collectWhere(rule.where, shown);
+      break;
+    case "trait":
+    case "cart":
+      collectWhere(rule.where, shown);
+      break;
+    case "segment":
+      if (rule.joined !== undefined) shown.add("joined");
+      if (rule.negate) shown.add("notIn segment");
+      break;
+    case "list":
+      if (rule.negate) shown.add("notIn list");
+      break;
+    case "bucket":
+      if (rule.salt !== "") shown.add("salt");
+  }
+}
+
+function collectWindow(window: Window | undefined, shown: Set<string>): void {
+  if (window !== undefined) shown.add(`window ${window.kind}`);
+}
+
+function collectWhere(where: Where, shown: Set<string>): void {
+  if (where.op === "test") {
+    collectTest(where.test, shown);
+    return;
+  }
+  shown.add(`where ${where.op}`);
+  for (const inner of where.op === "not" ? [where.where] : where.wheres) collectWhere(inner, shown);
+}
+
+function collectTest(test: readonly TestPart[], shown: Set<string>): void {
+  for (const part of test) {
+    shown.add(`operator ${part.op}`);
+    if ("fold" in part && part.fold) shown.add("fold");
+    if (part.op === "has") collectWhere(part.where, shown);
+    if (part.op === "date") collectWindow(part.window, shown);
+    if (part.op === "delta") collectTest(part.is, shown);
+  }
+}
