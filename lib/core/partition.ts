@@ -120,7 +120,10 @@ export interface PartitionMachine {
   isResident(page: PageNo): boolean;
   /** Gives bytes that `evictPages` or a frozen partition gave before. */
   providePage(page: PageNo, bytes: Uint8Array): void;
-  /** Brings resident pages below their bound; between steps only. Changed pages must be stored before they are asked for again. */
+  /**
+   * Brings resident pages below their bound; between steps, or while a step waits at a yield (never between providing
+   * a page and resuming). Changed pages must be stored before they are asked for again.
+   */
   evictPages(): EvictedPage[];
 
   freeze(): FrozenPartition;

@@ -1,0 +1,101 @@
+// What a partition keeps of one person, and nothing of how it is used. Traits, cart, orders and visits are kept for
+// everybody; counters only for the questions that some segment asks. page-codec.ts writes it down.
+import type { Scalar } from "../rules/ast.ts";
+import type { Json, JsonObject, MemberId, Millis, SegmentId, Seq } from "../types.ts";
+import type { CounterState } from "./counters.ts";
+
+export interface CartLine {
+  readonly productId: string;
+  /** As written when it is a scalar; undefined for none. 5 and "5" are two lines. */
+  readonly variant: Scalar | undefined;
+  readonly quantity: number;
+  readonly price: number;
+  /** The item's attributes as the last event gave them. */
+  readonly item: JsonObject;
+}
+
+export interface Order {
+  /** Undefined where the event had none: then the log position stands for it, and nobody can change it. */
+  readonly id: string | undefined;
+  /** Log position of its completion. */
+  readonly seq: Seq;
+  /** Event time of the completion; updates keep it. */
+  readonly at: Millis;
+  /** Zone of the member when it was first processed: it fixed the local date. */
+  readonly zone: string;
+  /** Part of the visit of the event that completed it. */
+  readonly visiting: boolean;
+  /** Clock and zone as of which its content is read, since the last message that changed it. */
+  readAt: Millis;
+  readZone: string;
+  /** Amount as amountOf gives it; NaN when missing (another currency). Refunds lower it. */
+  total: number;
+  /** It was cancelled or refunded whole, and counts for nothing. */
+  gone: boolean;
+  /** It can no longer change: too many newer ones. */
+  sealed: boolean;
+  quantity: number;
+  products: readonly JsonObject[];
+  coupon: Json;
+  currency: Json;
+}
+
+export interface Membership {
+  in: boolean;
+  n: number;
+  /** Instant of the last change. */
+  since: Millis;
+}
+
+export interface Actor {
+  readonly id: MemberId;
+  traits: Record<string, Json>;
+  /** Event time of the last accepted write of each trait, removals included. */
+  traitTimes: Record<string, Millis>;
+  /** The last valid context.timezone. */
+  contextZone: string | undefined;
+  cart: CartLine[];
+  cartChanged: Millis | undefined;
+  /** By time of completion, then log position. */
+  orders: Order[];
+  /** Start and last event of each visit, oldest first: [start0, last0, start1, last1, …]. */
+  visits: number[];
+  /** How many of them, from the oldest, can no longer change. */
+  visitsSealed: number;
+  firstSeen: Millis;
+  lastSeen: Millis;
+  /** Event time of the newest event; −Infinity before the first. */
+  newest: Millis;
+  lists: Set<string> | undefined;
+  memberships: Map<SegmentId, Membership>;
+  counters: Map<string, CounterState>;
+  /** Earliest instant at which a date, a joined window or the like may flip by silence. */
+  valueDue: Millis;
+  /** Segments that wait for the end of `stay` or `cooldown`. */
+  waits: Map<SegmentId, Millis> | undefined;
+  /** Minimum of all its deadlines. */
+  due: Millis;
+}
+
+export function newActor(id: MemberId, clock: Millis): Actor {
+  return {
+    id,
+    traits: Object.create(null) as Record<string, Json>,
+    traitTimes: Object.create(null) as Record<string, Millis>,
+    contextZone: undefined,
+    cart: [],
+    cartChanged: undefined,
+    orders: [],
+    visits: [],
+    visitsSealed: 0,
+    firstSeen: clock,
+    lastSeen: clock,
+    newest: Number.NEGATIVE_INFINITY,
+    lists: undefined,
+    memberships: new Map(),
+    counters: new Map(),
+    valueDue: Number.POSITIVE_INFINITY,
+    waits: undefined,
+    due: Number.POSITIVE_INFINITY,
+  };
+}

@@ -1,0 +1,284 @@
+// The control log folded up to a revision: which definitions are in force, which wait for their activation and what
+// history they ask for. All partitions of a process that stand at one revision share the same state and plan.
+import type { ControlEntry } from "../control.ts";
+import type { Definition } from "../rules/ast.ts";
+import { orderSegments } from "../rules/graph.ts";
+import { parseDefinition } from "../rules/parse.ts";
+import { questionKeys } from "../rules/questions.ts";
+import type { Limits, MemberId, SegmentId } from "../types.ts";
+import { type ActiveDefinition, compilePlan, type Plan } from "./plan.ts";
+
+export interface PendingBatch {
+  readonly revision: number;
+  readonly define: Map<SegmentId, ActiveDefinition>;
+  readonly remove: Set<SegmentId>;
+  /** Questions that nobody asked before: their counters are folded over the log. Empty when it only waits its turn. */
+  readonly questions: readonly string[];
+}
+
+export interface RemovedSegment extends ActiveDefinition {
+  readonly level: number;
+}
+
+/** What an entry means for the members of a partition. */
+export type ControlOutcome =
+  | { readonly type: "nothing" }
+  | { readonly type: "rejected"; readonly detail: string }
+  | { readonly type: "pending"; readonly revision: number }
+  | { readonly type: "sweep"; readonly named: ReadonlySet<SegmentId>; readonly removed: readonly RemovedSegment[] }
+  | {
+      readonly type: "list";
+      readonly id: string;
+      readonly mode: "add" | "remove" | "replace";
+      readonly members: readonly MemberId[];
+    };
+
+const NOTHING: ControlOutcome = { type: "nothing" };
+
+export class ControlState {
+  readonly #limits: Limits;
+  revision = 0;
+  /** Definitions in force, disabled ones too. */
+  active = new Map<SegmentId, ActiveDefinition>();
+  pending = new Map<number, PendingBatch>();
+  #versions = new Map<SegmentId, number>();
+  lists = new Set<string>();
+  #levels = new Map<SegmentId, number>();
+  readonly #plans = new Map<string, Plan>();
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  static fold(entries: readonly ControlEntry[], limits: Limits): ControlState {
+    const state = new ControlState(limits);
+    for (const entry of entries) state.#take(entry);
+    return state;
+  }
+
+  /** The state after one more entry, and what it means; this state stays as it is. */
+  next(entry: unknown): { readonly state: ControlState; readonly outcome: ControlOutcome } {
+    const state = new ControlState(this.#limits);
+    state.revision = this.revision;
+    state.active = new Map(this.active);
+    state.pending = new Map(
+      Array.from(this.pending, ([revision, batch]) => [
+        revision,
+        { ...batch, define: new Map(batch.define), remove: new Set(batch.remove) },
+      ]),
+    );
+    state.#versions = new Map(this.#versions);
+    state.lists = new Set(this.lists);
+    state.#levels = this.#levels;
+    const outcome = state.#take(entry);
+    // What is in force did not change, so neither did its plan.
+    if (outcome.type !== "sweep") for (const [key, plan] of this.#plans) if (key === "") state.#plans.set(key, plan);
+    return { state, outcome };
+  }
+
+  /** Revisions that wait for `activate`, lowest first. */
+  pendingRevisions(): number[] {
+    return [...this.pending.keys()].sort((a, b) => a - b);
+  }
+
+  /** The plan of what is in force, with the counters of those pending revisions whose history is folded already. */
+  plan(installed: readonly number[]): Plan {
+    const key = installed.join(",");
+    let plan = this.#plans.get(key);
+    if (plan === undefined) {
+      const dark = installed.flatMap((revision) => [...(this.pending.get(revision)?.define.values() ?? [])]);
+      plan = compilePlan(
+        [...this.active.values()],
+        dark.map(({ definition }) => definition),
+      );
+      this.#plans.set(key, plan);
+    }
+    return plan;
+  }
+
+  #take(entry: unknown): ControlOutcome {
+    this.revision += 1;
+    const read = readEntry(entry);
+    if (read === undefined) return rejected(`the entry of revision ${this.revision} is none that is known`);
+    switch (read.op) {
+      case "apply":
+        return this.#takeBatch(read.define, read.remove);
+      case "activate": {
+        const batch = this.pending.get(read.revision);
+        this.pending.delete(read.revision);
+        return batch === undefined ? NOTHING : this.#activate(batch.define, batch.remove);
+      }
+      case "list":
+        this.lists.add(read.id);
+        return { type: "list", id: read.id, mode: read.mode, members: read.members };
+      case "removeList":
+        this.lists.delete(read.id);
+        return { type: "list", id: read.id, mode: "replace", members: [] };
+    }
+  }
+
+  #takeBatch(define: readonly unknown[], remove: readonly SegmentId[]): ControlOutcome {
+    const definitions: Definition[] = [];
+    for (const source of define) {
+      const parsed = parseDefinition(source, this.#limits);
+      if (!parsed.ok) {
+        const { path, message } = parsed.problems[0]!;
+        return rejected(`a definition of revision ${this.revision} does not parse: ${path}: ${message}`);
+      }
+      definitions.push(parsed.definition);
+    }
+    const ids = new Set(definitions.map(({ id }) => id));
+    if (ids.size < definitions.length) return rejected("a batch defines one segment twice; keep one of the two");
+    const removed = new Set(remove.filter((id) => !ids.has(id)));
+    if (!this.#isSound(definitions, removed)) return rejected("the batch would close a cycle of segments");
+    const questions = this.#newQuestions(definitions);
+    const immediate = this.pending.size === 0 && questions.length === 0;
+    this.#cancelOlder(new Set([...ids, ...removed]));
+    const versioned = new Map(definitions.map((definition) => [definition.id, this.#versioned(definition)]));
+    if (immediate) return this.#activate(versioned, removed);
+    const { revision } = this;
+    this.pending.set(revision, { revision, define: versioned, remove: removed, questions });
+    return { type: "pending", revision };
+  }
+
+  #versioned(definition: Definition): ActiveDefinition {
+    const version = (this.#versions.get(definition.id) ?? 0) + 1;
+    this.#versions.set(definition.id, version);
+    return { definition, version };
+  }
+
+  /** No cycle once all that waits has taken effect. */
+  #isSound(definitions: readonly Definition[], removed: ReadonlySet<SegmentId>): boolean {
+    const after = new Map(Array.from(this.active, ([id, { definition }]) => [id, definition]));
+    for (const { define, remove } of this.pending.values()) {
+      for (const id of remove) after.delete(id);
+      for (const [id, { definition }] of define) after.set(id, definition);
+    }
+    for (const id of removed) after.delete(id);
+    for (const definition of definitions) after.set(definition.id, definition);
+    try {
+      orderSegments(after.values());
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #newQuestions(definitions: readonly Definition[]): string[] {
+    const asked = new Set<string>();
+    for (const { definition } of this.active.values()) for (const key of questionKeys(definition)) asked.add(key);
+    return [...new Set(definitions.flatMap(questionKeys))].filter((key) => !asked.has(key));
+  }
+
+  /** A newer word about a segment cancels older ones that have not taken effect. */
+  #cancelOlder(ids: ReadonlySet<SegmentId>): void {
+    for (const [revision, { define, remove }] of this.pending) {
+      for (const id of ids) {
+        define.delete(id);
+        remove.delete(id);
+      }
+      if (define.size === 0 && remove.size === 0) this.pending.delete(revision);
+    }
+  }
+
+  #activate(define: ReadonlyMap<SegmentId, ActiveDefinition>, remove: ReadonlySet<SegmentId>): ControlOutcome {
+    const removed = [...remove].flatMap((id) => {
+      const active = this.active.get(id);
+      return active === undefined ? [] : [{ ...active, level: this.levelOf(id) }];
+    });
+    for (const { definition } of removed) this.active.delete(definition.id);
+    for (const [id, versioned] of define) this.active.set(id, versioned);
+    this.#levels = orderSegments(Array.from(this.active.values(), ({ definition }) => definition)).levels;
+    return { type: "sweep", named: new Set(define.keys()), removed };
+  }
+
+  levelOf(id: SegmentId): number {
+    return this.#levels.get(id) ?? 0;
+  }
+}
+
+function rejected(detail: string): ControlOutcome {
+  return { type: "rejected", detail };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function readEntry(entry: unknown): ControlEntry | undefined {
+  if (!isRecord(entry)) return undefined;
+  const known = entry as unknown as ControlEntry;
+  switch (entry.op) {
+    case "apply":
+      return Array.isArray(entry.define) && areIds(entry.remove) ? known : undefined;
+    case "activate":
+      return Number.isSafeInteger(entry.revision) ? known : undefined;
+    case "list":
+      return ["add", "remove", "replace"].includes(entry.mode as string) && areIds([entry.id]) && areIds(entry.members)
+        ? known
+        : undefined;
+    case "removeList":
+      return areIds([entry.id]) ? known : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function areIds(value: unknown): boolean {
+  return Array.isArray(value) && value.every((id) => typeof id === "string" && id !== "" && isWellFormed(id));
+}
+
+function isWellFormed(text: string): boolean {
+  try {
+    encodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+interface Step {
+  readonly state: ControlState;
+  readonly outcome: ControlOutcome;
+}
+
+/**
+ * States by revision, shared by the partitions of one process, so that each entry is compiled once. Held weakly: a
+ * state lives as long as some partition stands at it.
+ */
+export class SharedControl {
+  readonly #limits: Limits;
+  readonly #steps = new Map<number, { readonly body: string; readonly step: WeakRef<Step> }>();
+  readonly #folded = new Map<number, { readonly body: string; readonly state: WeakRef<ControlState> }>();
+  /** Keeps a step as long as the state that came of it. */
+  readonly #alive = new WeakMap<ControlState, Step>();
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  /** The state after `from` and an entry: the same object for every partition that comes by. */
+  next(from: ControlState, entry: unknown): Step {
+    const revision = from.revision + 1;
+    const body = JSON.stringify(entry) ?? "";
+    const known = this.#steps.get(revision);
+    const held = known?.body === body ? known.step.deref() : undefined;
+    if (held !== undefined) return held;
+    const step = from.next(entry);
+    this.#steps.set(revision, { body, step: new WeakRef(step) });
+    this.#alive.set(step.state, step);
+    return step;
+  }
+
+  /** The state after all entries up to a revision. */
+  fold(entries: readonly ControlEntry[]): ControlState {
+    if (entries.length === 0) return new ControlState(this.#limits);
+    const body = JSON.stringify(entries[entries.length - 1]);
+    const known = this.#folded.get(entries.length);
+    const held = known?.body === body ? known.state.deref() : undefined;
+    if (held !== undefined) return held;
+    const state = ControlState.fold(entries, this.#limits);
+    this.#folded.set(entries.length, { body, state: new WeakRef(state) });
+    return state;
+  }
+}

@@ -1,0 +1,645 @@
+// A partition's machine: moves the log's clock, fires what falls due on the way, then applies the message. The one place
+// where the order of rules.md 4.1 is written down. Pages, plans and evaluation are its neighbours' business.
+import { Packr, Unpackr } from "msgpackr";
+import type { ControlEntry } from "../control.ts";
+import { decodeEvent } from "../decode.ts";
+import type { UserEvent } from "../events.ts";
+import { partitionOf } from "../ids.ts";
+import type {
+  BackfillJob,
+  EvictedPage,
+  ExplainNode,
+  FrozenPartition,
+  Need,
+  PageNo,
+  PartitionMachine,
+  PartitionOptions,
+  RestoreSource,
+  ShadowFold,
+  UserView,
+} from "../partition.ts";
+import type { Cause, Delta, LogRecord, MemberId, Millis, Reject, RejectReason, SegmentId, Seq } from "../types.ts";
+import { type Actor, newActor } from "./actor.ts";
+import { type ControlOutcome, type ControlState, SharedControl } from "./control-state.ts";
+import { Evaluation, type WorkCounts } from "./evaluation.ts";
+import { applyEvent, prepareEvent } from "./event-step.ts";
+import { explainSegment } from "./explain.ts";
+import { type Page, type PageDirectory, PageTable } from "./pages.ts";
+import { compilePlan, type Plan } from "./plan.ts";
+import { cartRecord, type World } from "./reading.ts";
+import { viewOf } from "./view.ts";
+
+/** The log broke its own order, or a step was asked for something impossible: the partition must stop. */
+export class Fault extends Error {
+  override name = "Fault";
+}
+
+const META_FORMAT = 1;
+const packr = new Packr({ useRecords: false });
+const unpackr = new Unpackr({ useRecords: false });
+
+interface Meta {
+  readonly format: number;
+  readonly position: Seq;
+  readonly clock: Millis;
+  readonly revision: number;
+  readonly installed: number[];
+  readonly universe: number;
+  readonly sizes: [SegmentId, number][];
+  readonly directory: PageDirectory;
+}
+
+export class PartitionCore implements PartitionMachine {
+  readonly #options: PartitionOptions;
+  readonly #world: World;
+  readonly #pages: PageTable;
+  readonly #shared: SharedControl;
+  readonly work: WorkCounts = { touches: 0, evaluations: 0, flips: 0, wakeUps: 0, idleWakeUps: 0 };
+  #control: ControlState;
+  /** Pending revisions whose history is folded in: their counters are kept, though nothing asks them yet. */
+  #installed: number[] = [];
+  #shadow: Shadow | undefined;
+  #plan!: Plan;
+  #evaluation!: Evaluation;
+  #position: Seq = 0;
+  #clock: Millis = 0;
+  #universe = 0;
+  readonly #sizes = new Map<SegmentId, number>();
+  #deltas: Delta[] = [];
+  #rejects: Reject[] = [];
+
+  constructor(options: PartitionOptions, shared: SharedControl, plan?: Plan) {
+    this.#options = options;
+    this.#world = { limits: options.limits, vocabulary: options.vocabulary };
+    this.#pages = new PageTable(options);
+    this.#shared = shared;
+    this.#control = shared.fold([]);
+    this.#setPlan(plan ?? this.#control.plan([]));
+  }
+
+  static restore(options: PartitionOptions, source: RestoreSource, shared: SharedControl): PartitionCore {
+    const meta = unpackr.unpack(source.meta) as Meta;
+    if (meta.format !== META_FORMAT) {
+      throw new Fault(`checkpoint format ${meta.format} is not ${META_FORMAT}: it was written by another version`);
+    }
+    if (meta.revision !== source.entries.length) {
+      throw new Fault(`checkpoint is at control revision ${meta.revision}, but ${source.entries.length} were given`);
+    }
+    const core = new PartitionCore(options, shared);
+    core.#position = meta.position;
+    core.#clock = meta.clock;
+    core.#universe = meta.universe;
+    core.#control = shared.fold(source.entries);
+    core.#installed = meta.installed;
+    for (const [segment, size] of meta.sizes) core.#sizes.set(segment, size);
+    core.#pages.restore(meta.directory);
+    core.#setPlan(core.#control.plan(core.#installed));
+    return core;
+  }
+
+  get position(): Seq {
+    return this.#position;
+  }
+
+  get clock(): Millis {
+    return this.#clock;
+  }
+
+  get controlRevision(): number {
+    return this.#control.revision;
+  }
+
+  get control(): ControlState {
+    return this.#control;
+  }
+
+  get universe(): number {
+    return this.#universe;
+  }
+
+  get deadline(): Millis {
+    return this.#pages.deadline;
+  }
+
+  get residentBytes(): number {
+    return this.#pages.residentBytes;
+  }
+
+  #setPlan(plan: Plan): void {
+    if (plan === this.#plan) return;
+    this.#plan = plan;
+    this.#evaluation = new Evaluation(plan, this.#world, this.work);
+  }
+
+  // ── a step ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  apply(record: LogRecord): Iterator<Need, void, void> | undefined {
+    if (record.seq !== this.#position + 1 && this.#position !== 0) {
+      throw new Fault(`log message ${record.seq} follows ${this.#position}: the log has a hole`);
+    }
+    if (record.kind !== "event") return this.#step(record, undefined, this.#clockAfter(record));
+    const event = this.#read(record);
+    if (event === undefined) return this.#step(record, undefined, this.#clockOfRefused(record));
+    const clock = this.#clockOf(this.#options.clockMode === "log" ? record.stamp : (event.timestamp ?? record.stamp));
+    // The common case needs no waiting: nothing is due and the member's page is here.
+    const page = this.#pages.pageOf(event.userId);
+    if (this.#pages.deadline > clock && this.#pages.isResident(page)) {
+      this.#clock = clock;
+      this.#applyEvent(record, event);
+      this.#position = record.seq;
+      return undefined;
+    }
+    return this.#step(record, event, clock);
+  }
+
+  *#step(record: LogRecord, event: UserEvent | undefined, clock: Millis): Generator<Need, void, void> {
+    yield* this.#advance(clock, record.seq);
+    if (event !== undefined) {
+      const page = this.#pages.pageOf(event.userId);
+      if (!this.#pages.isResident(page)) yield page;
+      this.#applyEvent(record, event);
+    } else if (record.kind === "control") yield* this.#applyControl(record);
+    else if (record.kind === "ready") yield* this.#pages.keepingPages(this.#install(record));
+    this.#position = record.seq;
+  }
+
+  #clockOf(stamp: Millis): Millis {
+    return stamp > this.#clock ? stamp : this.#clock;
+  }
+
+  /** In event mode a refused message does not move the clock. */
+  #clockOfRefused(record: LogRecord): Millis {
+    return this.#options.clockMode === "log" ? this.#clockOf(record.stamp) : this.#clock;
+  }
+
+  /** Where a message that is no event moves the clock. */
+  #clockAfter(record: LogRecord): Millis {
+    if (this.#options.clockMode === "log") return this.#clockOf(record.stamp);
+    if (record.kind !== "clock") return this.#clock;
+    const to = (readJson(record.body) as { readonly to?: unknown } | undefined)?.to;
+    if (typeof to === "number" && Number.isFinite(to) && to >= 0) return this.#clockOf(to);
+    this.#refuse(record, "bad-clock", 'a clock message is {"to": milliseconds since 1970}; publish it again as such');
+    return this.#clock;
+  }
+
+  /** An event that is fit to be applied; else it is refused here. */
+  #read(record: LogRecord): UserEvent | undefined {
+    const { partition, partitions, limits, clockMode, clockStepMsMax } = this.#options;
+    const decoded = decodeEvent(record.body, limits);
+    if (!decoded.ok) {
+      this.#refuse(record, decoded.reason, decoded.detail);
+      return undefined;
+    }
+    const event = decoded.value;
+    const home = partitionOf(event.userId, partitions);
+    if (home !== partition) {
+      const detail = `this id belongs to partition ${home}, but the message came by the subject of another id (partition ${partition}): publish to events.<the id, percent-encoded>`;
+      this.#refuse(record, "wrong-partition", detail);
+      return undefined;
+    }
+    const at = event.timestamp ?? record.stamp;
+    if (clockMode === "event" && this.#clock > 0 && at > this.#clock + clockStepMsMax) {
+      const detail = `its time is ${at - this.#clock} ms ahead of the clock, more than clock.maxStep (${clockStepMsMax} ms): correct it, or move the clock with a clock message`;
+      this.#refuse(record, "clock-step", detail);
+      return undefined;
+    }
+    return event;
+  }
+
+  #refuse(record: LogRecord, reason: RejectReason, detail: string): void {
+    this.#rejects.push({ seq: record.seq, stamp: record.stamp, reason, detail, body: record.body });
+  }
+
+  // ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Moves the clock, firing every deadline up to it as of its own instant, before whatever moved it. */
+  *#advance(clock: Millis, seq: Seq): Generator<Need, void, void> {
+    for (let due = this.#pages.deadline; due <= clock; due = this.#pages.deadline) {
+      const said: Delta[] = [];
+      for (const no of this.#pages.pagesDueAt(due)) {
+        if (!this.#pages.isResident(no)) yield no;
+        this.#fire(this.#pages.get(no), due, seq, said);
+      }
+      this.#sayInOrder(said);
+    }
+    this.#clock = clock;
+  }
+
+  #fire(page: Page, due: Millis, seq: Seq, said: Delta[]): void {
+    let woken = false;
+    for (const actor of page.actors.values()) {
+      if (actor.due > due) continue;
+      if (!woken) this.#pages.willChange(page);
+      woken = true;
+      this.#wake(actor, due, { type: "time", seq }, said);
+    }
+    this.#pages.reschedule(page);
+  }
+
+  #wake(actor: Actor, now: Millis, cause: Cause, said: Delta[]): void {
+    const evaluation = this.#evaluation;
+    const before = said.length;
+    evaluation.begin(actor, now);
+    const values = actor.valueDue <= now;
+    evaluation.touchDue();
+    const joined = evaluation.flip("user", cause, (delta) => said.push(delta));
+    evaluation.arm(values || joined);
+    this.work.wakeUps += 1;
+    if (said.length === before) this.work.idleWakeUps += 1;
+  }
+
+  // ── events ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #applyEvent(record: LogRecord, event: UserEvent): void {
+    const clock = this.#clock;
+    const given = event.timestamp ?? record.stamp;
+    const at = this.#options.clockMode === "log" ? Math.min(given, clock) : given;
+    let page = this.#pages.get(this.#pages.pageOf(event.userId));
+    let actor = page.actors.get(event.userId);
+    const prepared = prepareEvent(actor, event, at, this.#world);
+    if (!prepared.ok) {
+      this.#refuse(record, prepared.reason, prepared.detail);
+      return;
+    }
+    this.#pages.willChange(page);
+    const evaluation = this.#evaluation;
+    const isNew = actor === undefined;
+    if (actor === undefined) {
+      actor = newActor(event.userId, clock);
+      page = this.#admit(page, actor);
+    }
+    const late = at < actor.newest;
+    evaluation.begin(actor, clock);
+    if (isNew) evaluation.markNew();
+    const step = { plan: this.#plan, evaluation, world: this.#world };
+    const values = applyEvent(step, actor, event, prepared, { seq: record.seq, at, clock }, ({ reason, detail }) =>
+      this.#refuse(record, reason, detail),
+    );
+    const joined = evaluation.flip("user", causeOf(record.seq, event.messageId, late), this.#say);
+    evaluation.arm(values || joined);
+    this.#pages.armed(page, actor.due);
+  }
+
+  /** Takes in somebody nobody knew; returns the page where he is now. */
+  #admit(page: Page, actor: Actor): Page {
+    this.#universe += 1;
+    this.#pages.addActor(page, actor);
+    return this.#pages.get(this.#pages.pageOf(actor.id));
+  }
+
+  readonly #say = (delta: Delta): void => {
+    this.#deltas.push(delta);
+    const size = this.#sizes.get(delta.segment) ?? 0;
+    this.#sizes.set(delta.segment, size + (delta.change === "joined" ? 1 : -1));
+  };
+
+  /** Deltas of one instant and many members: by member, and of one member as they came. */
+  #sayInOrder(deltas: Delta[]): void {
+    deltas.sort((left, right) => compareIds(left.id, right.id));
+    for (const delta of deltas) this.#say(delta);
+  }
+
+  // ── control ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  *#applyControl(record: LogRecord): Generator<Need, void, void> {
+    const copy = readJson(record.body) as { readonly revision?: unknown; readonly entry?: unknown } | undefined;
+    if (typeof copy !== "object" || copy === null || !Number.isSafeInteger(copy.revision)) {
+      this.#refuse(record, "bad-control", "a control message is JSON {revision, entry}; publish it again as such");
+      return;
+    }
+    const revision = copy.revision as number;
+    if (revision <= this.#control.revision) return;
+    if (revision > this.#control.revision + 1) {
+      const held = this.#control.revision;
+      throw new Fault(`control revision ${revision} follows ${held}: an entry is missing in this log`);
+    }
+    const { state, outcome } = this.#shared.next(this.#control, copy.entry);
+    this.#control = state;
+    this.#installed = this.#installed.filter((pending) => state.pending.has(pending));
+    this.#setPlan(state.plan(this.#installed));
+    if (outcome.type === "rejected") this.#refuse(record, "bad-control", outcome.detail);
+    else if (outcome.type === "sweep") yield* this.#pages.keepingPages(this.#sweep(outcome, record.seq));
+    else if (outcome.type === "list") yield* this.#pages.keepingPages(this.#applyList(outcome, record.seq));
+  }
+
+  /** Announces exactly the difference that a change of definitions makes, to everybody known, as one input. */
+  *#sweep(outcome: Extract<ControlOutcome, { type: "sweep" }>, seq: Seq): Generator<Need, void, void> {
+    const cause: Cause = { type: "definition", seq };
+    const said: Ranked[] = [];
+    for (const no of this.#pages.numbers()) {
+      if (this.#pages.isResident(no)) yield null;
+      if (!this.#pages.isResident(no)) yield no;
+      const page = this.#pages.get(no);
+      this.#pages.willChange(page);
+      for (const actor of page.actors.values()) this.#sweepActor(actor, outcome, cause, said);
+      this.#pages.reschedule(page);
+    }
+    said.sort((left, right) => compareIds(left.delta.id, right.delta.id) || compareRanks(left, right));
+    for (const { delta } of said) this.#say(delta);
+    for (const { definition } of outcome.removed) this.#sizes.delete(definition.id);
+  }
+
+  #sweepActor(
+    actor: Actor,
+    outcome: Extract<ControlOutcome, { type: "sweep" }>,
+    cause: Cause,
+    said: Ranked[],
+  ): void {
+    const evaluation = this.#evaluation;
+    const rank = (delta: Delta, level: number): void => {
+      said.push({ delta, level });
+    };
+    evaluation.begin(actor, this.#clock, outcome.named);
+    const expel = (id: SegmentId, version: number, level: number): void => {
+      const delta = evaluation.expel(id, version, "user", cause);
+      if (delta === undefined) return;
+      rank(delta, level);
+      for (const leaf of this.#plan.segmentLeaves.get(id) ?? []) evaluation.touch(leaf);
+      for (const leaf of this.#plan.joinedLeaves.get(id) ?? []) evaluation.touch(leaf);
+    };
+    for (const { definition, version, level } of outcome.removed) expel(definition.id, version, level);
+    evaluation.refreshAll();
+    for (const id of outcome.named) {
+      const no = this.#plan.segmentNo.get(id);
+      if (no !== undefined) evaluation.mark(no);
+      else expel(id, this.#control.active.get(id)!.version, this.#control.levelOf(id));
+    }
+    evaluation.flip("user", cause, (delta) => rank(delta, this.#control.levelOf(delta.segment)));
+    evaluation.arm(true);
+  }
+
+  *#applyList(outcome: Extract<ControlOutcome, { type: "list" }>, seq: Seq): Generator<Need, void, void> {
+    const { partition, partitions } = this.#options;
+    const mine = new Set(outcome.members.filter((id) => partitionOf(id, partitions) === partition));
+    const said: Delta[] = [];
+    if (outcome.mode === "replace") {
+      for (const no of this.#pages.numbers()) {
+        if (this.#pages.isResident(no)) yield null;
+        if (!this.#pages.isResident(no)) yield no;
+        const page = this.#pages.get(no);
+        for (const actor of [...page.actors.values()]) {
+          if (!mine.has(actor.id) && actor.lists?.has(outcome.id)) this.#setList(actor.id, outcome.id, false, seq, said);
+        }
+      }
+    }
+    for (const id of mine) {
+      const page = this.#pages.pageOf(id);
+      if (!this.#pages.isResident(page)) yield page;
+      this.#setList(id, outcome.id, outcome.mode !== "remove", seq, said);
+    }
+    this.#sayInOrder(said);
+  }
+
+  #setList(id: MemberId, list: string, on: boolean, seq: Seq, said: Delta[]): void {
+    let page = this.#pages.get(this.#pages.pageOf(id));
+    let actor = page.actors.get(id);
+    const isNew = actor === undefined;
+    if (actor !== undefined && (actor.lists?.has(list) === true) === on) return;
+    this.#pages.willChange(page);
+    if (actor === undefined) {
+      actor = newActor(id, this.#clock);
+      page = this.#admit(page, actor);
+    }
+    const evaluation = this.#evaluation;
+    evaluation.begin(actor, this.#clock);
+    if (isNew) evaluation.markNew();
+    if (on) (actor.lists ??= new Set()).add(list);
+    else actor.lists?.delete(list);
+    for (const leaf of this.#plan.listLeaves.get(list) ?? []) evaluation.touch(leaf);
+    const joined = evaluation.flip("user", { type: "list", seq }, (delta) => said.push(delta));
+    evaluation.arm(joined);
+    this.#pages.armed(page, actor.due);
+  }
+
+  // ── history ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  backfillJobs(): readonly BackfillJob[] {
+    const jobs: BackfillJob[] = [];
+    for (const [revision, batch] of this.#control.pending) {
+      if (batch.questions.length === 0 || this.#installed.includes(revision)) continue;
+      jobs.push({ revision, segments: [...batch.define.keys()] });
+    }
+    return jobs.sort((a, b) => a.revision - b.revision);
+  }
+
+  shadow(revision: number): ShadowFold {
+    const batch = this.#control.pending.get(revision);
+    if (batch === undefined) throw new Fault(`revision ${revision} waits for no history here`);
+    const definitions = Array.from(batch.define.values(), ({ definition }) => definition);
+    return new Shadow(revision, this.#options, this.#shared, compilePlan([], definitions));
+  }
+
+  needsShadow(record: LogRecord): boolean {
+    return record.kind === "ready" && this.#jobOf(record) !== undefined;
+  }
+
+  #jobOf(record: LogRecord): number | undefined {
+    const revision = (readJson(record.body) as { readonly revision?: unknown } | undefined)?.revision;
+    return this.backfillJobs().find((job) => job.revision === revision)?.revision;
+  }
+
+  provideShadow(shadow: ShadowFold): void {
+    if (!(shadow instanceof Shadow)) throw new Fault("a shadow fold of another machine was given");
+    this.#shadow = shadow;
+  }
+
+  /** Puts the counters of a folded history under the people they belong to. */
+  *#install(record: LogRecord): Generator<Need, void, void> {
+    const revision = this.#jobOf(record);
+    if (revision === undefined) return;
+    const shadow = this.#shadow;
+    if (shadow?.revision !== revision || shadow.position !== record.seq - 1) {
+      throw new Fault(`ready for revision ${revision} at ${record.seq} came before its history was folded up to there`);
+    }
+    const { questions } = this.#control.pending.get(revision)!;
+    const fresh = questions.filter((key) => !this.#plan.counters.has(key) && !this.#plan.deltas.has(key));
+    for (const no of this.#pages.numbers()) {
+      if (this.#pages.isResident(no)) yield null;
+      if (!this.#pages.isResident(no)) yield no;
+      const page = this.#pages.get(no);
+      this.#pages.willChange(page);
+      for (const actor of page.actors.values()) shadow.giveTo(actor, fresh);
+    }
+    this.#shadow = undefined;
+    this.#installed = [...this.#installed, revision];
+    this.#setPlan(this.#control.plan(this.#installed));
+  }
+
+  /** Of a shadow: the actor it folded, if it met him. */
+  folded(id: MemberId): Actor | undefined {
+    return this.#pages.get(this.#pages.pageOf(id)).actors.get(id);
+  }
+
+  // ── what was said ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  takeDeltas(): Delta[] {
+    const taken = this.#deltas;
+    if (taken.length > 0) this.#deltas = [];
+    return taken;
+  }
+
+  takeRejects(): Reject[] {
+    const taken = this.#rejects;
+    if (taken.length > 0) this.#rejects = [];
+    return taken;
+  }
+
+  // ── pages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  pageOf(id: MemberId): PageNo {
+    return this.#pages.pageOf(id);
+  }
+
+  pageNumbers(): readonly PageNo[] {
+    return this.#pages.numbers();
+  }
+
+  isResident(page: PageNo): boolean {
+    return this.#pages.isResident(page);
+  }
+
+  providePage(page: PageNo, bytes: Uint8Array): void {
+    this.#pages.provide(page, bytes);
+  }
+
+  evictPages(): EvictedPage[] {
+    return this.#pages.evict();
+  }
+
+  freeze(): FrozenPartition {
+    const pages = this.#pages;
+    const directory = pages.freeze();
+    const meta: Meta = {
+      format: META_FORMAT,
+      position: this.#position,
+      clock: this.#clock,
+      revision: this.#control.revision,
+      installed: this.#installed,
+      universe: this.#universe,
+      sizes: [...this.#sizes],
+      directory,
+    };
+    return {
+      position: this.#position,
+      meta: Uint8Array.from(packr.pack(meta)),
+      pages: directory.entries.map(([no]) => no),
+      next: () => pages.nextFrozen(),
+    };
+  }
+
+  // ── questions ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  sizes(): ReadonlyMap<SegmentId, number> {
+    return new Map(Array.from(this.#control.active.keys(), (id) => [id, this.#sizes.get(id) ?? 0]));
+  }
+
+  membersOn(page: PageNo, segment: SegmentId): { readonly id: MemberId; readonly n: number; readonly since: Millis }[] {
+    const members: { id: MemberId; n: number; since: Millis }[] = [];
+    for (const { id, memberships } of this.#pages.get(page).actors.values()) {
+      const held = memberships.get(segment);
+      if (held?.in) members.push({ id, n: held.n, since: held.since });
+    }
+    return members;
+  }
+
+  user(id: MemberId): UserView | undefined {
+    const actor = this.#pages.get(this.#pages.pageOf(id)).actors.get(id);
+    return actor === undefined ? undefined : viewOf(actor, cartRecord(actor));
+  }
+
+  explain(segment: SegmentId, id: MemberId): ExplainNode | undefined {
+    const actor = this.#pages.get(this.#pages.pageOf(id)).actors.get(id);
+    const active = this.#control.active.get(segment);
+    if (actor === undefined || active === undefined) return undefined;
+    return explainSegment(active.definition, this.#plan, actor, this.#clock);
+  }
+
+  /** Moves a shadow past a message that is no event. */
+  pass(record: LogRecord): void {
+    if (record.kind === "clock" || this.#options.clockMode === "log") this.#clock = this.#clockAfter(record);
+    this.#position = record.seq;
+  }
+}
+
+/** The fold of one job's questions over the log, beside the live path; it keeps everybody in memory and says nothing. */
+class Shadow implements ShadowFold {
+  readonly revision: number;
+  readonly #core: PartitionCore;
+
+  constructor(revision: number, options: PartitionOptions, shared: SharedControl, plan: Plan) {
+    this.revision = revision;
+    this.#core = new PartitionCore({ ...options, pageCacheBytesMax: Number.POSITIVE_INFINITY }, shared, plan);
+  }
+
+  get position(): Seq {
+    return this.#core.position;
+  }
+
+  apply(record: LogRecord): void {
+    if (record.kind !== "event") this.#core.pass(record);
+    else {
+      // Nothing is ever due here and every page is at hand, so driving it through asks for nothing.
+      const step = this.#core.apply(record);
+      for (let need = step?.next(); need !== undefined && need.done !== true; need = step?.next());
+    }
+    this.#core.takeRejects();
+  }
+
+  giveTo(actor: Actor, keys: readonly string[]): void {
+    const folded = this.#core.folded(actor.id);
+    for (const key of keys) {
+      const state = folded?.counters.get(key);
+      if (state === undefined) actor.counters.delete(key);
+      else actor.counters.set(key, state);
+    }
+  }
+}
+
+interface Ranked {
+  readonly delta: Delta;
+  readonly level: number;
+}
+
+function compareRanks(left: Ranked, right: Ranked): number {
+  if (left.level !== right.level) return left.level - right.level;
+  return left.delta.segment < right.delta.segment ? -1 : left.delta.segment > right.delta.segment ? 1 : 0;
+}
+
+/** By the bytes of UTF-8. Plain texts compare as they are; only beyond the basic plane do code units disagree. */
+export function compareIds(left: string, right: string): number {
+  if (left === right) return 0;
+  if (/[\ud800-\udfff]/.test(left) || /[\ud800-\udfff]/.test(right)) {
+    return Buffer.compare(Buffer.from(left, "utf8"), Buffer.from(right, "utf8"));
+  }
+  return left < right ? -1 : 1;
+}
+
+function causeOf(seq: Seq, messageId: string | undefined, late: boolean): Cause {
+  return {
+    type: "event",
+    seq,
+    ...(messageId === undefined ? {} : { messageId }),
+    ...(late ? { late: true } : {}),
+  };
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function readJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8.decode(body));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A partition that knows nothing yet. `shared` is given once for all partitions of a process. */
+export function createPartition(options: PartitionOptions, shared?: SharedControl): PartitionCore {
+  return new PartitionCore(options, shared ?? new SharedControl(options.limits));
+}
+
+export function restorePartition(options: PartitionOptions, source: RestoreSource, shared?: SharedControl): PartitionCore {
+  return PartitionCore.restore(options, source, shared ?? new SharedControl(options.limits));
+}
+
+export type { ControlEntry };

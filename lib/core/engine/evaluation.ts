@@ -1,0 +1,369 @@
+// One member, one step: which leaves something touched, which segments are to be looked at for that, which flip, and
+// when silence will next matter. Touch first, evaluate once: what lies between old and new state is never announced.
+import type { Cause, Delta, MemberKind, Millis, SegmentId } from "../types.ts";
+import type { Actor } from "./actor.ts";
+import { type CounterState, missingOf, newCounter, nextChange, nextCrossing, readCounter, settle } from "./counters.ts";
+import type { LeafNo } from "./numeric-index.ts";
+import type { CounterPlan, Plan, SegmentNo } from "./plan.ts";
+import {
+  canonicalVisit,
+  cartRecord,
+  counterMoment,
+  counterView,
+  dateMoment,
+  deltaDue,
+  leafContext,
+  leafHolds,
+  programHolds,
+  readOrders,
+  type World,
+  zoneFor,
+} from "./reading.ts";
+import { find, testFlips } from "./values.ts";
+import { momentFlips } from "./windows.ts";
+
+/** Counts of work, for metrics and for tests that hold the engine to law 5. */
+export interface WorkCounts {
+  touches: number;
+  evaluations: number;
+  flips: number;
+  wakeUps: number;
+  idleWakeUps: number;
+}
+
+export class Evaluation {
+  readonly #plan: Plan;
+  readonly #world: World;
+  readonly #work: WorkCounts;
+  /** Segments to look at: a mark per segment, and a heap by number, which is the order of announcing. */
+  readonly #marked: Uint8Array;
+  readonly #heap: SegmentNo[] = [];
+  #actor!: Actor;
+  #now: Millis = 0;
+  #ignoreWaits: ReadonlySet<SegmentId> | undefined;
+  readonly touch = (leaf: LeafNo): void => this.#touch(leaf);
+
+  constructor(plan: Plan, world: World, work: WorkCounts) {
+    this.#plan = plan;
+    this.#world = world;
+    this.#work = work;
+    this.#marked = new Uint8Array(plan.segments.length);
+  }
+
+  /** Begins a step of one member. `ignoreWaits`: segments whose stay and cooldown do not count (an edit). */
+  begin(actor: Actor, now: Millis, ignoreWaits?: ReadonlySet<SegmentId>): void {
+    this.#actor = actor;
+    this.#now = now;
+    this.#ignoreWaits = ignoreWaits;
+  }
+
+  // ── touching ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #touch(leaf: LeafNo): void {
+    this.#work.touches += 1;
+    const posting = this.#plan.postings[leaf]!;
+    for (const segment of posting.plain) this.mark(segment);
+    for (const { path, byValue } of posting.gated.values()) {
+      for (const value of find(this.#actor.traits, path)?.values ?? []) {
+        if (value === null || typeof value === "object") continue;
+        const segments = byValue.get(value);
+        if (segments !== undefined) for (const segment of segments) this.mark(segment);
+      }
+    }
+  }
+
+  mark(segment: SegmentNo): void {
+    if (this.#marked[segment] === 1) return;
+    this.#marked[segment] = 1;
+    const heap = this.#heap;
+    let at = heap.push(segment) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >>> 1;
+      if (heap[parent]! <= segment) break;
+      heap[at] = heap[parent]!;
+      at = parent;
+    }
+    heap[at] = segment;
+  }
+
+  #next(): SegmentNo | undefined {
+    const heap = this.#heap;
+    const first = heap[0];
+    if (first === undefined) return undefined;
+    const last = heap.pop()!;
+    if (heap.length > 0) {
+      let at = 0;
+      for (;;) {
+        let child = at * 2 + 1;
+        if (child >= heap.length) break;
+        if (child + 1 < heap.length && heap[child + 1]! < heap[child]!) child += 1;
+        if (heap[child]! >= last) break;
+        heap[at] = heap[child]!;
+        at = child;
+      }
+      heap[at] = last;
+    }
+    this.#marked[first] = 0;
+    return first;
+  }
+
+  markNew(): void {
+    for (const segment of this.#plan.ofNobody) this.mark(segment);
+  }
+
+  // ── counters ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Brings a counter up to the clock and touches the leaves that its move may flip. */
+  refresh(counter: CounterPlan, state: CounterState): void {
+    const { shape } = counter;
+    if (shape.aggregate === "first" || shape.aggregate === "latest") {
+      this.#refreshMoment(counter, state);
+      return;
+    }
+    const view = counterView(this.#actor, zoneFor(counter.zone, this.#actor), this.#now, this.#world);
+    let read: { value: number; b: number };
+    let next = Number.POSITIVE_INFINITY;
+    if (counter.source === "order") {
+      const orders = readOrders(counter, state, this.#actor, this.#now, this.#world);
+      read = orders;
+      next = orders.next;
+    } else {
+      settle(shape, state, view);
+      read = readCounter(shape, state, view, counter.measure === "visits" ? canonicalVisit(this.#actor) : undefined);
+    }
+    this.#show(counter, state, read);
+    if (counter.leaves.length === 0) state.due = Number.POSITIVE_INFINITY;
+    else if (counter.source === "order") state.due = next;
+    else if (counter.index !== undefined && shape.window?.kind === "last" && isSum(shape.aggregate)) {
+      const { index } = counter;
+      state.due = nextCrossing(shape, state, (from, to) => index.crosses(from, to));
+    } else state.due = nextChange(shape, state, view);
+  }
+
+  #show(counter: CounterPlan, state: CounterState, read: { value: number; b: number }): void {
+    const [from, fromB] = [state.shown, state.shownB];
+    state.shown = read.value;
+    state.shownB = read.b;
+    if (counter.index !== undefined) counter.index.crossed(from, read.value, this.touch);
+    else if (!Object.is(from, read.value) || fromB !== read.b) for (const { leaf } of counter.leaves) this.#touch(leaf);
+  }
+
+  #refreshMoment(counter: CounterPlan, state: CounterState): void {
+    if (counter.source === "order") readOrders(counter, state, this.#actor, this.#now, this.#world);
+    const moment = counterMoment(state);
+    const zone = zoneFor(counter.zone, this.#actor);
+    state.due = Number.POSITIVE_INFINITY;
+    for (const { leaf, window } of counter.leaves) {
+      this.#touch(leaf);
+      if (moment !== undefined) state.due = Math.min(state.due, momentFlips(window!, moment, this.#now, zone));
+    }
+  }
+
+  /** The state of a counter, made when this is the first the member hears of it. */
+  stateOf(counter: CounterPlan): CounterState {
+    let state = this.#actor.counters.get(counter.key);
+    if (state === undefined) {
+      state = newCounter(counter.shape);
+      this.#actor.counters.set(counter.key, state);
+    }
+    return state;
+  }
+
+  refreshOrders(): void {
+    for (const counter of this.#plan.orderCounters) this.refresh(counter, this.stateOf(counter));
+  }
+
+  /** After visits changed: what is counted by visit, or in the visit under way. */
+  refreshVisits(): void {
+    for (const [key, state] of this.#actor.counters) {
+      const counter = this.#plan.counters.get(key);
+      if (counter?.visits) this.refresh(counter, state);
+    }
+  }
+
+  /** After the member's zone changed: today's edges moved. */
+  refreshZone(): void {
+    for (const [key, state] of this.#actor.counters) {
+      const counter = this.#plan.counters.get(key);
+      if (counter?.zone === "user") this.refresh(counter, state);
+    }
+    for (const leaf of this.#plan.userZoneLeaves) this.#touch(leaf);
+  }
+
+  // ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Touches what the instant `now` moves: it is a deadline of this member, and the step is as of it. */
+  touchDue(): void {
+    const [actor, now] = [this.#actor, this.#now];
+    for (const [key, state] of actor.counters) {
+      if (state.due > now) continue;
+      const counter = this.#plan.counters.get(key);
+      if (counter !== undefined) this.refresh(counter, state);
+      else this.#touchDelta(key, state);
+    }
+    if (actor.valueDue <= now) this.#touchValues(now);
+    if (actor.waits !== undefined) {
+      for (const [segment, at] of actor.waits) {
+        const no = this.#plan.segmentNo.get(segment);
+        if (at > now) continue;
+        actor.waits.delete(segment);
+        if (no !== undefined) this.mark(no);
+      }
+    }
+  }
+
+  #touchDelta(key: string, state: CounterState): void {
+    const delta = this.#plan.deltas.get(key);
+    if (delta === undefined) {
+      state.due = Number.POSITIVE_INFINITY;
+      return;
+    }
+    this.refreshDelta(key);
+  }
+
+  refreshDelta(key: string): void {
+    const delta = this.#plan.deltas.get(key)!;
+    const state = this.#actor.counters.get(key)!;
+    state.due = delta.leaves.length === 0 ? Number.POSITIVE_INFINITY : deltaDue(delta, state, this.#now);
+    for (const leaf of delta.leaves) this.#touch(leaf);
+  }
+
+  /** Date tests and joined windows whose deadline this instant is. */
+  #touchValues(now: Millis): void {
+    this.#forMovingLeaves(now - 1, (leaf, flips) => {
+      if (flips <= now) this.#touch(leaf);
+    });
+  }
+
+  /** Calls back with every leaf on a value that time moves, and when it next may flip after `after`. */
+  #forMovingLeaves(after: Millis, found: (leaf: LeafNo, flips: Millis) => void): void {
+    const [plan, actor] = [this.#plan, this.#actor];
+    for (const [trait, entries] of plan.traitPaths) {
+      if (!Object.hasOwn(actor.traits, trait)) continue;
+      for (const entry of entries) if (entry.movesByTime) this.#movingOf(entry, actor.traits, after, found);
+    }
+    for (const entry of plan.cartPaths) if (entry.movesByTime) this.#movingOf(entry, cartRecord(actor), after, found);
+    for (const [segment, leaves] of plan.joinedLeaves) {
+      const membership = actor.memberships.get(segment);
+      if (membership?.in !== true) continue;
+      for (const no of leaves) {
+        const leaf = plan.leaves[no]!;
+        if (leaf.kind !== "joined") continue;
+        const zone = zoneFor(leaf.zone, actor);
+        found(no, momentFlips(leaf.window, dateMoment(membership.since, zone), after, zone));
+      }
+    }
+  }
+
+  #movingOf(
+    entry: { readonly path: readonly string[]; readonly leaves: readonly LeafNo[] },
+    record: Parameters<typeof find>[0],
+    after: Millis,
+    found: (leaf: LeafNo, flips: Millis) => void,
+  ): void {
+    const values = find(record, entry.path);
+    if (values === undefined) return;
+    for (const no of entry.leaves) {
+      const leaf = this.#plan.leaves[no]!;
+      if (leaf.kind !== "trait" && leaf.kind !== "cart") continue;
+      found(no, testFlips(values, leaf.test, leafContext(leaf.zone, this.#actor, after)));
+    }
+  }
+
+  /** Sets the member's deadlines anew. Values are looked through only when asked: most steps leave them alone. */
+  arm(values: boolean): void {
+    const actor = this.#actor;
+    if (values) {
+      let due = Number.POSITIVE_INFINITY;
+      this.#forMovingLeaves(this.#now, (_leaf, flips) => {
+        if (flips < due) due = flips;
+      });
+      actor.valueDue = due;
+    }
+    let due = actor.valueDue;
+    for (const state of actor.counters.values()) if (state.due < due) due = state.due;
+    if (actor.waits !== undefined) for (const at of actor.waits.values()) if (at < due) due = at;
+    actor.due = due;
+  }
+
+  // ── flips ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Evaluates every marked segment once, in order, and says what flipped. True when a joined window may have moved. */
+  flip(kind: MemberKind, cause: Cause, say: (delta: Delta) => void): boolean {
+    let movedJoined = false;
+    for (let no = this.#next(); no !== undefined; no = this.#next()) {
+      this.#work.evaluations += 1;
+      const segment = this.#plan.segments[no]!;
+      const holds = programHolds(segment.program, 0, this.#plan, this.#actor, this.#now);
+      if (!this.#mayFlip(no, holds)) continue;
+      say(this.#announce(segment.id, segment.version, kind, holds, cause));
+      for (const leaf of this.#plan.segmentLeaves.get(segment.id) ?? []) this.#touch(leaf);
+      const joined = this.#plan.joinedLeaves.get(segment.id);
+      if (joined !== undefined) {
+        movedJoined = true;
+        for (const leaf of joined) this.#touch(leaf);
+      }
+    }
+    return movedJoined;
+  }
+
+  #mayFlip(no: SegmentNo, holds: boolean): boolean {
+    const { id, stayMs, cooldownMs } = this.#plan.segments[no]!;
+    const actor = this.#actor;
+    const membership = actor.memberships.get(id);
+    const isIn = membership?.in === true;
+    const waits = stayMs > 0 || cooldownMs > 0;
+    if (waits) actor.waits?.delete(id);
+    if (holds === isIn) return false;
+    if (!waits || membership === undefined || this.#ignoreWaits?.has(id)) return true;
+    const until = membership.since + (isIn ? stayMs : cooldownMs);
+    if (this.#now >= until) return true;
+    actor.waits ??= new Map();
+    actor.waits.set(id, until);
+    return false;
+  }
+
+  /** Takes a member out of a segment that is no more, or is switched off. */
+  expel(segment: SegmentId, version: number, kind: MemberKind, cause: Cause): Delta | undefined {
+    this.#actor.waits?.delete(segment);
+    if (this.#actor.memberships.get(segment)?.in !== true) return undefined;
+    return this.#announce(segment, version, kind, false, cause);
+  }
+
+  #announce(segment: SegmentId, version: number, kind: MemberKind, joins: boolean, cause: Cause): Delta {
+    this.#work.flips += 1;
+    const { memberships, id } = this.#actor;
+    let membership = memberships.get(segment);
+    if (membership === undefined) {
+      membership = { in: false, n: 0, since: 0 };
+      memberships.set(segment, membership);
+    }
+    membership.in = joins;
+    membership.n += 1;
+    membership.since = this.#now;
+    const change = joins ? "joined" : "left";
+    return { segment, version, kind, id, change, n: membership.n, at: this.#now, cause };
+  }
+
+  /** Everything anew, as after a change of plan: counters read again for bounds they did not know before. */
+  refreshAll(): void {
+    const actor = this.#actor;
+    for (const [key, state] of actor.counters) {
+      const counter = this.#plan.counters.get(key);
+      if (counter !== undefined) this.refresh(counter, state);
+      else if (this.#plan.deltas.has(key)) this.refreshDelta(key);
+      else actor.counters.delete(key);
+    }
+    if (actor.orders.length > 0) this.refreshOrders();
+  }
+
+  holds(leaf: LeafNo): boolean {
+    return leafHolds(this.#plan.leaves[leaf]!, this.#actor, this.#now);
+  }
+}
+
+function isSum(aggregate: string): boolean {
+  return aggregate === "count" || aggregate === "sum";
+}
+
+export { missingOf };

@@ -1,0 +1,250 @@
+// What one accepted event does to one member: first everything it would be refused for, then traits, visits, cart,
+// orders and counters in that order, each touching the leaves it may flip. The caller evaluates once, at the end.
+import type { UserEvent } from "../events.ts";
+import type { Json, JsonObject, Millis, RejectReason, Reject, Seq } from "../types.ts";
+import type { Actor, CartLine } from "./actor.ts";
+import { cartAfter, isSameCart, type OrderEffect, orderEffect } from "./commerce.ts";
+import { addOccurrence, type Contribution, newCounter } from "./counters.ts";
+import type { Evaluation } from "./evaluation.ts";
+import type { CounterPlan, Plan, Stream } from "./plan.ts";
+import { cartRecord, contributedNumbers, distinctValues, leafContext, userZone, type World, zoneFor } from "./reading.ts";
+import { find, type TestContext, whereHolds } from "./values.ts";
+import { addToVisits, type VisitChange, visitStartOf } from "./visits.ts";
+import { rangeHolds } from "./windows.ts";
+import { isZoneName, type Zone } from "./zones.ts";
+
+export interface EventContext {
+  readonly seq: Seq;
+  /** Event time, cut to the clock. */
+  readonly at: Millis;
+  readonly clock: Millis;
+}
+
+export type Prepared =
+  | {
+      readonly ok: true;
+      readonly cart: CartLine[] | undefined;
+      readonly order: Extract<OrderEffect, { ok: true }> | undefined;
+    }
+  | { readonly ok: false; readonly reason: RejectReason; readonly detail: string };
+
+/** Everything an event can be refused for, seen before anything changes: a refused event leaves no trace. */
+export function prepareEvent(actor: Actor | undefined, event: UserEvent, at: Millis, world: World): Prepared {
+  const { limits, vocabulary } = world;
+  if (event.type === "identify") {
+    const traits = traitsAfter(actor, event.traits, at);
+    if (traits > limits.traitsMax) {
+      const detail = `identify would give this member ${traits} traits, and at most ${limits.traitsMax} are kept (limits.traitsMax)`;
+      return { ok: false, reason: "limit", detail };
+    }
+    return { ok: true, cart: undefined, order: undefined };
+  }
+  const cart = cartAfter(actor?.cart ?? [], event, vocabulary);
+  if (cart !== undefined && cart.length > limits.cartLinesMax) {
+    const detail = `${event.name} would make a cart of ${cart.length} lines, and at most ${limits.cartLinesMax} are kept (limits.cartLinesMax)`;
+    return { ok: false, reason: "limit", detail };
+  }
+  const order = orderEffect(actor?.orders ?? [], event, vocabulary);
+  if (order?.ok === false) return order;
+  return { ok: true, cart, order };
+}
+
+function traitsAfter(actor: Actor | undefined, written: JsonObject, at: Millis): number {
+  let count = actor === undefined ? 0 : Object.keys(actor.traits).length;
+  for (const [name, value] of Object.entries(written)) {
+    if (actor !== undefined && !takesWrite(actor, name, at)) continue;
+    const held = actor !== undefined && Object.hasOwn(actor.traits, name);
+    count += (value === null ? 0 : 1) - (held ? 1 : 0);
+  }
+  return count;
+}
+
+function takesWrite(actor: Actor, name: string, at: Millis): boolean {
+  const held = Object.hasOwn(actor.traitTimes, name) ? actor.traitTimes[name]! : Number.NEGATIVE_INFINITY;
+  return at >= held;
+}
+
+/** True when the deadlines of values (dates, joined windows) must be set anew. */
+export function applyEvent(
+  step: { readonly plan: Plan; readonly evaluation: Evaluation; readonly world: World },
+  actor: Actor,
+  event: UserEvent,
+  prepared: Extract<Prepared, { ok: true }>,
+  context: EventContext,
+  refuse: (reject: Omit<Reject, "seq" | "stamp" | "body">) => void,
+): boolean {
+  const { plan, evaluation, world } = step;
+  const { at, clock } = context;
+  const zoneBefore = userZone(actor);
+  const timezone = event.context.timezone;
+  if (isZoneName(timezone)) actor.contextZone = timezone;
+  let values = event.type === "identify" && writeTraits(plan, evaluation, actor, event.traits, context);
+  const zoneMoved = userZone(actor) !== zoneBefore;
+
+  const visit = event.type === "identify" ? undefined : visitOf(actor, event, at, world);
+  if (prepared.cart !== undefined) values = changeCart(plan, evaluation, actor, prepared.cart, context) || values;
+  if (prepared.order !== undefined) {
+    const visiting = visit !== undefined && visit !== "none";
+    const zone = userZone(actor);
+    prepared.order.apply(actor.orders, { ...context, zone, visiting, changeableMax: world.limits.ordersChangeableMax });
+    evaluation.refreshOrders();
+  }
+  if (event.type !== "identify") countOccurrence(step, actor, event, context, visit, refuse);
+  if (visit === "merged" || visit === "added" || visit === "extended") evaluation.refreshVisits();
+  if (zoneMoved) evaluation.refreshZone();
+  actor.lastSeen = clock;
+  if (at > actor.newest) actor.newest = at;
+  return values || zoneMoved;
+}
+
+function writeTraits(
+  plan: Plan,
+  evaluation: Evaluation,
+  actor: Actor,
+  written: JsonObject,
+  context: EventContext,
+): boolean {
+  let moves = false;
+  for (const [name, value] of Object.entries(written)) {
+    if (!takesWrite(actor, name, context.at)) continue;
+    const entries = plan.traitPaths.get(name) ?? [];
+    const before = entries.map(({ path }) => find(actor.traits, path));
+    if (value === null) delete actor.traits[name];
+    else actor.traits[name] = value;
+    actor.traitTimes[name] = context.at;
+    entries.forEach((entry, index) => {
+      const after = find(actor.traits, entry.path);
+      const reading = (zone: string): TestContext => leafContext(zone, actor, context.clock);
+      entry.index.changed(before[index], after, reading, evaluation.touch);
+      moves ||= entry.movesByTime;
+    });
+    recordDeltas(plan, evaluation, actor, name, context.at);
+  }
+  return moves;
+}
+
+/** Keeps the past of numeric traits that some rule compares with. */
+function recordDeltas(plan: Plan, evaluation: Evaluation, actor: Actor, name: string, at: Millis): void {
+  for (const delta of plan.deltas.values()) {
+    if (delta.path[0] !== name) continue;
+    let state = actor.counters.get(delta.key);
+    if (state === undefined) {
+      state = newCounter({ aggregate: "count", cells: "tile", tile: 0, window: undefined });
+      actor.counters.set(delta.key, state);
+    }
+    const found = find(actor.traits, delta.path);
+    const value = found !== undefined && !found.list ? found.values[0] : undefined;
+    state.keys.push(at);
+    state.as.push(typeof value === "number" ? value : Number.NaN);
+    evaluation.refreshDelta(delta.key);
+  }
+}
+
+function visitOf(actor: Actor, event: UserEvent, at: Millis, world: World): VisitChange | undefined {
+  if (event.channel === "server") return undefined;
+  return addToVisits(actor, at, world.vocabulary.visitIdleMs, world.limits.visitsChangeableMax);
+}
+
+/** True when a leaf on the cart is moved by time. */
+function changeCart(
+  plan: Plan,
+  evaluation: Evaluation,
+  actor: Actor,
+  cart: CartLine[],
+  context: EventContext,
+): boolean {
+  const isRead = plan.cartPaths.length > 0;
+  const before = isRead ? cartRecord(actor) : undefined;
+  if (!isSameCart(actor.cart, cart)) actor.cartChanged = context.at;
+  if (cart.length === 0) actor.cartChanged = undefined;
+  actor.cart = cart;
+  if (!isRead) return false;
+  const after = cartRecord(actor);
+  const reading = (zone: string): TestContext => leafContext(zone, actor, context.clock);
+  for (const { path, index } of plan.cartPaths) {
+    index.changed(find(before, path), find(after, path), reading, evaluation.touch);
+  }
+  return plan.cartPaths.some(({ movesByTime }) => movesByTime);
+}
+
+function countOccurrence(
+  step: { readonly plan: Plan; readonly evaluation: Evaluation; readonly world: World },
+  actor: Actor,
+  event: UserEvent,
+  context: EventContext,
+  visit: VisitChange | undefined,
+  refuse: (reject: Omit<Reject, "seq" | "stamp" | "body">) => void,
+): void {
+  const { plan } = step;
+  const named = plan.streamsByName.get(event.name);
+  if (named === undefined && plan.streamsOfAll.length === 0) return;
+  const visitStart = visit === undefined || visit === "none" ? Number.NaN : visitStartOf(actor, context.at);
+  for (const streams of [named, plan.streamsOfAll]) {
+    for (const stream of streams ?? []) {
+      const zone = zoneFor(stream.zone, actor);
+      const record = recordOf(event, stream, context.at, zone);
+      if (stream.where !== undefined && !whereHolds(record, stream.where, { now: context.clock, zone })) continue;
+      for (const counter of stream.counters) count(step, actor, counter, record, context, visitStart, refuse);
+    }
+  }
+}
+
+/** An event as a where sees it. The wall clock is only looked at where it is asked for. */
+function recordOf(event: UserEvent, stream: Stream, at: Millis, zone: Zone): JsonObject {
+  const { properties, context, channel } = event;
+  const record: Record<string, Json> = { properties, context };
+  if (channel !== undefined) record.channel = channel;
+  if (stream.localTime) record.at = { time: zone.timeOfDay(at), weekday: zone.weekday(at) };
+  return record;
+}
+
+function count(
+  step: { readonly evaluation: Evaluation; readonly world: World },
+  actor: Actor,
+  counter: CounterPlan,
+  record: JsonObject,
+  context: EventContext,
+  visitStart: Millis,
+  refuse: (reject: Omit<Reject, "seq" | "stamp" | "body">) => void,
+): void {
+  const { evaluation, world } = step;
+  const { shape } = counter;
+  const zone = zoneFor(counter.zone, actor);
+  const { at, clock } = context;
+  const day = counter.local ? zone.dayOf(at) : 0;
+  if (shape.window?.kind === "range" && !rangeHolds(shape.window, { at, day, tiled: true })) return;
+  const state = evaluation.stateOf(counter);
+  const max = world.limits.distinctValuesMax;
+  for (const given of contributions(counter, record, { at, day, visitStart })) {
+    if (addOccurrence(shape, state, given, clock, max)) continue;
+    refuse({
+      reason: "limit",
+      detail: `a new value of ${counter.of?.join(".") ?? counter.measure} is not counted: ${max} different ones are kept (limits.distinctValuesMax)`,
+    });
+  }
+  evaluation.refresh(counter, state);
+}
+
+/** What one occurrence gives: one entry, or one for each value that a path through a list finds. */
+function contributions(
+  counter: CounterPlan,
+  record: JsonObject,
+  base: { readonly at: Millis; readonly day: number; readonly visitStart: Millis },
+): Contribution[] {
+  const { aggregate } = counter.shape;
+  const plain = { ...base, number: Number.NaN, value: undefined };
+  switch (aggregate) {
+    case "count":
+    case "first":
+    case "latest":
+      return [plain];
+    case "distinct":
+      if (counter.measure === "days") return [{ ...plain, value: base.day }];
+      if (counter.measure === "visits") {
+        return Number.isNaN(base.visitStart) ? [] : [{ ...plain, value: base.visitStart }];
+      }
+      return distinctValues(find(record, counter.of!)).map((value) => ({ ...plain, value }));
+    default:
+      return contributedNumbers(counter, record).map((number) => ({ ...plain, number }));
+  }
+}

@@ -1,0 +1,224 @@
+// Why a member is in a segment or not: the rule's own shape, read from the same leaves as the engine reads, with what
+// was found and when silence alone would change it.
+import type { Definition, Rule, Test, Where } from "../rules/ast.ts";
+import type { ExplainNode } from "../partition.ts";
+import type { Json, Millis } from "../types.ts";
+import type { Actor } from "./actor.ts";
+import { bucketPosition } from "./bucket.ts";
+import { type Leaf, leafOfOccurrences, leavesOfWhere, type Plan } from "./plan.ts";
+import { cartRecord, dateMoment, deltaValues, leafContext, leafHolds, zoneFor } from "./reading.ts";
+import { find, testFlips } from "./values.ts";
+import { momentFlips } from "./windows.ts";
+
+interface Scope {
+  readonly plan: Plan;
+  readonly actor: Actor;
+  readonly now: Millis;
+  readonly zone: string;
+}
+
+export function explainSegment(definition: Definition, plan: Plan, actor: Actor, now: Millis): ExplainNode {
+  const scope = { plan, actor, now, zone: definition.zone };
+  const rule = explainRule(definition.rule, scope);
+  const held = actor.memberships.get(definition.id);
+  const wait = actor.waits?.get(definition.id);
+  return {
+    rule: `segment ${definition.id}`,
+    pass: held?.in === true,
+    actual: held === undefined ? "never a member" : `${held.in ? "joined" : "left"} ${new Date(held.since).toISOString()}`,
+    ...(wait === undefined ? {} : { expected: held?.in ? "kept in by stay" : "kept out by cooldown", until: wait }),
+    nodes: [rule],
+  };
+}
+
+function explainRule(rule: Rule, scope: Scope): ExplainNode {
+  switch (rule.op) {
+    case "all":
+    case "any":
+    case "none":
+      return grouped(
+        rule.op,
+        rule.rules.map((inner) => explainRule(inner, scope)),
+      );
+    case "not":
+      return negated(explainRule(rule.rule, scope));
+    case "trait":
+    case "cart":
+      return explainWhere(rule.op, rule.where, scope);
+    case "event":
+    case "order":
+      return explainLeaf(leafOfOccurrences(rule, scope.zone), wordsOf(rule), scope);
+    case "segment":
+    case "list": {
+      const nodes = rule.ids.map((id): ExplainNode => {
+        const joined = rule.op === "segment" ? rule.joined : undefined;
+        const leaf: Leaf =
+          rule.op === "list"
+            ? { kind: "list", id }
+            : joined === undefined
+              ? { kind: "segment", id }
+              : { kind: "joined", id, window: joined, zone: scope.zone };
+        return explainLeaf(leaf, `${rule.op} ${id}${joined === undefined ? "" : ` joined ${compact(joined)}`}`, scope);
+      });
+      return grouped(rule.negate ? "none" : "any", nodes);
+    }
+    case "bucket":
+      return explainLeaf(
+        { kind: "bucket", from: rule.from, to: rule.to, salt: rule.salt },
+        `bucket ${rule.from} to ${rule.to}`,
+        scope,
+      );
+  }
+}
+
+function explainWhere(kind: "trait" | "cart", where: Where, scope: Scope): ExplainNode {
+  if (where.op === "test") {
+    const nodes = leavesOfWhere(kind, where.path, where.test, scope.zone).map((leaf) =>
+      explainLeaf(leaf, `${kind} ${where.path.join(".")}`, scope),
+    );
+    return nodes.length === 1 ? nodes[0]! : grouped("all", nodes);
+  }
+  if (where.op === "not") return negated(explainWhere(kind, where.where, scope));
+  return grouped(
+    where.op,
+    where.wheres.map((inner) => explainWhere(kind, inner, scope)),
+  );
+}
+
+function grouped(op: "all" | "any" | "none", nodes: readonly ExplainNode[]): ExplainNode {
+  if (nodes.length === 1 && op !== "none") return nodes[0]!;
+  const passes = nodes.filter(({ pass }) => pass).length;
+  const pass = op === "all" ? passes === nodes.length : op === "any" ? passes > 0 : passes === 0;
+  return { rule: op, pass, nodes, ...earliest(nodes) };
+}
+
+function negated(node: ExplainNode): ExplainNode {
+  return { rule: "not", pass: !node.pass, nodes: [node], ...earliest([node]) };
+}
+
+/** The first instant at which one of the parts changes by silence. The whole may change then, and not before. */
+function earliest(nodes: readonly ExplainNode[]): { readonly until?: Millis } {
+  const untils = nodes.flatMap(({ until }) => (until === undefined ? [] : [until]));
+  return untils.length === 0 ? {} : { until: Math.min(...untils) };
+}
+
+function explainLeaf(asked: Leaf, rule: string, scope: Scope): ExplainNode {
+  const no = scope.plan.leafNo(asked);
+  const leaf = no < 0 ? asked : scope.plan.leaves[no]!;
+  const pass = leafHolds(leaf, scope.actor, scope.now);
+  const until = untilOf(leaf, scope);
+  const actual = actualOf(leaf, scope);
+  return {
+    rule,
+    pass,
+    ...(actual === undefined ? {} : { actual }),
+    expected: expectedOf(leaf),
+    ...(Number.isFinite(until) ? { until } : {}),
+  };
+}
+
+function actualOf(leaf: Leaf, { actor, now }: Scope): Json | undefined {
+  switch (leaf.kind) {
+    case "counter": {
+      const state = actor.counters.get(leaf.counter.key);
+      const { aggregate } = leaf.counter.shape;
+      const none = aggregate === "count" || aggregate === "sum" || aggregate === "distinct" ? 0 : "none";
+      if (state === undefined || Number.isNaN(state.shown)) return none;
+      const shown = leaf.counter.amount ? state.shown / 10_000 : state.shown;
+      return aggregate === "avg" ? shown / state.shownB : shown;
+    }
+    case "moment": {
+      const state = actor.counters.get(leaf.counter.key);
+      return state === undefined || Number.isNaN(state.a) ? "never" : new Date(state.a).toISOString();
+    }
+    case "trait":
+    case "cart": {
+      const found = find(leaf.kind === "trait" ? actor.traits : cartRecord(actor), leaf.path);
+      if (found === undefined) return "missing";
+      const amount = leaf.kind === "cart" && (leaf.path[0] === "value" || leaf.path[0] === "quantity");
+      if (amount) return (found.values[0] as number) / 10_000;
+      return found.list ? found.values : (found.values[0] ?? "missing");
+    }
+    case "delta": {
+      const value = deltaValues(leaf.delta, actor.counters.get(leaf.delta.key), now)[leaf.unit];
+      return Number.isNaN(value) ? "missing" : value;
+    }
+    case "bucket":
+      return bucketPosition(actor.id, leaf.salt);
+    case "segment":
+    case "joined": {
+      const held = actor.memberships.get(leaf.id);
+      return held?.in ? `in since ${new Date(held.since).toISOString()}` : "not in";
+    }
+    case "list":
+      return actor.lists?.has(leaf.id) ? "listed" : "not listed";
+  }
+}
+
+function expectedOf(leaf: Leaf): string {
+  switch (leaf.kind) {
+    case "counter":
+      return wordsOfTest(leaf.test, leaf.counter.amount);
+    case "trait":
+      return wordsOfTest(leaf.test, false);
+    case "cart":
+      return wordsOfTest(leaf.test, leaf.path[0] === "value" || leaf.path[0] === "quantity");
+    case "delta":
+      return `${leaf.unit} ${wordsOfTest(leaf.test, false)}`;
+    case "moment":
+    case "joined":
+      return compact(leaf.window);
+    case "segment":
+      return "in";
+    case "list":
+      return "listed";
+    case "bucket":
+      return `${leaf.from} ≤ position < ${leaf.to}`;
+  }
+}
+
+function wordsOfTest(test: Test, amount: boolean): string {
+  const shown = (value: unknown): unknown => (amount && typeof value === "number" ? value / 10_000 : value);
+  return test
+    .map((part) => {
+      if (part.op === "between") return `between ${shown(part.low)} and ${shown(part.high)}`;
+      if ("value" in part) return `${part.op} ${JSON.stringify(shown(part.value))}`;
+      if ("values" in part) return `${part.op} ${JSON.stringify(part.values.map(shown))}`;
+      return part.op === "date" ? `date ${compact(part.window)}` : part.op;
+    })
+    .join(" and ");
+}
+
+function untilOf(leaf: Leaf, { actor, now }: Scope): Millis {
+  switch (leaf.kind) {
+    case "counter":
+    case "moment":
+      return actor.counters.get(leaf.counter.key)?.due ?? Number.POSITIVE_INFINITY;
+    case "delta":
+      return actor.counters.get(leaf.delta.key)?.due ?? Number.POSITIVE_INFINITY;
+    case "trait":
+    case "cart": {
+      const found = find(leaf.kind === "trait" ? actor.traits : cartRecord(actor), leaf.path);
+      return testFlips(found, leaf.test, leafContext(leaf.zone, actor, now));
+    }
+    case "joined": {
+      const held = actor.memberships.get(leaf.id);
+      if (!held?.in) return Number.POSITIVE_INFINITY;
+      const zone = zoneFor(leaf.zone, actor);
+      return momentFlips(leaf.window, dateMoment(held.since, zone), now, zone);
+    }
+    default:
+      return Number.POSITIVE_INFINITY;
+  }
+}
+
+function wordsOf(rule: Extract<Rule, { op: "event" | "order" }>): string {
+  const names = rule.op === "order" ? "" : rule.names === "*" ? " *" : ` ${rule.names.join(" | ")}`;
+  const of = "of" in rule.measure ? ` of ${rule.measure.of.join(".")}` : "";
+  const window = rule.window === undefined ? "" : ` ${compact(rule.window)}`;
+  return `${rule.op}${names}, ${rule.measure.kind}${of}${window}`;
+}
+
+function compact(window: unknown): string {
+  return JSON.stringify(window).replace(/[{}"]/g, "").replaceAll(",", ", ");
+}

@@ -1,0 +1,155 @@
+// The threshold-crossing index of one number: which leaves may flip when it moves from old to new. Only the leaves
+// whose bound lies between the two are touched, however many there are (design law 5).
+//
+//   bounds   ──(5,below)──(5,above)──(9,below)──▶      a value's rank = how many bounds it has passed
+//   gte 5, lt 5 flip at (5,below) · gt 5, lte 5 at (5,above) · eq 5, ne 5 at both
+import type { Test } from "../rules/ast.ts";
+import { testHolds, type TestContext } from "./values.ts";
+import { zoneNamed } from "./zones.ts";
+
+export type LeafNo = number;
+
+const PLAIN: TestContext = { now: 0, zone: zoneNamed("UTC") };
+
+/** Whether a test holds on a number; NaN is missing. */
+export function numberPasses(value: number, test: Test): boolean {
+  if (test.length === 1) {
+    const part = test[0]!;
+    switch (part.op) {
+      case "gte":
+        return value >= (part.value as number);
+      case "gt":
+        return value > (part.value as number);
+      case "lt":
+        return value < (part.value as number);
+      case "lte":
+        return value <= (part.value as number);
+      case "eq":
+        return value === part.value;
+      default:
+    }
+  }
+  return testHolds(Number.isNaN(value) ? undefined : { values: [value], list: false }, test, PLAIN);
+}
+
+interface Bound {
+  readonly at: number;
+  /** 0: passed from the bound on (value ≥ at); 1: passed beyond it (value > at). */
+  readonly side: 0 | 1;
+  readonly leaf: LeafNo;
+}
+
+function boundsOf(test: Test, leaf: LeafNo): Bound[] {
+  const bounds: Bound[] = [];
+  const both = (at: unknown): void => {
+    if (typeof at === "number") bounds.push({ at, side: 0, leaf }, { at, side: 1, leaf });
+  };
+  for (const part of test) {
+    switch (part.op) {
+      case "gte":
+      case "lt":
+        if (typeof part.value === "number") bounds.push({ at: part.value, side: 0, leaf });
+        break;
+      case "gt":
+      case "lte":
+        if (typeof part.value === "number") bounds.push({ at: part.value, side: 1, leaf });
+        break;
+      case "between":
+        if (typeof part.low === "number") bounds.push({ at: part.low, side: 0, leaf });
+        if (typeof part.high === "number") bounds.push({ at: part.high, side: 1, leaf });
+        break;
+      case "eq":
+      case "ne":
+        both(part.value);
+        break;
+      case "in":
+      case "notIn":
+        for (const value of part.values) both(value);
+        break;
+      default:
+    }
+  }
+  return bounds;
+}
+
+/** Sorted bounds with the leaf at each; flat, so that a walk touches neighbouring memory. */
+class Ladder {
+  readonly #at: Float64Array;
+  readonly #side: Uint8Array;
+  readonly #leaves: Int32Array;
+
+  constructor(bounds: Bound[]) {
+    bounds.sort((x, y) => x.at - y.at || x.side - y.side || x.leaf - y.leaf);
+    this.#at = Float64Array.from(bounds, (bound) => bound.at);
+    this.#side = Uint8Array.from(bounds, (bound) => bound.side);
+    this.#leaves = Int32Array.from(bounds, (bound) => bound.leaf);
+  }
+
+  rank(value: number): number {
+    let low = 0;
+    let high = this.#at.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const at = this.#at[middle]!;
+      if (value > at || (value === at && this.#side[middle] === 0)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  between(oldRank: number, newRank: number, touch: (leaf: LeafNo) => void): void {
+    const low = oldRank < newRank ? oldRank : newRank;
+    const high = oldRank < newRank ? newRank : oldRank;
+    for (let index = low; index < high; index += 1) touch(this.#leaves[index]!);
+  }
+}
+
+export class NumericIndex {
+  /** Leaves for which missing is like −∞ (`gte 3`), like +∞ (`lt 3`), or like neither. */
+  readonly #rising: Ladder;
+  readonly #falling: Ladder;
+  readonly #neither: Int32Array;
+
+  constructor(leaves: readonly { readonly leaf: LeafNo; readonly test: Test }[]) {
+    const rising: Bound[] = [];
+    const falling: Bound[] = [];
+    const neither: LeafNo[] = [];
+    for (const { leaf, test } of leaves) {
+      const missing = numberPasses(Number.NaN, test);
+      const bounds = boundsOf(test, leaf);
+      if (missing === numberPasses(Number.NEGATIVE_INFINITY, test)) rising.push(...bounds);
+      else if (missing === numberPasses(Number.POSITIVE_INFINITY, test)) falling.push(...bounds);
+      else {
+        neither.push(leaf);
+        rising.push(...bounds);
+      }
+    }
+    this.#rising = new Ladder(rising);
+    this.#falling = new Ladder(falling);
+    this.#neither = Int32Array.from(neither);
+  }
+
+  /** Calls `touch` for every leaf that may flip between the two values; NaN is missing. */
+  crossed(from: number, to: number, touch: (leaf: LeafNo) => void): void {
+    if (from === to) return;
+    const wasMissing = Number.isNaN(from);
+    const isMissing = Number.isNaN(to);
+    if (wasMissing && isMissing) return;
+    this.#rising.between(this.#rankLow(from, wasMissing), this.#rankLow(to, isMissing), touch);
+    this.#falling.between(this.#rankHigh(from, wasMissing), this.#rankHigh(to, isMissing), touch);
+    if (wasMissing !== isMissing) for (const leaf of this.#neither) touch(leaf);
+  }
+
+  crosses(from: number, to: number): boolean {
+    if (from === to) return false;
+    return this.#rising.rank(from) !== this.#rising.rank(to) || this.#falling.rank(from) !== this.#falling.rank(to);
+  }
+
+  #rankLow(value: number, missing: boolean): number {
+    return this.#rising.rank(missing ? Number.NEGATIVE_INFINITY : value);
+  }
+
+  #rankHigh(value: number, missing: boolean): number {
+    return this.#falling.rank(missing ? Number.POSITIVE_INFINITY : value);
+  }
+}

@@ -1,0 +1,183 @@
+// A page of actors as bytes and back: msgpack arrays by position, with the texts that recur (segments, counters, lists)
+// in a dictionary of the page's own, so that a page can be read without anything else. Bump FORMAT on any change.
+import { Packr, Unpackr } from "msgpackr";
+import type { Json } from "../types.ts";
+import type { Actor, CartLine, Order } from "./actor.ts";
+import type { CounterState } from "./counters.ts";
+
+const FORMAT = 1;
+
+const packr = new Packr({ useRecords: false, moreTypes: false, variableMapSize: true });
+const unpackr = new Unpackr({ useRecords: false, moreTypes: false, mapsAsObjects: true });
+
+class Dictionary {
+  readonly texts: string[] = [];
+  readonly #numbers = new Map<string, number>();
+
+  number(text: string): number {
+    let number = this.#numbers.get(text);
+    if (number === undefined) {
+      number = this.texts.push(text) - 1;
+      this.#numbers.set(text, number);
+    }
+    return number;
+  }
+}
+
+export function encodePage(actors: Iterable<Actor>): Uint8Array {
+  const dictionary = new Dictionary();
+  const rows: unknown[] = [];
+  for (const actor of actors) rows.push(encodeActor(actor, dictionary));
+  // msgpackr gives a view on its own buffer, which the next call overwrites.
+  return Uint8Array.from(packr.pack([FORMAT, dictionary.texts, rows]));
+}
+
+/** Throws Error on bytes that are no page of this format. */
+export function decodePage(bytes: Uint8Array): Actor[] {
+  const [format, texts, rows] = unpackr.unpack(bytes) as [number, string[], unknown[][]];
+  if (format !== FORMAT) throw new Error(`page format ${String(format)} is not ${FORMAT}: written by another version`);
+  return rows.map((row) => decodeActor(row, texts));
+}
+
+function encodeActor(actor: Actor, dictionary: Dictionary): unknown[] {
+  return [
+    actor.id,
+    actor.traits,
+    actor.traitTimes,
+    actor.contextZone ?? null,
+    actor.cart.map((line) => [line.productId, line.variant ?? null, line.quantity, line.price, line.item]),
+    actor.cartChanged ?? null,
+    actor.orders.map(encodeOrder),
+    actor.visits,
+    actor.visitsSealed,
+    actor.firstSeen,
+    actor.lastSeen,
+    actor.newest,
+    actor.lists === undefined ? null : [...actor.lists].map((list) => dictionary.number(list)),
+    [...actor.memberships].flatMap(([segment, held]) => [
+      dictionary.number(segment),
+      held.in ? held.n : -held.n,
+      held.since,
+    ]),
+    [...actor.counters].map(([key, state]) => encodeCounter(dictionary.number(key), state)),
+    actor.valueDue,
+    actor.waits === undefined
+      ? null
+      : [...actor.waits].flatMap(([segment, at]) => [dictionary.number(segment), at]),
+    actor.due,
+  ];
+}
+
+function encodeOrder(order: Order): unknown[] {
+  return [
+    order.id ?? null,
+    order.seq,
+    order.at,
+    order.zone,
+    order.visiting,
+    order.readAt,
+    order.readZone,
+    order.total,
+    order.gone,
+    order.sealed,
+    order.quantity,
+    order.products,
+    order.coupon,
+    order.currency,
+  ];
+}
+
+function encodeCounter(key: number, state: CounterState): unknown[] {
+  const row: unknown[] = [key, state.shown, state.shownB, state.due, state.a, state.b];
+  if (state.keys.length > 0 || state.set !== undefined) row.push(state.keys, state.as, state.bs);
+  if (state.set !== undefined || state.sets !== undefined) {
+    row.push(state.set === undefined ? null : [...state.set], state.sets?.map((set) => [...set]) ?? null);
+  }
+  return row;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: rows are read by position, exactly as encodeActor wrote them
+function decodeActor(row: any[], texts: readonly string[]): Actor {
+  const memberships: Actor["memberships"] = new Map();
+  const held = row[13] as number[];
+  for (let at = 0; at < held.length; at += 3) {
+    const n = held[at + 1]!;
+    memberships.set(texts[held[at]!]!, { in: n > 0, n: Math.abs(n), since: held[at + 2]! });
+  }
+  const waits = row[16] as number[] | null;
+  return {
+    id: row[0],
+    traits: bare(row[1]),
+    traitTimes: bare(row[2]),
+    contextZone: row[3] ?? undefined,
+    cart: row[4].map(
+      (line: unknown[]): CartLine => ({
+        productId: line[0] as string,
+        variant: (line[1] ?? undefined) as CartLine["variant"],
+        quantity: line[2] as number,
+        price: line[3] as number,
+        item: line[4] as CartLine["item"],
+      }),
+    ),
+    cartChanged: row[5] ?? undefined,
+    orders: row[6].map(decodeOrder),
+    visits: row[7],
+    visitsSealed: row[8],
+    firstSeen: row[9],
+    lastSeen: row[10],
+    newest: row[11],
+    lists: row[12] === null ? undefined : new Set(row[12].map((number: number) => texts[number]!)),
+    memberships,
+    counters: new Map(row[14].map((counter: unknown[]) => [texts[counter[0] as number]!, decodeCounter(counter)])),
+    valueDue: row[15],
+    waits: waits === null ? undefined : pairs(waits, texts),
+    due: row[17],
+  };
+}
+
+function pairs(flat: readonly number[], texts: readonly string[]): Map<string, number> {
+  const map = new Map<string, number>();
+  for (let at = 0; at < flat.length; at += 2) map.set(texts[flat[at]!]!, flat[at + 1]!);
+  return map;
+}
+
+/** Objects that hold people's own keys have no prototype. */
+function bare<T>(object: Record<string, T>): Record<string, T> {
+  return Object.assign(Object.create(null) as Record<string, T>, object);
+}
+
+function decodeOrder(row: unknown[]): Order {
+  return {
+    id: (row[0] ?? undefined) as string | undefined,
+    seq: row[1] as number,
+    at: row[2] as number,
+    zone: row[3] as string,
+    visiting: row[4] as boolean,
+    readAt: row[5] as number,
+    readZone: row[6] as string,
+    total: row[7] as number,
+    gone: row[8] as boolean,
+    sealed: row[9] as boolean,
+    quantity: row[10] as number,
+    products: row[11] as Order["products"],
+    coupon: row[12] as Json,
+    currency: row[13] as Json,
+  };
+}
+
+function decodeCounter(row: unknown[]): CounterState {
+  const set = row[9] as (string | number)[] | null | undefined;
+  const sets = row[10] as (string | number)[][] | null | undefined;
+  return {
+    shown: row[1] as number,
+    shownB: row[2] as number,
+    due: row[3] as number,
+    a: row[4] as number,
+    b: row[5] as number,
+    keys: (row[6] as number[] | undefined) ?? [],
+    as: (row[7] as number[] | undefined) ?? [],
+    bs: (row[8] as number[] | undefined) ?? [],
+    set: set === null || set === undefined ? undefined : new Set(set),
+    sets: sets === null || sets === undefined ? undefined : sets.map((values) => new Set(values)),
+  };
+}

@@ -1,0 +1,275 @@
+// Where a partition's actors are: pages, the unit of loading and eviction. Extendible hashing finds a member's page by
+// its id alone, so nothing is kept in memory for people whose page is elsewhere but one entry a page.
+//
+//   hash of id ──last `depth` bits──▶ directory ──▶ page number ──▶ resident page (or bytes that the shell brings)
+import { LRUCache } from "lru-cache";
+import type { MemberId, Millis } from "../types.ts";
+import { encodeId, fnv1a } from "../ids.ts";
+import type { EvictedPage, PageNo } from "../partition.ts";
+import type { Actor } from "./actor.ts";
+import { DeadlineHeap } from "./deadlines.ts";
+import { decodePage, encodePage } from "./page-codec.ts";
+
+/** What is known of a page whether or not it is in memory. */
+interface PageEntry {
+  readonly no: PageNo;
+  depth: number;
+  bits: number;
+  /** Never later than the earliest deadline of its actors; Infinity when it has none. */
+  due: Millis;
+}
+
+export interface Page extends PageEntry {
+  readonly actors: Map<MemberId, Actor>;
+  changed: boolean;
+  /** Bytes of its last encoding, as an estimate of what it takes. */
+  bytes: number;
+}
+
+const ACTOR_BYTES_GUESS = 600;
+const SPLIT_ACTORS = 400;
+const PAGES_MAX = 65_536;
+const DEPTH_MAX = 24;
+
+export class PageTable {
+  readonly #entries = new Map<PageNo, PageEntry>();
+  readonly #resident = new LRUCache<PageNo, Page>({ max: PAGES_MAX });
+  readonly #deadlines = new DeadlineHeap();
+  readonly #pageBytesMax: number;
+  readonly #cacheBytesMax: number;
+  #directory: PageNo[];
+  #depth = 0;
+  #nextNo: PageNo = 1;
+  #residentBytes = 0;
+  #keeping = false;
+  /** Pages that a picture still has to encode before they may change. */
+  #frozen: Set<PageNo> | undefined;
+  #frozenBytes: { readonly page: PageNo; readonly bytes: Uint8Array }[] = [];
+
+  constructor(options: { readonly pageBytesMax: number; readonly pageCacheBytesMax: number }) {
+    this.#pageBytesMax = options.pageBytesMax;
+    this.#cacheBytesMax = options.pageCacheBytesMax;
+    this.#directory = [this.#add(0, 0).no];
+  }
+
+  get residentBytes(): number {
+    return this.#residentBytes;
+  }
+
+  #add(depth: number, bits: number): Page {
+    const page: Page = {
+      no: this.#nextNo,
+      depth,
+      bits,
+      due: Number.POSITIVE_INFINITY,
+      actors: new Map(),
+      changed: true,
+      bytes: 0,
+    };
+    this.#nextNo += 1;
+    this.#entries.set(page.no, page);
+    this.#resident.set(page.no, page);
+    return page;
+  }
+
+  // ── finding ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  pageOf(id: MemberId): PageNo {
+    return this.#directory[mix(fnv1a(encodeId(id))) & ((1 << this.#depth) - 1)]!;
+  }
+
+  numbers(): PageNo[] {
+    return [...this.#entries.keys()];
+  }
+
+  isResident(page: PageNo): boolean {
+    return this.#resident.has(page);
+  }
+
+  /** Of a resident page. */
+  get(page: PageNo): Page {
+    const found = this.#resident.get(page);
+    if (found === undefined) throw new Error(`page ${page} is read before it is provided`);
+    return found;
+  }
+
+  provide(no: PageNo, bytes: Uint8Array): void {
+    const entry = this.#entries.get(no);
+    if (entry === undefined || this.#resident.has(no)) return;
+    const actors = new Map(decodePage(bytes).map((actor) => [actor.id, actor]));
+    const page: Page = { ...entry, actors, changed: false, bytes: bytes.length };
+    this.#entries.set(no, page);
+    this.#resident.set(no, page);
+    this.#residentBytes += page.bytes;
+  }
+
+  // ── changing ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** To be called before an actor of the page changes: a picture in progress takes the page as it was. */
+  willChange(page: Page): void {
+    if (this.#frozen?.has(page.no)) this.#encodeFrozen(page);
+    page.changed = true;
+  }
+
+  addActor(page: Page, actor: Actor): void {
+    page.actors.set(actor.id, actor);
+    page.bytes += ACTOR_BYTES_GUESS;
+    this.#residentBytes += ACTOR_BYTES_GUESS;
+    if (page.actors.size > SPLIT_ACTORS) this.#split(page);
+  }
+
+  /** Runs a pass over all pages; a page that leaves memory meanwhile is not split, so that none is missed. */
+  *keepingPages<T>(pass: Generator<T, void, void>): Generator<T, void, void> {
+    this.#keeping = true;
+    try {
+      yield* pass;
+    } finally {
+      this.#keeping = false;
+    }
+  }
+
+  #split(page: Page): void {
+    if (page.depth >= DEPTH_MAX || page.actors.size < 2) return;
+    if (page.depth === this.#depth) {
+      this.#directory = [...this.#directory, ...this.#directory];
+      this.#depth += 1;
+    }
+    const bit = 1 << page.depth;
+    page.depth += 1;
+    const sister = this.#add(page.depth, page.bits | bit);
+    for (let slot = sister.bits; slot < this.#directory.length; slot += bit << 1) this.#directory[slot] = sister.no;
+    for (const actor of page.actors.values()) {
+      if ((mix(fnv1a(encodeId(actor.id))) & bit) === 0) continue;
+      page.actors.delete(actor.id);
+      sister.actors.set(actor.id, actor);
+    }
+    sister.bytes = Math.round(page.bytes / 2);
+    page.bytes -= sister.bytes;
+    page.changed = true;
+    this.#schedule(sister);
+  }
+
+  // ── deadlines ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Keeps the page's deadline at or before that of one of its actors. */
+  armed(page: Page, due: Millis): void {
+    if (due >= page.due) return;
+    page.due = due;
+    this.#deadlines.push(due, page.no);
+  }
+
+  /** Sets the page's deadline to the exact minimum of its actors'. */
+  #schedule(page: Page): void {
+    let due = Number.POSITIVE_INFINITY;
+    for (const actor of page.actors.values()) if (actor.due < due) due = actor.due;
+    page.due = due;
+    if (due !== Number.POSITIVE_INFINITY) this.#deadlines.push(due, page.no);
+  }
+
+  reschedule(page: Page): void {
+    this.#schedule(page);
+  }
+
+  /** Earliest deadline of any page, and all pages that have it; entries that were overtaken are dropped on the way. */
+  get deadline(): Millis {
+    for (;;) {
+      const top = this.#deadlines.top;
+      if (top === undefined) return Number.POSITIVE_INFINITY;
+      if (this.#entries.get(top.page)?.due === top.due) return top.due;
+      this.#deadlines.pop();
+    }
+  }
+
+  pagesDueAt(due: Millis): PageNo[] {
+    const pages = new Set<PageNo>();
+    while (this.deadline === due) pages.add(this.#deadlines.pop()!.page);
+    return [...pages];
+  }
+
+  // ── leaving memory ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  evict(): EvictedPage[] {
+    const evicted: EvictedPage[] = [];
+    while (this.#residentBytes > this.#cacheBytesMax && this.#resident.size > 1) {
+      const page = this.#resident.pop()!;
+      if (this.#frozen?.has(page.no)) this.#encodeFrozen(page);
+      const bytes = page.changed ? encodePage(page.actors.values()) : undefined;
+      const tooBig = bytes !== undefined && bytes.length > this.#pageBytesMax && page.actors.size > 1;
+      if (tooBig && !this.#keeping && page.depth < DEPTH_MAX) {
+        // Too big to leave as one: both halves leave on the next turn.
+        this.#resident.set(page.no, page);
+        this.#split(page);
+        continue;
+      }
+      this.#residentBytes -= page.bytes;
+      this.#schedule(page);
+      const { no, depth, bits, due } = page;
+      this.#entries.set(no, { no, depth, bits, due });
+      evicted.push({ page: no, bytes });
+    }
+    return evicted;
+  }
+
+  // ── a picture ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Begins a picture: what must be known of all pages, as plain data. */
+  freeze(): PageDirectory {
+    if (this.#frozen !== undefined) throw new Error("a picture is being taken already");
+    this.#frozen = new Set();
+    this.#frozenBytes = [];
+    for (const page of this.#resident.values()) if (page.changed) this.#frozen.add(page.no);
+    const entries = [...this.#entries.values()].map(({ no, depth, bits, due }) => [no, depth, bits, due] as const);
+    return { nextNo: this.#nextNo, entries };
+  }
+
+  nextFrozen(): { readonly page: PageNo; readonly bytes: Uint8Array } | undefined {
+    if (this.#frozenBytes.length === 0) {
+      const next = this.#frozen?.values().next();
+      if (next === undefined || next.done) {
+        this.#frozen = undefined;
+        return undefined;
+      }
+      this.#encodeFrozen(this.#resident.peek(next.value)!);
+    }
+    return this.#frozenBytes.pop();
+  }
+
+  #encodeFrozen(page: Page): void {
+    this.#frozen!.delete(page.no);
+    const bytes = encodePage(page.actors.values());
+    this.#frozenBytes.push({ page: page.no, bytes });
+    this.#residentBytes += bytes.length - page.bytes;
+    page.bytes = bytes.length;
+    page.changed = false;
+    if (bytes.length > this.#pageBytesMax && !this.#keeping) this.#split(page);
+  }
+
+  restore(directory: PageDirectory): void {
+    this.#entries.clear();
+    this.#resident.clear();
+    this.#residentBytes = 0;
+    this.#nextNo = directory.nextNo;
+    this.#depth = Math.max(0, ...directory.entries.map(([, depth]) => depth));
+    this.#directory = new Array<PageNo>(1 << this.#depth).fill(0);
+    for (const [no, depth, bits, due] of directory.entries) {
+      this.#entries.set(no, { no, depth, bits, due });
+      for (let slot = bits; slot < this.#directory.length; slot += 1 << depth) this.#directory[slot] = no;
+      if (due !== Number.POSITIVE_INFINITY) this.#deadlines.push(due, no);
+    }
+  }
+}
+
+export interface PageDirectory {
+  readonly nextNo: PageNo;
+  readonly entries: readonly (readonly [no: PageNo, depth: number, bits: number, due: Millis])[];
+}
+
+/** Partition and page must not depend on the same bits, so the hash is mixed once more (MurmurHash3's finalizer). */
+function mix(hash: number): number {
+  let mixed = hash;
+  mixed ^= mixed >>> 16;
+  mixed = Math.imul(mixed, 0x85ebca6b);
+  mixed ^= mixed >>> 13;
+  mixed = Math.imul(mixed, 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
+}

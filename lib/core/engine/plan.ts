@@ -1,0 +1,526 @@
+// All active definitions compiled into one plan: shared leaves, the counters they read, the indexes that say which leaf
+// a change may flip, and for every leaf the segments to look at. A plan is immutable; every partition of a process at
+// the same control revision shares it.
+import type { Definition, EventRule, OrderRule, Path, Rule, Scalar, Test, Where, Window } from "../rules/ast.ts";
+import { orderSegments } from "../rules/graph.ts";
+import { asksLocalTime, deltaKey, isLocalPath, occurrenceKey, whereAsksLocalTime } from "../rules/questions.ts";
+import type { MemberId, SegmentId } from "../types.ts";
+import { type CounterShape, missingOf, shapeOf } from "./counters.ts";
+import { bucketPosition } from "./bucket.ts";
+import { type LeafNo, NumericIndex, numberPasses } from "./numeric-index.ts";
+import { type ValueLeaf, ValueIndex } from "./value-index.ts";
+import { amountTest, testHolds, testMovesByTime } from "./values.ts";
+import { zoneNamed } from "./zones.ts";
+
+export type SegmentNo = number;
+
+export interface ActiveDefinition {
+  readonly definition: Definition;
+  readonly version: number;
+}
+
+export type Leaf =
+  | { readonly kind: "counter"; readonly counter: CounterPlan; readonly test: Test }
+  | { readonly kind: "moment"; readonly counter: CounterPlan; readonly window: Window }
+  | { readonly kind: "trait" | "cart"; readonly path: Path; readonly test: Test; readonly zone: string }
+  | {
+      readonly kind: "delta";
+      readonly delta: DeltaPlan;
+      readonly unit: "percent" | "amount";
+      readonly test: Test;
+    }
+  | { readonly kind: "segment"; readonly id: SegmentId }
+  | { readonly kind: "joined"; readonly id: SegmentId; readonly window: Window; readonly zone: string }
+  | { readonly kind: "list"; readonly id: string }
+  | { readonly kind: "bucket"; readonly from: number; readonly to: number; readonly salt: string };
+
+/** One question about what happened. Its leaves differ only in what they compare the answer with. */
+export interface CounterPlan {
+  readonly key: string;
+  readonly source: "event" | "order";
+  readonly shape: CounterShape;
+  readonly where: Where | undefined;
+  readonly measure: string;
+  readonly of: Path | undefined;
+  readonly zone: string;
+  /** Numbers are compared as amounts. */
+  readonly amount: boolean;
+  readonly visits: boolean;
+  /** It reads local dates or hours, so an occurrence's local day is worth computing. */
+  readonly local: boolean;
+  readonly leaves: { readonly leaf: LeafNo; readonly test: Test; readonly window: Window | undefined }[];
+  /** Undefined where values have no single order (an average is a pair) or the leaves read a moment. */
+  index: NumericIndex | undefined;
+}
+
+/** Counters that ask the same occurrences: names and where are looked at once for all of them. */
+export interface Stream {
+  readonly where: Where | undefined;
+  readonly zone: string;
+  /** Some of it reads the wall clock of an occurrence: at.time, at.weekday. */
+  readonly localTime: boolean;
+  readonly counters: CounterPlan[];
+}
+
+/** The past of one numeric trait, as far back as a delta looks. */
+export interface DeltaPlan {
+  readonly key: string;
+  readonly path: Path;
+  readonly overMs: number;
+  readonly leaves: LeafNo[];
+}
+
+export interface PlannedSegment {
+  readonly id: SegmentId;
+  readonly version: number;
+  readonly level: number;
+  readonly stayMs: number;
+  readonly cooldownMs: number;
+  readonly definition: Definition;
+  readonly program: Int32Array;
+}
+
+/** Segments to look at when a leaf may have flipped. Gated ones only where the member has the value they insist on. */
+export interface Posting {
+  readonly plain: SegmentNo[];
+  readonly gated: Map<string, { readonly path: Path; readonly byValue: Map<Scalar, SegmentNo[]> }>;
+}
+
+interface PathEntry {
+  readonly path: Path;
+  readonly index: ValueIndex;
+  readonly movesByTime: boolean;
+  readonly leaves: readonly LeafNo[];
+}
+
+export interface Plan {
+  /** In the order in which deltas of one member go out: nested before nesting, then by id. */
+  readonly segments: readonly PlannedSegment[];
+  readonly segmentNo: ReadonlyMap<SegmentId, SegmentNo>;
+  readonly leaves: readonly Leaf[];
+  readonly postings: readonly Posting[];
+  readonly counters: ReadonlyMap<string, CounterPlan>;
+  readonly orderCounters: readonly CounterPlan[];
+  readonly streamsByName: ReadonlyMap<string, readonly Stream[]>;
+  readonly streamsOfAll: readonly Stream[];
+  readonly deltas: ReadonlyMap<string, DeltaPlan>;
+  /** By a trait's name. */
+  readonly traitPaths: ReadonlyMap<string, readonly PathEntry[]>;
+  readonly cartPaths: readonly PathEntry[];
+  readonly segmentLeaves: ReadonlyMap<SegmentId, readonly LeafNo[]>;
+  readonly joinedLeaves: ReadonlyMap<SegmentId, readonly LeafNo[]>;
+  readonly listLeaves: ReadonlyMap<string, readonly LeafNo[]>;
+  /** Leaves that read the member's own zone. */
+  readonly userZoneLeaves: readonly LeafNo[];
+  /** Segments that may hold for a person of whom nothing is known but the id. */
+  readonly ofNobody: readonly SegmentNo[];
+  /** The leaf of a question, for explain. */
+  leafNo(leaf: Leaf): LeafNo;
+}
+
+/** Node codes of a program: [code, end, …children]; a leaf is [LEAF, number]. */
+export const LEAF = 0;
+export const NOT = 1;
+export const ALL = 2;
+export const ANY = 3;
+export const NONE = 4;
+
+/** Compiles the active definitions; `dark` are definitions whose counters are kept though nobody asks them yet. */
+export function compilePlan(active: readonly ActiveDefinition[], dark: readonly Definition[] = []): Plan {
+  const builder = new PlanBuilder();
+  const enabled = active.filter(({ definition }) => definition.enabled);
+  const { order, levels } = orderSegments(enabled.map(({ definition }) => definition));
+  const byId = new Map(enabled.map((one) => [one.definition.id, one]));
+  const segments = order.map((id): PlannedSegment => {
+    const { definition, version } = byId.get(id)!;
+    return {
+      id,
+      version,
+      level: levels.get(id)!,
+      stayMs: definition.stayMs,
+      cooldownMs: definition.cooldownMs,
+      definition,
+      program: Int32Array.from(builder.program(definition.rule, definition.zone)),
+    };
+  });
+  for (const { definition } of active) if (!definition.enabled) builder.program(definition.rule, definition.zone);
+  for (const definition of dark) builder.program(definition.rule, definition.zone);
+  return builder.finish(segments);
+}
+
+/** The leaves of a rule, in its own shape, as explain walks it: leaf rules resolve to the same leaves as the program. */
+export function leavesOfWhere(kind: "trait" | "cart", path: Path, test: Test, zone: string): Leaf[] {
+  const leaves: Leaf[] = [];
+  const rest = test.filter((part) => part.op !== "delta");
+  const isAmount = kind === "cart" && path.length === 1 && (path[0] === "value" || path[0] === "quantity");
+  if (rest.length > 0) leaves.push({ kind, path, test: isAmount ? amountTest(rest) : rest, zone });
+  for (const part of test) {
+    if (part.op !== "delta") continue;
+    const delta = { key: deltaKey(path, part.overMs), path, overMs: part.overMs, leaves: [] };
+    leaves.push({ kind: "delta", delta, unit: part.unit, test: part.is });
+  }
+  return leaves;
+}
+
+export function leafOfOccurrences(rule: EventRule | OrderRule, zone: string): Leaf {
+  const { measure, where } = rule;
+  const counter: CounterPlan = {
+    key: occurrenceKey(rule, zone),
+    source: rule.op,
+    shape: shapeOf(measure, rule.window),
+    where,
+    measure: measure.kind,
+    of: "of" in measure ? measure.of : undefined,
+    zone,
+    amount: isAmountMeasure(rule),
+    visits: measure.kind === "visits" || rule.window?.kind === "visit",
+    local: asksLocalTime(rule, "in" in measure ? measure.in : rule.window),
+    leaves: [],
+    index: undefined,
+  };
+  if ("in" in measure) return { kind: "moment", counter, window: measure.in };
+  return { kind: "counter", counter, test: counter.amount ? amountTest(measure.is) : measure.is };
+}
+
+function isAmountMeasure(rule: EventRule | OrderRule): boolean {
+  const { measure } = rule;
+  switch (measure.kind) {
+    case "sum":
+    case "avg":
+    case "total":
+    case "average":
+    case "largest":
+      return true;
+    case "min":
+    case "max":
+      return rule.op === "order" && isOrderAmount(measure.of);
+    default:
+      return false;
+  }
+}
+
+export function isOrderAmount(path: Path): boolean {
+  return path.length === 1 && (path[0] === "total" || path[0] === "quantity");
+}
+
+class PlanBuilder {
+  readonly #leaves: Leaf[] = [];
+  readonly #leafByKey = new Map<string, LeafNo>();
+  readonly #counters = new Map<string, CounterPlan>();
+  readonly #streams = new Map<string, { readonly names: readonly string[] | "*"; readonly stream: Stream }>();
+  readonly #deltas = new Map<string, DeltaPlan>();
+
+  program(rule: Rule, zone: string): number[] {
+    switch (rule.op) {
+      case "all":
+      case "any":
+      case "none":
+        return group(
+          rule.op,
+          rule.rules.map((inner) => this.program(inner, zone)),
+        );
+      case "not":
+        return negated(this.program(rule.rule, zone));
+      case "trait":
+      case "cart":
+        return this.#where(rule.op, rule.where, zone);
+      case "event":
+      case "order":
+        return [LEAF, this.#occurrences(rule, zone)];
+      case "segment": {
+        const parts = rule.ids.map((id) => [LEAF, this.#leaf(segmentLeaf(id, rule.joined, zone))]);
+        return group(rule.negate ? "none" : "any", parts);
+      }
+      case "list": {
+        const parts = rule.ids.map((id) => [LEAF, this.#leaf({ kind: "list", id })]);
+        return group(rule.negate ? "none" : "any", parts);
+      }
+      case "bucket":
+        return [LEAF, this.#leaf({ kind: "bucket", from: rule.from, to: rule.to, salt: rule.salt })];
+    }
+  }
+
+  #where(kind: "trait" | "cart", where: Where, zone: string): number[] {
+    switch (where.op) {
+      case "all":
+      case "any":
+      case "none":
+        return group(
+          where.op,
+          where.wheres.map((inner) => this.#where(kind, inner, zone)),
+        );
+      case "not":
+        return negated(this.#where(kind, where.where, zone));
+      case "test": {
+        const leaves = leavesOfWhere(kind, where.path, where.test, zone);
+        return group(
+          "all",
+          leaves.map((leaf) => [LEAF, this.#leaf(leaf)]),
+        );
+      }
+    }
+  }
+
+  #occurrences(rule: EventRule | OrderRule, zone: string): LeafNo {
+    const leaf = leafOfOccurrences(rule, zone) as Extract<Leaf, { kind: "counter" | "moment" }>;
+    const known = this.#counters.get(leaf.counter.key);
+    const counter = known ?? leaf.counter;
+    if (known === undefined) {
+      this.#counters.set(counter.key, counter);
+      if (rule.op === "event") this.#stream(rule, zone).counters.push(counter);
+    }
+    return this.#leaf({ ...leaf, counter });
+  }
+
+  #stream(rule: EventRule, zone: string): Stream {
+    const names = rule.names === "*" ? "*" : [...new Set(rule.names)].sort();
+    const of = "of" in rule.measure && isLocalPath(rule.measure.of);
+    const localTime = of || (rule.where !== undefined && whereAsksLocalTime(rule.where));
+    const key = JSON.stringify([names, rule.where ?? null, localTime, localTime ? zone : ""]);
+    let entry = this.#streams.get(key);
+    if (entry === undefined) {
+      entry = { names, stream: { where: rule.where, zone, localTime, counters: [] } };
+      this.#streams.set(key, entry);
+    }
+    return entry.stream;
+  }
+
+  #leaf(leaf: Leaf): LeafNo {
+    const key = leafKey(leaf);
+    let no = this.#leafByKey.get(key);
+    if (no !== undefined) return no;
+    no = this.#leaves.length;
+    this.#leafByKey.set(key, no);
+    let placed = leaf;
+    if (leaf.kind === "counter" || leaf.kind === "moment") {
+      const test = leaf.kind === "counter" ? leaf.test : [];
+      leaf.counter.leaves.push({ leaf: no, test, window: leaf.kind === "moment" ? leaf.window : undefined });
+    } else if (leaf.kind === "delta") {
+      const delta = this.#deltas.get(leaf.delta.key) ?? leaf.delta;
+      this.#deltas.set(delta.key, delta);
+      delta.leaves.push(no);
+      placed = { ...leaf, delta };
+    }
+    this.#leaves.push(placed);
+    return no;
+  }
+
+  finish(segments: readonly PlannedSegment[]): Plan {
+    for (const counter of this.#counters.values()) {
+      const ordered = counter.shape.aggregate !== "avg" && counter.leaves.every(({ window }) => window === undefined);
+      counter.index = ordered ? new NumericIndex(counter.leaves) : undefined;
+    }
+    const streamsByName = new Map<string, Stream[]>();
+    const streamsOfAll: Stream[] = [];
+    for (const { names, stream } of this.#streams.values()) {
+      if (names === "*") streamsOfAll.push(stream);
+      else for (const name of names) push(streamsByName, name, stream);
+    }
+    const leaves = this.#leaves;
+    const segmentNo = new Map(segments.map(({ id }, no) => [id, no]));
+    return {
+      segments,
+      segmentNo,
+      leaves,
+      postings: postingsOf(segments, leaves),
+      counters: this.#counters,
+      orderCounters: [...this.#counters.values()].filter(({ source }) => source === "order"),
+      streamsByName,
+      streamsOfAll,
+      deltas: this.#deltas,
+      traitPaths: pathEntries(leaves, "trait"),
+      cartPaths: [...pathEntries(leaves, "cart").values()].flat(),
+      segmentLeaves: leavesBy(leaves, (leaf) => (leaf.kind === "segment" ? leaf.id : undefined)),
+      joinedLeaves: leavesBy(leaves, (leaf) => (leaf.kind === "joined" ? leaf.id : undefined)),
+      listLeaves: leavesBy(leaves, (leaf) => (leaf.kind === "list" ? leaf.id : undefined)),
+      userZoneLeaves: leaves.flatMap((leaf, no) => (readsUserZone(leaf) ? [no] : [])),
+      ofNobody: segments.flatMap((segment, no) => (maybe(segment.program, 0, leaves) === false ? [] : [no])),
+      leafNo: (leaf) => this.#leafByKey.get(leafKey(leaf)) ?? -1,
+    };
+  }
+}
+
+function segmentLeaf(id: SegmentId, joined: Window | undefined, zone: string): Leaf {
+  return joined === undefined ? { kind: "segment", id } : { kind: "joined", id, window: joined, zone };
+}
+
+function group(op: "all" | "any" | "none", parts: readonly (readonly number[])[]): number[] {
+  if (parts.length === 1 && op !== "none") return [...parts[0]!];
+  const code = op === "all" ? ALL : op === "any" ? ANY : NONE;
+  const children = parts.flatMap((part) => [...part]);
+  return [code, children.length + 2, ...children];
+}
+
+function negated(part: readonly number[]): number[] {
+  return [NOT, part.length + 2, ...part];
+}
+
+function leafKey(leaf: Leaf): string {
+  switch (leaf.kind) {
+    case "counter":
+      return `counter ${leaf.counter.key} ${JSON.stringify(leaf.test)}`;
+    case "moment":
+      return `moment ${leaf.counter.key} ${JSON.stringify(leaf.window)} ${leaf.counter.zone}`;
+    case "delta":
+      return `delta ${leaf.delta.key} ${leaf.unit} ${JSON.stringify(leaf.test)}`;
+    default:
+      return JSON.stringify(leaf);
+  }
+}
+
+function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
+
+function leavesBy(leaves: readonly Leaf[], keyOf: (leaf: Leaf) => string | undefined): Map<string, LeafNo[]> {
+  const map = new Map<string, LeafNo[]>();
+  leaves.forEach((leaf, no) => {
+    const key = keyOf(leaf);
+    if (key !== undefined) push(map, key, no);
+  });
+  return map;
+}
+
+function pathEntries(leaves: readonly Leaf[], kind: "trait" | "cart"): Map<string, PathEntry[]> {
+  const byPath = new Map<string, { readonly path: Path; readonly leaves: ValueLeaf[] }>();
+  leaves.forEach((leaf, no) => {
+    if (leaf.kind !== kind) return;
+    const key = JSON.stringify(leaf.path);
+    const entry = byPath.get(key) ?? { path: leaf.path, leaves: [] };
+    byPath.set(key, entry);
+    entry.leaves.push({ leaf: no, test: leaf.test, zone: leaf.zone });
+  });
+  const entries = new Map<string, PathEntry[]>();
+  for (const { path, leaves: own } of byPath.values()) {
+    push(entries, path[0]!, {
+      path,
+      index: new ValueIndex(own),
+      movesByTime: own.some(({ test }) => testMovesByTime(test)),
+      leaves: own.map(({ leaf }) => leaf),
+    });
+  }
+  return entries;
+}
+
+function readsUserZone(leaf: Leaf): boolean {
+  switch (leaf.kind) {
+    case "trait":
+    case "cart":
+      return leaf.zone === "user" && testMovesByTime(leaf.test);
+    case "joined":
+      return leaf.zone === "user";
+    case "moment":
+      return leaf.counter.zone === "user";
+    default:
+      return false;
+  }
+}
+
+/** Walks a program's leaves. */
+function leavesOfProgram(program: Int32Array): Set<LeafNo> {
+  const leaves = new Set<LeafNo>();
+  for (let at = 0; at < program.length; at += 2) if (program[at] === LEAF) leaves.add(program[at + 1]!);
+  return leaves;
+}
+
+interface Gate {
+  readonly leaf: LeafNo;
+  readonly pathKey: string;
+  readonly path: Path;
+  readonly values: readonly Scalar[];
+}
+
+/** The trait equalities that a segment insists on: leaves at its root, or in an `all` at its root. */
+function gatesOf(program: Int32Array, leaves: readonly Leaf[]): Gate[] {
+  const gates: Gate[] = [];
+  const visit = (at: number): void => {
+    if (program[at] === LEAF) {
+      const gate = gateOf(program[at + 1]!, leaves);
+      if (gate !== undefined) gates.push(gate);
+    } else if (program[at] === ALL) {
+      for (let child = at + 2; child < at + program[at + 1]!; child += lengthAt(program, child)) visit(child);
+    }
+  };
+  if (program.length > 0) visit(0);
+  return gates;
+}
+
+export function lengthAt(program: Int32Array, at: number): number {
+  return program[at] === LEAF ? 2 : program[at + 1]!;
+}
+
+function gateOf(no: LeafNo, leaves: readonly Leaf[]): Gate | undefined {
+  const leaf = leaves[no]!;
+  if (leaf.kind !== "trait" || leaf.test.length !== 1) return undefined;
+  const part = leaf.test[0]!;
+  const { path } = leaf;
+  if (part.op === "eq" && !part.fold) return { leaf: no, pathKey: JSON.stringify(path), path, values: [part.value] };
+  if (part.op === "in" && !part.fold) return { leaf: no, pathKey: JSON.stringify(path), path, values: part.values };
+  return undefined;
+}
+
+/** Segments under their leaves, those with a gate only under the gate's values: else shared leaves cross for everybody. */
+function postingsOf(segments: readonly PlannedSegment[], leaves: readonly Leaf[]): Posting[] {
+  const postings = leaves.map((): Posting => ({ plain: [], gated: new Map() }));
+  const gates = segments.map(({ program }) => gatesOf(program, leaves));
+  const crowd = new Map<LeafNo, number>();
+  for (const own of gates) for (const { leaf } of own) crowd.set(leaf, (crowd.get(leaf) ?? 0) + 1);
+  segments.forEach(({ program }, no) => {
+    const gate = gates[no]!.reduce<Gate | undefined>(
+      (best, one) => (best === undefined || crowd.get(one.leaf)! < crowd.get(best.leaf)! ? one : best),
+      undefined,
+    );
+    for (const leaf of leavesOfProgram(program)) {
+      const posting = postings[leaf]!;
+      if (gate === undefined || leaf === gate.leaf) posting.plain.push(no);
+      else {
+        let entry = posting.gated.get(gate.pathKey);
+        if (entry === undefined) {
+          entry = { path: gate.path, byValue: new Map() };
+          posting.gated.set(gate.pathKey, entry);
+        }
+        for (const value of gate.values) push(entry.byValue, value, no);
+      }
+    }
+  });
+  return postings;
+}
+
+/** Three-valued reading of a program for a person of whom nothing is known; undefined is "depends on the id". */
+function maybe(program: Int32Array, at: number, leaves: readonly Leaf[]): boolean | undefined {
+  const code = program[at]!;
+  if (code === LEAF) return maybeLeaf(leaves[program[at + 1]!]!);
+  const parts: (boolean | undefined)[] = [];
+  for (let child = at + 2; child < at + program[at + 1]!; child += lengthAt(program, child)) {
+    parts.push(maybe(program, child, leaves));
+  }
+  if (code === NOT) return parts[0] === undefined ? undefined : !parts[0];
+  if (code === ALL) return parts.includes(false) ? false : parts.includes(undefined) ? undefined : true;
+  const any = parts.includes(true) ? true : parts.includes(undefined) ? undefined : false;
+  return code === ANY || any === undefined ? any : !any;
+}
+
+function maybeLeaf(leaf: Leaf): boolean | undefined {
+  switch (leaf.kind) {
+    case "counter": {
+      const none = missingOf(leaf.counter.shape.aggregate);
+      return numberPasses(none, leaf.test);
+    }
+    case "trait":
+      return testHolds(undefined, leaf.test, { now: 0, zone: zoneNamed("UTC") });
+    case "cart":
+    case "delta":
+    case "bucket":
+      return undefined;
+    default:
+      // Not a member, on no list, no moment: joins and entries of the same step touch these leaves themselves.
+      return false;
+  }
+}
+
+export function bucketHolds(leaf: Extract<Leaf, { kind: "bucket" }>, id: MemberId): boolean {
+  const position = bucketPosition(id, leaf.salt);
+  return leaf.from <= position && position < leaf.to;
+}

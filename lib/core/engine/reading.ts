@@ -1,0 +1,329 @@
+// Reading one actor: its zone, its records as a where sees them, its counters brought up to a clock, and whether a leaf
+// or a whole segment holds. Nothing here changes a membership; evaluation.ts does.
+import type { Test, Where } from "../rules/ast.ts";
+import type { Json, JsonObject, Limits, Millis, Vocabulary } from "../types.ts";
+import type { Actor, Order } from "./actor.ts";
+import { cartTotals, lineRecord } from "./commerce.ts";
+import { type CounterState, type CounterView, newCounter, readCounter } from "./counters.ts";
+import { numberPasses } from "./numeric-index.ts";
+import {
+  ALL,
+  ANY,
+  bucketHolds,
+  type CounterPlan,
+  type DeltaPlan,
+  isOrderAmount,
+  LEAF,
+  type Leaf,
+  lengthAt,
+  NOT,
+  type Plan,
+} from "./plan.ts";
+import { amountTest, type Found, find, type TestContext, testHolds, whereHoldsBy } from "./values.ts";
+import { visitStartOf } from "./visits.ts";
+import { type Moment, momentFlips, momentInWindow, tileOf } from "./windows.ts";
+import { isZoneName, type Zone, zoneNamed } from "./zones.ts";
+
+/** What does not change while a partition runs. */
+export interface World {
+  readonly limits: Limits;
+  readonly vocabulary: Vocabulary;
+}
+
+export function userZone(actor: Actor): string {
+  const { timezone } = actor.traits;
+  if (isZoneName(timezone)) return timezone;
+  return actor.contextZone ?? "UTC";
+}
+
+export function zoneFor(name: string, actor: Actor): Zone {
+  return zoneNamed(name === "user" ? userZone(actor) : name);
+}
+
+export function counterView(actor: Actor, zone: Zone, now: Millis, world: World): CounterView {
+  const { visits, visitsSealed } = actor;
+  const last = visits.length - 2;
+  return {
+    now,
+    zone,
+    visitStart: last < 0 ? Number.NaN : visits[last]!,
+    visitLast: last < 0 ? Number.NaN : visits[last + 1]!,
+    visitEnd: last < 0 ? Number.NaN : visits[last + 1]! + world.vocabulary.visitIdleMs,
+    visitFloor: last < 0 ? Number.NEGATIVE_INFINITY : visits[visitsSealed * 2]!,
+  };
+}
+
+/** Distinct values of a `visits` measure are moments of visits; visits that merged count once. */
+export function canonicalVisit(actor: Actor) {
+  return (moment: string | number): number => visitStartOf(actor, moment as number);
+}
+
+// ── records ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Value and quantity are amounts, as amountOf gives them. */
+export function cartRecord(actor: Actor): JsonObject {
+  const { value, quantity } = cartTotals(actor.cart);
+  return {
+    value,
+    quantity,
+    lines: actor.cart.length,
+    changed: actor.cartChanged === undefined ? null : new Date(actor.cartChanged).toISOString(),
+    products: actor.cart.map(lineRecord),
+  };
+}
+
+const amountTests = new WeakMap<Test, Test>();
+
+function asAmounts(test: Test): Test {
+  let scaled = amountTests.get(test);
+  if (scaled === undefined) {
+    scaled = amountTest(test);
+    amountTests.set(test, scaled);
+  }
+  return scaled;
+}
+
+function orderRecord(order: Order): JsonObject {
+  return {
+    id: order.id ?? null,
+    total: Number.isNaN(order.total) ? null : order.total,
+    quantity: order.quantity,
+    lines: order.products.length,
+    coupon: order.coupon,
+    currency: order.currency,
+    products: order.products,
+  };
+}
+
+function orderPasses(order: Order, where: Where | undefined, zone: string): boolean {
+  if (where === undefined) return true;
+  const context = { now: order.readAt, zone: zoneNamed(zone === "user" ? order.readZone : zone) };
+  const record = orderRecord(order);
+  return whereHoldsBy(where, (path, test) =>
+    testHolds(find(record, path), isOrderAmount(path) ? asAmounts(test) : test, context),
+  );
+}
+
+// ── orders as a counter ─────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Reads an order question from the list of orders: value into `state.a`/`b`, and the next instant it may change. */
+export function readOrders(
+  counter: CounterPlan,
+  state: CounterState,
+  actor: Actor,
+  now: Millis,
+  world: World,
+): { value: number; b: number; next: Millis } {
+  const fresh = newCounter({ ...counter.shape, cells: "none" });
+  const view = counterView(actor, zoneFor(counter.zone, actor), now, world);
+  let next = Number.POSITIVE_INFINITY;
+  const distinct = new Set<string | number>();
+  for (const order of actor.orders) {
+    if (order.gone || !orderPasses(order, counter.where, counter.zone)) continue;
+    const zone = zoneNamed(counter.zone === "user" ? order.zone : counter.zone);
+    const moment = { at: order.at, day: zone.dayOf(order.at), tiled: true };
+    const [counts, flips] = orderCounts(counter, order, moment, view);
+    if (flips < next) next = flips;
+    if (counts) takeOrder(counter, fresh, distinct, order, moment);
+  }
+  state.a = fresh.a;
+  state.b = fresh.b;
+  if (counter.shape.aggregate === "distinct") {
+    const canonical = canonicalVisit(actor);
+    const values = counter.measure === "visits" ? new Set([...distinct].map(canonical)) : distinct;
+    return { value: values.size, b: 0, next };
+  }
+  return { ...readCounter({ ...counter.shape, cells: "none", window: undefined }, fresh, view), next };
+}
+
+function orderCounts(counter: CounterPlan, order: Order, moment: Moment, view: CounterView): [boolean, Millis] {
+  const { window, aggregate } = counter.shape;
+  if (window === undefined || aggregate === "first" || aggregate === "latest") return [true, Number.POSITIVE_INFINITY];
+  if (window.kind === "next") return [false, Number.POSITIVE_INFINITY];
+  if (window.kind !== "visit") {
+    return [momentInWindow(window, moment, view.now, view.zone), momentFlips(window, moment, view.now, view.zone)];
+  }
+  const counts = order.visiting && order.at >= view.visitStart && order.at <= view.visitLast && view.now < view.visitEnd;
+  return [counts, counts ? view.visitEnd : Number.POSITIVE_INFINITY];
+}
+
+function takeOrder(
+  counter: CounterPlan,
+  into: CounterState,
+  distinct: Set<string | number>,
+  order: Order,
+  moment: Moment,
+): void {
+  const { aggregate } = counter.shape;
+  switch (aggregate) {
+    case "count":
+      into.a += 1;
+      return;
+    case "first":
+      if (Number.isNaN(into.a) || moment.at < into.a) [into.a, into.b] = [moment.at, moment.day];
+      return;
+    case "latest":
+      if (Number.isNaN(into.a) || moment.at >= into.a) [into.a, into.b] = [moment.at, moment.day];
+      return;
+    case "distinct":
+      if (counter.measure === "days") distinct.add(moment.day);
+      else if (counter.measure === "visits") {
+        if (order.visiting) distinct.add(order.at);
+      } else for (const value of distinctValues(find(orderRecord(order), counter.of!))) distinct.add(value);
+      return;
+    default:
+      for (const value of orderNumbers(counter, order)) addNumber(aggregate, into, value);
+  }
+}
+
+function orderNumbers(counter: CounterPlan, order: Order): number[] {
+  if (counter.of === undefined) return Number.isNaN(order.total) ? [] : [order.total];
+  const found = find(orderRecord(order), counter.of);
+  const values = (found?.values ?? []).filter((value) => typeof value === "number");
+  return counter.amount && !isOrderAmount(counter.of) ? numbersAsAmounts(values) : values;
+}
+
+function addNumber(aggregate: string, into: CounterState, value: number): void {
+  if (aggregate === "min") into.a = into.b === 0 ? value : Math.min(into.a, value);
+  else if (aggregate === "max") into.a = into.b === 0 ? value : Math.max(into.a, value);
+  else into.a += value;
+  into.b += 1;
+}
+
+/** What enters a sum: numbers, as amounts; those beyond bounds are missing. */
+function numbersAsAmounts(values: readonly number[]): number[] {
+  return values.flatMap((value) => {
+    const amount = value <= 9e11 && value >= -9e11 ? Math.floor(value * 10_000 + 0.5) : Number.NaN;
+    return Number.isNaN(amount) ? [] : [amount];
+  });
+}
+
+/** The values of one occurrence that enter a counter. */
+export function contributedNumbers(counter: CounterPlan, record: Json): number[] {
+  const values = (find(record, counter.of!)?.values ?? []).filter((value) => typeof value === "number");
+  return counter.amount ? numbersAsAmounts(values) : values;
+}
+
+/** Texts, numbers and booleans as distinct keys; lists and objects don't count. */
+export function distinctValues(found: Found): (string | number)[] {
+  return (found?.values ?? []).flatMap((value): (string | number)[] => {
+    if (typeof value === "string") return [`"${value}`];
+    if (typeof value === "number") return [value];
+    return typeof value === "boolean" ? [String(value)] : [];
+  });
+}
+
+// ── deltas of traits ────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Now against then: `then` is the write in force at the last tile edge at or before clock − over; NaN is missing. */
+export function deltaValues(plan: DeltaPlan, state: CounterState | undefined, now: Millis) {
+  if (state === undefined || state.keys.length === 0) return { percent: Number.NaN, amount: Number.NaN };
+  const tile = tileOf(plan.overMs);
+  const edge = Math.floor((now - plan.overMs) / tile) * tile;
+  let index = state.keys.length - 1;
+  while (index >= 0 && state.keys[index]! > edge) index -= 1;
+  const then = index < 0 ? Number.NaN : state.as[index]!;
+  const amount = state.as[state.as.length - 1]! - then;
+  return { amount, percent: then === 0 ? Number.NaN : (amount * 100) / Math.abs(then) };
+}
+
+/** The next instant at which `then` changes. Forgets writes that are never in force again. */
+export function deltaDue(plan: DeltaPlan, state: CounterState, now: Millis): Millis {
+  const tile = tileOf(plan.overMs);
+  const edge = Math.floor((now - plan.overMs) / tile) * tile;
+  let held = 0;
+  while (held + 1 < state.keys.length && state.keys[held + 1]! <= edge) held += 1;
+  if (held > 0) {
+    state.keys.splice(0, held);
+    state.as.splice(0, held);
+  }
+  const next = state.keys.find((at) => at > edge);
+  return next === undefined ? Number.POSITIVE_INFINITY : Math.ceil(next / tile) * tile + plan.overMs;
+}
+
+// ── leaves and segments ─────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Whether sum ÷ count passes, without dividing: bounds are multiplied. */
+function averagePasses(sum: number, count: number, test: Test): boolean {
+  if (count === 0 || Number.isNaN(sum)) return numberPasses(Number.NaN, test);
+  const scaled = (bound: unknown): number => {
+    const product = (bound as number) * count;
+    if (Math.abs(product) <= Number.MAX_SAFE_INTEGER) return product;
+    // Only the order matters: exact beyond 2^53 through BigInt, told as just below, equal or just above the sum.
+    const exact = BigInt(bound as number) * BigInt(count);
+    const whole = BigInt(sum);
+    return exact === whole ? sum : exact < whole ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  };
+  return numberPasses(
+    sum,
+    test.map((part) => {
+      if (part.op === "between") return { ...part, low: scaled(part.low), high: scaled(part.high) };
+      if (part.op === "in" || part.op === "notIn") return { ...part, values: part.values.map(scaled) };
+      return "value" in part && typeof part.value === "number"
+        ? ({ ...part, value: scaled(part.value) } as typeof part)
+        : part;
+    }),
+  );
+}
+
+/** Whether a leaf holds, from what its counter showed last. */
+export function leafHolds(leaf: Leaf, actor: Actor, now: Millis): boolean {
+  switch (leaf.kind) {
+    case "counter": {
+      const state = actor.counters.get(leaf.counter.key);
+      const shown = state === undefined ? newCounter(leaf.counter.shape).shown : state.shown;
+      if (leaf.counter.shape.aggregate === "avg") return averagePasses(shown, state?.shownB ?? 0, leaf.test);
+      return numberPasses(shown, leaf.test);
+    }
+    case "moment": {
+      const moment = counterMoment(actor.counters.get(leaf.counter.key));
+      return moment !== undefined && momentInWindow(leaf.window, moment, now, zoneFor(leaf.counter.zone, actor));
+    }
+    case "trait":
+      return testHolds(find(actor.traits, leaf.path), leaf.test, leafContext(leaf.zone, actor, now));
+    case "cart":
+      return testHolds(find(cartRecord(actor), leaf.path), leaf.test, leafContext(leaf.zone, actor, now));
+    case "delta": {
+      const values = deltaValues(leaf.delta, actor.counters.get(leaf.delta.key), now);
+      return numberPasses(values[leaf.unit], leaf.test);
+    }
+    case "segment":
+      return actor.memberships.get(leaf.id)?.in === true;
+    case "joined": {
+      const membership = actor.memberships.get(leaf.id);
+      if (membership?.in !== true) return false;
+      const zone = zoneFor(leaf.zone, actor);
+      return momentInWindow(leaf.window, dateMoment(membership.since, zone), now, zone);
+    }
+    case "list":
+      return actor.lists?.has(leaf.id) === true;
+    case "bucket":
+      return bucketHolds(leaf, actor.id);
+  }
+}
+
+export function counterMoment(state: CounterState | undefined): Moment | undefined {
+  if (state === undefined || Number.isNaN(state.a)) return undefined;
+  return { at: state.a, day: state.b, tiled: true };
+}
+
+export function dateMoment(at: Millis, zone: Zone): Moment {
+  return { at, day: zone.dayOf(at), tiled: false };
+}
+
+export function leafContext(zone: string, actor: Actor, now: Millis): TestContext {
+  return { now, zone: zoneFor(zone, actor) };
+}
+
+/** Whether a segment's rule holds, from its program; see plan.ts for the codes. */
+export function programHolds(program: Int32Array, at: number, plan: Plan, actor: Actor, now: Millis): boolean {
+  const code = program[at]!;
+  if (code === LEAF) return leafHolds(plan.leaves[program[at + 1]!]!, actor, now);
+  if (code === NOT) return !programHolds(program, at + 2, plan, actor, now);
+  const end = at + program[at + 1]!;
+  const wanted = code !== ALL;
+  for (let child = at + 2; child < end; child += lengthAt(program, child)) {
+    if (programHolds(program, child, plan, actor, now) === wanted) return code === ANY;
+  }
+  return code !== ANY;
+}
