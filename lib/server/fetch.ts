@@ -24,6 +24,8 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "
 export interface FetchOptions {
   readonly dataDir: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** The binary that configuration names, used or refused; default what the variable says. */
+  readonly named?: string;
   readonly progress?: Progress;
   /** Where releases are; tests put a server of their own here. */
   readonly releases?: string;
@@ -42,7 +44,7 @@ export class NatsServerMissing extends Error {
 
 /** Finds a server, or fetches one. The one call for everybody who is about to run a server. */
 export async function ensureServer(options: FetchOptions): Promise<FoundServer> {
-  const search = await findServer(options.dataDir, options.env);
+  const search = await findServer(options.dataDir, options.env, options.named);
   return search.found ?? fetchServer(options, search.passedOver);
 }
 

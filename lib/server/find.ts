@@ -32,9 +32,13 @@ export function fetchedBinary(dataDir: string): string {
   return join(dataDir, "nats-server", "nats-server");
 }
 
-export async function findServer(dataDir: string, env: NodeJS.ProcessEnv = process.env): Promise<Search> {
-  const named = env[BINARY_VARIABLE];
-  if (named !== undefined && named !== "") return { found: await useNamed(resolve(named)), passedOver: [] };
+/** `named` is the binary that configuration names, if it does. */
+export async function findServer(
+  dataDir: string,
+  env: NodeJS.ProcessEnv = process.env,
+  named: string = env[BINARY_VARIABLE] ?? "",
+): Promise<Search> {
+  if (named !== "") return { found: await useNamed(resolve(named)), passedOver: [] };
   const passedOver: string[] = [];
   for (const binary of candidates(dataDir, env)) {
     if (!(await isExecutable(binary))) continue;
@@ -71,9 +75,15 @@ function describe(version: ServerVersion | undefined): string {
 
 /** Debian installs to /usr/sbin, which is often not on a user's PATH. */
 function candidates(dataDir: string, env: NodeJS.ProcessEnv): readonly string[] {
-  const folders = (env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
-  const onPath = [...folders, "/usr/sbin", "/usr/local/sbin"].map((folder) => join(folder, "nats-server"));
-  return [...new Set([...onPath, fetchedBinary(resolve(dataDir))])];
+  const onPath = (env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
+  const inFolder = (folder: string): string => join(folder, "nats-server");
+  return [
+    ...new Set([
+      ...onPath.map(inFolder),
+      fetchedBinary(resolve(dataDir)),
+      ...["/usr/sbin", "/usr/local/sbin"].map(inFolder),
+    ]),
+  ];
 }
 
 async function isExecutable(path: string): Promise<boolean> {

@@ -52,7 +52,10 @@ function terminalProgress(output: Output): Progress {
       draw();
     },
     fraction(done) {
-      percent = ` ${Math.floor(done * 100)} %`;
+      const now = ` ${Math.floor(done * 100)} %`;
+      if (now === percent) return;
+      percent = now;
+      draw();
     },
     failed: (reason) => finish("✗", reason),
     done: (last) => finish("✓", last),
