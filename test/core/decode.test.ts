@@ -26,7 +26,7 @@ const READ: UserEvent = {
   traits: {},
 };
 
-function valueOf(body: Uint8Array): UserEvent {
+function eventOf(body: Uint8Array): UserEvent {
   const decoded = decode(body);
   if (!decoded.ok) throw new Error(`${decoded.reason}: ${decoded.detail}`);
   return decoded.value;
@@ -73,8 +73,8 @@ describe("what is read", () => {
       properties: body.properties,
       context: body.context,
     };
-    expect(valueOf(json(body))).toEqual(expected);
-    expect(valueOf(pack(body))).toEqual(expected);
+    expect(eventOf(json(body))).toEqual(expected);
+    expect(eventOf(pack(body))).toEqual(expected);
   });
 
   test.each([
@@ -94,12 +94,12 @@ describe("what is read", () => {
     ["an id outside the basic plane", { ...TRACK, userId: "😀" }, { userId: "😀" }],
     ["nulls where nothing is", { ...TRACK, properties: null, context: null, channel: null, timestamp: null }, {}],
   ])("%s", (_, body, expected) => {
-    expect(valueOf(json(body))).toEqual({ ...READ, ...expected });
-    expect(valueOf(pack(body))).toEqual({ ...READ, ...expected });
+    expect(eventOf(json(body))).toEqual({ ...READ, ...expected });
+    expect(eventOf(pack(body))).toEqual({ ...READ, ...expected });
   });
 
   test("white space around the object", () => {
-    expect(valueOf(bytes(` \r\n\t${JSON.stringify(TRACK)}\n`))).toEqual(READ);
+    expect(eventOf(bytes(` \r\n\t${JSON.stringify(TRACK)}\n`))).toEqual(READ);
   });
 
   test.each([
@@ -119,13 +119,13 @@ describe("what is read", () => {
     [1_700_000_000_000, 1_700_000_000_000],
     [0, 0],
   ])("the time %s", (timestamp, expected) => {
-    expect(valueOf(json({ ...TRACK, timestamp })).timestamp).toBe(expected);
+    expect(eventOf(json({ ...TRACK, timestamp })).timestamp).toBe(expected);
   });
 
   test("depth 32, both encodings", () => {
     const body = { ...TRACK, properties: { a: nested(30) } };
-    expect(valueOf(json(body)).properties).toEqual({ a: nested(30) });
-    expect(valueOf(pack(body)).properties).toEqual({ a: nested(30) });
+    expect(eventOf(json(body)).properties).toEqual({ a: nested(30) });
+    expect(eventOf(pack(body)).properties).toEqual({ a: nested(30) });
   });
 
   test("exactly 32 KB", () => {
@@ -155,7 +155,7 @@ describe("what is read", () => {
     1.5,
     -0.1,
   ])("MessagePack reads the number %d", (n) => {
-    expect(valueOf(pack({ ...TRACK, properties: { n } })).properties).toEqual({ n });
+    expect(eventOf(pack({ ...TRACK, properties: { n } })).properties).toEqual({ n });
   });
 
   test.each([0, 31, 32, 255, 256, 5_000])("MessagePack reads texts, lists and maps of length %d", (length) => {
@@ -260,7 +260,7 @@ describe("what is refused", () => {
 
   test("a refused body leaves nothing behind for the next", () => {
     expect(reasonOf(new Uint8Array([0x7b, 0xe2, 0x82]))).toBe("not-json");
-    expect(valueOf(json(TRACK))).toEqual(READ);
+    expect(eventOf(json(TRACK))).toEqual(READ);
   });
 });
 

@@ -95,7 +95,7 @@ function parseNamed(name: RuleName, body: unknown, path: string, report: Report,
     case "trait":
     case "cart": {
       const fields = name === "trait" ? TRAIT_FIELDS : CART_FIELDS;
-      const where = parseWhere(body, path, report, fields, depth + 1);
+      const where = parseWhere(body, path, report, fields, depth);
       return where && { op: name, where };
     }
     case "segment":
@@ -290,7 +290,7 @@ function parseHappened(
 ): Happened | undefined {
   const problemsBefore = report.problems.length;
   const where = Object.hasOwn(body, "where")
-    ? parseWhere(body.where, keyPath(path, "where"), report, fields, depth + 1)
+    ? parseWhere(body.where, keyPath(path, "where"), report, fields, depth)
     : undefined;
   const window = Object.hasOwn(body, "window")
     ? parseWindow(body.window, keyPath(path, "window"), report, "occurrence")
@@ -337,7 +337,7 @@ function parseNumeric(
   depth: number,
 ): Test | undefined {
   const domain = domainOfMeasure(kind);
-  return parseTest(value, path, report, { type: "number", keepsPast: false, key: kind, domain }, depth + 1);
+  return parseTest(value, path, report, { type: "number", keepsPast: false, key: kind, domain }, depth);
 }
 
 function parseAggregate(

@@ -436,7 +436,7 @@ function parseDelta(operand: unknown, path: string, place: Place): TestPart | un
   const unit = units[0];
   if (unit === undefined || units.length > 1) return report.problem(path, "delta takes one of percent and amount");
   const numeric: TestContext = { type: "number", keepsPast: false, key: unit };
-  const is = parseTest(operand[unit], keyPath(path, unit), report, numeric, depth + 1);
+  const is = parseTest(operand[unit], keyPath(path, unit), report, numeric, depth);
   if (overMs === undefined || is === undefined) return undefined;
   return { op: "delta", overMs, unit, is };
 }

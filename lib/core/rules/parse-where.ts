@@ -72,7 +72,7 @@ function parseTests(
     const at = keyPath(path, key);
     const field = parseField(key, at, report, fields);
     if (field === undefined) continue;
-    const test = parseTest(value[key], at, report, { ...field, keepsPast: fields.keepsPast, key }, depth + 1);
+    const test = parseTest(value[key], at, report, { ...field, keepsPast: fields.keepsPast, key }, depth);
     if (test !== undefined) wheres.push({ op: "test", path: field.path, test });
   }
   if (wheres.length === 1 && keys.length === 1) return wheres[0];

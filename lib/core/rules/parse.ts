@@ -173,11 +173,17 @@ function readZone(source: Fields, report: Report): string {
   return "UTC";
 }
 
+/** Asking Intl takes as long as parsing the rest of a definition, and the same few zones are asked for again and again. */
+const zonesSeen = new Set<string>();
+const ZONES_SEEN_MAX = 1_000;
+
 /** A name of the IANA database. A bare offset such as +02:00 knows no summer time and is refused. */
 export function isZone(name: string): boolean {
+  if (zonesSeen.has(name)) return true;
   if (name.length > ZONE_LENGTH_MAX || !/^[A-Za-z]/.test(name)) return false;
   try {
     new Intl.DateTimeFormat("en", { timeZone: name });
+    if (zonesSeen.size < ZONES_SEEN_MAX) zonesSeen.add(name);
     return true;
   } catch {
     return false;

@@ -59,7 +59,11 @@ export class Report {
     if (this.warnings.length < PROBLEMS_MAX) this.warnings.push(problemOf(path, message, hint));
   }
 
-  /** True when one more node may stand here. Bounds the work too: aliases can make a small file a large tree. */
+  /**
+   * True when one more node may stand here. A rule is as deep as its combinations: the where and the tests of a rule
+   * stand at its own depth, what is inside all, any, none, not and has one deeper. Bounds the work too: aliases can
+   * make a small file a large tree.
+   */
   enter(path: string, depth: number): boolean {
     const { ruleNodesMax, ruleDepthMax } = this.limits;
     this.#nodes += 1;

@@ -5,7 +5,7 @@ import type { Measure, Rule, Test, TestPart, Where, Window } from "./ast.ts";
 /** Lists of ids and values are cut after so many; the rest is counted. */
 const SHOWN_MAX = 5;
 
-/** `has an empty cart`-like predicates, to follow "a member who": "did Order Completed at least 3 times in the last 7d". */
+/** To follow "somebody who": `did Signed Up at least 3 times in the last 7d`. */
 export function sentenceOf(rule: Rule): string {
   switch (rule.op) {
     case "all":
@@ -21,7 +21,7 @@ export function sentenceOf(rule: Rule): string {
     case "order":
       return happened("ordered", rule);
     case "trait":
-      return `has ${rule.op} ${whereSentence(rule.where)}`;
+      return `has trait ${whereSentence(rule.where)}`;
     case "cart":
       return `has a cart with ${whereSentence(rule.where)}`;
     case "segment": {
@@ -42,28 +42,31 @@ function part(rule: Rule): string {
 }
 
 function happened(what: string, rule: Extract<Rule, { op: "event" | "order" }>): string {
-  const where = rule.where === undefined ? "" : ` with ${whereSentence(rule.where)}`;
-  const window = rule.window === undefined ? "" : ` ${windowSentence(rule.window)}`;
-  return `${what}${where}${measureSentence(rule.measure)}${window}`;
+  const where = rule.where === undefined ? "" : ` with ${whereSentence(rule.where)},`;
+  const measure = measureSentence(rule.measure);
+  const window = rule.window === undefined ? "" : windowSentence(rule.window);
+  const sentence = [`${what}${where}`, measure, window].filter((words) => words !== "").join(" ");
+  return sentence.endsWith(",") ? sentence.slice(0, -1) : sentence;
 }
 
+/** Empty for the measure that is meant when none is written: at least once. */
 export function measureSentence(measure: Measure): string {
   switch (measure.kind) {
     case "count":
-      return isOnce(measure.is) ? "" : `, how often: ${testSentence(measure.is)}`;
+      return isOnce(measure.is) ? "" : `${testSentence(measure.is)} times`;
     case "days":
-      return `, on different days: ${testSentence(measure.is)}`;
+      return `on ${testSentence(measure.is)} different days`;
     case "visits":
-      return `, in different visits: ${testSentence(measure.is)}`;
+      return `in ${testSentence(measure.is)} different visits`;
     case "total":
     case "average":
     case "largest":
-      return `, ${measure.kind} amount ${testSentence(measure.is)}`;
+      return `with ${measure.kind} amount ${testSentence(measure.is)}`;
     case "first":
     case "latest":
-      return `, the ${measure.kind} time ${windowSentence(measure.in)}`;
+      return `for the ${measure.kind} time ${windowSentence(measure.in)}`;
     default:
-      return `, ${measure.kind} of ${measure.of.join(".")} ${testSentence(measure.is)}`;
+      return `with ${measure.kind} of ${measure.of.join(".")} ${testSentence(measure.is)}`;
   }
 }
 

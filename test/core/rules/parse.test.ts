@@ -866,6 +866,19 @@ describe("limits", () => {
     ]);
   });
 
+  test("the where of a rule is as deep as the rule", () => {
+    const within = (inner: unknown) => JSON.parse(`${'{"not":'.repeat(15)}${JSON.stringify(inner)}${"}".repeat(15)}`);
+    expect(
+      problemsOf({ id: "x", rule: within({ event: { name: "A", where: { "properties.a": 1 }, count: 2 } }) }),
+    ).toEqual([]);
+    expect(problemsOf({ id: "x", rule: within({ trait: { any: [{ a: 1 }] } }) })).toMatchObject([
+      { path: `rule${".not".repeat(15)}.trait.any[0].a` },
+    ]);
+    expect(problemsOf({ id: "x", rule: within({ trait: { a: { has: { b: 1 } } } }) })).toMatchObject([
+      { path: `rule${".not".repeat(15)}.trait.a.has.b` },
+    ]);
+  });
+
   test("256 nodes and no more", () => {
     expect(problemsOf({ id: "x", rule: many(256) })).toEqual([]);
     expect(problemsOf({ id: "x", rule: many(257) })).toEqual([

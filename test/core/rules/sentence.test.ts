@@ -16,30 +16,32 @@ test.each<[unknown, string]>([
   [{ none: [{ order: {} }, { event: { name: "*" } }] }, "neither ordered nor did any event"],
   [
     { event: { name: { any: ["A", "B"] }, count: { gte: 3 }, window: { last: "7d" } } },
-    "did A or B, how often: at least 3 in the last 7d",
+    "did A or B at least 3 times in the last 7d",
   ],
   [
     { event: { name: "A", where: { "properties.price": { between: [1, 5] } }, window: { today: true } } },
-    "did A with properties.price from 1 to 5 today",
+    "did A with properties.price from 1 to 5, today",
   ],
   [
     { event: { name: "A", sum: { of: "properties.price", is: { gte: 5 } }, window: { visit: "current" } } },
-    "did A, sum of properties.price at least 5 in the current visit",
+    "did A with sum of properties.price at least 5 in the current visit",
   ],
   [
     { event: { name: "A", first: { ago: { gte: "1d", lt: "36h" } } } },
-    "did A, the first time at least 1d and less than 36h ago",
+    "did A for the first time at least 1d and less than 36h ago",
   ],
   [
     { order: { total: { gte: 500 }, window: { calendar: { months: 3, skip: 1 } } } },
-    "ordered, total amount at least 500 in the 3 months that end with the month 1 month ago",
+    "ordered with total amount at least 500 in the 3 months that end with the month 1 month ago",
   ],
   [
     { order: { days: 2, window: { from: "2026-01-01", to: "2026-01-31" } } },
-    "ordered, on different days: 2 from 2026-01-01 to 2026-01-31",
+    "ordered on 2 different days from 2026-01-01 to 2026-01-31",
   ],
   [{ order: { window: { calendar: { days: 1, skip: 1 } } } }, "ordered yesterday"],
   [{ order: { window: { calendar: { weeks: 1 } } } }, "ordered this week"],
+  [{ order: { where: { coupon: "x" } } }, 'ordered with coupon "x"'],
+  [{ order: { count: 0, window: { last: "30d" } } }, "ordered 0 times in the last 30d"],
   [{ order: { window: { to: "2026-01-01T00:00:00Z" } } }, "ordered until 2026-01-01T00:00:00.000Z"],
   [{ trait: { a: { contains: "x", fold: true } } }, 'has trait a containing "x" (in any case)'],
   [{ trait: { a: { exists: false } } }, "has trait a unknown"],

@@ -1,0 +1,164 @@
+// Anything at all as a definition: the parser never throws, and what it accepts it can read again.
+// Mutations start from lawful definitions, so that they get past the first check.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { parseDefinition } from "../../../lib/core/rules/parse.ts";
+import { itemPath, keyPath, nearest, splitPath } from "../../../lib/core/rules/problems.ts";
+import { sentenceOf } from "../../../lib/core/rules/sentence.ts";
+import { DEFAULT_LIMITS, type Json } from "../../../lib/core/types.ts";
+
+const WORDS = (
+  "all any none not event order trait cart segment list bucket item name where window count days sum avg distinct of is first " +
+  "latest total last ago next today calendar from to visit eq ne in notIn exists gt gte lt between contains like fold has date " +
+  "near lat lon within delta over percent joined salt skip months properties.a at.time each __proto__ constructor"
+).split(" ");
+const VALUES: Json[] = [
+  "7d",
+  "*",
+  "A",
+  "2026-01-01",
+  "12:00",
+  "current",
+  "10km",
+  "",
+  0,
+  1,
+  -1,
+  1.5,
+  1e308,
+  true,
+  false,
+  null,
+  "x",
+  "web",
+  "mon",
+];
+
+const { tree } = fc.letrec<{ tree: Json }>((tie) => ({
+  tree: fc.oneof(
+    { depthSize: "medium", withCrossShrink: true },
+    fc.constantFrom(...VALUES),
+    fc.array(tie("tree"), { maxLength: 3 }),
+    fc.dictionary(fc.constantFrom(...WORDS), tie("tree"), { maxKeys: 3, noNullPrototype: true }),
+  ),
+}));
+
+const LAWFUL: Json[] = [
+  { all: [{ cart: { value: { gt: 0, lt: 100 } } }, { not: { segment: { in: ["a"], joined: { last: "7d" } } } }] },
+  {
+    event: {
+      name: { each: ["A", "B"] },
+      where: { "properties.a": { between: [1, 2] } },
+      count: { gte: 2 },
+      window: { ago: { gte: "1d" } },
+    },
+  },
+  { event: { name: "*", sum: { of: "properties.a", is: { gte: 5 } }, window: { calendar: { months: 1, skip: 1 } } } },
+  { order: { where: { any: [{ coupon: "x" }, { total: [1, 2] }] }, latest: { from: "2026-01-01", to: "2026-02-01" } } },
+  {
+    trait: {
+      a: { contains: "x", fold: true },
+      b: { has: { c: { date: { next: "1d" } } } },
+      d: { delta: { over: "1d", percent: { gt: 1 } } },
+    },
+  },
+  {
+    any: [
+      { bucket: { from: 0, to: 50, salt: "s" } },
+      { list: { notIn: ["l"] } },
+      { trait: { p: { near: { lat: 1, lon: 2, within: "5mi" } } } },
+    ],
+  },
+];
+
+/** Replaces the n-th value of a tree, counted in the order of reading. */
+function mutated(root: Json, n: number, by: Json): Json {
+  let left = n;
+  const visit = (value: Json): Json => {
+    left -= 1;
+    if (left < 0 && left > -2) return by;
+    if (Array.isArray(value)) return value.map(visit);
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, visit(item)]));
+  };
+  return visit(root);
+}
+
+function answers(source: unknown): void {
+  const parsed = parseDefinition(source, DEFAULT_LIMITS);
+  const told = parsed.ok ? parsed.warnings : parsed.problems;
+  if (!parsed.ok) expect(told.length).toBeGreaterThan(0);
+  for (const { path, message } of told) {
+    expect(message).not.toMatch(/undefined|\[object/);
+    // Every place is one that splitPath leads back to.
+    const steps = splitPath(path);
+    const written = steps.reduce<string>(
+      (at, step) => (typeof step === "number" ? itemPath(at, step) : keyPath(at, step)),
+      "",
+    );
+    expect(written).toBe(path);
+  }
+  if (!parsed.ok) return;
+  expect(sentenceOf(parsed.definition.rule)).not.toMatch(/undefined|NaN|\[object/);
+  expect(parseDefinition(JSON.parse(JSON.stringify(parsed.definition.source)), DEFAULT_LIMITS)).toEqual(parsed);
+}
+
+describe("anything at all", () => {
+  test("any values", () => {
+    fc.assert(
+      fc.property(fc.anything({ withBigInt: true, withDate: true, withMap: true, withNullPrototype: true }), answers),
+      { numRuns: 1_000 },
+    );
+    fc.assert(
+      fc.property(fc.anything(), (rule) => answers({ id: "x", rule })),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test("trees of the language's own words", () => {
+    fc.assert(
+      fc.property(tree, (rule) => answers({ id: "x", rule })),
+      { numRuns: 3_000 },
+    );
+  });
+
+  test("lawful definitions with one or two things changed", () => {
+    const mutation = fc.tuple(fc.nat(30), tree);
+    let accepted = 0;
+    fc.assert(
+      fc.property(fc.constantFrom(...LAWFUL), fc.array(mutation, { minLength: 1, maxLength: 2 }), (rule, mutations) => {
+        const source = { id: "x", rule: mutations.reduce<Json>((root, [n, by]) => mutated(root, n, by), rule) };
+        answers(source);
+        if (parseDefinition(source, DEFAULT_LIMITS).ok) accepted += 1;
+      }),
+      { numRuns: 3_000 },
+    );
+    // Else the mutations would only ever show refusals.
+    expect(accepted).toBeGreaterThan(50);
+  });
+
+  test("paths lead back", () => {
+    const step = fc.oneof(fc.string(), fc.nat(1_000));
+    fc.assert(
+      fc.property(fc.array(step), (steps) => {
+        const path = ["rule", ...steps].reduce<string>(
+          (at, one) => (typeof one === "number" ? itemPath(at, one) : keyPath(at, one)),
+          "",
+        );
+        expect(splitPath(path)).toEqual(["rule", ...steps]);
+      }),
+    );
+  });
+});
+
+test.each([
+  ["windw", "window"],
+  ["WINDOW", "window"],
+  ["uqe", "que"],
+  ["cuont", "count"],
+  ["ab", undefined],
+  ["", undefined],
+  ["x".repeat(65), undefined],
+])("the word nearest to %j is %j", (word, expected) => {
+  expect(nearest(word, ["window", "count", "que", "xy", "x".repeat(64)])).toBe(expected);
+});
