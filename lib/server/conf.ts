@@ -72,14 +72,14 @@ ${mappings(dataSet)}
 
 # Permissions, one block a role. The server checks a publish after mapping it, so a channel is allowed the logs' events
 # and accounts, and thereby refused their control entries and clock. Nobody may publish ${root}segment.>: the stream
-# alone speaks there, once a delta is stored. Replies go to an inbox of the role's own.
+# alone speaks there, once a delta is stored. The passwords are read from the server's environment.
 authorization {
   users: [
-    { user: channel, password: "$CHANNEL_PASSWORD", permissions: {
+    { user: channel, password: $CHANNEL_PASSWORD, permissions: {
         publish: [${list(names.logSubject("*", "event"), names.logSubject("*", "account"))}]
         subscribe: ["_INBOX.>"]
     } }
-    { user: reader, password: "$READER_PASSWORD", permissions: {
+    { user: reader, password: $READER_PASSWORD, permissions: {
         publish: [${list(
           `$JS.API.STREAM.INFO.${names.segmentsStream}`,
           `$JS.API.CONSUMER.*.${names.segmentsStream}`,
@@ -89,7 +89,7 @@ authorization {
         )}]
         subscribe: [${list(segments, "_INBOX.>")}]
     } }
-    { user: worker, password: "$WORKER_PASSWORD", permissions: {
+    { user: worker, password: $WORKER_PASSWORD, permissions: {
         publish: { deny: [${list(`${root}segment.>`)}] }
         subscribe: [${list(`${root}>`, "$JS.>", "$KV.>", "$SRV.>", "_INBOX.>")}]
     } }

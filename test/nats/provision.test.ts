@@ -226,7 +226,7 @@ describe("the fence (protocol.md 1.1)", () => {
 
 describe("what `rollcall nats-config` prints", () => {
   test("is taken by a server; a channel reaches events and neither the control log nor the clock nor segments", async () => {
-    const roles = natsConfig({ name: "", partitions: 4 }).replaceAll(/"\$([A-Z]+)_PASSWORD"/g, '"secret-$1"');
+    const roles = natsConfig({ name: "", partitions: 4 }).replaceAll(/\$([A-Z]+)_PASSWORD/g, '"secret-$1"');
     const guarded = await startTestServer({
       extra: `${roles}\n`,
       credentials: { user: "worker", password: "secret-WORKER" },
@@ -239,6 +239,21 @@ describe("what `rollcall nats-config` prints", () => {
       expect(sent.json()).toMatchObject({ seq: 1 });
       for (const subject of ["log.0.control", "log.0.clock", "segment.vip.joined", "delta.vip.joined", "definitions"]) {
         await expect(channel.request(subject, "{}", { timeout: 5_000 }), subject).rejects.toThrow(
+          /Permissions Violation/,
+        );
+      }
+      const reader = await guarded.connection("reader", { user: "reader", password: "secret-READER" });
+      const heard = reader.subscribe("segment.*.*", { max: 1 });
+      const consumer = await (await jetstreamManager(reader, { checkAPI: false })).consumers.add("SEGMENTS", {
+        ack_policy: "explicit",
+        durable_name: "mailer",
+      });
+      expect(consumer.config.durable_name).toBe("mailer");
+      await reader.flush();
+      await worker.request("delta.vip.joined", "stored", { timeout: 5_000 });
+      for await (const msg of heard) expect([msg.subject, msg.string()]).toEqual(["segment.vip.joined", "stored"]);
+      for (const subject of ["log.0.event", "delta.vip.joined", "watermark.0"]) {
+        await expect(reader.request(subject, "{}", { timeout: 5_000 }), subject).rejects.toThrow(
           /Permissions Violation/,
         );
       }
