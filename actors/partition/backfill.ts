@@ -74,10 +74,12 @@ export class Backfills {
     const { revision } = JSON.parse(new TextDecoder().decode(record.body)) as { revision: number };
     this.review();
     const job = this.jobs.get(revision);
-    if (job === undefined) throw new Error(`message ${record.seq} installs revision ${revision}, which has no backfill`);
+    if (job === undefined)
+      throw new Error(`message ${record.seq} installs revision ${revision}, which has no backfill`);
     while (job.shadow.position < record.seq - 1) {
       if (job.failed !== undefined) throw job.failed;
-      if (this.fold(job, this.context.settings.backfillSliceRecords, record.seq - 1)) await this.context.runtime.breathe();
+      if (this.fold(job, this.context.settings.backfillSliceRecords, record.seq - 1))
+        await this.context.runtime.breathe();
       else await this.signal.wait();
       if (this.stopped || this.context.halted()) return;
     }
@@ -109,7 +111,10 @@ export class Backfills {
       onFault: (error) => {
         const why = `the history for revision ${job.revision} could not be read: ${error.message}`;
         job.failed = new BackfillTrimmed(partition, why, { cause: error });
-        this.context.log.error({ partition, err: job.failed }, "partition: backfill failed, apply the definition again");
+        this.context.log.error(
+          { partition, err: job.failed },
+          "partition: backfill failed, apply the definition again",
+        );
         this.signal.raise();
       },
     });

@@ -16,7 +16,7 @@ import {
   type Generation,
   type Manifest,
 } from "./manifest.ts";
-import { type Shelf, keysOf, loadBlob } from "./shelf.ts";
+import { keysOf, loadBlob, type Shelf } from "./shelf.ts";
 import { Backoff } from "./signal.ts";
 import type { Speaker } from "./speaker.ts";
 
@@ -69,7 +69,8 @@ export class Checkpointer {
     this.manifest = claim.manifest;
     this.manifestRevision = claim.manifestRevision;
     this.position = claim.manifest.generations[0]?.position ?? 0;
-    this.earliestMs = context.runtime.monotonicMs() + context.settings.checkpointIntervalMs * (0.5 + context.runtime.random() / 2);
+    this.earliestMs =
+      context.runtime.monotonicMs() + context.settings.checkpointIntervalMs * (0.5 + context.runtime.random() / 2);
     this.onFault = onFault;
   }
 
@@ -92,7 +93,9 @@ export class Checkpointer {
   }
 
   isDue(position: Seq): boolean {
-    return this.picture === undefined && position > this.position && this.context.runtime.monotonicMs() >= this.earliestMs;
+    return (
+      this.picture === undefined && position > this.position && this.context.runtime.monotonicMs() >= this.earliestMs
+    );
   }
 
   /** Between two steps: takes the picture. */
@@ -212,7 +215,8 @@ export class Checkpointer {
           this.manifest = manifest;
           return;
         }
-        if (outcome.kind === "fenced") throw new OwnershipLost(partition, `another owner wrote its manifest after epoch ${this.epoch}`);
+        if (outcome.kind === "fenced")
+          throw new OwnershipLost(partition, `another owner wrote its manifest after epoch ${this.epoch}`);
       }
       await pause(runtime, backoff.next(runtime.random()));
     }

@@ -5,7 +5,7 @@ import { CheckpointOrphaned, OwnershipLost, Refusal } from "../../lib/ports/erro
 import { pause } from "../../lib/ports/runtime.ts";
 import { Halted, type PartitionContext } from "./context.ts";
 import { digestText, EMPTY_DIGEST } from "./digest.ts";
-import { type Manifest, decodeManifest, encodeManifest } from "./manifest.ts";
+import { decodeManifest, encodeManifest, type Manifest } from "./manifest.ts";
 import { Backoff } from "./signal.ts";
 
 const RETRY_MS_MIN = 20;
@@ -28,7 +28,9 @@ export async function claim(context: PartitionContext): Promise<Claim> {
   return { epoch: record.value.epoch, record, before, manifest, manifestRevision: revision };
 }
 
-async function takeWatermark(context: PartitionContext): Promise<{ record: StoredWatermark; before: Watermark | null }> {
+async function takeWatermark(
+  context: PartitionContext,
+): Promise<{ record: StoredWatermark; before: Watermark | null }> {
   const { world, runtime, shard } = context;
   const backoff = new Backoff(RETRY_MS_MIN, RETRY_MS_MAX);
   const sent = new Map<string, Watermark | null>();
@@ -45,7 +47,10 @@ async function takeWatermark(context: PartitionContext): Promise<{ record: Store
     if (stored !== undefined && heldBefore !== undefined) return { record: stored, before: heldBefore };
     // Somebody else was quicker; they decide. Anything else is a reason to try again.
     if (outcome.kind === "stored" || outcome.kind === "fenced") {
-      throw new OwnershipLost(context.partition, `${stored?.value.owner ?? "another worker"} claimed it at the same time`);
+      throw new OwnershipLost(
+        context.partition,
+        `${stored?.value.owner ?? "another worker"} claimed it at the same time`,
+      );
     }
     await pause(runtime, backoff.next(runtime.random()));
   }
@@ -92,7 +97,10 @@ function readableManifest(context: PartitionContext, bytes: Uint8Array): Manifes
   try {
     return decodeManifest(context.partition, bytes);
   } catch (error) {
-    context.log.error({ partition: context.partition, err: error }, "partition: its manifest is corrupt, checkpoints are ignored");
+    context.log.error(
+      { partition: context.partition, err: error },
+      "partition: its manifest is corrupt, checkpoints are ignored",
+    );
     return NO_CHECKPOINTS;
   }
 }

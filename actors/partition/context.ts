@@ -1,10 +1,6 @@
 // What every phase of a partition's life is given: who we are, the world, the rules of the house.
 import type { ControlEntry } from "../../lib/core/control.ts";
-import type {
-  PartitionMachine,
-  PartitionOptions as MachineOptions,
-  RestoreSource,
-} from "../../lib/core/partition.ts";
+import type { PartitionOptions as MachineOptions, PartitionMachine, RestoreSource } from "../../lib/core/partition.ts";
 import type { Delta, PartitionNo } from "../../lib/core/types.ts";
 import type { Counters } from "../../lib/ports/questions.ts";
 import type { Runtime } from "../../lib/ports/runtime.ts";

@@ -56,7 +56,13 @@ export function encodeDirectory(directory: Directory): Uint8Array {
 }
 
 export function decodeDirectory(partition: PartitionNo, generation: number, bytes: Uint8Array): Map<number, BlobRef> {
-  const rows = unpackOr(partition, generation, "the page directory", bytes) as [number, string, string, number, number][];
+  const rows = unpackOr(partition, generation, "the page directory", bytes) as [
+    number,
+    string,
+    string,
+    number,
+    number,
+  ][];
   return new Map(rows.map(([page, key, hash, size, parts]) => [page, { key, hash, bytes: size, parts }]));
 }
 

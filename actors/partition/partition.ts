@@ -17,7 +17,16 @@ import { drain } from "./draining.ts";
 import { restore } from "./restoring.ts";
 import { Running } from "./running.ts";
 
-export type Phase = "idle" | "claiming" | "restoring" | "running" | "draining" | "released" | "lost" | "refused" | "halted";
+export type Phase =
+  | "idle"
+  | "claiming"
+  | "restoring"
+  | "running"
+  | "draining"
+  | "released"
+  | "lost"
+  | "refused"
+  | "halted";
 
 const MOVES: Readonly<Record<Phase, readonly Phase[]>> = {
   idle: ["claiming", "halted", "released"],
@@ -163,7 +172,13 @@ export class Partition {
     if (this.halted) throw new Halted();
     const { log, partition } = this.context;
     log.info(
-      { partition, epoch: held.epoch, checkpoint: restored.generation, position: restored.position.seq, end: restored.log.last },
+      {
+        partition,
+        epoch: held.epoch,
+        checkpoint: restored.generation,
+        position: restored.position.seq,
+        end: restored.log.last,
+      },
       "partition: restored, replaying",
     );
     this.running = new Running(this.context, held, restored, () => this.status());
@@ -209,7 +224,8 @@ export class Partition {
   }
 
   private move(to: Phase): void {
-    if (!MOVES[this.phase].includes(to)) throw new Error(`partition ${this.partition}: ${this.phase} may not become ${to}`);
+    if (!MOVES[this.phase].includes(to))
+      throw new Error(`partition ${this.partition}: ${this.phase} may not become ${to}`);
     this.phase = to;
   }
 }

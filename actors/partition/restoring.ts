@@ -3,7 +3,15 @@
 // which later deltas are stored already. In doubt it refuses; it never guesses.
 import type { PartitionMachine } from "../../lib/core/partition.ts";
 import type { StoredSaying, StoredWatermark } from "../../lib/ports/delta-sink.ts";
-import { CheckpointAhead, CheckpointCorrupt, LogTruncated, OutputTrimmed, OwnershipLost, Refusal } from "../../lib/ports/errors.ts";
+import {
+  CheckpointAhead,
+  CheckpointCorrupt,
+  ControlLogLost,
+  LogTruncated,
+  OutputTrimmed,
+  OwnershipLost,
+  type Refusal,
+} from "../../lib/ports/errors.ts";
 import type { Fingerprint, LogBounds } from "../../lib/ports/event-log.ts";
 import { checkPast } from "../../lib/ports/log-past.ts";
 import { type Claim, insist } from "./claiming.ts";
@@ -26,7 +34,11 @@ export interface Restored {
 }
 
 /** `spoiled` are generations that turned out to be corrupt earlier. */
-export async function restore(context: PartitionContext, claim: Claim, spoiled: ReadonlySet<number>): Promise<Restored> {
+export async function restore(
+  context: PartitionContext,
+  claim: Claim,
+  spoiled: ReadonlySet<number>,
+): Promise<Restored> {
   const { done, fingerprint } = claim.record.value;
   const said: Fingerprint = { seq: done, stamp: fingerprint ?? 0 };
   const log = await insist(context, () => checkTail(context, said));
@@ -66,7 +78,10 @@ async function firstUsable(
       return await fromGeneration(context, generation);
     } catch (error) {
       if (!(error instanceof CheckpointCorrupt)) throw error;
-      context.log.error({ partition: context.partition, err: error }, "partition: a checkpoint is corrupt, trying an older one");
+      context.log.error(
+        { partition: context.partition, err: error },
+        "partition: a checkpoint is corrupt, trying an older one",
+      );
       problems.push(error);
     }
   }
@@ -74,23 +89,33 @@ async function firstUsable(
   throw problems[0] ?? new LogTruncated(context.partition, trimmedWords(log));
 }
 
-async function fromGeneration(context: PartitionContext, generation: Generation): Promise<Omit<Restored, "found" | "log">> {
+async function fromGeneration(
+  context: PartitionContext,
+  generation: Generation,
+): Promise<Omit<Restored, "found" | "log">> {
   const { partition, world, book, machinery } = context;
   const position: Fingerprint = { seq: generation.position, stamp: generation.stamp };
   await insist(context, () => checkPast(partition, world.log, position));
   const meta = await loadBlob(context, generation.number, generation.meta);
   const rows = await loadBlob(context, generation.number, generation.directory);
   const directory = decodeDirectory(partition, generation.number, rows);
-  await book.caughtUp(generation.revision);
+  await book.caughtUp(generation.revision).catch((error: Error) => {
+    throw new ControlLogLost(partition, error.message, { cause: error });
+  });
   const entries = book.entries.slice(0, generation.revision);
   let machine: PartitionMachine;
   try {
     machine = machinery.restore(context.machine, { meta, entries });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new CheckpointCorrupt(partition, generation.number, `checkpoint ${generation.number} cannot be used: ${why}`, {
-      cause: error,
-    });
+    throw new CheckpointCorrupt(
+      partition,
+      generation.number,
+      `checkpoint ${generation.number} cannot be used: ${why}`,
+      {
+        cause: error,
+      },
+    );
   }
   await preload(context, machine, generation.number, directory);
   return { machine, position, digest: parseDigest(generation.digest), directory, generation: generation.number };

@@ -268,14 +268,19 @@ export class Running {
   private machineFault(record: LogRecord, error: unknown): Refusal {
     if (error instanceof Refusal) return error;
     const why = error instanceof Error ? error.message : String(error);
-    return new MachineFault(this.context.partition, `message ${record.seq} (${record.kind}) could not be applied: ${why}`, {
-      cause: error,
-    });
+    return new MachineFault(
+      this.context.partition,
+      `message ${record.seq} (${record.kind}) could not be applied: ${why}`,
+      {
+        cause: error,
+      },
+    );
   }
 
   /** An idle partition has nobody else to wake it for a checkpoint that falls due. */
   private wakeForCheckpoint(): void {
-    if (this.checkpointWake !== undefined || this.checkpointer.busy || this.at.seq <= this.checkpointer.position) return;
+    if (this.checkpointWake !== undefined || this.checkpointer.busy || this.at.seq <= this.checkpointer.position)
+      return;
     const delayMs = Math.max(1, this.checkpointer.dueMs - this.context.runtime.monotonicMs());
     this.checkpointWake = this.context.runtime.after(delayMs, () => {
       this.checkpointWake = undefined;

@@ -5,6 +5,10 @@ export interface PartitionSettings {
   readonly recordsInFlightMax: number;
   /** Deltas and rejects made but not stored; above it no record is taken. */
   readonly unsaidMax: number;
+  /** A single delta is followed by a watermark no later than this: bounds what a restore must scan. */
+  readonly watermarkDelayMs: number;
+  /** Deltas in one atomic batch; the server takes 1,000 messages, the watermark included. */
+  readonly batchMax: number;
   /** A turn of the loop lasts no longer than this before others get theirs. */
   readonly sliceMsMax: number;
   /** Checkpoints are at least so far apart … */
@@ -28,6 +32,8 @@ export interface PartitionSettings {
 export const DEFAULT_PARTITION_SETTINGS: PartitionSettings = {
   recordsInFlightMax: 1_000,
   unsaidMax: 20_000,
+  watermarkDelayMs: 250,
+  batchMax: 900,
   sliceMsMax: 4,
   checkpointIntervalMs: 10_000,
   checkpointTimeShareMax: 0.03,

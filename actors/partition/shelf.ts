@@ -100,7 +100,8 @@ export class Shelf {
   /** The bytes of a page, from memory or from the store. */
   async load(page: PageNo): Promise<Uint8Array> {
     const ref = this.pages.get(page);
-    if (ref === undefined) throw new CheckpointCorrupt(this.context.partition, this.generation, `no place is known of page ${page}`);
+    if (ref === undefined)
+      throw new CheckpointCorrupt(this.context.partition, this.generation, `no place is known of page ${page}`);
     const kept = this.keeping.get(ref.key);
     if (kept !== undefined) return kept;
     this.context.counters.pagesLoaded += 1;
@@ -117,7 +118,10 @@ export class Shelf {
         await world.pages.put(partKey(ref, part), bytes.subarray(part * sizeMax, (part + 1) * sizeMax));
         part += 1;
       } catch (error) {
-        this.context.log.warn({ partition: this.context.partition, err: error }, "partition: a page was not stored, trying again");
+        this.context.log.warn(
+          { partition: this.context.partition, err: error },
+          "partition: a page was not stored, trying again",
+        );
         await pause(runtime, backoff.next(runtime.random()));
       }
     }

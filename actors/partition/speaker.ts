@@ -14,13 +14,12 @@ import type { Published } from "../../lib/ports/publishing.ts";
 import type { Counters } from "../../lib/ports/questions.ts";
 import type { Rejects } from "../../lib/ports/rejects.ts";
 import { pause, type Runtime, type Timer } from "../../lib/ports/runtime.ts";
+import type { PartitionSettings } from "./settings.ts";
 import { Backoff, Signal } from "./signal.ts";
 import { Disagreement, type Progress, type Speech } from "./speech.ts";
 
 /** More deltas waiting than this are said as one batch. */
 const SINGLES_MAX = 8;
-/** A single is followed by a watermark no later than this. */
-const WATERMARK_DELAY_MS = 250;
 /** When SEGMENTS has grown by so much since our last record, it is written again: no restore scans a longer tail. */
 const TAIL_MESSAGES_MAX = 100_000;
 const REJECTS_AT_ONCE_MAX = 100;
@@ -36,6 +35,7 @@ export interface SpeakerOptions {
   readonly rejects: Rejects;
   readonly runtime: Runtime;
   readonly counters: Counters;
+  readonly settings: Pick<PartitionSettings, "watermarkDelayMs" | "batchMax">;
   /** Last control revision applied, for the watermark. */
   revision(): number;
   /** Less waits than before, or `done` moved. */
@@ -180,7 +180,7 @@ export class Speaker {
     this.options.counters.singles += 1;
     this.options.counters.deltas += 1;
     this.speech.confirm(1, outcome.seq);
-    this.watermarkTimer ??= this.options.runtime.after(WATERMARK_DELAY_MS, () => {
+    this.watermarkTimer ??= this.options.runtime.after(this.options.settings.watermarkDelayMs, () => {
       this.watermarkTimer = undefined;
       this.watermarkDue = true;
       this.signal.raise();
@@ -189,8 +189,8 @@ export class Speaker {
   }
 
   private async sayBatch(): Promise<void> {
-    const { sink, counters } = this.options;
-    const sayings = this.speech.next(sink.batchMax - 1);
+    const { sink, counters, settings } = this.options;
+    const sayings = this.speech.next(Math.min(settings.batchMax, sink.batchMax - 1));
     const progress = this.speech.progressAfter(sayings.length);
     const watermark = this.watermarkOf(progress);
     const outcome = await sink.publishBatch(this.speech.fence, sayings, watermark);

@@ -127,7 +127,9 @@ export class Speech {
     if (position.seq <= this.stored.done) this.checkReplay();
     const missing = this.found[0];
     if (missing !== undefined && missing.input <= position.seq) {
-      throw new Disagreement(`delta ${missing.saying.deltaId} was said for input ${missing.input}, the replay does not make it`);
+      throw new Disagreement(
+        `delta ${missing.saying.deltaId} was said for input ${missing.input}, the replay does not make it`,
+      );
     }
   }
 
@@ -144,7 +146,9 @@ export class Speech {
     const before = this.found.shift();
     if (before !== undefined) {
       if (before.saying.body !== body) {
-        throw new Disagreement(`input ${seq} made ${deltaId}, but ${before.saying.deltaId} was said, or with another body`);
+        throw new Disagreement(
+          `input ${seq} made ${deltaId}, but ${before.saying.deltaId} was said, or with another body`,
+        );
       }
       this.markLast(seq, this.chain, this.inputDigest);
       return;
@@ -213,7 +217,8 @@ export class Speech {
     const limit = next === undefined ? this.position.seq : Math.min(next.seq - 1, this.position.seq);
     const lastSeq = last?.seq ?? this.lastSeq;
     const tail = lastSeq > limit;
-    const from = this.found.length > 0 ? this.stored.from : tail ? (this.tailFrom ?? this.lastKnown + 1) : this.lastKnown + 1;
+    const from =
+      this.found.length > 0 ? this.stored.from : tail ? (this.tailFrom ?? this.lastKnown + 1) : this.lastKnown + 1;
     if (limit <= this.stored.done) return { ...this.stored, from: this.replaying ? this.stored.from : from };
     const digest = tail ? (last?.inputDigest ?? this.lastInputDigest) : (last?.digest ?? this.lastDigest);
     const fingerprint = limit === this.position.seq ? this.position.stamp : next!.stampBefore;
@@ -254,7 +259,9 @@ export class Speech {
     for (const { deltaId, body, seq } of found) {
       const [next] = this.next(1);
       if (next === undefined || next.deltaId !== deltaId || next.body !== body) {
-        throw new Disagreement(`${deltaId} is stored at ${seq}, but the next delta to say was ${next?.deltaId ?? "none"}`);
+        throw new Disagreement(
+          `${deltaId} is stored at ${seq}, but the next delta to say was ${next?.deltaId ?? "none"}`,
+        );
       }
       this.confirm(1, seq);
     }
@@ -296,6 +303,7 @@ export class Speech {
 function inputOf(saying: StoredSaying): Seq {
   const body = JSON.parse(saying.body) as { cause?: { seq?: unknown } };
   const seq = body.cause?.seq;
-  if (typeof seq !== "number") throw new Disagreement(`stored delta ${saying.deltaId} does not say which input caused it`);
+  if (typeof seq !== "number")
+    throw new Disagreement(`stored delta ${saying.deltaId} does not say which input caused it`);
   return seq;
 }

@@ -43,7 +43,12 @@ export function memoryWorld(server: MemoryServer, client: string, partitions: nu
 }
 
 /** A publish whose work returns the stored sequence, or undefined when the compare-and-set refused it. */
-async function publish(server: MemoryServer, client: string, name: string, work: () => number | undefined): Promise<Published> {
+async function publish(
+  server: MemoryServer,
+  client: string,
+  name: string,
+  work: () => number | undefined,
+): Promise<Published> {
   try {
     const seq = await server.call(client, name, work);
     return seq === undefined ? { kind: "fenced" } : { kind: "stored", seq };
@@ -118,7 +123,9 @@ class MemoryLogReading implements LogReading {
     if (!this.open || this.stopped || this.server.isIsolated(this.client)) return records;
     for (const message of this.log.stream.from(this.last.seq + 1)) {
       if (message.seq !== this.last.seq + 1) {
-        this.fault(new LogHole(this.partition, `messages ${this.last.seq + 1} to ${message.seq - 1} of its log are missing`));
+        this.fault(
+          new LogHole(this.partition, `messages ${this.last.seq + 1} to ${message.seq - 1} of its log are missing`),
+        );
         return records;
       }
       if (records.length === max) break;
@@ -217,8 +224,8 @@ export class MemoryDeltaSink implements DeltaSink {
       const found: StoredSaying[] = [];
       for (const message of this.stream.from(from)) {
         if (message.seq >= to) break;
-        if (message.headers["partition"] !== `${this.partition}`) continue;
-        found.push({ seq: message.seq, deltaId: message.headers["deltaId"]!, body: textOf(message.body) });
+        if (message.headers.partition !== `${this.partition}`) continue;
+        found.push({ seq: message.seq, deltaId: message.headers.deltaId!, body: textOf(message.body) });
       }
       return found;
     });
@@ -357,7 +364,9 @@ export class MemoryRejects implements Rejects {
       body: reject.body,
       headers: { partition: `${this.partition}`, seq: `${reject.seq}`, detail: reject.detail },
     }));
-    const outcome = await publish(this.server, this.client, "reject", () => this.server.stream(REJECTS).store(messages));
+    const outcome = await publish(this.server, this.client, "reject", () =>
+      this.server.stream(REJECTS).store(messages),
+    );
     return outcome.kind === "stored";
   }
 }

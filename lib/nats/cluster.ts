@@ -1,11 +1,10 @@
 // Who is alive: one key a shard in the KV bucket CLUSTER. Answers lib/ports/cluster.ts.
 // Heartbeats are heard as they are published; the bucket keeps the last one of each for people and tools to look at.
-import { headers, type NatsConnection } from "@nats-io/transport-node";
+import { headers, type Msg, type NatsConnection } from "@nats-io/transport-node";
 import type { Cluster, Hearing, Heartbeat } from "../ports/cluster.ts";
 import type { Names } from "./names.ts";
 import { publish } from "./wire.ts";
 
-const LEFT = "LEFT";
 const OPERATION = "KV-Operation";
 
 export class NatsCluster implements Cluster {
@@ -32,7 +31,6 @@ export class NatsCluster implements Cluster {
     const mh = headers();
     mh.set(OPERATION, "PURGE");
     mh.set("Nats-Rollup", "sub");
-    mh.set("Rollcall-Reason", LEFT);
     await publish(this.nc, this.prefix + shard, "", mh);
   }
 
@@ -42,7 +40,7 @@ export class NatsCluster implements Cluster {
     });
   }
 
-  private listen(onMessage: (shard: string, message: import("@nats-io/transport-node").Msg) => void): Hearing {
+  private listen(onMessage: (shard: string, message: Msg) => void): Hearing {
     const subscription = this.nc.subscribe(`${this.prefix}*`, {
       callback: (error, message) => {
         if (error === null) onMessage(message.subject.slice(this.prefix.length), message);

@@ -1,5 +1,5 @@
 // The control log: the stream DEFINITIONS. Answers lib/ports/control-log.ts. An entry's revision is its sequence.
-import { headers, type NatsConnection } from "@nats-io/transport-node";
+import { headers, type Msg, type NatsConnection } from "@nats-io/transport-node";
 import type { ControlCopy, ControlEntry } from "../core/control.ts";
 import type { ControlLog, Following } from "../ports/control-log.ts";
 import type { Published } from "../ports/publishing.ts";
@@ -34,7 +34,7 @@ export class NatsControlLog implements ControlLog {
         if (seq <= last) return;
         if (seq === last + 1) {
           last = seq;
-          onEntry({ revision: seq, entry: message.json<ControlEntry>() });
+          onEntry({ revision: seq, entry: entryOf(message) });
         } else if (missing !== last + 1) {
           missing = last + 1;
           reader.reopen();
@@ -56,5 +56,14 @@ export class NatsControlLog implements ControlLog {
     const mh = headers();
     mh.set("Nats-Expected-Last-Sequence", `${expectedLast}`);
     return publish(this.nc, this.names.definitionsSubject, JSON.stringify(entry), mh);
+  }
+}
+
+/** What is no JSON is no known entry either: the fold says so, and every partition goes on. */
+function entryOf(message: Msg): ControlEntry {
+  try {
+    return message.json<ControlEntry>();
+  } catch {
+    return null as unknown as ControlEntry;
   }
 }

@@ -3,7 +3,15 @@
 import { type NatsConnection, RequestError } from "@nats-io/transport-node";
 import { partitionOf } from "../core/ids.ts";
 import type { MemberId, Millis, PartitionNo, SegmentId } from "../core/types.ts";
-import type { Answering, Answers, MemberEntry, PartitionStatus, Question, QuestionDesk, Reply } from "../ports/questions.ts";
+import type {
+  Answering,
+  Answers,
+  MemberEntry,
+  PartitionStatus,
+  Question,
+  QuestionDesk,
+  Reply,
+} from "../ports/questions.ts";
 import type { Names } from "./names.ts";
 
 const ANSWER_TIMEOUT_MS = 5_000;

@@ -6,7 +6,7 @@ import type { Rejects } from "../ports/rejects.ts";
 import type { Names } from "./names.ts";
 import { publish } from "./wire.ts";
 
-const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f]+/g;
+const CONTROL_CHARACTERS = /\p{Cc}+/gu;
 const DETAIL_LENGTH_MAX = 500;
 
 export class NatsRejects implements Rejects {

@@ -60,7 +60,11 @@ export interface PartitionStatus {
   readonly checkpointPosition: Seq;
   readonly revision: number;
   /** Backfills under way: how far the fold of the history has come. */
-  readonly folding: readonly { readonly revision: number; readonly position: Seq; readonly segments: readonly SegmentId[] }[];
+  readonly folding: readonly {
+    readonly revision: number;
+    readonly position: Seq;
+    readonly segments: readonly SegmentId[];
+  }[];
   readonly residentBytes: number;
   /** Why the last publish has to be tried again; null when nothing hinders. */
   readonly problem: string | null;
@@ -71,8 +75,18 @@ export interface PartitionStatus {
 export interface Answers {
   user: { readonly position: Seq; readonly user: UserView | null };
   explain: { readonly position: Seq; readonly clock: Millis; readonly explain: ExplainNode | null };
-  members: { readonly position: Seq; readonly clock: Millis; readonly size: number; readonly members: readonly MemberEntry[] };
-  sizes: { readonly position: Seq; readonly clock: Millis; readonly universe: number; readonly sizes: Readonly<Record<SegmentId, number>> };
+  members: {
+    readonly position: Seq;
+    readonly clock: Millis;
+    readonly size: number;
+    readonly members: readonly MemberEntry[];
+  };
+  sizes: {
+    readonly position: Seq;
+    readonly clock: Millis;
+    readonly universe: number;
+    readonly sizes: Readonly<Record<SegmentId, number>>;
+  };
   status: { readonly status: PartitionStatus };
 }
 
