@@ -82,7 +82,10 @@ export async function provision(
   const missing = [definitions!, ...others].filter(({ name }) => !existing.has(name));
   if (missing.length > 0 && !create) throw new ProvisionMismatch(absent(missing), []);
   // The control log first: it carries the number of partitions, so two workers that disagree meet there.
-  for (const stream of missing.filter((wanted) => wanted === definitions)) await createStream(jsm, stream);
+  if (missing.includes(definitions!)) {
+    await createStream(jsm, definitions!);
+    assertSameDataSet(options, names, await existingStreams(jsm, [definitions!]));
+  }
   await Promise.all(missing.filter((wanted) => wanted !== definitions).map((stream) => createStream(jsm, stream)));
   if (missing.length > 0) {
     await assertCreated(jsm, options, names);

@@ -64,11 +64,14 @@ describe("streams and buckets", () => {
     expect((await make("race")).found).toHaveLength(9);
   });
 
-  test("of workers that disagree: one gets its way, the other is told", async () => {
-    const results = await Promise.allSettled([make("counts", { clock: "log" }), make("counts", { clock: "event" })]);
-    expect(results.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
-    const told = results.find((result) => result.status === "rejected");
-    expect(told?.reason).toBeInstanceOf(ProvisionMismatch);
+  test("of workers that disagree: one is told, and the number of logs is the other's", async () => {
+    const results = await Promise.allSettled([make("counts", { partitions: 4 }), make("counts", { partitions: 6 })]);
+    const refusals = results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
+    expect(refusals.filter((reason) => reason instanceof ProvisionMismatch)).toHaveLength(1);
+    const jsm = await jetstreamManager(nc);
+    const { config } = await jsm.streams.info("counts_DEFINITIONS");
+    const logs = (await jsm.streams.names("counts.log.>").next()).filter((name) => name.startsWith("counts_EVENTS_"));
+    expect(logs).toHaveLength(Number(config.metadata?.["rollcall-partitions"]));
   });
 
   test("are opened by the key-value client, and a heartbeat ends by itself with a marker", async () => {
