@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import type { EventRule, Measure, OrderRule, Path, Rule, Window } from "../core/rules/ast.ts";
 import type { MemberId, Millis, SegmentId } from "../core/types.ts";
-import { dayOf, eventRecord, type Member, type Membership, type Occurrence } from "./history.ts";
+import type { Member, Membership, Occurrence } from "./history.ts";
 import { orderRecord } from "./shop.ts";
 import { type DayNumber, dateLies, occurrenceLies, tileOf } from "./time.ts";
 import { Amount, endsOf, measureHolds, placed, type TestContext, unitsOf, whereHolds } from "./values.ts";
@@ -17,13 +17,31 @@ export interface Question {
   readonly idleMs: number;
 }
 
-/** An event or an order that passed a rule's `where`, with what its measures read. */
-export interface Matched {
+/** An event, or an order by the event that completed it, with what a rule reads of it. */
+export class Happening {
   readonly time: Millis;
   readonly seq: number;
-  readonly day: () => DayNumber;
-  readonly visit: () => Visit | undefined;
   readonly record: Record<string, unknown>;
+  readonly #occurrence: Occurrence;
+  readonly #zone: string;
+  readonly #member: Member;
+
+  constructor(occurrence: Occurrence, zone: string, member: Member, record: Record<string, unknown>) {
+    this.time = occurrence.time;
+    this.seq = occurrence.seq;
+    this.record = record;
+    this.#occurrence = occurrence;
+    this.#zone = zone;
+    this.#member = member;
+  }
+
+  day(): DayNumber {
+    return this.#occurrence.dayIn(this.#zone);
+  }
+
+  visit(): Visit | undefined {
+    return this.#member.visitOf(this.#occurrence);
+  }
 }
 
 export function ruleHolds(rule: Rule, question: Question): boolean {
@@ -103,53 +121,57 @@ function numberAt(member: Member, path: Path, time: Millis): number | undefined 
   return typeof value === "number" ? value : undefined;
 }
 
-interface MatchedCache {
-  readonly version: number;
-  readonly matched: readonly Matched[];
+interface Matched {
+  version: number;
+  /** So many of the member's occurrences have been looked at. */
+  seen: number;
+  happenings: Happening[];
 }
 
-const matchedOf = new WeakMap<Member, Map<object, MatchedCache>>();
+const matchedOf = new WeakMap<Member, Map<object, Matched>>();
 
 /**
- * All occurrences that pass a rule's names and where. A where is read as of the message in whose step it is read, not
- * as of the clock, so the list stays good until the member's next event.
+ * All events or orders that pass a rule's names and where. A where is read as of the message in whose step it is read
+ * and not as of the clock, so an event is looked at once, and the orders again after the member's next event.
  */
-export function matchedBy(rule: EventRule | OrderRule, question: Question): readonly Matched[] {
+export function matchedBy(rule: EventRule | OrderRule, question: Question): readonly Happening[] {
   const { member } = question;
-  const caches = matchedOf.get(member) ?? new Map<object, MatchedCache>();
-  matchedOf.set(member, caches);
-  const cached = caches.get(rule);
-  if (cached?.version === member.version) return cached.matched;
-  const matched = rule.op === "event" ? matchedEvents(rule, question) : matchedOrders(rule, question);
-  caches.set(rule, { version: member.version, matched });
-  return matched;
+  const ofMember = matchedOf.get(member) ?? new Map<object, Matched>();
+  matchedOf.set(member, ofMember);
+  const matched = ofMember.get(rule) ?? { version: -1, seen: 0, happenings: [] };
+  ofMember.set(rule, matched);
+  if (matched.version === member.version) return matched.happenings;
+  matched.version = member.version;
+  if (rule.op === "order") {
+    matched.happenings = matchedOrders(rule, question);
+  } else {
+    for (const occurrence of member.occurrences.slice(matched.seen)) {
+      const happening = matchedEvent(rule, occurrence, question);
+      if (happening !== undefined) matched.happenings.push(happening);
+    }
+    matched.seen = member.occurrences.length;
+  }
+  return matched.happenings;
 }
 
-function matchedEvents(rule: EventRule, { member, zone }: Question): Matched[] {
-  const named = member.occurrences.filter(({ event }) => rule.names === "*" || rule.names.includes(event.name));
-  return named.flatMap((occurrence) => {
-    const itsZone = zone === "user" ? occurrence.zone : zone;
-    const record = eventRecord(occurrence, itsZone);
-    const moment = { clock: occurrence.clock, zone: itsZone };
-    if (rule.where !== undefined && !whereHolds(rule.where, record, moment)) return [];
-    return [matchedAs(occurrence, member, itsZone, record)];
-  });
+function matchedEvent(rule: EventRule, occurrence: Occurrence, { member, zone }: Question): Happening | undefined {
+  if (rule.names !== "*" && !rule.names.includes(occurrence.event.name)) return undefined;
+  const itsZone = zone === "user" ? occurrence.zone : zone;
+  const record = occurrence.recordIn(itsZone);
+  const moment = { clock: occurrence.clock, zone: itsZone };
+  if (rule.where !== undefined && !whereHolds(rule.where, record, moment)) return undefined;
+  return new Happening(occurrence, itsZone, member, record);
 }
 
-function matchedOrders(rule: OrderRule, { member, zone }: Question): Matched[] {
+function matchedOrders(rule: OrderRule, { member, zone }: Question): Happening[] {
   const standing = member.orders.filter((order) => !order.isNone);
   return standing.flatMap((order) => {
     const record = orderRecord(order);
     const moment = { clock: order.readClock, zone: zone === "user" ? order.readZone : zone };
     if (rule.where !== undefined && !whereHolds(rule.where, record, moment)) return [];
     const occurrence = member.completedIn.get(order.seq)!;
-    return [matchedAs(occurrence, member, zone === "user" ? occurrence.zone : zone, record)];
+    return [new Happening(occurrence, zone === "user" ? occurrence.zone : zone, member, record)];
   });
-}
-
-function matchedAs(occurrence: Occurrence, member: Member, zone: string, record: Record<string, unknown>): Matched {
-  const { time, seq } = occurrence;
-  return { time, seq, record, day: () => dayOf(occurrence, zone), visit: () => member.visitOf(occurrence) };
 }
 
 function occurrencesHold(rule: EventRule | OrderRule, question: Question): boolean {
@@ -165,12 +187,16 @@ function occurrencesHold(rule: EventRule | OrderRule, question: Question): boole
 }
 
 /** The first or the latest by time; of equal times the one that stands first, or last, in the log. */
-export function endOf(matched: readonly Matched[], end: "first" | "latest"): Matched | undefined {
-  const sorted = [...matched].sort((a, b) => a.time - b.time || a.seq - b.seq);
-  return end === "first" ? sorted[0] : sorted.at(-1);
+export function endOf(happenings: readonly Happening[], end: "first" | "latest"): Happening | undefined {
+  const sign = end === "first" ? 1 : -1;
+  let found: Happening | undefined;
+  for (const one of happenings) {
+    if (found === undefined || sign * (one.time - found.time || one.seq - found.seq) < 0) found = one;
+  }
+  return found;
 }
 
-function liesIn(window: Window, one: Matched, question: Question): boolean {
+function liesIn(window: Window, one: Happening, question: Question): boolean {
   const { member, clock, idleMs } = question;
   if (window.kind === "visit") {
     const newest = member.visits.newest;
@@ -181,7 +207,7 @@ function liesIn(window: Window, one: Matched, question: Question): boolean {
 
 type Aggregate = Exclude<Measure, { readonly in: Window }>;
 
-function measured(measure: Aggregate, matched: readonly Matched[]): number | Amount | undefined {
+function measured(measure: Aggregate, matched: readonly Happening[]): number | Amount | undefined {
   switch (measure.kind) {
     case "count":
       return matched.length;
@@ -208,7 +234,7 @@ function measured(measure: Aggregate, matched: readonly Matched[]): number | Amo
   }
 }
 
-function valuesOf(matched: readonly Matched[], path: Path): unknown[] {
+function valuesOf(matched: readonly Happening[], path: Path): unknown[] {
   return matched.flatMap((one) => endsOf(one.record, path));
 }
 

@@ -7,10 +7,45 @@ import { type DayNumber, isZone, localDayOf, wallClockOf } from "./time.ts";
 import { type Visit, Visits } from "./visits.ts";
 
 /** A track, page or screen event that happened. */
-export interface Occurrence extends Occasion {
+export class Occurrence implements Occasion {
+  readonly seq: Seq;
+  readonly time: Millis;
+  readonly clock: Millis;
+  readonly zone: string;
   readonly event: UserEvent;
   /** The visit it belonged to when it came in; Visits.now says which one that has become. */
   readonly visit: Visit | undefined;
+  readonly #days = new Map<string, DayNumber>();
+
+  constructor({ seq, time, clock, zone }: Occasion, event: UserEvent, visit: Visit | undefined) {
+    this.seq = seq;
+    this.time = time;
+    this.clock = clock;
+    this.zone = zone;
+    this.event = event;
+    this.visit = visit;
+  }
+
+  /** Its local day in a zone; worked out once, for it never changes. */
+  dayIn(zone: string): DayNumber {
+    const day = this.#days.get(zone) ?? localDayOf(this.time, zone);
+    this.#days.set(zone, day);
+    return day;
+  }
+
+  /** What a `where` of an event rule reads, local time told in a zone. */
+  recordIn(zone: string): Record<string, unknown> {
+    const { event, time } = this;
+    const { properties, context, channel } = event;
+    return {
+      properties,
+      context,
+      ...(channel === undefined ? {} : { channel }),
+      get at() {
+        return wallClockOf(time, zone);
+      },
+    };
+  }
 }
 
 /** An accepted write of a trait; null removes. */
@@ -78,7 +113,7 @@ export class Member {
 
   #occur(event: UserEvent, when: Occasion): void {
     const visit = event.channel === "server" ? undefined : this.visits.add(when.time);
-    const occurrence = { ...when, event, visit };
+    const occurrence = new Occurrence(when, event, visit);
     this.occurrences.push(occurrence);
     if (event.type === "track" && event.name === "Order Completed") this.completedIn.set(when.seq, occurrence);
   }
@@ -140,28 +175,4 @@ export class Member {
   visitOf(occurrence: Occurrence | undefined): Visit | undefined {
     return occurrence?.visit === undefined ? undefined : this.visits.now(occurrence.visit);
   }
-}
-
-const localDays = new WeakMap<Occurrence, Map<string, DayNumber>>();
-
-/** The local day of an occurrence in a zone; worked out once, for it never changes. */
-export function dayOf(occurrence: Occurrence, zone: string): DayNumber {
-  const days = localDays.get(occurrence) ?? new Map<string, DayNumber>();
-  localDays.set(occurrence, days);
-  const day = days.get(zone) ?? localDayOf(occurrence.time, zone);
-  days.set(zone, day);
-  return day;
-}
-
-/** What a `where` of an event rule reads; `zone` is the one its local time is told in. */
-export function eventRecord(occurrence: Occurrence, zone: string): Record<string, unknown> {
-  const { properties, context, channel } = occurrence.event;
-  return {
-    properties,
-    context,
-    ...(channel === undefined ? {} : { channel }),
-    get at() {
-      return wallClockOf(occurrence.time, zone);
-    },
-  };
 }

@@ -3,6 +3,7 @@
 import { decodeEvent } from "../core/decode.ts";
 import type { UserEvent } from "../core/events.ts";
 import { partitionOf } from "../core/ids.ts";
+import { references } from "../core/rules/graph.ts";
 import type {
   Cause,
   Delta,
@@ -37,11 +38,22 @@ export type { Membership } from "./history.ts";
 type Named = ReadonlySet<SegmentId>;
 const NONE: Named = new Set();
 
+/** The instants ahead at which silence might change a member's standing in a segment. */
+interface Agenda {
+  readonly segment: Active;
+  /** By what the member has done: sorted, and passed one by one. */
+  readonly ahead: Float64Array;
+  next: number;
+  /** By the member's memberships: worked out after every evaluation. */
+  others: readonly Millis[];
+}
+
 export class Oracle {
   readonly rejects: Reject[] = [];
   readonly #options: OracleOptions;
   readonly #control: Control;
   readonly #members = new Map<MemberId, Member>();
+  readonly #agendas = new Map<Member, readonly Agenda[]>();
   readonly #wakeups = new Wakeups();
   #clock: Millis = 0;
   #deltas: Delta[] = [];
@@ -97,11 +109,11 @@ export class Oracle {
     return all;
   }
 
+  /** Every deadline up to `to`, instant by instant, each as of its own instant. */
   #advance(to: Millis, { seq }: LogRecord): void {
     for (let due = this.#wakeups.takeUntil(to); due !== undefined; due = this.#wakeups.takeUntil(to)) {
       this.#clock = due.at;
-      this.#evaluate(due.member, { type: "time", seq }, NONE);
-      this.#wakeups.plan(due.member, due.rest, this.#membershipInstants(due.member));
+      this.#evaluateDue(due.member, { type: "time", seq });
     }
     this.#clock = Math.max(this.#clock, to);
   }
@@ -197,14 +209,24 @@ export class Oracle {
     }
   }
 
+  /** After a message: each segment once, what is nested before what nests it. */
   #evaluateAnew(member: Member, cause: Cause): void {
-    this.#evaluate(member, cause, NONE);
+    for (const segment of this.#control.active) this.#evaluateSegment(member, segment, cause, NONE);
     this.#planAnew(member);
   }
 
-  /** Each segment once, what is nested before what nests it. */
-  #evaluate(member: Member, cause: Cause, named: Named): void {
-    for (const segment of this.#control.active) this.#evaluateSegment(member, segment, cause, named);
+  /** At a deadline: the segments that named this instant, and those that nest others. */
+  #evaluateDue(member: Member, cause: Cause): void {
+    const agendas = this.#agendas.get(member) ?? [];
+    const due = agendas.filter(
+      ({ ahead, next, others }) => ahead[next] === this.#clock || others.includes(this.#clock),
+    );
+    const dueSegments = new Set(due.map(({ segment }) => segment));
+    for (const segment of this.#control.active) {
+      if (!dueSegments.has(segment) && references(segment.definition.rule).length === 0) continue;
+      this.#evaluateSegment(member, segment, cause, NONE);
+    }
+    this.#planOn(member, agendas);
   }
 
   #evaluateSegment(member: Member, segment: Active, cause: Cause, named: Named): void {
@@ -240,15 +262,27 @@ export class Oracle {
     return { member, clock: this.#clock, zone: definition.zone, idleMs: visitIdleMs };
   }
 
+  /** After a change of history or definitions: all instants ahead, worked out from the beginning. */
   #planAnew(member: Member): void {
-    const instants = this.#enabled().flatMap((one) => historyInstants(one.definition, this.#question(member, one)));
-    const ahead = [...new Set(instants.filter((at) => at > this.#clock))].sort((a, b) => a - b);
-    this.#wakeups.plan(member, ahead, this.#membershipInstants(member));
+    const agendas = this.#enabled().map((segment): Agenda => {
+      const instants = historyInstants(segment.definition, this.#question(member, segment));
+      const ahead = Float64Array.from(instants.filter((at) => at > this.#clock)).sort();
+      return { segment, ahead, next: 0, others: [] };
+    });
+    this.#agendas.set(member, agendas);
+    this.#planOn(member, agendas);
   }
 
-  #membershipInstants(member: Member): Millis[] {
-    const instants = this.#enabled().flatMap((one) => membershipInstants(one.definition, this.#question(member, one)));
-    return instants.filter((at) => at > this.#clock);
+  /** The earliest instant at which silence might change something for the member. */
+  #planOn(member: Member, agendas: readonly Agenda[]): void {
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const agenda of agendas) {
+      while (agenda.ahead[agenda.next]! <= this.#clock) agenda.next += 1;
+      const instants = membershipInstants(agenda.segment.definition, this.#question(member, agenda.segment));
+      agenda.others = instants.filter((at) => at > this.#clock);
+      earliest = Math.min(earliest, agenda.ahead[agenda.next] ?? earliest, ...agenda.others);
+    }
+    this.#wakeups.plan(member, earliest);
   }
 
   #enabled(): readonly Active[] {

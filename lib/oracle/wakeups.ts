@@ -6,21 +6,6 @@ import type { Member } from "./history.ts";
 interface Wakeup {
   readonly member: Member;
   readonly at: Millis;
-  /** The instants of the member's history from `at` on, in order. */
-  readonly ahead: readonly Millis[];
-  readonly from: number;
-}
-
-/** The rest of a plan: where in `ahead` it goes on. */
-export interface Rest {
-  readonly ahead: readonly Millis[];
-  readonly from: number;
-}
-
-export interface Due {
-  readonly member: Member;
-  readonly at: Millis;
-  readonly rest: Rest;
 }
 
 export class Wakeups {
@@ -28,27 +13,23 @@ export class Wakeups {
   readonly #heap: Wakeup[] = [];
   readonly #planned = new Map<Member, Wakeup>();
 
-  /** `history` is sorted and ahead of the clock (or the rest of such a plan); `others` come in any order. */
-  plan(member: Member, history: readonly Millis[] | Rest, others: readonly Millis[]): void {
-    const { ahead, from } = "ahead" in history ? history : { ahead: history, from: 0 };
-    let at = ahead[from] ?? Number.POSITIVE_INFINITY;
-    for (const other of others) at = Math.min(at, other);
+  /** In place of what was planned for the member before; Infinity is never. */
+  plan(member: Member, at: Millis): void {
+    if (this.#planned.get(member)?.at === at) return;
     this.#planned.delete(member);
     if (at === Number.POSITIVE_INFINITY) return;
-    const wakeup = { member, at, ahead, from };
+    const wakeup = { member, at };
     this.#planned.set(member, wakeup);
     this.#push(wakeup);
   }
 
-  /** The next wake-up at or before `until`. */
-  takeUntil(until: Millis): Due | undefined {
+  /** The next wake-up at or before `until`, taken out. */
+  takeUntil(until: Millis): Wakeup | undefined {
     for (let top = this.#heap[0]; top !== undefined && top.at <= until; top = this.#heap[0]) {
       this.#pop();
       if (this.#planned.get(top.member) !== top) continue;
       this.#planned.delete(top.member);
-      const { member, at, ahead } = top;
-      const from = ahead[top.from] === at ? top.from + 1 : top.from;
-      return { member, at, rest: { ahead, from } };
+      return top;
     }
     return undefined;
   }
