@@ -1,0 +1,192 @@
+// rollcall import: files of the past, CSV or NDJSON, into the partitions' logs.
+// Reading and writing are lib/import; this file finds the mapping, warns, shows how far it is and what was refused.
+
+import { once } from "node:events";
+import { createWriteStream, type WriteStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { basename } from "node:path";
+import type { Command } from "commander";
+import { CliError, EXIT } from "../../lib/cli/errors.ts";
+import { count, counted, duration, instant } from "../../lib/cli/numbers.ts";
+import { type ProgressBar, progressBar } from "../../lib/cli/progress.ts";
+import { plain, styleFor } from "../../lib/cli/style.ts";
+import { decodeEvent } from "../../lib/core/decode.ts";
+import type { Limits, PartitionNo } from "../../lib/core/types.ts";
+import { type FoundMapping, findMapping, namedMapping } from "../../lib/import/find-mapping.ts";
+import { LogWriter, MARK_HEADER, moveClocks } from "../../lib/import/log-writer.ts";
+import { formatOf, type ImportResult, importFile, markOf, type RejectedRow } from "../../lib/import/run.ts";
+import { ApiError, api } from "../../lib/nats/wire.ts";
+import { type Context, connected } from "./context.ts";
+import { note, print } from "./output.ts";
+import { packageDir } from "./package-dir.ts";
+
+const REJECTS_SHOWN = 20;
+
+interface ImportFlags {
+  readonly map?: string;
+  readonly rejects?: string;
+  readonly resume?: boolean;
+}
+
+export function addImport(program: Command): void {
+  program
+    .command("import")
+    .description("bring in events from files: CSV or NDJSON, .gz too")
+    .argument("<files...>")
+    .option("--map <path>", "mapping of columns (default: the one in an examples folder whose `files` fits the name)")
+    .option("--rejects <path>", "write every refused row, with line number and reason, to this file (NDJSON)")
+    .option("--resume", "leave out what an import of the same file that was stopped has stored already")
+    .addHelpText(
+      "after",
+      "\nA mapping is a small YAML file; examples/rees46.map.yaml is one. NDJSON without a mapping is taken as Segment-spec messages.",
+    )
+    .action((files: string[], flags: ImportFlags, command: Command) =>
+      connected(command, async (context) => {
+        for (const file of files) await importOne(context, file, flags);
+      }),
+    );
+}
+
+async function importOne(context: Context, path: string, flags: ImportFlags): Promise<void> {
+  await assertReadable(path);
+  const found = await mappingFor(path, flags.map);
+  const { nc, names, partitions, clock } = context;
+  const mark = await markOf(path);
+  const storedBefore = await storedUpTo(context, mark);
+  warnOfRepeat(path, storedBefore, flags);
+  const writer = new LogWriter({ nc, names, partitions, mark });
+  const bar = progressBar(basename(path));
+  const rejects = new Rejects(bar, flags.rejects);
+  const startedMs = performance.now();
+  try {
+    const result = await importFile({
+      path,
+      mapping: found?.mapping,
+      partitions,
+      clock,
+      storedUpTo: flags.resume === true ? storedBefore : new Map(),
+      write: (partition, line, body) => writer.add(partition, line, body),
+      refusal: (body) => refusalOf(body, context.config.limits),
+      onReject: (row) => rejects.add(row),
+      onProgress: ({ bytesRead, bytesTotal }) =>
+        bar.update({ fraction: bytesRead / Math.max(1, bytesTotal), done: writer.stored, unit: "rows stored" }),
+    });
+    await writer.flush();
+    if (clock === "event" && result.lastTime !== undefined)
+      await moveClocks({ nc, names, partitions }, result.lastTime);
+    bar.end();
+    tell(path, found, result, writer.stored, performance.now() - startedMs, clock);
+  } finally {
+    bar.end();
+    await rejects.close();
+  }
+}
+
+async function assertReadable(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isFile() === true) return;
+  throw new CliError(EXIT.usage, `${path}: there is no such file`);
+}
+
+async function mappingFor(path: string, named: string | undefined): Promise<FoundMapping | undefined> {
+  if (named !== undefined) return namedMapping(named);
+  const found = await findMapping(path, packageDir());
+  if (found !== undefined || formatOf(undefined, path) === "ndjson") return found;
+  throw new CliError(
+    EXIT.usage,
+    `No mapping says what the columns of ${basename(path)} mean. Write one (examples/rees46.map.yaml shows how) and name it with --map,\nor put it in examples/ with a \`files:\` pattern that fits the name.`,
+  );
+}
+
+/** What the engine would refuse is refused here, where the line number is known. */
+function refusalOf(body: string, limits: Limits): string | undefined {
+  const decoded = decodeEvent(Buffer.from(body), limits);
+  return decoded.ok ? undefined : `${decoded.reason}: ${decoded.detail}`;
+}
+
+/** Of each log the last line of this very file that it holds, when nothing came after it. */
+async function storedUpTo({ nc, names, partitions }: Context, mark: string): Promise<Map<PartitionNo, number>> {
+  const lines = new Map<PartitionNo, number>();
+  const ask = async (partition: PartitionNo): Promise<void> => {
+    const found = await lastHeader(nc, names.eventsStream(partition), names.logSubject(partition, "event"));
+    const [foundMark, line] = found?.split(" ") ?? [];
+    if (foundMark === mark) lines.set(partition, Number(line));
+  };
+  await Promise.all(Array.from({ length: partitions }, (_, partition) => ask(partition)));
+  return lines;
+}
+
+const NOT_FOUND = 10037;
+
+async function lastHeader(nc: Context["nc"], stream: string, subject: string): Promise<string | undefined> {
+  try {
+    const { message } = await api<{ message: { hdrs?: string } }>(nc, `STREAM.MSG.GET.${stream}`, {
+      last_by_subj: subject,
+    });
+    const text = Buffer.from(message.hdrs ?? "", "base64").toString("latin1");
+    return new RegExp(`^${MARK_HEADER}: ?(.*)$`, "im").exec(text)?.[1]?.trim();
+  } catch (error) {
+    if (error instanceof ApiError && error.errCode === NOT_FOUND) return undefined;
+    throw error;
+  }
+}
+
+function warnOfRepeat(path: string, stored: ReadonlyMap<PartitionNo, number>, flags: ImportFlags): void {
+  if (stored.size === 0 || flags.resume === true) return;
+  const { yellow } = styleFor(process.stderr);
+  note(
+    yellow(
+      `warning: ${basename(path)} has been imported into this data set before, at least in part. Every row counts again; --resume leaves out what is in.`,
+    ),
+  );
+}
+
+/** Shows the first few, counts all, writes all to a file where one is named. */
+class Rejects {
+  private total = 0;
+  private readonly bar: ProgressBar;
+  private readonly file: WriteStream | undefined;
+
+  constructor(bar: ProgressBar, path: string | undefined) {
+    this.bar = bar;
+    this.file = path === undefined ? undefined : createWriteStream(path);
+  }
+
+  add(row: RejectedRow): void {
+    this.total += 1;
+    const { yellow } = styleFor(process.stderr);
+    if (this.total <= REJECTS_SHOWN) this.bar.line(`${yellow(`line ${row.line}`)}: ${plain(row.reason)}`);
+    if (this.total === REJECTS_SHOWN + 1)
+      this.bar.line("… more refused rows are counted; --rejects FILE writes them all");
+    this.file?.write(`${JSON.stringify(row)}\n`);
+  }
+
+  async close(): Promise<void> {
+    if (this.file === undefined) return;
+    this.file.end();
+    await once(this.file, "close");
+  }
+}
+
+function tell(
+  path: string,
+  found: FoundMapping | undefined,
+  result: ImportResult,
+  stored: number,
+  elapsedMs: number,
+  clock: "log" | "event",
+): void {
+  const { bold, dim, yellow } = styleFor(process.stdout);
+  const rate = count(Math.round(stored / Math.max(0.001, elapsedMs / 1_000)));
+  const refused = `${count(result.rejected)} refused`;
+  const parts = [
+    `${counted(stored, "row")} stored`,
+    result.rejected > 0 ? yellow(refused) : refused,
+    ...(result.skipped > 0 ? [`${count(result.skipped)} already in`] : []),
+  ];
+  print(`${bold(basename(path))}: ${parts.join(", ")} ${dim(`(${duration(elapsedMs)}, ${rate}/s)`)}`);
+  if (found !== undefined) print(dim(`  mapped by ${found.path}`));
+  if (result.firstTime === undefined || result.lastTime === undefined) return;
+  const span = `  events from ${instant(result.firstTime)} to ${instant(result.lastTime)}`;
+  print(dim(clock === "event" ? `${span}; every clock stands there now` : span));
+}

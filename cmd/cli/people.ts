@@ -1,0 +1,133 @@
+// rollcall members | user | explain: who is in a segment, what is known of one person, and why they are in or out.
+// Each asks the owners of the partitions.
+import type { Command } from "commander";
+import { CliError, EXIT } from "../../lib/cli/errors.ts";
+import { explainTree } from "../../lib/cli/explain-tree.ts";
+import { count, counted, duration, instant } from "../../lib/cli/numbers.ts";
+import { plain } from "../../lib/cli/style.ts";
+import { type Format, printRows } from "../../lib/cli/table.ts";
+import type { UserView } from "../../lib/core/partition.ts";
+import { nearest } from "../../lib/core/rules/problems.ts";
+import { type Context, connected, unknownSegment } from "./context.ts";
+import { note, print, printJson, withOutput } from "./output.ts";
+
+const LIMIT_DEFAULT = 100;
+
+export function addPeople(program: Command): void {
+  withOutput(program.command("members").description("who is in a segment"))
+    .argument("<segment>")
+    .option("--limit <n>", "at most so many", wholeNumber, LIMIT_DEFAULT)
+    .action((segment: string, options: { limit: number; output: Format }, command: Command) =>
+      connected(command, (context) => members(context, segment, options)),
+    );
+  withOutput(program.command("user").description("what is known of one person"), ["table", "json"])
+    .argument("<id>")
+    .action((id: string, options: { output: Format }, command: Command) =>
+      connected(command, (context) => user(context, id, options.output)),
+    );
+  withOutput(program.command("explain").description("why somebody is in a segment, or is not"), ["table", "json"])
+    .argument("<segment>")
+    .argument("<user>")
+    .action((segment: string, id: string, options: { output: Format }, command: Command) =>
+      connected(command, (context) => explain(context, segment, id, options.output)),
+    );
+}
+
+export function wholeNumber(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new CliError(EXIT.usage, `expected a whole number from 1 on, not "${text}"`);
+}
+
+async function assertSegment(context: Context, id: string): Promise<void> {
+  const catalogue = await context.catalogue();
+  if (catalogue.entry(id) !== undefined) return;
+  throw unknownSegment(
+    id,
+    catalogue,
+    nearest(
+      id,
+      catalogue.segments().map((segment) => segment.id),
+    ),
+  );
+}
+
+async function members(context: Context, segment: string, options: { limit: number; output: Format }): Promise<void> {
+  await assertSegment(context, segment);
+  const { size, members: found } = await context.questions.members(segment, options.limit);
+  print(
+    printRows(
+      found,
+      [
+        { title: "USER", key: "id", value: ({ id }) => id },
+        {
+          title: "SINCE",
+          key: "since",
+          value: ({ since }) => new Date(since).toISOString(),
+          show: ({ since }) => instant(since),
+        },
+        { title: "CHANGES", key: "n", value: ({ n }) => n, align: "right" },
+      ],
+      options.output,
+      context.style,
+    ),
+  );
+  if (found.length < size) note(`${count(found.length)} of ${counted(size, "member")}; --limit shows more`);
+  else note(counted(size, "member"));
+}
+
+async function user(context: Context, id: string, format: Format): Promise<void> {
+  const { user: found } = await context.questions.user(id);
+  if (found === null) throw new CliError(EXIT.usage, `No message has named "${plain(id)}" yet.`);
+  if (format === "json") return printJson(found);
+  print(userText(found, context));
+}
+
+function userText(view: UserView, { style }: Context): string {
+  const memberships = view.memberships.filter((membership) => membership.in);
+  const was = view.memberships.filter((membership) => !membership.in);
+  const title = (text: string): string => style.dim(text.padEnd(11));
+  const indent = (text: string): string => text.split("\n").join(`\n${" ".repeat(11)}`);
+  const lines = [
+    style.bold(plain(view.id)),
+    `${title("seen")}${instant(view.firstSeen)} – ${instant(view.lastSeen)}`,
+    `${title("segments")}${memberships.length === 0 ? "none" : indent(memberships.map(({ segment, since }) => `${segment}  ${style.dim(`since ${instant(since)}`)}`).join("\n"))}`,
+    ...(was.length === 0
+      ? []
+      : [
+          `${title("was in")}${indent(was.map(({ segment, since }) => `${segment}  ${style.dim(`until ${instant(since)}`)}`).join("\n"))}`,
+        ]),
+    `${title("traits")}${indent(pairs(view.traits))}`,
+    `${title("cart")}${indent(pairs(view.cart))}`,
+    `${title("orders")}${count(view.orders)}`,
+    `${title("lists")}${view.lists.length === 0 ? "none" : view.lists.map(plain).join(", ")}`,
+  ];
+  return lines.join("\n");
+}
+
+function pairs(value: UserView["traits"]): string {
+  if (value === null || typeof value !== "object") return plain(JSON.stringify(value));
+  const entries = Object.entries(value);
+  if (entries.length === 0) return "none";
+  return entries.map(([key, inner]) => plain(`${key}  ${JSON.stringify(inner)}`)).join("\n");
+}
+
+async function explain(context: Context, segment: string, id: string, format: Format): Promise<void> {
+  await assertSegment(context, segment);
+  const { explain: root, clock } = await context.questions.explain(segment, id);
+  if (root === null) {
+    throw new CliError(
+      EXIT.usage,
+      `Nothing to explain: no message has named "${plain(id)}" yet, or ${segment} is not in force yet.`,
+    );
+  }
+  const { user: view } = await context.questions.user(id);
+  const membership = view?.memberships.find((found) => found.segment === segment);
+  if (format === "json") return printJson({ segment, user: id, in: membership?.in ?? false, clock, explanation: root });
+  const { style } = context;
+  const now = membership?.in === true ? style.green("is in") : style.red("is not in");
+  const since =
+    membership === undefined || membership.since === 0
+      ? ""
+      : style.dim(` since ${instant(membership.since)} (${duration(clock - membership.since)})`);
+  print(`${style.bold(plain(id))} ${now} ${style.bold(segment)}${since}\n${explainTree(root, clock, style)}`);
+}

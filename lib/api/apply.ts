@@ -1,0 +1,232 @@
+// Applying definitions: what differs from what is there, whether the whole stays sound, one control entry, and the wait
+// until it is in force everywhere. Used by the command line and by dev.
+import type { ControlEntry } from "../core/control.ts";
+import type { Definition } from "../core/rules/ast.ts";
+import { checkBatch } from "../core/rules/graph.ts";
+import type { Json, Limits, SegmentId } from "../core/types.ts";
+import type { Loaded, LoadedDefinition, LoadedList, PlacedProblem } from "../definitions/load.ts";
+import type { ControlLog } from "../ports/control-log.ts";
+import type { PartitionStatus } from "../ports/questions.ts";
+import type { Catalogue } from "./catalogue.ts";
+
+export interface ApplyPlan {
+  readonly created: readonly SegmentId[];
+  readonly changed: readonly SegmentId[];
+  readonly unchanged: readonly SegmentId[];
+  readonly removed: readonly SegmentId[];
+  readonly lists: readonly LoadedList[];
+  /** Undefined when no segment changes. */
+  readonly entry: Extract<ControlEntry, { op: "apply" }> | undefined;
+  readonly problems: readonly PlacedProblem[];
+}
+
+export interface ApplyRequest {
+  readonly loaded: Pick<Loaded, "definitions" | "lists" | "problems">;
+  readonly remove: readonly SegmentId[];
+  readonly limits: Limits;
+}
+
+export function planApply(catalogue: Catalogue, { loaded, remove, limits }: ApplyRequest): ApplyPlan {
+  const existing = definitionsAfterAll(catalogue);
+  const defined = loaded.definitions.filter((item): item is Complete => item.definition !== undefined);
+  const isNew = ({ definition }: Complete) => !existing.has(definition.id);
+  const isSame = ({ definition, source }: Complete) =>
+    canonical(existing.get(definition.id)?.source ?? null) === canonical(source);
+  const created = defined.filter(isNew);
+  const changed = defined.filter((item) => !isNew(item) && !isSame(item));
+  const lists = loaded.lists.filter(({ id, members }) => !sameMembers(catalogue.lists.get(id), members));
+  const define = [...created, ...changed];
+  const problems = [
+    ...loaded.problems,
+    ...batchProblems(
+      existing,
+      define,
+      remove,
+      [...catalogue.lists.keys(), ...loaded.lists.map(({ id }) => id)],
+      limits,
+    ),
+  ];
+  const nothing = define.length === 0 && remove.length === 0;
+  return {
+    created: created.map(idOf),
+    changed: changed.map(idOf),
+    unchanged: defined.filter((item) => !define.includes(item)).map(idOf),
+    removed: remove,
+    lists,
+    entry: nothing ? undefined : { op: "apply", define: define.map(({ source }) => source), remove },
+    problems,
+  };
+}
+
+type Complete = LoadedDefinition & { readonly definition: Definition };
+
+function idOf({ definition }: Complete): SegmentId {
+  return definition.id;
+}
+
+/** What is in force once all that is being prepared has taken effect. */
+function definitionsAfterAll({ state }: Catalogue): Map<SegmentId, Definition> {
+  const after = new Map([...state.active].map(([id, { definition }]) => [id, definition]));
+  for (const revision of state.pendingRevisions()) {
+    const { define, remove } = state.pending.get(revision)!;
+    for (const id of remove) after.delete(id);
+    for (const [id, { definition }] of define) after.set(id, definition);
+  }
+  return after;
+}
+
+function batchProblems(
+  existing: ReadonlyMap<SegmentId, Definition>,
+  define: readonly Complete[],
+  remove: readonly SegmentId[],
+  lists: readonly string[],
+  limits: Limits,
+): PlacedProblem[] {
+  const batch = { define: define.map(({ definition }) => definition), remove };
+  return checkBatch(existing, batch, lists, limits).map(({ segment, path, message, hint }) => {
+    const place = define.find((item) => idOf(item) === segment)?.placeOf(path);
+    const text = path === "" ? message : `${path}: ${message}`;
+    const said = place === undefined ? `${segment}: ${text}` : text;
+    return { file: "", line: 0, column: 0, ...place, message: said, ...(hint === undefined ? {} : { hint }) };
+  });
+}
+
+function sameMembers(known: ReadonlySet<string> | undefined, members: readonly string[]): boolean {
+  return known !== undefined && known.size === members.length && members.every((member) => known.has(member));
+}
+
+/** Keys in one order: a definition that was only rearranged is the same definition. */
+function canonical(value: Json): string {
+  return JSON.stringify(value, (_key, inner: Json) =>
+    typeof inner === "object" && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
+
+const ATTEMPTS_MAX = 20;
+const UNKNOWN_WAIT_MS = 2_000;
+
+export class ApplyRefused extends Error {
+  override readonly name = "ApplyRefused";
+  readonly problems: readonly PlacedProblem[];
+
+  constructor(message: string, problems: readonly PlacedProblem[]) {
+    super(message);
+    this.problems = problems;
+  }
+}
+
+export interface Applied {
+  readonly plan: ApplyPlan;
+  /** Of the entry that was written; undefined when there was nothing to write. */
+  readonly revision: number | undefined;
+}
+
+/** Checks against everything before, writes, and checks again should somebody else have written in between. */
+export async function apply(control: ControlLog, catalogue: Catalogue, request: ApplyRequest): Promise<Applied> {
+  for (const { id, members } of planned(catalogue, request).lists) {
+    await appendEntry(control, catalogue, () => ({ op: "list", id, mode: "replace", members }));
+  }
+  let plan = planned(catalogue, request);
+  const revision = await appendEntry(control, catalogue, () => {
+    plan = planned(catalogue, request);
+    return plan.entry;
+  });
+  return { plan, revision };
+}
+
+function planned(catalogue: Catalogue, request: ApplyRequest): ApplyPlan {
+  const plan = planApply(catalogue, request);
+  if (plan.problems.length > 0) throw new ApplyRefused("The definitions were not applied.", plan.problems);
+  return plan;
+}
+
+/** `make` is asked again after each conflict; undefined from it means that nothing is left to say. */
+export async function appendEntry(
+  control: ControlLog,
+  catalogue: Catalogue,
+  make: () => ControlEntry | undefined,
+): Promise<number | undefined> {
+  let reason = "";
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+    const entry = make();
+    // A lost answer to an entry that was stored after all leaves nothing to say at the second look.
+    if (entry === undefined) return attempt === 0 ? undefined : catalogue.state.revision;
+    const before = catalogue.state.revision;
+    const ended = await control.append(entry, before);
+    if (ended.kind === "stored") {
+      await catalogue.when(() => catalogue.state.revision >= ended.seq);
+      return ended.seq;
+    }
+    reason = ended.kind === "fenced" ? "others write to it all the time" : ended.reason;
+    // Somebody else's entry, or our own whose answer was lost: either way the next look tells.
+    await moved(catalogue, before);
+  }
+  throw new Error(`the control log did not take the entry in ${ATTEMPTS_MAX} attempts: ${reason}`);
+}
+
+async function moved(catalogue: Catalogue, revision: number): Promise<void> {
+  const timer = new Promise<void>((resolve) => {
+    setTimeout(resolve, UNKNOWN_WAIT_MS).unref();
+  });
+  await Promise.race([catalogue.when(() => catalogue.state.revision > revision), timer]);
+}
+
+export interface ActivationProgress {
+  /** 0 … 1 over the history that must be read; 1 when there is none. */
+  readonly fraction: number;
+  /** Partitions in which the revision is in force, and how many there are. */
+  readonly inForce: number;
+  readonly partitions: number;
+  /** Partitions that nobody answers for. */
+  readonly silent: number;
+}
+
+export interface ActivationOptions {
+  readonly catalogue: Catalogue;
+  readonly status: () => Promise<readonly (PartitionStatus | null)[]>;
+  readonly revision: number;
+  readonly onProgress: (progress: ActivationProgress) => void;
+  readonly pollMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Resolves when the revision is in force in every partition; throws ApplyRefused when nothing will come of it. */
+export async function waitUntilActive(options: ActivationOptions): Promise<void> {
+  const { catalogue, revision, signal } = options;
+  const outcome = catalogue.outcomes.get(revision);
+  if (outcome?.type === "rejected") throw new ApplyRefused(`Revision ${revision} was refused: ${outcome.detail}.`, []);
+  for (;;) {
+    signal?.throwIfAborted();
+    const progress = progressOf(catalogue, revision, await options.status());
+    options.onProgress(progress);
+    if (progress.inForce === progress.partitions) return;
+    await new Promise((resolve) => {
+      setTimeout(resolve, options.pollMs);
+    });
+  }
+}
+
+function progressOf(
+  catalogue: Catalogue,
+  revision: number,
+  statuses: readonly (PartitionStatus | null)[],
+): ActivationProgress {
+  const pending = catalogue.state.pending.has(revision);
+  // Once it waits for nothing more, it took effect with some entry up to the newest one.
+  const inForceFrom = pending ? Number.POSITIVE_INFINITY : catalogue.state.revision;
+  const shares = statuses.map((status) => shareFolded(status, revision));
+  return {
+    fraction: pending ? shares.reduce((sum, share) => sum + share, 0) / shares.length : 1,
+    inForce: statuses.filter((status) => status !== null && status.revision >= inForceFrom).length,
+    partitions: statuses.length,
+    silent: statuses.filter((status) => status === null).length,
+  };
+}
+
+function shareFolded(status: PartitionStatus | null, revision: number): number {
+  if (status === null || status.revision < revision) return 0;
+  const fold = status.folding.find((folding) => folding.revision === revision);
+  return fold === undefined ? 1 : Math.min(1, fold.position / Math.max(1, status.position));
+}

@@ -1,0 +1,146 @@
+// The audience over NATS: the control log says what segments there are, the partitions' owners who is in them, and the
+// republished deltas what happens now. Answers audience.ts.
+import type { NatsConnection } from "@nats-io/transport-node";
+import { decodeDelta } from "../core/deltas.ts";
+import type { UserView } from "../core/partition.ts";
+import type { Delta, Limits, MemberId, SegmentId } from "../core/types.ts";
+import { NatsControlLog } from "../nats/control-log.ts";
+import type { Names } from "../nats/names.ts";
+import { Questions, type Sizes } from "../nats/questions.ts";
+import type { PartitionStatus } from "../ports/questions.ts";
+import type { Audience, Explanation, MemberList, Overview, Readiness, SegmentDetail } from "./audience.ts";
+import { Catalogue } from "./catalogue.ts";
+
+const RECENT_MAX = 50;
+
+export interface NatsAudienceOptions {
+  readonly nc: NatsConnection;
+  readonly names: Names;
+  readonly partitions: number;
+  readonly limits: Limits;
+}
+
+export async function openAudience(options: NatsAudienceOptions): Promise<NatsAudience> {
+  const catalogue = await Catalogue.open(new NatsControlLog(options.nc, options.names), options.limits);
+  return new NatsAudience(options, catalogue);
+}
+
+export class NatsAudience implements Audience {
+  private readonly nc: NatsConnection;
+  private readonly catalogue: Catalogue;
+  private readonly questions: Questions;
+  private readonly listeners = new Set<(delta: Delta) => void>();
+  /** Newest last. */
+  private readonly ring: Delta[] = [];
+  private readonly silence: () => void;
+  private sizesAsked: Promise<Sizes> | undefined;
+
+  constructor({ nc, names, partitions }: NatsAudienceOptions, catalogue: Catalogue) {
+    this.nc = nc;
+    this.catalogue = catalogue;
+    this.questions = new Questions(nc, names, partitions);
+    const subscription = nc.subscribe(names.segmentSubject("*", "*"), {
+      callback: (error, message) => {
+        if (error === null) this.hear(message.string());
+      },
+    });
+    this.silence = () => subscription.unsubscribe();
+  }
+
+  close(): void {
+    this.silence();
+    this.catalogue.stop();
+  }
+
+  async overview(): Promise<Overview> {
+    const sizes = await this.sizes().catch(() => undefined);
+    const segments = this.catalogue.segments().map(({ definition: _, ...entry }) => ({
+      ...entry,
+      size: sizeOf(sizes, entry),
+    }));
+    return { segments, universe: sizes?.universe ?? null };
+  }
+
+  async segment(id: SegmentId): Promise<SegmentDetail | undefined> {
+    const entry = this.catalogue.entry(id);
+    if (entry === undefined) return undefined;
+    return { ...entry, size: sizeOf(await this.sizes().catch(() => undefined), entry) };
+  }
+
+  async members(id: SegmentId, limit: number): Promise<MemberList | undefined> {
+    const entry = this.catalogue.entry(id);
+    if (entry === undefined) return undefined;
+    if (entry.state !== "active") return { segment: id, size: 0, members: [] };
+    const { size, members } = await this.questions.members(id, limit);
+    return { segment: id, size, members };
+  }
+
+  async user(id: MemberId): Promise<UserView | undefined> {
+    return (await this.questions.user(id)).user ?? undefined;
+  }
+
+  async explain(segment: SegmentId, user: MemberId): Promise<Explanation | undefined> {
+    if (this.catalogue.entry(segment) === undefined) return undefined;
+    const { explain, clock } = await this.questions.explain(segment, user);
+    return explain === null ? undefined : { segment, user, clock, explanation: explain };
+  }
+
+  async readiness(): Promise<Readiness> {
+    if (this.nc.isClosed()) return { ready: false, reasons: ["the connection to NATS is closed"] };
+    const reasons = (await this.partitions()).flatMap((status, partition) => notServed(status, partition));
+    return { ready: reasons.length === 0, reasons };
+  }
+
+  partitions(): Promise<readonly (PartitionStatus | null)[]> {
+    return this.questions.status();
+  }
+
+  recent(): readonly Delta[] {
+    return this.ring.toReversed();
+  }
+
+  onDelta(listener: (delta: Delta) => void): () => void {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  }
+
+  /** Everybody who asks while an answer is on its way gets the same one. */
+  private sizes(): Promise<Sizes> {
+    this.sizesAsked ??= this.questions.sizes().finally(() => {
+      this.sizesAsked = undefined;
+    });
+    return this.sizesAsked;
+  }
+
+  private hear(text: string): void {
+    const delta = readDelta(text);
+    if (delta === undefined) return;
+    this.ring.push(delta);
+    if (this.ring.length > RECENT_MAX) this.ring.shift();
+    for (const listener of this.listeners) listener(delta);
+  }
+}
+
+function sizeOf(
+  sizes: Sizes | undefined,
+  { id, state }: { readonly id: SegmentId; readonly state: string },
+): number | null {
+  if (sizes === undefined) return null;
+  return state === "active" ? (sizes.sizes[id] ?? 0) : 0;
+}
+
+/** Empty when the partition is served. */
+export function notServed(status: PartitionStatus | null, partition: number): readonly string[] {
+  if (status === null) return [`partition ${partition} has no owner that answers; is a worker running?`];
+  if (status.error !== null) return [`partition ${partition}: ${status.error.code} ${status.error.message}`];
+  return status.phase === "running" ? [] : [`partition ${partition} is ${status.phase}`];
+}
+
+function readDelta(text: string): Delta | undefined {
+  try {
+    return decodeDelta(text);
+  } catch {
+    // Nobody but the stream may publish there; whatever it is, it is no delta.
+    return undefined;
+  }
+}

@@ -1,0 +1,41 @@
+// An explanation as a tree for a terminal: what passed, what did not, what was found, what was expected, until when.
+// Used by cmd/cli/explain.ts.
+import type { ExplainNode } from "../core/partition.ts";
+import type { Json, Millis } from "../core/types.ts";
+import { duration, instant } from "./numbers.ts";
+import { plain, type Style } from "./style.ts";
+
+export function explainTree(root: ExplainNode, clock: Millis, style: Style): string {
+  const lines = [nodeText(root, clock, style)];
+  addNodes(root, "", clock, style, lines);
+  return lines.join("\n");
+}
+
+function addNodes(node: ExplainNode, indent: string, clock: Millis, style: Style, lines: string[]): void {
+  const nodes = node.nodes ?? [];
+  for (const [index, inner] of nodes.entries()) {
+    const last = index === nodes.length - 1;
+    lines.push(`${indent}${style.dim(last ? "└─" : "├─")} ${nodeText(inner, clock, style)}`);
+    addNodes(inner, `${indent}${last ? "  " : style.dim("│ ")} `, clock, style, lines);
+  }
+}
+
+function nodeText(node: ExplainNode, clock: Millis, style: Style): string {
+  const mark = node.pass ? style.green("✓") : style.red("✗");
+  const parts = [`${mark} ${plain(node.rule)}`];
+  const found = node.actual === undefined ? undefined : `is ${shown(node.actual)}`;
+  const wanted = node.expected === undefined ? undefined : `wanted ${plain(node.expected)}`;
+  const facts = [found, wanted].filter((text) => text !== undefined).join(", ");
+  if (facts !== "") parts.push(node.pass ? style.dim(facts) : facts);
+  if (node.until !== undefined) {
+    const left = node.until - clock;
+    parts.push(style.yellow(`until ${instant(node.until)}${left > 0 ? ` (${duration(left)})` : ""}`));
+  }
+  return parts.join(style.dim(" · "));
+}
+
+function shown(value: Json): string {
+  if (value === null) return "missing";
+  const text = typeof value === "string" ? JSON.stringify(plain(value)) : plain(JSON.stringify(value));
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}
