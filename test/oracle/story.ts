@@ -109,7 +109,7 @@ export class Story {
   }
 }
 
-/** "+big ann 01:00", "-big ann +7 01:00:01": what was announced, and its instant as a story tells it. */
+/** "+big ann 01:00", "-big ann +7 01:00:01": what was announced, and its instant as a story tells it (else its date). */
 export function told(deltas: readonly Delta[]): string[] {
   return deltas.map(
     ({ change, segment, id, at }) => `${change === "joined" ? "+" : "-"}${segment} ${id} ${clockText(at)}`,
@@ -122,5 +122,6 @@ function clockText(at: number): string {
     .toISOString()
     .slice(11, 23)
     .replace(/:00\.000$|\.000$/, "");
+  if (days < 0 || days > 999) return `${new Date(at).toISOString().slice(0, 10)} ${time}`;
   return days === 0 ? time : `+${days} ${time}`;
 }
