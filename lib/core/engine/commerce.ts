@@ -63,7 +63,7 @@ export function cartAfter(lines: readonly CartLine[], event: UserEvent, vocabula
     }
     case "Cart Viewed":
     case "Cart Updated": {
-      if (Array.isArray(properties.products)) return replaced(properties.products as readonly Json[], foreign);
+      if (Array.isArray(properties.products)) return replaced(lines, properties.products as readonly Json[], foreign);
       if (event.name === "Cart Viewed") return undefined;
       const item = itemOf(properties, foreign);
       if (item?.quantity === undefined) return undefined;
@@ -95,7 +95,7 @@ function withLine(lines: readonly CartLine[], item: Item, quantityOf: (held: num
   return next.filter((one) => one.quantity > 0);
 }
 
-function replaced(products: readonly Json[], foreign: boolean): CartLine[] {
+function replaced(before: readonly CartLine[], products: readonly Json[], foreign: boolean): CartLine[] {
   const lines = new Map<string, CartLine>();
   for (const product of products) {
     const item = itemOf(product, foreign);
@@ -106,7 +106,7 @@ function replaced(products: readonly Json[], foreign: boolean): CartLine[] {
       productId: item.productId,
       variant: item.variant,
       quantity: (held?.quantity ?? 0) + (item.quantity ?? 1),
-      price: item.price ?? held?.price ?? 0,
+      price: item.price ?? (held ?? before.find((line) => isSameLine(line, item)))?.price ?? 0,
       item: item.item,
     });
   }
@@ -207,7 +207,7 @@ function contentOf(event: UserEvent, vocabulary: Vocabulary, context: OrderConte
   const given = Array.isArray(properties.products) ? (properties.products as readonly Json[]) : [];
   const products = given.filter(isObject).map((product): JsonObject => {
     const quantity = typeof product.quantity === "number" ? product.quantity : 1;
-    const price = typeof product.price === "number" && !foreign ? product.price : 0;
+    const price = typeof product.price === "number" ? product.price : 0;
     const name = nameOf(product.product_id);
     return { ...product, ...(name === undefined ? {} : { product_id: name }), quantity, price };
   });

@@ -243,7 +243,7 @@ function contributions(
       if (counter.measure === "visits") {
         return Number.isNaN(base.visitStart) ? [] : [{ ...plain, value: base.visitStart }];
       }
-      return distinctValues(find(record, counter.of!)).map((value) => ({ ...plain, value }));
+      return distinctValues(record, counter.of!).map((value) => ({ ...plain, value }));
     default:
       return contributedNumbers(counter, record).map((number) => ({ ...plain, number }));
   }

@@ -45,6 +45,8 @@ export class PageTable {
   /** Pages that a picture still has to encode before they may change. */
   #frozen: Set<PageNo> | undefined;
   #frozenBytes: { readonly page: PageNo; readonly bytes: Uint8Array }[] = [];
+  /** Pages whose latest bytes are among those of the picture, and nowhere else yet. */
+  readonly #onlyFrozen = new Set<PageNo>();
 
   constructor(options: { readonly pageBytesMax: number; readonly pageCacheBytesMax: number }) {
     this.#pageBytesMax = options.pageBytesMax;
@@ -108,6 +110,7 @@ export class PageTable {
   /** To be called before an actor of the page changes: a picture in progress takes the page as it was. */
   willChange(page: Page): void {
     if (this.#frozen?.has(page.no)) this.#encodeFrozen(page);
+    this.#onlyFrozen.delete(page.no);
     page.changed = true;
   }
 
@@ -193,7 +196,7 @@ export class PageTable {
     while (this.#residentBytes > this.#cacheBytesMax && this.#resident.size > 1) {
       const page = this.#resident.pop()!;
       if (this.#frozen?.has(page.no)) this.#encodeFrozen(page);
-      const bytes = page.changed ? encodePage(page.actors.values()) : undefined;
+      const bytes = page.changed ? encodePage(page.actors.values()) : this.#untaken(page.no);
       const tooBig = bytes !== undefined && bytes.length > this.#pageBytesMax && page.actors.size > 1;
       if (tooBig && !this.#keeping && page.depth < DEPTH_MAX) {
         // Too big to leave as one: both halves leave on the next turn.
@@ -210,6 +213,12 @@ export class PageTable {
     return evicted;
   }
 
+  /** Bytes that a picture made of a page and nobody has taken yet: the page leaves, so whoever keeps pages needs them. */
+  #untaken(no: PageNo): Uint8Array | undefined {
+    if (!this.#onlyFrozen.delete(no)) return undefined;
+    return this.#frozenBytes.find(({ page }) => page === no)?.bytes;
+  }
+
   // ── a picture ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Begins a picture: what must be known of all pages, as plain data. */
@@ -217,6 +226,7 @@ export class PageTable {
     if (this.#frozen !== undefined) throw new Error("a picture is being taken already");
     this.#frozen = new Set();
     this.#frozenBytes = [];
+    this.#onlyFrozen.clear();
     for (const page of this.#resident.values()) if (page.changed) this.#frozen.add(page.no);
     const entries = [...this.#entries.values()].map(({ no, depth, bits, due }) => [no, depth, bits, due] as const);
     return { nextNo: this.#nextNo, entries };
@@ -229,9 +239,14 @@ export class PageTable {
         this.#frozen = undefined;
         return undefined;
       }
-      this.#encodeFrozen(this.#resident.peek(next.value)!);
+      const page = this.#resident.peek(next.value)!;
+      this.#encodeFrozen(page);
+      // Here and not in encodeFrozen: whoever is about to change a page must find it as it was.
+      if (page.bytes > this.#pageBytesMax && !this.#keeping) this.#split(page);
     }
-    return this.#frozenBytes.pop();
+    const taken = this.#frozenBytes.pop()!;
+    this.#onlyFrozen.delete(taken.page);
+    return taken;
   }
 
   #encodeFrozen(page: Page): void {
@@ -241,7 +256,7 @@ export class PageTable {
     this.#residentBytes += bytes.length - page.bytes;
     page.bytes = bytes.length;
     page.changed = false;
-    if (bytes.length > this.#pageBytesMax && !this.#keeping) this.#split(page);
+    this.#onlyFrozen.add(page.no);
   }
 
   restore(directory: PageDirectory): void {

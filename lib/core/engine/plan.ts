@@ -129,11 +129,14 @@ export const NONE = 4;
 export function compilePlan(active: readonly ActiveDefinition[], dark: readonly Definition[] = []): Plan {
   const builder = new PlanBuilder();
   const enabled = active.filter(({ definition }) => definition.enabled);
-  const { order, levels } = orderSegments(enabled.map(({ definition }) => definition));
+  // Disabled ones count for the levels, so that switching one off reorders nobody.
+  const { order, levels } = orderSegments(active.map(({ definition }) => definition));
   const byId = new Map(enabled.map((one) => [one.definition.id, one]));
-  const segments = order.map((id): PlannedSegment => {
-    const { definition, version } = byId.get(id)!;
-    return {
+  const segments = order.flatMap((id): PlannedSegment[] => {
+    const found = byId.get(id);
+    if (found === undefined) return [];
+    const { definition, version } = found;
+    const segment = {
       id,
       version,
       level: levels.get(id)!,
@@ -142,6 +145,7 @@ export function compilePlan(active: readonly ActiveDefinition[], dark: readonly 
       definition,
       program: Int32Array.from(builder.program(definition.rule, definition.zone)),
     };
+    return [segment];
   });
   for (const { definition } of active) if (!definition.enabled) builder.program(definition.rule, definition.zone);
   for (const definition of dark) builder.program(definition.rule, definition.zone);

@@ -1,6 +1,6 @@
 // Reading one actor: its zone, its records as a where sees them, its counters brought up to a clock, and whether a leaf
 // or a whole segment holds. Nothing here changes a membership; evaluation.ts does.
-import type { Test, Where } from "../rules/ast.ts";
+import type { Path, Test, Where } from "../rules/ast.ts";
 import type { Json, JsonObject, Limits, Millis, Vocabulary } from "../types.ts";
 import type { Actor, Order } from "./actor.ts";
 import { cartTotals, lineRecord } from "./commerce.ts";
@@ -19,7 +19,7 @@ import {
   NOT,
   type Plan,
 } from "./plan.ts";
-import { amountTest, type Found, find, type TestContext, testHolds, whereHoldsBy } from "./values.ts";
+import { amountTest, find, scalarsAt, type TestContext, testHolds, whereHoldsBy } from "./values.ts";
 import { visitStartOf } from "./visits.ts";
 import { type Moment, momentFlips, momentInWindow, tileOf } from "./windows.ts";
 import { isZoneName, type Zone, zoneNamed } from "./zones.ts";
@@ -169,7 +169,7 @@ function takeOrder(
       if (counter.measure === "days") distinct.add(moment.day);
       else if (counter.measure === "visits") {
         if (order.visiting) distinct.add(order.at);
-      } else for (const value of distinctValues(find(orderRecord(order), counter.of!))) distinct.add(value);
+      } else for (const value of distinctValues(orderRecord(order), counter.of!)) distinct.add(value);
       return;
     default:
       for (const value of orderNumbers(counter, order)) addNumber(aggregate, into, value);
@@ -178,8 +178,7 @@ function takeOrder(
 
 function orderNumbers(counter: CounterPlan, order: Order): number[] {
   if (counter.of === undefined) return Number.isNaN(order.total) ? [] : [order.total];
-  const found = find(orderRecord(order), counter.of);
-  const values = (found?.values ?? []).filter((value) => typeof value === "number");
+  const values = numbersAt(orderRecord(order), counter.of);
   return counter.amount && !isOrderAmount(counter.of) ? numbersAsAmounts(values) : values;
 }
 
@@ -200,16 +199,19 @@ function numbersAsAmounts(values: readonly number[]): number[] {
 
 /** The values of one occurrence that enter a counter. */
 export function contributedNumbers(counter: CounterPlan, record: Json): number[] {
-  const values = (find(record, counter.of!)?.values ?? []).filter((value) => typeof value === "number");
+  const values = numbersAt(record, counter.of!);
   return counter.amount ? numbersAsAmounts(values) : values;
 }
 
-/** Texts, numbers and booleans as distinct keys; lists and objects don't count. */
-export function distinctValues(found: Found): (string | number)[] {
-  return (found?.values ?? []).flatMap((value): (string | number)[] => {
-    if (typeof value === "string") return [`"${value}`];
-    if (typeof value === "number") return [value];
-    return typeof value === "boolean" ? [String(value)] : [];
+function numbersAt(record: Json, path: Path): number[] {
+  return scalarsAt(record, path).filter((value) => typeof value === "number");
+}
+
+/** Texts, numbers and booleans as distinct keys. */
+export function distinctValues(record: Json, path: Path): (string | number)[] {
+  return scalarsAt(record, path).map((value) => {
+    if (typeof value === "string") return `"${value}`;
+    return typeof value === "number" ? value : String(value);
   });
 }
 

@@ -74,6 +74,17 @@ function findThrough(list: readonly Json[], path: Path, index: number): Found {
   return exists ? { values, list: true } : undefined;
 }
 
+/** Every value that a path reaches, through lists on the way; what is a list or an object at its end does not enter. */
+export function scalarsAt(root: Json | undefined, path: Path, from = 0): (string | number | boolean)[] {
+  let value: Json | undefined = root;
+  for (let index = from; index < path.length; index += 1) {
+    if (value === null || value === undefined || typeof value !== "object") return [];
+    if (Array.isArray(value)) return value.flatMap((element) => scalarsAt(element, path, index));
+    value = Object.hasOwn(value, path[index]!) ? (value as JsonObject)[path[index]!] : undefined;
+  }
+  return value === null || value === undefined || typeof value === "object" ? [] : [value as string | number | boolean];
+}
+
 export interface TestContext {
   readonly now: Millis;
   readonly zone: Zone;
