@@ -1,0 +1,293 @@
+// Everything in one, for `npm start`: a nats-server of its own, the data set, a worker, the page, the sample shop.
+// Each step waits for the one before; stopping goes the other way round, the server last.
+//
+//   ports free? ─▶ server ─▶ data set ─▶ worker (child) ─▶ page ─▶ owned and running ─▶ segments ─▶ shop ─▶ "rollcall ready"
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { Command, CommanderError } from "commander";
+import { addFlags, overridesOf } from "../config/flags.ts";
+import { type Loaded, loadConfig } from "../config/load.ts";
+import { type Config, dataSetOf, NAMED_OPTIONS, natsSettingsOf } from "../config/options.ts";
+import { apply, waitUntilActive } from "../lib/api/apply.ts";
+import { Catalogue } from "../lib/api/catalogue.ts";
+import { listen, type RunningApi } from "../lib/api/listen.ts";
+import { CliError, EXIT, endingOf } from "../lib/cli/errors.ts";
+import { KeptProcess } from "../lib/cli/kept-process.ts";
+import { type LogLines, logLines, showLog } from "../lib/cli/log-lines.ts";
+import { styleFor } from "../lib/cli/style.ts";
+import { loadDefinitions } from "../lib/definitions/load.ts";
+import { createLog, type Logger } from "../lib/log.ts";
+import { connectNats } from "../lib/nats/connect.ts";
+import { NatsControlLog } from "../lib/nats/control-log.ts";
+import { type Names, namesOf } from "../lib/nats/names.ts";
+import { provision } from "../lib/nats/provision.ts";
+import { Questions } from "../lib/nats/questions.ts";
+import { ensureServer } from "../lib/server/fetch.ts";
+import { BINARY_VARIABLE } from "../lib/server/find.ts";
+import { assertFree, type RunningServer, type ServerEvent, startServer } from "../lib/server/supervise.ts";
+import { formatVersion } from "../lib/server/version.ts";
+import { runShop } from "../lib/shop/publisher.ts";
+import { shopTraffic } from "../lib/shop/traffic.ts";
+import { packageDir } from "./cli/package-dir.ts";
+
+const POLL_MS = 50;
+const WORKER_DEATHS_MAX = 5;
+const SHOP = { seed: 7, shoppers: 400, online: 24, eventsPerSecond: 20 } as const;
+
+/** Runs until a signal; resolves with the process's exit code. */
+export async function runDev({ config, warnings }: Loaded): Promise<number> {
+  const lines = logLines();
+  const log = createLog({
+    level: config.logLevel,
+    personalData: config.logPersonalData,
+    fields: { role: "dev" },
+    to: lines,
+  });
+  for (const warning of warnings) log.warn({}, warning);
+  await assertPortsFree(config);
+  const stopping = stopSignal(log);
+  const running = new Running(log);
+  try {
+    await bringUp(config, log, lines, running, stopping);
+    const { api, natsUrl } = running;
+    process.stdout.write(`rollcall ready ${api!.url} ${natsUrl}\n`);
+    await Promise.race([aborted(stopping), running.worker!.givenUp]);
+    return stopping.aborted ? EXIT.ok : EXIT.failed;
+  } catch (error) {
+    if (stopping.aborted) return EXIT.ok;
+    throw error;
+  } finally {
+    await running.takeDown();
+  }
+}
+
+/** What has been started so far, in the order in which it was. */
+class Running {
+  server: RunningServer | undefined;
+  nc: NatsConnection | undefined;
+  worker: KeptProcess | undefined;
+  api: RunningApi | undefined;
+  natsUrl = "";
+  readonly shopClosing = new AbortController();
+  shop: Promise<unknown> | undefined;
+  private readonly log: Logger;
+
+  constructor(log: Logger) {
+    this.log = log;
+    // Nothing that dev started outlives it, however it ends.
+    process.once("exit", () => {
+      this.worker?.kill();
+      this.server?.kill("SIGTERM");
+    });
+  }
+
+  async takeDown(): Promise<void> {
+    this.shopClosing.abort();
+    await this.attempt("shop", this.shop);
+    await this.attempt("api", this.api?.stop());
+    await this.attempt("worker", this.worker?.stop());
+    await this.attempt("connection", this.nc?.close());
+    await this.attempt("server", this.server?.stop());
+  }
+
+  /** What cannot be stopped must not keep the rest running. */
+  private async attempt(what: string, stopped: Promise<unknown> | undefined): Promise<void> {
+    await stopped?.catch((error: unknown) => this.log.error({ err: error }, `dev: the ${what} did not stop cleanly`));
+  }
+}
+
+async function bringUp(
+  config: Config,
+  log: Logger,
+  lines: LogLines,
+  running: Running,
+  stopping: AbortSignal,
+): Promise<void> {
+  if (config.natsUrl === "") running.server = await ownServer(config, log);
+  const settings = { ...natsSettingsOf(config), ...(running.server === undefined ? {} : { url: running.server.url }) };
+  running.natsUrl = settings.url;
+  const nc = await connectNats(settings, { role: "dev", instance: String(process.pid), log });
+  running.nc = nc;
+  stopping.throwIfAborted();
+  const report = await provision(nc, dataSetOf(config), { create: config.provision });
+  if (report.created.length > 0) log.info({ streams: report.created.length }, "dev: a fresh data set was made");
+  const names = namesOf(config.name);
+  running.worker = workerProcess({ ...config, natsUrl: settings.url }, log, lines);
+  const { partitions, limits, httpHost: host, httpPort: port } = config;
+  running.api = await listen({ nc, names, partitions, limits, host, port, natsUrl: settings.url, log });
+  await partitionsRun(running, stopping);
+  await exampleSegments(nc, names, config, log, stopping);
+  if (config.demo) running.shop = openShop(nc, names, log, running.shopClosing.signal);
+}
+
+/** A port that is taken is told before anything is started or fetched. */
+async function assertPortsFree(config: Config): Promise<void> {
+  if (config.httpPort !== 0) await assertFree(config.httpHost, config.httpPort, "ROLLCALL_HTTP_PORT", "--http-port");
+  if (config.natsUrl !== "" || config.natsPort === 0) return;
+  // Where an earlier run may have left its server behind, the lock says whose it is; startServer looks at that first.
+  const locked = await access(join(config.dataDir, "nats-server.pid")).then(
+    () => true,
+    () => false,
+  );
+  if (!locked) await assertFree("127.0.0.1", config.natsPort);
+}
+
+async function ownServer(config: Config, log: Logger): Promise<RunningServer> {
+  const env = config.natsServer === "" ? process.env : { ...process.env, [BINARY_VARIABLE]: config.natsServer };
+  const { binary, version } = await ensureServer({ dataDir: config.dataDir, env });
+  const server = await startServer({
+    binary,
+    conf: join(packageDir(), "nats.conf"),
+    dataDir: config.dataDir,
+    port: config.natsPort,
+    name: config.name,
+    partitions: config.partitions,
+    syncAlways: config.syncAlways,
+    onEvent: (event) => tellServer(event, log),
+  });
+  log.info({ version: formatVersion(version), url: server.url, data: config.dataDir }, "dev: nats-server runs");
+  return server;
+}
+
+function tellServer(event: ServerEvent, log: Logger): void {
+  if (event.type === "died") log.error({ ...event.exit, againInMs: event.againInMs }, "dev: nats-server died");
+  else if (event.type === "orphan-ended")
+    log.warn({ pid: event.pid }, "dev: ended the nats-server that an earlier run left behind");
+  else log.debug({ pid: event.pid, url: event.url }, "dev: nats-server answers");
+}
+
+/** A process of its own: its crash is seen, survived, and heals as it would in production. */
+function workerProcess(config: Config, log: Logger, lines: LogLines): KeptProcess {
+  return new KeptProcess({
+    file: process.execPath,
+    args: [join(packageDir(), "dist", "cmd", "rollcall.js"), "worker"],
+    env: { ...process.env, ...variablesOf(config) },
+    deathsMax: WORKER_DEATHS_MAX,
+    onLog: (from) => showLog(from, lines),
+    onExit: ({ code, signal, againInMs }) => {
+      const fields = { code, signal, againInMs };
+      if (againInMs === undefined) log.fatal(fields, "dev: the worker keeps dying; giving up");
+      else log.error(fields, "dev: the worker died, starting it again");
+    },
+  });
+}
+
+/** Every option as a variable, so that a child has exactly what its parent was given, flags and file included. */
+function variablesOf(config: Config): NodeJS.ProcessEnv {
+  const variables: NodeJS.ProcessEnv = {};
+  for (const { key, inLimits, env, option } of NAMED_OPTIONS) {
+    const holder = (inLimits ? config.limits : config) as unknown as Readonly<Record<string, unknown>>;
+    const value = holder[key];
+    variables[env[0]!] = value === "" ? "" : option.show(value);
+  }
+  return variables;
+}
+
+async function partitionsRun(running: Running, stopping: AbortSignal): Promise<void> {
+  let reasons: readonly string[] = [];
+  const givenUp = running.worker!.givenUp.then(() => true);
+  for (;;) {
+    stopping.throwIfAborted();
+    const readiness = await running.api!.audience.readiness();
+    if (readiness.ready) return;
+    reasons = readiness.reasons;
+    const dead = await Promise.race([
+      givenUp,
+      new Promise<false>((resolve) => setTimeout(() => resolve(false), POLL_MS)),
+    ]);
+    if (dead) throw new CliError(EXIT.failed, `The worker cannot run: ${reasons[0]}. Its last words stand above.`);
+  }
+}
+
+/** Only into a data set in which nobody has ever defined anything: what people change stays changed. */
+async function exampleSegments(
+  nc: NatsConnection,
+  names: Names,
+  config: Config,
+  log: Logger,
+  stopping: AbortSignal,
+): Promise<void> {
+  const control = new NatsControlLog(nc, names);
+  const catalogue = await Catalogue.open(control, config.limits);
+  try {
+    if (catalogue.state.revision === 0) {
+      const loaded = await loadDefinitions([join(packageDir(), "config", "segments")], config.limits);
+      const { plan } = await apply(control, catalogue, { loaded, remove: [], limits: config.limits });
+      log.info({ segments: plan.created.length }, "dev: example segments applied");
+    }
+    const questions = new Questions(nc, names, config.partitions);
+    for (const revision of [...catalogue.state.pendingRevisions(), catalogue.state.revision]) {
+      await waitUntilActive({
+        catalogue,
+        status: () => questions.status(),
+        revision,
+        pollMs: POLL_MS,
+        signal: stopping,
+        onProgress: ({ fraction }) => log.debug({ revision, fraction }, "dev: waiting for segments"),
+      });
+    }
+  } finally {
+    catalogue.stop();
+  }
+}
+
+function openShop(nc: NatsConnection, names: Names, log: Logger, signal: AbortSignal): Promise<unknown> {
+  const { seed, shoppers, online, eventsPerSecond } = SHOP;
+  const traffic = shopTraffic({ seed, run: Date.now().toString(36), shoppers, online, now: Date.now });
+  log.info({ eventsPerSecond }, "dev: the sample shop is open (--no-demo leaves it out)");
+  return runShop({
+    nc,
+    names,
+    traffic,
+    eventsPerSecond,
+    signal,
+    onOutage: (reason) => {
+      if (reason === undefined) log.info({}, "dev: the shop's events go in again");
+      else log.warn({ reason }, "dev: the shop's events do not go in");
+    },
+  });
+}
+
+/** The first signal stops in order; a second one at once, which is safe too. */
+function stopSignal(log: Logger): AbortSignal {
+  const stop = new AbortController();
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (stop.signal.aborted) process.exit(130);
+    log.info({ signal }, "dev: stopping; a second signal stops at once");
+    stop.abort();
+  };
+  process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+  return stop.signal;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+async function main(): Promise<void> {
+  const names = NAMED_OPTIONS.map(({ name }) => name);
+  const command = addFlags(new Command("npm start --"), names)
+    .description(
+      "Everything in one: a nats-server, a worker, the page, a sample shop. Prints one line when deltas flow.",
+    )
+    .exitOverride();
+  try {
+    command.parse();
+    process.exitCode = await runDev(loadConfig(overridesOf(command)));
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+      return;
+    }
+    const { exitCode, text } = endingOf(error);
+    process.stderr.write(`${styleFor(process.stderr).red("rollcall:")} ${text}\n`);
+    process.exitCode = exitCode;
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();
