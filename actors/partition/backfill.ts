@@ -9,7 +9,7 @@ import { BackfillTrimmed, type Refusal } from "../../lib/ports/errors.ts";
 import type { LogReading } from "../../lib/ports/event-log.ts";
 import { pause } from "../../lib/ports/runtime.ts";
 import { insist } from "./claiming.ts";
-import type { PartitionContext } from "./context.ts";
+import { Halted, type PartitionContext } from "./context.ts";
 import type { Signal } from "./signal.ts";
 
 const RECORDS_IN_FLIGHT_MAX = 2_000;
@@ -76,7 +76,7 @@ export class Backfills {
     const job = this.jobs.get(revision);
     if (job === undefined)
       throw new Error(`message ${record.seq} installs revision ${revision}, which has no backfill`);
-    while (job.shadow.position < record.seq - 1) {
+    while (Math.max(job.shadow.position, job.first - 1) < record.seq - 1) {
       if (job.failed !== undefined) throw job.failed;
       if (this.fold(job, this.context.settings.backfillSliceRecords, record.seq - 1))
         await this.context.runtime.breathe();
@@ -96,7 +96,15 @@ export class Backfills {
     const shadow = this.machine.shadow(revision);
     const job: Job = { revision, segments, shadow, reading: undefined, first: 1, readySaid: false, failed: undefined };
     this.jobs.set(revision, job);
-    void this.open(job);
+    this.open(job).catch((error: unknown) => {
+      if (error instanceof Halted) return;
+      const why = error instanceof Error ? error.message : String(error);
+      job.failed = new BackfillTrimmed(
+        this.context.partition,
+        `the history for revision ${revision} cannot be read: ${why}`,
+      );
+      this.signal.raise();
+    });
   }
 
   private async open(job: Job): Promise<void> {
@@ -129,7 +137,8 @@ export class Backfills {
   private fold(job: Job, recordsMax: number, upTo: Seq): boolean {
     // A log that lost its start begins later than 1; what is not there counts as folded.
     const position = Math.max(job.shadow.position, job.first - 1);
-    const records = job.reading?.take(Math.min(recordsMax, upTo - position)) ?? [];
+    const max = Math.min(recordsMax, upTo - position);
+    const records = max <= 0 ? [] : (job.reading?.take(max) ?? []);
     for (const record of records) job.shadow.apply(record);
     return records.length > 0;
   }

@@ -33,6 +33,7 @@ interface Entry {
   /** After this delta, and before the first of its input. */
   readonly digest: Digest;
   readonly inputDigest: Digest;
+  /** Stored already: it waits only for what is before it. */
   told: boolean;
 }
 
@@ -116,7 +117,7 @@ export class Speech {
   say(deltas: readonly Delta[], rejects: readonly Reject[]): void {
     for (const reject of rejects) {
       this.enterInput(reject.seq);
-      if (reject.seq > this.stored.done) this.push(undefined, reject, reject.seq);
+      if (reject.seq > this.stored.done) this.push(undefined, reject, reject.seq, false);
     }
     for (const delta of deltas) this.sayDelta(delta);
   }
@@ -150,14 +151,16 @@ export class Speech {
           `input ${seq} made ${deltaId}, but ${before.saying.deltaId} was said, or with another body`,
         );
       }
-      this.markLast(seq, this.chain, this.inputDigest);
+      // It takes its place in line, told already: a reject before it may still wait, and `done` must not pass that.
+      this.push(undefined, undefined, seq, true);
+      this.dropTold();
       return;
     }
-    this.push({ deltaId, segment: delta.segment, change: delta.change, body }, undefined, seq);
+    this.push({ deltaId, segment: delta.segment, change: delta.change, body }, undefined, seq, false);
     this.deltas += 1;
   }
 
-  private push(saying: Saying | undefined, reject: Reject | undefined, seq: Seq): void {
+  private push(saying: Saying | undefined, reject: Reject | undefined, seq: Seq, told: boolean): void {
     this.queue.push({
       saying,
       reject,
@@ -165,7 +168,7 @@ export class Speech {
       stampBefore: this.position.stamp,
       digest: this.chain,
       inputDigest: this.inputDigest,
-      told: false,
+      told,
     });
   }
 

@@ -133,7 +133,8 @@ class MemoryLogReading implements LogReading {
       this.last = { seq: message.seq, stamp: message.stamp };
     }
     this.knownLast = Math.max(this.knownLast, this.log.stream.last);
-    if (records.length === max) this.server.runtime.after(0, this.options.onReadable);
+    if (records.length === max && this.last.seq < this.log.stream.last)
+      this.server.runtime.after(0, this.options.onReadable);
     return records;
   }
 

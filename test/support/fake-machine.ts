@@ -1,0 +1,408 @@
+// The smallest machine with everything that the protocol has to carry: pages, deadlines, rejects, control entries, history.
+// Three events of an id join it to `three`; ten seconds of silence make it leave. An `apply` asks for the history: how many
+// events there ever were; its `activate` says so. Test double for actors/partition; the product's own is lib/core/engine.
+import type { Machinery } from "../../actors/partition/context.ts";
+import type { ControlCopy } from "../../lib/core/control.ts";
+import { encodeDelta } from "../../lib/core/deltas.ts";
+import { fnv1a } from "../../lib/core/ids.ts";
+import type {
+  BackfillJob,
+  EvictedPage,
+  FrozenPartition,
+  Need,
+  PageNo,
+  PartitionMachine,
+  RestoreSource,
+  ShadowFold,
+  UserView,
+} from "../../lib/core/partition.ts";
+import type { Cause, Delta, LogRecord, MemberId, Millis, Reject, SegmentId, Seq } from "../../lib/core/types.ts";
+
+export const JOINS_AT = 3;
+export const LEAVES_AFTER_MS = 10_000;
+const PAGES = 5;
+
+interface Actor {
+  count: number;
+  n: number;
+  in: boolean;
+  /** Silence until then makes it leave; only while it is in. */
+  deadline: Millis;
+}
+
+interface FakePage {
+  readonly actors: Map<MemberId, Actor>;
+  changed: boolean;
+  usedAt: number;
+}
+
+interface Meta {
+  position: Seq;
+  clock: Millis;
+  revision: number;
+  pending: [number, SegmentId, number | null][];
+  totals: [SegmentId, number][];
+  active: [SegmentId, number][];
+  /** Earliest deadline of each page; pages that exist. */
+  due: [PageNo, Millis | null][];
+  sizes: number;
+  universe: number;
+}
+
+export interface FakeOptions {
+  /** Pages that stay in memory between steps. */
+  readonly residentMax: number;
+}
+
+const text = new TextDecoder();
+const bytes = new TextEncoder();
+
+/** Counts events from the log's start. */
+class FakeShadow implements ShadowFold {
+  readonly revision: number;
+  position: Seq = 0;
+  total = 0;
+
+  constructor(revision: number) {
+    this.revision = revision;
+  }
+
+  apply(record: LogRecord): void {
+    if (record.seq <= this.position) throw new Error(`shadow: ${record.seq} after ${this.position}`);
+    this.position = record.seq;
+    if (record.kind === "event" && idOf(record) !== undefined) this.total += 1;
+  }
+}
+
+export class FakeMachine implements PartitionMachine {
+  position: Seq = 0;
+  clock: Millis = 0;
+  controlRevision = 0;
+  universe = 0;
+  private readonly residentMax: number;
+  private readonly resident = new Map<PageNo, FakePage>();
+  private readonly due = new Map<PageNo, Millis>();
+  /** Revision → segment and, once the history is installed, its total so far. */
+  private readonly pending = new Map<number, { segment: SegmentId; total: number | undefined }>();
+  private readonly activations = new Map<SegmentId, number>();
+  private shadowGiven: FakeShadow | undefined;
+  private deltas: Delta[] = [];
+  private rejects: Reject[] = [];
+  private size = 0;
+  private uses = 0;
+  private freezing: Map<PageNo, Uint8Array> | undefined;
+
+  constructor({ residentMax }: FakeOptions, meta?: Meta) {
+    this.residentMax = residentMax;
+    if (meta === undefined) return;
+    this.position = meta.position;
+    this.clock = meta.clock;
+    this.controlRevision = meta.revision;
+    this.universe = meta.universe;
+    this.size = meta.sizes;
+    for (const [revision, segment, total] of meta.pending)
+      this.pending.set(revision, { segment, total: total ?? undefined });
+    for (const [segment, n] of meta.active) this.activations.set(segment, n);
+    for (const [page, due] of meta.due) this.due.set(page, due ?? Number.POSITIVE_INFINITY);
+  }
+
+  get deadline(): Millis {
+    return Math.min(Number.POSITIVE_INFINITY, ...this.due.values());
+  }
+
+  apply(record: LogRecord): Iterator<Need, void, void> | undefined {
+    if (record.seq !== this.position + 1) throw new Error(`${record.seq} follows ${this.position}: the log has a hole`);
+    const steps = this.step(record);
+    const first = steps.next();
+    if (first.done === true) return undefined;
+    // What the first call asked for is asked again by whoever drives.
+    let given = false;
+    return {
+      next: () => {
+        if (given) return steps.next();
+        given = true;
+        return first;
+      },
+    };
+  }
+
+  private *step(record: LogRecord): Generator<Need, void, void> {
+    const clock = Math.max(this.clock, record.stamp);
+    yield* this.fireDue(record, clock);
+    this.clock = clock;
+    if (record.kind === "event") yield* this.event(record);
+    else if (record.kind === "control") this.control(record, JSON.parse(text.decode(record.body)) as ControlCopy);
+    else if (record.kind === "ready") this.ready(record);
+    this.position = record.seq;
+  }
+
+  private *fireDue(record: LogRecord, clock: Millis): Generator<Need, void, void> {
+    const pages = [...this.due].filter(([, due]) => due <= clock).map(([page]) => page);
+    for (const page of pages) yield* this.need(page);
+    const actors = pages.flatMap((page) => [...this.page(page).actors].map(([id, actor]) => ({ page, id, actor })));
+    const late = actors.filter(({ actor }) => actor.in && actor.deadline <= clock);
+    late.sort((a, b) => a.actor.deadline - b.actor.deadline || (a.id < b.id ? -1 : 1));
+    for (const { page, id, actor } of late) {
+      this.willChange(page);
+      actor.in = false;
+      this.size -= 1;
+      this.say(id, actor, "left", actor.deadline, { type: "time", seq: record.seq });
+    }
+    for (const page of pages) this.schedule(page);
+  }
+
+  private *event(record: LogRecord): Generator<Need, void, void> {
+    const id = idOf(record);
+    if (id === undefined) {
+      const { seq, stamp, body } = record;
+      this.rejects.push({ seq, stamp, reason: "not-json", detail: "not JSON", body });
+      return;
+    }
+    const page = this.pageOf(id);
+    yield* this.need(page);
+    this.willChange(page);
+    for (const waiting of this.pending.values()) if (waiting.total !== undefined) waiting.total += 1;
+    const { actors } = this.page(page);
+    const actor = actors.get(id) ?? { count: 0, n: 0, in: false, deadline: 0 };
+    if (!actors.has(id)) this.universe += 1;
+    actors.set(id, actor);
+    actor.count += 1;
+    actor.deadline = this.clock + LEAVES_AFTER_MS;
+    if (!actor.in && actor.count % JOINS_AT === 0) {
+      actor.in = true;
+      this.size += 1;
+      this.say(id, actor, "joined", this.clock, { type: "event", seq: record.seq });
+    }
+    this.schedule(page);
+  }
+
+  private control(record: LogRecord, { revision, entry }: ControlCopy): void {
+    if (revision <= this.controlRevision) return;
+    if (revision !== this.controlRevision + 1) throw new Error(`revision ${revision} follows ${this.controlRevision}`);
+    this.controlRevision = revision;
+    if (entry.op === "apply") {
+      const [definition] = entry.define as unknown as { readonly id: SegmentId }[];
+      this.pending.set(revision, { segment: definition!.id, total: undefined });
+    } else if (entry.op === "activate") {
+      const waiting = this.pending.get(entry.revision);
+      this.pending.delete(entry.revision);
+      if (waiting?.total === undefined) throw new Error(`revision ${entry.revision} activated before it was ready`);
+      this.activations.set(waiting.segment, 1);
+      const cause: Cause = { type: "definition", seq: record.seq };
+      const about = { segment: waiting.segment, version: 1, kind: "user" as const, change: "joined" as const, n: 1 };
+      this.deltas.push({ ...about, id: `total-${waiting.total}`, at: this.clock, cause });
+    }
+  }
+
+  private ready(record: LogRecord): void {
+    const revision = revisionOf(record);
+    const waiting = this.pending.get(revision);
+    if (waiting === undefined || waiting.total !== undefined) return;
+    const shadow = this.shadowGiven;
+    if (shadow?.revision !== revision || shadow.position !== record.seq - 1) {
+      throw new Error(`ready at ${record.seq}, but the shadow is at ${shadow?.position}`);
+    }
+    waiting.total = shadow.total;
+    this.shadowGiven = undefined;
+  }
+
+  private say(id: MemberId, actor: Actor, change: "joined" | "left", at: Millis, cause: Cause): void {
+    actor.n += 1;
+    this.deltas.push({ segment: "three", version: 1, kind: "user", id, change, n: actor.n, at, cause });
+  }
+
+  private *need(page: PageNo): Generator<Need, void, void> {
+    if (!this.due.has(page)) this.create(page);
+    while (!this.resident.has(page)) yield page;
+    this.uses += 1;
+    this.page(page).usedAt = this.uses;
+  }
+
+  private create(page: PageNo): void {
+    this.due.set(page, Number.POSITIVE_INFINITY);
+    this.resident.set(page, { actors: new Map(), changed: true, usedAt: 0 });
+  }
+
+  private page(page: PageNo): FakePage {
+    const found = this.resident.get(page);
+    if (found === undefined) throw new Error(`page ${page} is not here`);
+    return found;
+  }
+
+  private willChange(page: PageNo): void {
+    const found = this.page(page);
+    if (found.changed && this.freezing !== undefined && !this.freezing.has(page) && this.toFreeze.has(page)) {
+      this.freezing.set(page, encodePage(found));
+    }
+    found.changed = true;
+  }
+
+  private schedule(page: PageNo): void {
+    let due = Number.POSITIVE_INFINITY;
+    for (const actor of this.page(page).actors.values()) if (actor.in) due = Math.min(due, actor.deadline);
+    this.due.set(page, due);
+  }
+
+  takeDeltas(): Delta[] {
+    const taken = this.deltas;
+    this.deltas = [];
+    return taken;
+  }
+
+  takeRejects(): Reject[] {
+    const taken = this.rejects;
+    this.rejects = [];
+    return taken;
+  }
+
+  pageOf(id: MemberId): PageNo {
+    return fnv1a(id) % PAGES;
+  }
+
+  pageNumbers(): readonly PageNo[] {
+    return [...this.due.keys()];
+  }
+
+  isResident(page: PageNo): boolean {
+    return this.resident.has(page);
+  }
+
+  providePage(page: PageNo, given: Uint8Array): void {
+    if (this.resident.has(page)) throw new Error(`page ${page} is here already`);
+    const actors = new Map(JSON.parse(text.decode(given)) as [MemberId, Actor][]);
+    this.resident.set(page, { actors, changed: false, usedAt: this.uses });
+  }
+
+  evictPages(): EvictedPage[] {
+    const evicted: EvictedPage[] = [];
+    const oldest = [...this.resident].sort(([, a], [, b]) => a.usedAt - b.usedAt);
+    while (this.resident.size > Math.max(1, this.residentMax)) {
+      const [no, page] = oldest.shift()!;
+      const pictured = this.toFreeze.has(no);
+      if (pictured && !this.freezing!.has(no)) this.freezing!.set(no, encodePage(page));
+      evicted.push({ page: no, bytes: page.changed ? encodePage(page) : undefined });
+      this.resident.delete(no);
+    }
+    return evicted;
+  }
+
+  /** Pages of the picture that nobody has taken yet. They stay `changed`: a page that leaves meanwhile brings its bytes. */
+  private toFreeze = new Set<PageNo>();
+
+  freeze(): FrozenPartition {
+    if (this.freezing !== undefined) throw new Error("a picture is being taken already");
+    this.freezing = new Map();
+    this.toFreeze = new Set([...this.resident].filter(([, page]) => page.changed).map(([no]) => no));
+    const meta: Meta = {
+      position: this.position,
+      clock: this.clock,
+      revision: this.controlRevision,
+      pending: [...this.pending].map(([revision, { segment, total }]) => [revision, segment, total ?? null]),
+      totals: [],
+      active: [...this.activations],
+      due: [...this.due].map(([page, due]) => [page, Number.isFinite(due) ? due : null]),
+      sizes: this.size,
+      universe: this.universe,
+    };
+    return {
+      position: this.position,
+      meta: bytes.encode(JSON.stringify(meta)),
+      pages: [...this.due.keys()],
+      next: () => this.nextFrozen(),
+    };
+  }
+
+  private nextFrozen(): { page: PageNo; bytes: Uint8Array } | undefined {
+    const [page] = this.toFreeze;
+    if (page === undefined) {
+      this.freezing = undefined;
+      return undefined;
+    }
+    this.toFreeze.delete(page);
+    const before = this.freezing!.get(page);
+    if (before !== undefined) return { page, bytes: before };
+    const found = this.page(page);
+    found.changed = false;
+    return { page, bytes: encodePage(found) };
+  }
+
+  backfillJobs(): readonly BackfillJob[] {
+    return [...this.pending]
+      .filter(([, { total }]) => total === undefined)
+      .map(([revision, { segment }]) => ({ revision, segments: [segment] }));
+  }
+
+  shadow(revision: number): ShadowFold {
+    return new FakeShadow(revision);
+  }
+
+  needsShadow(record: LogRecord): boolean {
+    const waiting = this.pending.get(revisionOf(record));
+    return waiting !== undefined && waiting.total === undefined;
+  }
+
+  provideShadow(shadow: ShadowFold): void {
+    this.shadowGiven = shadow as FakeShadow;
+  }
+
+  sizes(): ReadonlyMap<SegmentId, number> {
+    return new Map([["three", this.size]]);
+  }
+
+  membersOn(page: PageNo): { readonly id: MemberId; readonly n: number; readonly since: Millis }[] {
+    const actors = [...this.page(page).actors].filter(([, actor]) => actor.in);
+    return actors.map(([id, actor]) => ({ id, n: actor.n, since: 0 }));
+  }
+
+  user(_id: MemberId): UserView | undefined {
+    return undefined;
+  }
+
+  explain(): undefined {
+    return undefined;
+  }
+}
+
+function encodePage(page: FakePage): Uint8Array {
+  return bytes.encode(JSON.stringify([...page.actors]));
+}
+
+function idOf(record: LogRecord): MemberId | undefined {
+  try {
+    return (JSON.parse(text.decode(record.body)) as { id: MemberId }).id;
+  } catch {
+    return undefined;
+  }
+}
+
+function revisionOf(record: LogRecord): number {
+  return (JSON.parse(text.decode(record.body)) as { revision: number }).revision;
+}
+
+export function fakeMachinery(options: FakeOptions): Machinery {
+  return {
+    create: () => new FakeMachine(options),
+    restore: (_options, { meta }: RestoreSource) => new FakeMachine(options, JSON.parse(text.decode(meta)) as Meta),
+    encodeDelta,
+  };
+}
+
+/** What one machine says about a whole log, without shell: the truth that every run is compared with. */
+export function replay(records: Iterable<LogRecord>): string[] {
+  const machine = new FakeMachine({ residentMax: PAGES });
+  const said: string[] = [];
+  const seen: LogRecord[] = [];
+  for (const record of records) {
+    if (record.kind === "ready" && machine.needsShadow(record)) {
+      const shadow = machine.shadow(revisionOf(record));
+      for (const before of seen) shadow.apply(before);
+      machine.provideShadow(shadow);
+    }
+    const steps = machine.apply(record);
+    if (steps !== undefined) throw new Error("everything is in memory, yet a page is asked for");
+    said.push(...machine.takeDeltas().map(encodeDelta));
+    machine.takeRejects();
+    seen.push(record);
+  }
+  return said;
+}

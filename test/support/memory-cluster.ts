@@ -1,0 +1,166 @@
+// A cluster in memory under virtual time: production shards over lib/memory, faults from a seed, and the comparison of what
+// was said with what one machine says about the same log. Used by test/actors.
+import type { PartitionLog } from "../../actors/partition/context.ts";
+import { DEFAULT_PARTITION_SETTINGS, type PartitionSettings } from "../../actors/partition/settings.ts";
+import { DEFAULT_SHARD_SETTINGS } from "../../actors/worker/settings.ts";
+import { Shard } from "../../actors/worker/shard.ts";
+import type { ControlEntry } from "../../lib/core/control.ts";
+import {
+  DEFAULT_LIMITS,
+  DEFAULT_VOCABULARY,
+  type LogKind,
+  type LogRecord,
+  type PartitionNo,
+} from "../../lib/core/types.ts";
+import { type Fate, MemoryServer } from "../../lib/memory/server.ts";
+import { memoryLogStream, memoryWorld } from "../../lib/memory/world.ts";
+import { fakeMachinery, replay } from "./fake-machine.ts";
+import { VirtualRuntime } from "./virtual-runtime.ts";
+
+export interface MemoryClusterOptions {
+  readonly seed: number;
+  readonly partitions: number;
+  readonly residentMax?: number;
+  readonly settings?: Partial<PartitionSettings>;
+  readonly log?: PartitionLog;
+}
+
+const quiet: PartitionLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const text = new TextDecoder();
+const bytes = new TextEncoder();
+
+export class MemoryCluster {
+  readonly runtime: VirtualRuntime;
+  readonly server: MemoryServer;
+  readonly shards = new Map<string, Shard>();
+  readonly partitions: number;
+  private readonly options: MemoryClusterOptions;
+  private names = 0;
+
+  constructor(options: MemoryClusterOptions) {
+    this.options = options;
+    this.partitions = options.partitions;
+    this.runtime = new VirtualRuntime(options.seed);
+    this.server = new MemoryServer({ runtime: this.runtime, latencyMs: 1, timeoutMs: 500 });
+  }
+
+  get live(): readonly string[] {
+    return [...this.shards.keys()];
+  }
+
+  startShard(name = this.newName()): string {
+    const shard = new Shard({
+      shard: name,
+      host: "memory",
+      pid: 0,
+      world: memoryWorld(this.server, name, this.partitions),
+      machinery: fakeMachinery({ residentMax: this.options.residentMax ?? 2 }),
+      machine: {
+        partitions: this.partitions,
+        clockMode: "log",
+        clockStepMsMax: 1,
+        limits: DEFAULT_LIMITS,
+        vocabulary: DEFAULT_VOCABULARY,
+        pageCacheBytesMax: 1_000_000,
+        pageBytesMax: 1_000,
+      },
+      partitionSettings: { ...DEFAULT_PARTITION_SETTINGS, checkpointIntervalMs: 700, ...this.options.settings },
+      settings: { ...DEFAULT_SHARD_SETTINGS, heartbeatMs: 200, expiryMs: 1_000, reviewMs: 200 },
+      runtime: this.runtime,
+      log: this.options.log ?? quiet,
+    });
+    this.shards.set(name, shard);
+    shard.start();
+    return name;
+  }
+
+  kill(name: string): void {
+    this.shards.get(name)?.abort();
+    this.shards.delete(name);
+  }
+
+  /** Drains in the background; the shard counts as gone at once. */
+  drain(name: string): Promise<void> {
+    const shard = this.shards.get(name);
+    this.shards.delete(name);
+    return shard?.drain() ?? Promise.resolve();
+  }
+
+  event(partition: PartitionNo, id: string): void {
+    this.append(partition, "event", JSON.stringify({ id }));
+  }
+
+  append(partition: PartitionNo, kind: LogKind, body: string): void {
+    this.server.stream(memoryLogStream(partition)).store([{ subject: kind, body: bytes.encode(body) }]);
+  }
+
+  control(entry: ControlEntry): void {
+    this.server.stream("DEFINITIONS").store([{ subject: "definitions", body: bytes.encode(JSON.stringify(entry)) }]);
+  }
+
+  faults(probability: number): void {
+    const fates: readonly Fate[] = ["request-lost", "reply-lost", "late", "retry"];
+    this.server.fate = () => {
+      if (this.runtime.random() >= probability) return "ok";
+      return fates[Math.floor(this.runtime.random() * fates.length)]!;
+    };
+  }
+
+  records(partition: PartitionNo): LogRecord[] {
+    return [...this.server.stream(memoryLogStream(partition)).from(1)].map(({ seq, stamp, subject, body }) => ({
+      seq,
+      stamp,
+      kind: subject as LogKind,
+      body,
+    }));
+  }
+
+  said(partition: PartitionNo): string[] {
+    return [...this.server.stream("SEGMENTS").from(1)]
+      .filter(({ headers }) => headers.partition === `${partition}`)
+      .map(({ body }) => text.decode(body));
+  }
+
+  expected(partition: PartitionNo): string[] {
+    return replay(this.records(partition));
+  }
+
+  /** Everything heard, everything said, nothing waits for time. */
+  isQuiet(): boolean {
+    const last = (partition: PartitionNo): number => this.server.stream(memoryLogStream(partition)).last;
+    const owned = new Set<PartitionNo>();
+    for (const shard of this.shards.values()) {
+      for (const partition of shard.partitions) {
+        const { phase, position, unsaid, deadline, folding } = partition.status();
+        const settled = unsaid === 0 && deadline === null && folding.length === 0;
+        if (phase === "running" && position === last(partition.partition) && settled) owned.add(partition.partition);
+      }
+    }
+    return owned.size === this.partitions;
+  }
+
+  async untilQuiet(): Promise<void> {
+    await this.runtime
+      .until("everything to be heard and said", () => this.isQuiet())
+      .catch((error: Error) => {
+        throw new Error(`${error.message}\n${this.describe()}`, { cause: error });
+      });
+  }
+
+  /** Where everybody stands, for a failed test to print. */
+  describe(): string {
+    const lines = [...this.shards].flatMap(([name, shard]) =>
+      shard.partitions.map((partition) => {
+        const { counters: _counters, owner: _owner, ...status } = partition.status();
+        return `${name}: ${JSON.stringify(status)}`;
+      }),
+    );
+    const ends = Array.from({ length: this.partitions }, (_, p) => this.server.stream(memoryLogStream(p)).last);
+    return [...lines, `logs end at ${ends.join(", ")}`].join("\n");
+  }
+
+  private newName(): string {
+    this.names += 1;
+    return `shard-${this.names}`;
+  }
+}
