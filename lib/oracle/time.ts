@@ -140,11 +140,19 @@ export function dateLies(window: Window, date: Placed, now: Moment): boolean {
 
 function localLies(window: Extract<Window, { kind: "calendar" | "range" }>, what: Placed, now: Moment): boolean {
   if (window.kind === "calendar") {
-    const current = periodOf(window.unit, localDayOf(now.clock, now.zone)) - window.skip;
+    const current = periodOf(window.unit, todayOf(now)) - window.skip;
     const its = periodOf(window.unit, what.day());
     return current - window.n < its && its <= current;
   }
   return isFrom(window.from, what) && isTo(window.to, what);
+}
+
+let lastToday: Moment & { readonly day: DayNumber } = { clock: 0, zone: "UTC", day: 0 };
+
+/** The same moment is asked for every occurrence in turn. */
+function todayOf({ clock, zone }: Moment): DayNumber {
+  if (lastToday.clock !== clock || lastToday.zone !== zone) lastToday = { clock, zone, day: localDayOf(clock, zone) };
+  return lastToday.day;
 }
 
 function isFrom(bound: RangeBound | undefined, what: Placed): boolean {

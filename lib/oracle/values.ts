@@ -63,13 +63,13 @@ export function whereHolds(where: Where, record: unknown, context: TestContext):
 }
 
 /** Everything that a path leads to, passing through lists on the way; null and what is not there are missing. */
-export function endsOf(value: unknown, path: Path): unknown[] {
+export function endsOf(value: unknown, path: Path, from = 0): unknown[] {
   if (value === undefined || value === null) return [];
-  const [name, ...rest] = path;
+  const name = path[from];
   if (name === undefined) return [value];
-  if (Array.isArray(value)) return value.flatMap((element) => endsOf(element, path));
+  if (Array.isArray(value)) return value.flatMap((element) => endsOf(element, path, from));
   if (!isRecord(value) || !Object.hasOwn(value, name)) return [];
-  return endsOf(value[name], rest);
+  return endsOf(value[name], path, from + 1);
 }
 
 function takeApart(value: unknown): unknown[] {
