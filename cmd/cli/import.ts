@@ -99,8 +99,8 @@ async function mappingFor(path: string, named: string | undefined): Promise<Foun
 }
 
 /** What the engine would refuse is refused here, where the line number is known. */
-function refusalOf(body: string, limits: Limits): string | undefined {
-  const decoded = decodeEvent(Buffer.from(body), limits);
+function refusalOf(body: Uint8Array, limits: Limits): string | undefined {
+  const decoded = decodeEvent(body, limits);
   return decoded.ok ? undefined : `${decoded.reason}: ${decoded.detail}`;
 }
 

@@ -31,7 +31,7 @@ function makeRow(segment) {
   const link = document.createElement("a");
   link.href = "/v1/segments/" + encodeURIComponent(segment.id) + "/members";
   link.append(element("code", "", segment.id));
-  head.append(element("span", "name", segment.name), element("span", "badge", ""), element("span", "description", segment.description), link);
+  head.append(element("span", "name", segment.name), link, element("span", "badge", ""), element("span", "description", segment.description));
   row.append(head, element("td", "size", sizeText(segment.size)));
   return row;
 }
@@ -46,7 +46,7 @@ function updateRow(row, segment) {
   row.querySelector(".description").textContent = segment.description;
   let badge = row.querySelector(".badge");
   const text = badgeText(segment);
-  if (!badge && text) row.querySelector(".name").after((badge = element("span", "badge", "")));
+  if (!badge && text) row.querySelector("th a").after((badge = element("span", "badge", "")));
   if (badge) { badge.textContent = text; badge.hidden = text === ""; }
   const cell = row.querySelector("td.size");
   const size = sizeText(segment.size);

@@ -44,9 +44,10 @@ tbody tr:last-child th, tbody tr:last-child td { border-bottom: 0; padding-botto
 .size { text-align: right; padding-left: 1rem; white-space: nowrap; }
 td.size { font-size: 1.5rem; line-height: 1.2; font-weight: 600; font-variant-numeric: tabular-nums; }
 .name { font-weight: 600; margin-right: .5rem; }
-.description { display: block; color: var(--soft); font-size: .9rem; margin: .1rem 0 .15rem; max-width: 60ch; }
+.description { display: block; color: var(--soft); font-size: .9rem; margin-top: .1rem; max-width: 62ch; }
 tbody th a { text-decoration: none; }
 tbody th a:hover { text-decoration: underline; }
+tbody th a + .badge { margin-left: .5rem; }
 .badge { font-size: .75rem; padding: .05rem .5rem; border-radius: 99px; background: var(--flash); }
 .changed td.size { animation: changed 1.6s ease-out; }
 @keyframes changed { from { color: var(--accent); } }
@@ -64,7 +65,7 @@ button:hover { border-color: var(--soft); }
 .next { grid-column: 1 / -1; }
 .next dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: .9rem 1.5rem; margin: .8rem 0 1rem; }
 .next dt { font-size: .9rem; color: var(--soft); margin-bottom: .25rem; }
-.next dd code { display: block; overflow-x: auto; white-space: pre; background: var(--code); border-radius: 8px; padding: .5rem .75rem; }
+.next dd code { display: block; white-space: pre-wrap; overflow-wrap: anywhere; background: var(--code); border-radius: 8px; padding: .5rem .75rem; }
 .quiet { font-size: .9rem; }
 [hidden] { display: none; }
 @media (max-width: 52rem) { main { grid-template-columns: minmax(0, 1fr); } }

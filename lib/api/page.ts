@@ -64,7 +64,7 @@ export function renderPage(data: PageData): string {
 
 function segmentRow(segment: SegmentSummary): string {
   const { id, name, description, size } = segment;
-  return `<tr data-id="${html(id)}"><th scope="row"><span class="name">${html(name)}</span>${badge(segment)}<span class="description">${html(description)}</span><a href="/v1/segments/${encodeURIComponent(id)}/members"><code>${html(id)}</code></a></th><td class="size">${numberOf(size)}</td></tr>`;
+  return `<tr data-id="${html(id)}"><th scope="row"><span class="name">${html(name)}</span><a href="/v1/segments/${encodeURIComponent(id)}/members"><code>${html(id)}</code></a>${badge(segment)}<span class="description">${html(description)}</span></th><td class="size">${numberOf(size)}</td></tr>`;
 }
 
 function badge(segment: SegmentSummary): string {
@@ -82,14 +82,16 @@ function nextSteps({ natsUrl, subjectPrefix, recent }: PageData): string {
   const segment = joined?.segment ?? "cart-under-100";
   const user = joined === undefined || /[^A-Za-z0-9_-]/.test(joined.id) ? "u1" : joined.id;
   const event = '{"type":"track","event":"Product Added","userId":"u1","properties":{"product_id":"p1","price":60}}';
-  const server = natsUrl.endsWith("127.0.0.1:4222") ? "" : ` --server ${natsUrl}`;
+  const usual = natsUrl.endsWith("127.0.0.1:4222");
+  const server = usual ? "" : ` --server ${natsUrl}`;
+  const ours = usual ? "rollcall" : `rollcall --nats-url ${natsUrl}`;
   const steps: readonly (readonly [string, string])[] = [
     ["Hear every change, with any NATS client", `nats sub${server} '${subjectPrefix}segment.>'`],
     ["Send an event of your own", `nats pub${server} ${subjectPrefix}events.u1 '${event}'`],
-    ["Ask why somebody is in a segment, or is not", `rollcall explain ${segment} ${user}`],
-    ["Watch people join and leave", "rollcall tail"],
-    ["Change a rule, and see the difference announced", "rollcall segments apply config/segments"],
-    ["Recompute everything from the log and compare", "rollcall replay --verify"],
+    ["Ask why somebody is in a segment, or is not", `${ours} explain ${segment} ${user}`],
+    ["Watch people join and leave", `${ours} tail`],
+    ["Change a rule, and see the difference announced", `${ours} segments apply config/segments`],
+    ["Recompute everything from the log and compare", `${ours} replay --verify`],
   ];
   return `<section class="next" aria-labelledby="next-title">
     <h2 id="next-title">Where to go next</h2>

@@ -6,8 +6,12 @@ import { duration, instant } from "./numbers.ts";
 import { plain, type Style } from "./style.ts";
 
 export function explainTree(root: ExplainNode, clock: Millis, style: Style): string {
-  const lines = [nodeText(root, clock, style)];
-  addNodes(root, "", clock, style, lines);
+  const lines: string[] = [];
+  // The outermost node is the segment itself, and whoever prints this has said already whether they are in it.
+  const [only, ...others] = root.nodes ?? [];
+  const top = only !== undefined && others.length === 0 ? only : root;
+  lines.push(nodeText(top, clock, style));
+  addNodes(top, "", clock, style, lines);
   return lines.join("\n");
 }
 
@@ -36,6 +40,6 @@ function nodeText(node: ExplainNode, clock: Millis, style: Style): string {
 
 function shown(value: Json): string {
   if (value === null) return "missing";
-  const text = typeof value === "string" ? JSON.stringify(plain(value)) : plain(JSON.stringify(value));
+  const text = plain(typeof value === "string" ? value : JSON.stringify(value));
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }

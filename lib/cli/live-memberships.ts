@@ -56,7 +56,7 @@ async function reachedPositions(
   const until = performance.now() + SAID_MS_MAX;
   for (;;) {
     const statuses = await questions.status();
-    const silent = statuses.findIndex((status) => status === null);
+    const silent = statuses.indexOf(null);
     if (silent !== -1)
       throw new CliError(EXIT.unreachable, `partition ${silent} has no owner that answers; is a worker running?`);
     // Without a segment there is no answer to take a position from; what was processed by now will do.

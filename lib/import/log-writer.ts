@@ -35,7 +35,7 @@ export class ImportStopped extends Error {
 
 interface Waiting {
   readonly line: number;
-  readonly body: string;
+  readonly body: Uint8Array;
 }
 
 interface Lane {
@@ -73,7 +73,7 @@ export class LogWriter {
   }
 
   /** Resolves when there is room for more. Rejects with ImportStopped once a log has failed. */
-  async add(partition: PartitionNo, line: number, body: string): Promise<void> {
+  async add(partition: PartitionNo, line: number, body: Uint8Array): Promise<void> {
     const lane = this.lanes[partition]!;
     lane.waiting.push({ line, body });
     this.waiting += 1;
@@ -176,7 +176,12 @@ interface PubAck {
 }
 
 /** How many messages the server says it stored. */
-async function requestStored(nc: NatsConnection, subject: string, body: string, header?: MsgHdrs): Promise<number> {
+async function requestStored(
+  nc: NatsConnection,
+  subject: string,
+  body: string | Uint8Array,
+  header?: MsgHdrs,
+): Promise<number> {
   const options = { timeout: ANSWER_MS_MAX, ...(header === undefined ? {} : { headers: header }) };
   const ack = (await nc.request(subject, body, options)).json<PubAck>();
   if (ack.error !== undefined) throw new Error(`${ack.error.description} (${ack.error.err_code})`);

@@ -57,11 +57,9 @@ function rowReader(user: Reader | undefined, anonymous: Reader | undefined, shap
       const id = userId ?? anonymousId;
       if (id === undefined) return { ok: false, reason: "no user id" };
       const { event, time } = shape(cells, line);
-      const who: JsonObject = {
-        ...(userId === undefined ? {} : { userId: String(userId) }),
-        ...(anonymousId === undefined ? {} : { anonymousId: String(anonymousId) }),
-      };
-      return { ok: true, id: String(id), time, event: { ...event, ...who } };
+      if (userId !== undefined) event.userId = String(userId);
+      if (anonymousId !== undefined) event.anonymousId = String(anonymousId);
+      return { ok: true, id: String(id), time, event };
     } catch (error) {
       if (error instanceof BadCell) return { ok: false, reason: error.message };
       throw error;
@@ -82,7 +80,7 @@ function shapeOf(place: Places, root: YamlMap): (columns: Columns) => ShapeReade
     const readKind = kinds(columns);
     const readOthers = others.map(([key, bind]) => [key, bind(columns)] as const);
     return (cells, line) => {
-      const event: Record<string, Json> = { ...readKind(cells, line) };
+      const event = readKind(cells, line);
       const at = readTime?.(cells);
       if (at !== undefined) event.timestamp = new Date(at).toISOString();
       for (const [key, read] of readOthers) {
@@ -118,7 +116,7 @@ function timeOf(place: Places, root: YamlMap): ((columns: Columns) => TimeReader
   };
 }
 
-type KindReader = (cells: Cells, line: number) => JsonObject;
+type KindReader = (cells: Cells, line: number) => Draft;
 
 /** Type, name, properties and traits: the same for every row, or chosen by a column. */
 function kindsOf(place: Places, root: YamlMap): (columns: Columns) => KindReader {
@@ -162,7 +160,9 @@ function asNamed(place: Places, root: YamlMap, column: string): (columns: Column
     return (cells, line) => {
       const name = cell(cells);
       if (name === undefined) throw new BadCell(`${column} is empty; it should name the event`);
-      return { ...read(cells, line), event: String(name) };
+      const event = read(cells, line);
+      event.event = String(name);
+      return event;
     };
   };
 }
@@ -194,7 +194,7 @@ function kindOf(
   return (columns) => {
     const readers = parts.map(([key, bind]) => [key, bind(columns)] as const);
     return (cells, line) => {
-      const event: Record<string, Json> = { type, ...named };
+      const event: Draft = { type, ...named };
       for (const [key, read] of readers) event[key] = read(cells, line) ?? {};
       return event;
     };

@@ -3,7 +3,9 @@
 import { isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml";
 import type { Json } from "../core/types.ts";
 
-export class MappingError extends Error {}
+export class MappingError extends Error {
+  override readonly name = "MappingError";
+}
 
 export type YamlMap = {
   has(key: string): boolean;

@@ -18,9 +18,9 @@ export interface ImportOptions {
   readonly clock: "log" | "event";
   /** Last line that each log already holds of this file, when an import is resumed. */
   readonly storedUpTo: ReadonlyMap<PartitionNo, number>;
-  readonly write: (partition: PartitionNo, line: number, body: string) => Promise<void>;
+  readonly write: (partition: PartitionNo, line: number, body: Uint8Array) => Promise<void>;
   /** Why the engine would refuse the message, if it would. */
-  readonly refusal: (body: string) => string | undefined;
+  readonly refusal: (body: Uint8Array) => string | undefined;
   readonly onReject: (reject: RejectedRow) => void;
   readonly onProgress: (progress: ImportProgress) => void;
   readonly signal?: AbortSignal;
@@ -85,7 +85,7 @@ async function take(row: Row, read: Reader, options: ImportOptions, result: Coun
     return reject("no time, and this data set's clock is the events' own");
   const token = tokenOf(mapped.id);
   if (token === undefined) return reject("the user id is not valid Unicode text");
-  const body = JSON.stringify(mapped.event);
+  const body = Buffer.from(JSON.stringify(mapped.event));
   const refusal = options.refusal(body);
   if (refusal !== undefined) return reject(refusal);
   if (time !== undefined) {
