@@ -27,5 +27,10 @@ export function fnv1a(token: string): number {
 }
 
 export function partitionOf(id: MemberId, partitions: number): PartitionNo {
-  return fnv1a(encodeId(id)) % partitions;
+  return hashOf(id) % partitions;
+}
+
+/** The hash that partition and page of an id are made of. */
+export function hashOf(id: MemberId): number {
+  return fnv1a(encodeId(id));
 }

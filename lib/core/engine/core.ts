@@ -4,7 +4,7 @@ import { Packr, Unpackr } from "msgpackr";
 import type { ControlEntry } from "../control.ts";
 import { decodeEvent } from "../decode.ts";
 import type { UserEvent } from "../events.ts";
-import { partitionOf } from "../ids.ts";
+import { hashOf, partitionOf } from "../ids.ts";
 import type {
   BackfillJob,
   EvictedPage,
@@ -64,6 +64,8 @@ export class PartitionCore implements PartitionMachine {
   #position: Seq = 0;
   #clock: Millis = 0;
   #universe = 0;
+  /** Of the member whose event was read last. */
+  #hash = 0;
   readonly #sizes = new Map<SegmentId, number>();
   #deltas: Delta[] = [];
   #rejects: Reject[] = [];
@@ -140,24 +142,25 @@ export class PartitionCore implements PartitionMachine {
     if (record.kind !== "event") return this.#step(record, undefined, this.#clockAfter(record));
     const event = this.#read(record);
     if (event === undefined) return this.#step(record, undefined, this.#clockOfRefused(record));
+    const hash = this.#hash;
     const clock = this.#clockOf(this.#options.clockMode === "log" ? record.stamp : (event.timestamp ?? record.stamp));
     // The common case needs no waiting: nothing is due and the member's page is here.
-    const page = this.#pages.pageOf(event.userId);
+    const page = this.#pages.pageAt(hash);
     if (this.#pages.deadline > clock && this.#pages.isResident(page)) {
       this.#clock = clock;
-      this.#applyEvent(record, event);
+      this.#applyEvent(record, event, hash);
       this.#position = record.seq;
       return undefined;
     }
-    return this.#step(record, event, clock);
+    return this.#step(record, event, clock, hash);
   }
 
-  *#step(record: LogRecord, event: UserEvent | undefined, clock: Millis): Generator<Need, void, void> {
+  *#step(record: LogRecord, event: UserEvent | undefined, clock: Millis, hash = 0): Generator<Need, void, void> {
     yield* this.#advance(clock, record.seq);
     if (event !== undefined) {
-      const page = this.#pages.pageOf(event.userId);
+      const page = this.#pages.pageAt(hash);
       if (!this.#pages.isResident(page)) yield page;
-      this.#applyEvent(record, event);
+      this.#applyEvent(record, event, hash);
     } else if (record.kind === "control") yield* this.#applyControl(record);
     else if (record.kind === "ready") yield* this.#pages.keepingPages(this.#install(record));
     this.#position = record.seq;
@@ -191,7 +194,8 @@ export class PartitionCore implements PartitionMachine {
       return undefined;
     }
     const event = decoded.value;
-    const home = partitionOf(event.userId, partitions);
+    this.#hash = hashOf(event.userId);
+    const home = this.#hash % partitions;
     if (home !== partition) {
       const detail = `this id belongs to partition ${home}, but the message came by the subject of another id (partition ${partition}): publish to events.<the id, percent-encoded>`;
       this.#refuse(record, "wrong-partition", detail);
@@ -250,11 +254,11 @@ export class PartitionCore implements PartitionMachine {
 
   // ── events ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #applyEvent(record: LogRecord, event: UserEvent): void {
+  #applyEvent(record: LogRecord, event: UserEvent, hash: number): void {
     const clock = this.#clock;
     const given = event.timestamp ?? record.stamp;
     const at = this.#options.clockMode === "log" ? Math.min(given, clock) : given;
-    let page = this.#pages.get(this.#pages.pageOf(event.userId));
+    let page = this.#pages.get(this.#pages.pageAt(hash));
     let actor = page.actors.get(event.userId);
     const prepared = prepareEvent(actor, event, at, this.#world);
     if (!prepared.ok) {

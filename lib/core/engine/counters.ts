@@ -21,6 +21,8 @@ export interface CounterShape {
   /** Width of a tile in ms; 0 unless cells are tiles. */
   readonly tile: number;
   readonly window: Window | undefined;
+  /** Sums in `last`: `a` and `b` are running totals over the cells, so that a reading costs nothing. */
+  readonly running: boolean;
 }
 
 export interface CounterState {
@@ -29,7 +31,7 @@ export interface CounterState {
   shownB: number;
   /** Earliest instant at which silence may flip a leaf of this counter. */
   due: Millis;
-  /** Outside cells: sum or count, minimum, maximum, first or latest time. */
+  /** Outside cells (of a running counter: over them): sum or count, minimum, maximum, first or latest time. */
   a: number;
   /** Outside cells: number of values; for first and latest: the local day. */
   b: number;
@@ -64,16 +66,18 @@ export function missingOf(aggregate: Aggregate): number {
 
 export function shapeOf(measure: Measure, window: Window | undefined): CounterShape {
   const aggregate = aggregateOf(measure);
+  const plain = { aggregate, tile: 0, window, running: false };
   if (window === undefined || window.kind === "range" || window.kind === "next" || "in" in measure) {
-    return { aggregate, cells: "none", tile: 0, window };
+    return { ...plain, cells: "none" };
   }
-  if (window.kind === "calendar") return { aggregate, cells: "day", tile: 0, window };
-  if (window.kind === "visit") return { aggregate, cells: "visit", tile: 0, window };
+  if (window.kind === "calendar") return { ...plain, cells: "day" };
+  if (window.kind === "visit") return { ...plain, cells: "visit" };
   const widths =
     window.kind === "last"
       ? [tileOf(window.ms)]
       : [window.gteMs, window.ltMs].flatMap((ms) => (ms === undefined ? [] : [tileOf(ms)]));
-  return { aggregate, cells: "tile", tile: Math.min(...widths), window };
+  const running = window.kind === "last" && (aggregate === "count" || aggregate === "sum" || aggregate === "avg");
+  return { aggregate, cells: "tile", tile: Math.min(...widths), window, running };
 }
 
 function aggregateOf(measure: Measure): Aggregate {
@@ -185,6 +189,10 @@ function addToCell(shape: CounterShape, state: CounterState, key: number, given:
   }
   const cell = { a: state.as[index]!, b: state.bs[index]! };
   put(shape.aggregate, cell, state.sets?.[index], given);
+  if (shape.running) {
+    state.a += cell.a - state.as[index]!;
+    state.b += cell.b - state.bs[index]!;
+  }
   state.as[index] = cell.a;
   state.bs[index] = cell.b;
 }
@@ -245,10 +253,18 @@ export function settle(shape: CounterShape, state: CounterState, view: CounterVi
     while (gone < keys.length && keys[gone]! < view.visitFloor) gone += 1;
   }
   if (gone > 0) {
+    if (shape.running) forget(state, gone);
     keys.splice(0, gone);
     state.as.splice(0, gone);
     state.bs.splice(0, gone);
     state.sets?.splice(0, gone);
+  }
+}
+
+function forget(state: CounterState, cells: number): void {
+  for (let index = 0; index < cells; index += 1) {
+    state.a -= state.as[index]!;
+    state.b -= state.bs[index]!;
   }
 }
 
@@ -281,6 +297,7 @@ export function readCounter(
   const { aggregate } = shape;
   if (aggregate === "first" || aggregate === "latest") return { value: state.a, b: state.b };
   if (shape.window?.kind === "next") return { value: missingOf(aggregate), b: 0 };
+  if (shape.running || (shape.cells === "none" && aggregate !== "distinct")) return totalOf(aggregate, state);
   const total = { a: state.a, b: state.b };
   const set = aggregate === "distinct" ? new Set<string | number>() : undefined;
   const collect = (values: Iterable<string | number>): void => {
@@ -293,8 +310,12 @@ export function readCounter(
     else combine(aggregate, total, state.as[index]!, state.bs[index]!);
   }
   if (set !== undefined) return { value: set.size, b: 0 };
-  if (aggregate === "count" || aggregate === "sum") return { value: total.a, b: total.b };
-  return { value: total.b === 0 ? Number.NaN : total.a, b: total.b };
+  return totalOf(aggregate, total);
+}
+
+function totalOf(aggregate: Aggregate, total: { readonly a: number; readonly b: number }): CounterValue {
+  const counts = aggregate === "count" || aggregate === "sum" || total.b > 0;
+  return { value: counts ? total.a : Number.NaN, b: total.b };
 }
 
 function combine(aggregate: Aggregate, total: { a: number; b: number }, a: number, b: number): void {

@@ -2,7 +2,7 @@
 // when silence will next matter. Touch first, evaluate once: what lies between old and new state is never announced.
 import type { Cause, Delta, MemberKind, Millis, SegmentId } from "../types.ts";
 import type { Actor } from "./actor.ts";
-import { type CounterState, missingOf, newCounter, nextChange, nextCrossing, readCounter, settle } from "./counters.ts";
+import { type CounterState, type CounterView, newCounter, nextChange, nextCrossing, readCounter, settle } from "./counters.ts";
 import type { LeafNo } from "./numeric-index.ts";
 import type { CounterPlan, Plan, SegmentNo } from "./plan.ts";
 import {
@@ -21,6 +21,7 @@ import {
 } from "./reading.ts";
 import { find, testFlips } from "./values.ts";
 import { momentFlips } from "./windows.ts";
+import { zoneNamed } from "./zones.ts";
 
 /** Counts of work, for metrics and for tests that hold the engine to law 5. */
 export interface WorkCounts {
@@ -120,6 +121,13 @@ export class Evaluation {
       this.#refreshMoment(counter, state);
       return;
     }
+    if (shape.cells === "none" && counter.source === "event") {
+      state.due = Number.POSITIVE_INFINITY;
+      if (shape.aggregate !== "distinct") {
+        this.#show(counter, state, readCounter(shape, state, NO_VIEW));
+        return;
+      }
+    }
     const view = counterView(this.#actor, zoneFor(counter.zone, this.#actor), this.#now, this.#world);
     let read: { value: number; b: number };
     let next = Number.POSITIVE_INFINITY;
@@ -131,11 +139,15 @@ export class Evaluation {
       settle(shape, state, view);
       read = readCounter(shape, state, view, counter.measure === "visits" ? canonicalVisit(this.#actor) : undefined);
     }
+    const from = state.shown;
     this.#show(counter, state, read);
     if (counter.leaves.length === 0) state.due = Number.POSITIVE_INFINITY;
     else if (counter.source === "order") state.due = next;
     else if (counter.index !== undefined && shape.window?.kind === "last" && isSum(shape.aggregate)) {
       const { index } = counter;
+      // A count that grew and crossed nothing shrinks below a bound no sooner than before.
+      const grew = shape.aggregate === "count" && read.value >= from && state.due > this.#now;
+      if (grew && !index.crosses(from, read.value)) return;
       state.due = nextCrossing(shape, state, (from, to) => index.crosses(from, to));
     } else state.due = nextChange(shape, state, view);
   }
@@ -362,8 +374,16 @@ export class Evaluation {
   }
 }
 
+/** For counters whose reading depends on nothing around them. */
+const NO_VIEW: CounterView = {
+  now: 0,
+  zone: zoneNamed("UTC"),
+  visitStart: Number.NaN,
+  visitLast: Number.NaN,
+  visitEnd: Number.NaN,
+  visitFloor: Number.NaN,
+};
+
 function isSum(aggregate: string): boolean {
   return aggregate === "count" || aggregate === "sum";
 }
-
-export { missingOf };

@@ -129,7 +129,7 @@ function recordDeltas(plan: Plan, evaluation: Evaluation, actor: Actor, name: st
     if (delta.path[0] !== name) continue;
     let state = actor.counters.get(delta.key);
     if (state === undefined) {
-      state = newCounter({ aggregate: "count", cells: "tile", tile: 0, window: undefined });
+      state = newCounter({ aggregate: "count", cells: "tile", tile: 0, window: undefined, running: false });
       actor.counters.set(delta.key, state);
     }
     const found = find(actor.traits, delta.path);
@@ -182,12 +182,14 @@ function countOccurrence(
   for (const streams of [named, plan.streamsOfAll]) {
     for (const stream of streams ?? []) {
       const zone = zoneFor(stream.zone, actor);
-      const record = recordOf(event, stream, context.at, zone);
+      const record = stream.reads ? recordOf(event, stream, context.at, zone) : NOTHING_READ;
       if (stream.where !== undefined && !whereHolds(record, stream.where, { now: context.clock, zone })) continue;
       for (const counter of stream.counters) count(step, actor, counter, record, context, visitStart, refuse);
     }
   }
 }
+
+const NOTHING_READ: JsonObject = {};
 
 /** An event as a where sees it. The wall clock is only looked at where it is asked for. */
 function recordOf(event: UserEvent, stream: Stream, at: Millis, zone: Zone): JsonObject {

@@ -4,7 +4,7 @@
 //   hash of id ──last `depth` bits──▶ directory ──▶ page number ──▶ resident page (or bytes that the shell brings)
 import { LRUCache } from "lru-cache";
 import type { MemberId, Millis } from "../types.ts";
-import { encodeId, fnv1a } from "../ids.ts";
+import { hashOf } from "../ids.ts";
 import type { EvictedPage, PageNo } from "../partition.ts";
 import type { Actor } from "./actor.ts";
 import { DeadlineHeap } from "./deadlines.ts";
@@ -77,7 +77,12 @@ export class PageTable {
   // ── finding ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   pageOf(id: MemberId): PageNo {
-    return this.#directory[mix(fnv1a(encodeId(id))) & ((1 << this.#depth) - 1)]!;
+    return this.pageAt(hashOf(id));
+  }
+
+  /** Of an id's hash (ids.ts), for who has it already. */
+  pageAt(hash: number): PageNo {
+    return this.#directory[mix(hash) & ((1 << this.#depth) - 1)]!;
   }
 
   numbers(): PageNo[] {
@@ -142,7 +147,7 @@ export class PageTable {
     const sister = this.#add(page.depth, page.bits | bit);
     for (let slot = sister.bits; slot < this.#directory.length; slot += bit << 1) this.#directory[slot] = sister.no;
     for (const actor of page.actors.values()) {
-      if ((mix(fnv1a(encodeId(actor.id))) & bit) === 0) continue;
+      if ((mix(hashOf(actor.id)) & bit) === 0) continue;
       page.actors.delete(actor.id);
       sister.actors.set(actor.id, actor);
     }

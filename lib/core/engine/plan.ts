@@ -60,6 +60,8 @@ export interface Stream {
   /** Some of it reads the wall clock of an occurrence: at.time, at.weekday. */
   readonly localTime: boolean;
   readonly counters: CounterPlan[];
+  /** A where or a counter looks into the event. */
+  reads: boolean;
 }
 
 /** The past of one numeric trait, as far back as a delta looks. */
@@ -271,7 +273,11 @@ class PlanBuilder {
     const counter = known ?? leaf.counter;
     if (known === undefined) {
       this.#counters.set(counter.key, counter);
-      if (rule.op === "event") this.#stream(rule, zone).counters.push(counter);
+      if (rule.op === "event") {
+        const stream = this.#stream(rule, zone);
+        stream.counters.push(counter);
+        stream.reads ||= counter.of !== undefined;
+      }
     }
     return this.#leaf({ ...leaf, counter });
   }
@@ -283,7 +289,7 @@ class PlanBuilder {
     const key = JSON.stringify([names, rule.where ?? null, localTime, localTime ? zone : ""]);
     let entry = this.#streams.get(key);
     if (entry === undefined) {
-      entry = { names, stream: { where: rule.where, zone, localTime, counters: [] } };
+      entry = { names, stream: { where: rule.where, zone, localTime, counters: [], reads: rule.where !== undefined } };
       this.#streams.set(key, entry);
     }
     return entry.stream;

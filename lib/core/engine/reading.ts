@@ -114,7 +114,7 @@ export function readOrders(
   now: Millis,
   world: World,
 ): { value: number; b: number; next: Millis } {
-  const fresh = newCounter({ ...counter.shape, cells: "none" });
+  const fresh = newCounter(counter.shape);
   const view = counterView(actor, zoneFor(counter.zone, actor), now, world);
   let next = Number.POSITIVE_INFINITY;
   const distinct = new Set<string | number>();
@@ -133,7 +133,7 @@ export function readOrders(
     const values = counter.measure === "visits" ? new Set([...distinct].map(canonical)) : distinct;
     return { value: values.size, b: 0, next };
   }
-  return { ...readCounter({ ...counter.shape, cells: "none", window: undefined }, fresh, view), next };
+  return { ...readCounter({ ...counter.shape, cells: "none", window: undefined, running: false }, fresh, view), next };
 }
 
 function orderCounts(counter: CounterPlan, order: Order, moment: Moment, view: CounterView): [boolean, Millis] {
