@@ -67,7 +67,9 @@ function rowReader(user: Reader | undefined, anonymous: Reader | undefined, shap
   };
 }
 
-type ShapeReader = (cells: Cells, line: number) => { readonly event: JsonObject; readonly time: Millis | undefined };
+/** A message under way: each part of the mapping adds its own. */
+type Draft = Record<string, Json>;
+type ShapeReader = (cells: Cells, line: number) => { readonly event: Draft; readonly time: Millis | undefined };
 
 /** All of the message but who it is. */
 function shapeOf(place: Places, root: YamlMap): (columns: Columns) => ShapeReader {
