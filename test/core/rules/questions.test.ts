@@ -1,0 +1,86 @@
+// What a definition asks of history, as texts: the same text, the same counters, and no need to fold the log again.
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { parseDefinition } from "../../../lib/core/rules/parse.ts";
+import { questionKeys } from "../../../lib/core/rules/questions.ts";
+import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
+
+function keysOf(rule: string, header: Record<string, unknown> = {}): string[] {
+  const parsed = parseDefinition({ id: "s", ...header, rule: parse(rule) }, DEFAULT_LIMITS);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  return questionKeys(parsed.definition);
+}
+
+describe("the same question", () => {
+  test.each([
+    ["{event: {name: A, count: {gte: 3}}}", "{event: {name: A, count: {between: [1, 2]}}}"],
+    ["{event: {name: {any: [A, B]}}}", "{event: {name: {any: [B, A]}}}"],
+    ["{event: {name: A}}", "{not: {event: {name: A, count: {eq: 0}}}}"],
+    ["{event: {name: A, first: {last: 7d}}}", "{event: {name: A, first: {last: 30d}}}"],
+    ["{order: {total: {gte: 5}}}", "{order: {total: {lt: 9}}}"],
+    ["{trait: {a: {delta: {over: 1d, percent: {gte: 5}}}}}", "{trait: {a: {delta: {over: 1d, amount: {lt: 2}}}}}"],
+    ["{event: {name: A, window: {today: true}}}", "{event: {name: A, window: {calendar: {days: 1}}}}"],
+    [
+      "{event: {name: A, where: {channel: web, properties.x: 1}}}",
+      "{event: {name: A, where: {channel: {eq: web}, properties.x: 1}}}",
+    ],
+  ])("%s and %s", (one, other) => {
+    expect(keysOf(one)).toEqual(keysOf(other));
+    expect(keysOf(one)).toHaveLength(1);
+  });
+
+  test("in another zone, as long as no local day is asked for", () => {
+    const berlin = { zone: "Europe/Berlin" };
+    const lately = "{event: {name: A, window: {last: 7d}}}";
+    expect(keysOf(lately, berlin)).toEqual(keysOf(lately));
+  });
+
+  test("asked twice in one rule is one question", () => {
+    expect(keysOf("{all: [{event: {name: A}}, {none: [{event: {name: A, count: {gte: 9}}}]}]}")).toHaveLength(1);
+    expect(keysOf("{event: {name: {each: [A, B]}}}")).toHaveLength(2);
+  });
+});
+
+describe("another question", () => {
+  test.each([
+    ["{event: {name: A}}", "{event: {name: B}}"],
+    ["{event: {name: A}}", '{event: {name: "*"}}'],
+    ["{event: {name: A}}", "{event: {name: A, window: {last: 7d}}}"],
+    ["{event: {name: A, window: {last: 1d}}}", "{event: {name: A, window: {last: 7d}}}"],
+    ["{event: {name: A}}", "{event: {name: A, where: {channel: web}}}"],
+    ["{event: {name: A, where: {channel: app}}}", "{event: {name: A, where: {channel: web}}}"],
+    ["{event: {name: A}}", "{event: {name: A, days: 2}}"],
+    ["{event: {name: A, first: {last: 1d}}}", "{event: {name: A, latest: {last: 1d}}}"],
+    ["{event: {name: A, first: {last: 1d}}}", "{event: {name: A, first: {visit: current}}}"],
+    ["{event: {name: A, sum: {of: properties.x, is: 1}}}", "{event: {name: A, sum: {of: properties.y, is: 1}}}"],
+    ["{order: {total: 1}}", "{order: {largest: 1}}"],
+    ["{order: {}}", '{event: {name: "*"}}'],
+    ["{trait: {a: {delta: {over: 1d, percent: 5}}}}", "{trait: {a: {delta: {over: 2d, percent: 5}}}}"],
+    ["{trait: {a: {delta: {over: 1d, percent: 5}}}}", "{trait: {b: {delta: {over: 1d, percent: 5}}}}"],
+  ])("%s and %s", (one, other) => {
+    expect(keysOf(one)).not.toEqual(keysOf(other));
+  });
+
+  test.each([
+    "{event: {name: A, window: {today: true}}}",
+    "{event: {name: A, latest: {today: true}}}",
+    "{event: {name: A, window: {from: 2026-01-01}}}",
+    "{event: {name: A, days: 2}}",
+    '{event: {name: A, where: {at.time: {lt: "12:00"}}}}',
+    "{event: {name: A, distinct: {of: at.weekday, is: 2}}}",
+    "{order: {where: {not: {products: {has: {until: {date: {next: 1d}}}}}}}}",
+  ])("%s in another zone", (rule) => {
+    expect(keysOf(rule, { zone: "Europe/Berlin" })).not.toEqual(keysOf(rule));
+  });
+});
+
+test("what is kept for everybody asks nothing", () => {
+  const rules = [
+    "{trait: {a: 1, d: {date: {last: 1d}}}}",
+    "{cart: {value: {gt: 1}}}",
+    "{segment: {in: [x], joined: {last: 1d}}}",
+    "{list: {in: [x]}}",
+    "{bucket: {from: 0, to: 5}}",
+  ];
+  for (const rule of rules) expect(keysOf(rule), rule).toEqual([]);
+});
