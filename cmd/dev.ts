@@ -30,6 +30,7 @@ import { assertFree, type RunningServer, type ServerEvent, startServer } from ".
 import { formatVersion } from "../lib/server/version.ts";
 import { runShop } from "../lib/shop/publisher.ts";
 import { shopTraffic } from "../lib/shop/traffic.ts";
+import { showUsualFlags } from "./cli/globals.ts";
 import { packageDir } from "./cli/package-dir.ts";
 
 const POLL_MS = 50;
@@ -271,7 +272,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 async function main(): Promise<void> {
   const names = NAMED_OPTIONS.map(({ name }) => name);
-  const command = addFlags(new Command("npm start --"), names)
+  const command = showUsualFlags(addFlags(new Command("npm start --"), names))
     .description(
       "Everything in one: a nats-server, a worker, the page, a sample shop. Prints one line when deltas flow.",
     )

@@ -4,33 +4,35 @@ import type { Command } from "commander";
 import { addFlags } from "../../config/flags.ts";
 import { NAMED_OPTIONS } from "../../config/options.ts";
 import { optionsOf } from "./context.ts";
-import { GLOBAL_FLAGS } from "./globals.ts";
+import { GLOBAL_FLAGS, showUsualFlags } from "./globals.ts";
 
 const OPTIONS = NAMED_OPTIONS.map(({ name }) => name).filter((name) => !GLOBAL_FLAGS.includes(name));
 
 export function addProcesses(program: Command): void {
-  addFlags(
-    program.command("dev").description("everything in one: its own nats-server, a worker, the page, a sample shop"),
-    OPTIONS,
-  ).action(async (_options: unknown, command: Command) => {
-    const { runDev } = await import("../dev.ts");
-    process.exitCode = await runDev(optionsOf(command));
-  });
-  addFlags(
-    program.command("worker").description("own partitions: hear their logs, say who joined and who left"),
-    OPTIONS,
-  ).action(async (_options: unknown, command: Command) => {
-    const { config } = optionsOf(command);
-    stopWithParent();
-    const { runWorkerProcess } = await import("../worker.ts");
-    process.exit(await runWorkerProcess(config));
-  });
-  addFlags(program.command("api").description("the page and the HTTP interface"), OPTIONS).action(
+  processCommand(program, "dev", "everything in one: its own nats-server, a worker, the page, a sample shop").action(
+    async (_options: unknown, command: Command) => {
+      const { runDev } = await import("../dev.ts");
+      process.exitCode = await runDev(optionsOf(command));
+    },
+  );
+  processCommand(program, "worker", "own partitions: hear their logs, say who joined and who left").action(
+    async (_options: unknown, command: Command) => {
+      const { config } = optionsOf(command);
+      stopWithParent();
+      const { runWorkerProcess } = await import("../worker.ts");
+      process.exit(await runWorkerProcess(config));
+    },
+  );
+  processCommand(program, "api", "the page and the HTTP interface").action(
     async (_options: unknown, command: Command) => {
       const { runApiProcess } = await import("../api.ts");
       process.exitCode = await runApiProcess(optionsOf(command).config);
     },
   );
+}
+
+function processCommand(program: Command, name: string, description: string): Command {
+  return showUsualFlags(addFlags(program.command(name).description(description), OPTIONS));
 }
 
 /** A worker that `dev` started is in a process group of its own, so that Ctrl-C does not reach it before its turn comes. */

@@ -1,0 +1,161 @@
+// Applying definitions: what counts as a change, what is refused and where, conflicts, and the wait until it is in force.
+import { describe, expect, test } from "vitest";
+import {
+  type ActivationProgress,
+  ApplyRefused,
+  appendEntry,
+  apply,
+  planApply,
+  waitUntilActive,
+} from "../../lib/api/apply.ts";
+import { Catalogue } from "../../lib/api/catalogue.ts";
+import { DEFAULT_LIMITS as limits } from "../../lib/core/types.ts";
+import { readDefinitions } from "../../lib/definitions/load.ts";
+import type { PartitionStatus } from "../../lib/ports/questions.ts";
+import { ControlInMemory } from "./control-in-memory.ts";
+
+const CART = "id: cart\nname: Cart\nrule: { cart: { value: { gt: 0 } } }\n";
+const NESTING = "id: outer\nrule: { segment: { in: [cart] } }\n";
+const COUNTING = "id: counting\nrule: { event: { name: Ping, count: { gte: 3 } } }\n";
+
+const request = (text: string, remove: string[] = []) => ({ loaded: readDefinitions(text, "a.yaml"), remove, limits });
+
+async function opened(...texts: string[]): Promise<{ control: ControlInMemory; catalogue: Catalogue }> {
+  const control = new ControlInMemory();
+  const catalogue = await Catalogue.open(control, limits);
+  for (const text of texts) await apply(control, catalogue, request(text));
+  return { control, catalogue };
+}
+
+describe("the plan", () => {
+  test("tells new, changed and unchanged apart, and writes only what differs", async () => {
+    const { catalogue } = await opened(CART);
+    const rearranged = "rule: { cart: { value: { gt: 0 } } }\nname: Cart\nid: cart\n";
+    expect(planApply(catalogue, request(rearranged))).toMatchObject({ unchanged: ["cart"], entry: undefined });
+    const plan = planApply(catalogue, request(`${CART.replace("gt: 0", "gt: 5")}---\n${NESTING}`));
+    expect(plan).toMatchObject({ created: ["outer"], changed: ["cart"], unchanged: [], problems: [] });
+    expect(plan.entry!.define).toHaveLength(2);
+  });
+
+  test("compares with what is being prepared, not only with what is in force", async () => {
+    const { catalogue } = await opened(COUNTING);
+    expect(catalogue.entry("counting")).toMatchObject({ state: "preparing" });
+    expect(planApply(catalogue, request(COUNTING))).toMatchObject({ unchanged: ["counting"], entry: undefined });
+  });
+
+  test("names the place of a reference that leads nowhere, and the word that was meant", async () => {
+    const { catalogue } = await opened(CART);
+    const { problems } = planApply(catalogue, request("id: outer\nrule:\n  segment: { in: [carts] }\n"));
+    expect(problems).toMatchObject([{ file: "a.yaml", line: 3, hint: "cart" }]);
+  });
+
+  test("names a cycle, and refuses to remove what is in use", async () => {
+    const { catalogue } = await opened(`${CART}---\n${NESTING}`);
+    const cycle = planApply(catalogue, request("id: cart\nrule: { segment: { in: [outer] } }\n"));
+    expect(cycle.problems.map(({ message }) => message).join()).toMatch(/cart.*outer|outer.*cart/);
+    const inUse = planApply(catalogue, request("", ["cart"]));
+    expect(inUse.problems.map(({ message }) => message).join()).toContain("outer");
+  });
+
+  test("brings lists along, so that a rule may refer to one of the same files", async () => {
+    const text =
+      "segments:\n  - { id: staff-only, rule: { list: { in: [staff] } } }\nlists:\n  - { id: staff, members: [u1, u2] }\n";
+    const { control, catalogue } = await opened(text);
+    expect(control.entries.map(({ op }) => op)).toEqual(["list", "apply"]);
+    expect(catalogue.lists.get("staff")).toEqual(new Set(["u1", "u2"]));
+    expect(planApply(catalogue, request(text))).toMatchObject({ lists: [], entry: undefined });
+  });
+});
+
+describe("writing", () => {
+  test("one batch is one entry, in whatever order it is written", async () => {
+    const { control } = await opened(`${NESTING}---\n${CART}`);
+    expect(control.entries).toHaveLength(1);
+  });
+
+  test("checks again when somebody else wrote in between", async () => {
+    const { control, catalogue } = await opened(`${CART}---\n${NESTING}`);
+    control.meanwhile = () => control.write({ op: "apply", define: [], remove: ["outer"] });
+    await apply(control, catalogue, request("", ["outer", "cart"])).then(
+      () => expect.unreachable("outer is gone already"),
+      (error: ApplyRefused) => expect(error.problems.map(({ message }) => message).join()).toContain("outer"),
+    );
+    expect(catalogue.entry("cart")).toBeDefined();
+  });
+
+  test("an answer that was lost is found out, and nothing is written twice", async () => {
+    const { control, catalogue } = await opened();
+    control.loseNextAnswer = true;
+    const { revision } = await apply(control, catalogue, request(CART));
+    expect(revision).toBe(1);
+    expect(control.entries).toHaveLength(1);
+  });
+
+  test("a control log that never gives way is given up with its reason", async () => {
+    const { control, catalogue } = await opened();
+    const crowd = (): void => {
+      control.write({ op: "list", id: "l", mode: "add", members: ["u"] });
+      control.meanwhile = crowd;
+    };
+    control.meanwhile = crowd;
+    await expect(appendEntry(control, catalogue, () => ({ op: "removeList", id: "x" }))).rejects.toThrow(
+      "others write",
+    );
+  });
+});
+
+describe("waiting", () => {
+  const status = (revision: number, folding: PartitionStatus["folding"] = [], position = 100): PartitionStatus =>
+    ({ revision, folding, position }) as PartitionStatus;
+
+  test("history is waited for with its progress, then every partition", async () => {
+    const { control, catalogue } = await opened(COUNTING);
+    const fold = { revision: 1, position: 50, segments: ["counting"] };
+    const told: ActivationProgress[] = [];
+    const answers = [
+      () => [status(1, [fold]), null],
+      () => [status(1), status(1)],
+      () => {
+        control.write({ op: "activate", revision: 1 });
+        return [status(2), status(1)];
+      },
+      () => [status(2), status(2)],
+    ];
+    await waitUntilActive({
+      catalogue,
+      status: async () => answers.shift()!(),
+      revision: 1,
+      pollMs: 0,
+      onProgress: (progress) => told.push(progress),
+    });
+    expect(told.map(({ fraction, inForce, silent }) => [fraction, inForce, silent])).toEqual([
+      [0.25, 0, 1],
+      [1, 0, 0],
+      [1, 1, 0],
+      [1, 2, 0],
+    ]);
+    expect(catalogue.entry("counting")).toMatchObject({ state: "active", version: 1 });
+  });
+
+  test("what the control log refuses is said, not waited for", async () => {
+    const { control, catalogue } = await opened();
+    control.write({ op: "apply", define: [{ id: "x" }], remove: [] });
+    const waiting = waitUntilActive({
+      catalogue,
+      status: async () => [],
+      revision: 1,
+      pollMs: 0,
+      onProgress: () => {},
+    });
+    await expect(waiting).rejects.toThrow(ApplyRefused);
+  });
+});
+
+test("a version in preparation is shown beside the one that serves", async () => {
+  const { control, catalogue } = await opened(COUNTING);
+  control.write({ op: "activate", revision: 1 });
+  await apply(control, catalogue, request(COUNTING.replace("Ping", "Pong")));
+  expect(catalogue.entry("counting")).toMatchObject({ state: "active", version: 1, nextVersion: 2 });
+  control.write({ op: "activate", revision: 3 });
+  expect(catalogue.entry("counting")).toMatchObject({ version: 2, nextVersion: null });
+});

@@ -1,0 +1,39 @@
+// A control log in an array, with somebody else who writes in between on request. For tests of whoever applies.
+import type { ControlCopy, ControlEntry } from "../../lib/core/control.ts";
+import type { ControlLog } from "../../lib/ports/control-log.ts";
+import type { Published } from "../../lib/ports/publishing.ts";
+
+export class ControlInMemory implements ControlLog {
+  readonly entries: ControlEntry[] = [];
+  /** Runs before the next append is looked at. */
+  meanwhile: (() => void) | undefined;
+  /** The next append is stored, and its answer lost. */
+  loseNextAnswer = false;
+  private readonly listeners = new Set<(copy: ControlCopy) => void>();
+
+  async lastRevision(): Promise<number> {
+    return this.entries.length;
+  }
+
+  follow(onEntry: (copy: ControlCopy) => void) {
+    for (const [index, entry] of this.entries.entries()) onEntry({ revision: index + 1, entry });
+    this.listeners.add(onEntry);
+    return { stop: () => void this.listeners.delete(onEntry) };
+  }
+
+  async append(entry: ControlEntry, expectedLast: number): Promise<Published> {
+    const { meanwhile } = this;
+    this.meanwhile = undefined;
+    meanwhile?.();
+    if (expectedLast !== this.entries.length) return { kind: "fenced" };
+    this.write(entry);
+    const lost = this.loseNextAnswer;
+    this.loseNextAnswer = false;
+    return lost ? { kind: "unknown", reason: "no answer" } : { kind: "stored", seq: this.entries.length };
+  }
+
+  write(entry: ControlEntry): void {
+    this.entries.push(entry);
+    for (const listener of this.listeners) listener({ revision: this.entries.length, entry });
+  }
+}
