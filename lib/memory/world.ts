@@ -198,7 +198,7 @@ export class MemoryDeltaSink implements DeltaSink {
     return publish(this.server, this.client, "publish", () => this.stream.store([message], expected));
   }
 
-  publishBatch(fence: number, sayings: readonly Saying[], watermark: Watermark): Promise<Published> {
+  async publishBatch(fence: number, sayings: readonly Saying[], watermark: Watermark): Promise<Published> {
     if (sayings.length + 1 > this.batchMax) throw new RangeError(`a batch holds at most ${this.batchMax} messages`);
     const messages = [...sayings.map((saying) => this.messageOf(saying)), this.recordOf(watermark)];
     const expected = { subject: this.subject, seq: fence };
