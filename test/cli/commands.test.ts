@@ -1,0 +1,290 @@
+// The commands against a real server and a real worker, as a person types them: output, exit codes, remedies.
+
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { type RunningWorker, startWorker } from "../../actors/worker/worker.ts";
+import { runCli } from "../../cmd/cli/program.ts";
+import { loadConfig } from "../../config/load.ts";
+import { dataSetOf } from "../../config/options.ts";
+import { encodeDelta } from "../../lib/core/deltas.ts";
+import { provision } from "../../lib/nats/provision.ts";
+import { startTestServer, type TestServer } from "../support/nats.ts";
+import { until } from "../support/until.ts";
+
+const PARTITIONS = 4;
+let server: TestServer;
+let worker: RunningWorker;
+let folder: string;
+
+beforeAll(async () => {
+  server = await startTestServer({ partitions: PARTITIONS });
+  folder = join(server.dataDir, "files");
+  await mkdir(folder);
+  const { config } = loadConfig(
+    { natsUrl: server.url, partitions: PARTITIONS, clock: "event", logLevel: "silent" },
+    {},
+    folder,
+  );
+  await provision(await server.connection(), dataSetOf(config), { create: true });
+  worker = await startWorker(config);
+  // The first question waits until somebody owns every partition.
+  await until("every partition is owned", async () => (await rollcall("doctor")).code === 0);
+});
+afterAll(async () => {
+  await worker.drain();
+  await server.stop();
+});
+
+beforeEach(() => {
+  vi.stubEnv("NO_COLOR", "1");
+  return () => vi.unstubAllEnvs();
+});
+
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function rollcall(...args: string[]): Promise<Ended> {
+  const written = { out: "", err: "" };
+  const out = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    written.out += text;
+    return true;
+  });
+  const err = vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    written.err += text;
+    return true;
+  });
+  try {
+    const code = await runCli(["--nats-url", server.url, ...args]);
+    return { code, ...written };
+  } finally {
+    out.mockRestore();
+    err.mockRestore();
+  }
+}
+
+async function fileOf(name: string, content: string | Buffer): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, content);
+  return path;
+}
+
+const HEADER = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session";
+
+/** A clickstream in the form of the example mapping: forty people look, some fill carts, some buy. */
+function clickstream(): string {
+  const rows = Array.from({ length: 400 }, (_, index) => {
+    const second = String(index % 60).padStart(2, "0");
+    const minute = String(Math.floor(index / 60)).padStart(2, "0");
+    const type = index % 11 === 0 ? "cart" : index % 29 === 0 ? "purchase" : "view";
+    const brand = ["apple", "samsung", ""][index % 3];
+    return `2019-10-01 00:${minute}:${second} UTC,${type},${1_000 + (index % 17)},205301,electronics.smartphone,${brand},${10 + (index % 90)}.50,${500 + (index % 40)},s-${index % 40}`;
+  });
+  return [HEADER, ...rows, "2019-10-01 00:07:00 UTC,view,1001,205301,electronics"].join("\n");
+}
+
+describe("segments", () => {
+  test("apply: every problem with its place, nothing applied, exit 2", async () => {
+    const path = await fileOf(
+      "broken.yaml",
+      "id: Broken\nrule:\n  evnt: { name: Ping }\n---\nid: half\nrule: { cart: { value: { gte: x } } }\n",
+    );
+    const { code, err, out } = await rollcall("segments", "apply", path);
+    expect(code).toBe(2);
+    expect(err).toContain(`${path}:3:3: error: `);
+    expect(err).toContain("did you mean event?");
+    expect(err).toContain(`${path}:6:`);
+    expect(err).toMatch(/\d problems; nothing was applied\./);
+    expect(out).toBe("");
+  });
+
+  test("apply: dry run, apply, apply again, change, wait until in force", async () => {
+    const dry = await rollcall("segments", "apply", "--dry-run", "config/segments", "examples/rees46.segments.yaml");
+    expect(dry).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("21 new, 0 changed, 0 unchanged; nothing was applied"),
+    });
+    const first = await rollcall("segments", "apply", "config/segments", "examples/rees46.segments.yaml");
+    expect(first.out).toContain("+ cart-under-100  new");
+    expect(first.err).toContain(`in force in all ${PARTITIONS} partitions`);
+    const again = await rollcall("segments", "apply", "config/segments");
+    expect(again.out).toBe("0 new, 0 changed, 8 unchanged\n");
+    const text = (await readFile("config/segments/just-bought.yaml", "utf8")).replace("1m", "5m");
+    const changed = await rollcall("segments", "apply", await fileOf("just-bought.yaml", text));
+    expect(changed.out).toContain("~ just-bought  changed");
+    expect((await rollcall("segments", "show", "just-bought", "-o", "json")).out).toContain('"version": 2');
+  });
+
+  test("ls as JSON, show as a person reads it, rm refused while in use", async () => {
+    const rows = JSON.parse((await rollcall("segments", "ls", "-o", "json")).out);
+    expect(rows).toHaveLength(21);
+    expect(rows[0]).toEqual({ id: "abandoned-cart", size: 0, state: "active", version: 1, name: "Abandoned cart" });
+    expect((await rollcall("segments", "show", "cart-reminder")).out).toContain(
+      "{ segment: { notIn: [ just-bought ] } }",
+    );
+    const refused = await rollcall("segments", "rm", "abandoned-cart");
+    expect(refused.code).toBe(2);
+    expect(refused.err).toContain("cart-reminder");
+    expect(await rollcall("segments", "rm", "trial-accounts")).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("- trial-accounts"),
+    });
+  });
+
+  test("an unknown segment names the one that was probably meant, exit 2", async () => {
+    const { code, err } = await rollcall("members", "big-spendres");
+    expect(code).toBe(2);
+    expect(err).toContain('There is no segment "big-spendres". Did you mean big-spenders?');
+  });
+});
+
+describe("import", () => {
+  test("maps columns by the example found by the file's name, reports the cut-off line, moves the clocks", async () => {
+    const path = await fileOf("rees46-small.csv.gz", gzipSync(clickstream()));
+    const rejects = join(folder, "rejects.ndjson");
+    const { code, out, err } = await rollcall("import", path, "--rejects", rejects);
+    expect(code).toBe(0);
+    expect(out).toContain("400 rows stored, 1 refused");
+    expect(out).toContain("rees46.map.yaml");
+    expect(out).toContain("to 2019-10-01 00:06:39Z; every clock stands there now");
+    expect(err).toContain("line 402: 5 columns where the header has 9; the line seems to be cut off");
+    expect(JSON.parse(await readFile(rejects, "utf8"))).toMatchObject({ line: 402 });
+    await until("everything is processed", async () => (await rollcall("doctor")).out.includes("0 messages wait"));
+  });
+
+  test("the same file again is warned of; --resume leaves out all of it", async () => {
+    const path = join(folder, "rees46-small.csv.gz");
+    const resumed = await rollcall("import", path, "--resume");
+    expect(resumed.out).toContain("0 rows stored, 1 refused, 400 already in");
+    expect(resumed.err).not.toContain("warning");
+    const other = await fileOf("rees46-other.csv", [HEADER, clickstream().split("\n")[1]].join("\n"));
+    expect((await rollcall("import", other)).err).not.toContain("warning");
+    expect((await rollcall("import", other)).err).toContain("has been imported into this data set before");
+  });
+
+  test("a file without a mapping is refused with the way out, and so is a broken mapping", async () => {
+    const path = await fileOf("clicks.csv", "a,b\n1,2\n");
+    const { code, err } = await rollcall("import", path);
+    expect(code).toBe(2);
+    expect(err).toContain("--map");
+    const map = await fileOf("clicks.map.yaml", "user: a\nevnt: E\n");
+    expect(await rollcall("import", path, "--map", map)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(`${map}:2:1: "evnt" is not known here`),
+    });
+  });
+});
+
+describe("people", () => {
+  test("members, one of them, and why", async () => {
+    const members = JSON.parse((await rollcall("members", "r46-apple-samsung", "--limit", "3", "-o", "json")).out);
+    expect(members).toHaveLength(3);
+    const { id } = members[0];
+    expect((await rollcall("user", id)).out).toMatch(/segments +r46-|r46-apple-samsung/);
+    const explained = await rollcall("explain", "r46-apple-samsung", id);
+    expect(explained.out).toContain(`${id} is in r46-apple-samsung`);
+    expect(explained.out).toContain("✓ event Product Viewed");
+    expect(JSON.parse((await rollcall("explain", "r46-apple-samsung", id, "-o", "json")).out)).toMatchObject({
+      in: true,
+    });
+  });
+
+  test("somebody unknown is exit 2, in words", async () => {
+    expect(await rollcall("user", "nobody")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('No message has named "nobody"'),
+    });
+  });
+});
+
+describe("lists", () => {
+  test("set, add, remove, ls, rm; in use it stays", async () => {
+    expect((await rollcall("lists", "set", "staff", "500", "501")).err).toContain("staff has 2 members now");
+    expect((await rollcall("lists", "add", "staff", "--file", await fileOf("ids.txt", "502\n503\n\n"))).err).toContain(
+      "4 members",
+    );
+    expect((await rollcall("lists", "remove", "staff", "500")).err).toContain("3 members");
+    const path = await fileOf("staff.yaml", "id: staff-only\nrule: { list: { in: [staff] } }\n");
+    await rollcall("segments", "apply", path);
+    expect(
+      JSON.parse((await rollcall("members", "staff-only", "-o", "json")).out).map(({ id }: { id: string }) => id),
+    ).toEqual(["501", "502", "503"]);
+    expect(JSON.parse((await rollcall("lists", "ls", "-o", "json")).out)).toEqual([
+      { id: "staff", members: 3, usedBy: ["staff-only"] },
+    ]);
+    expect(await rollcall("lists", "rm", "staff")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("in use by staff-only"),
+    });
+    await rollcall("segments", "rm", "staff-only");
+    expect(await rollcall("lists", "rm", "staff")).toMatchObject({ code: 0 });
+  });
+});
+
+describe("checking", () => {
+  test("doctor: every line ok", async () => {
+    const mistaken = await rollcall("doctor");
+    expect(mistaken.out).toContain("made with 4 partitions, clock event; the configuration here says 32 partitions");
+    vi.stubEnv("ROLLCALL_PARTITIONS", "4").stubEnv("ROLLCALL_CLOCK", "event");
+    const { code, out } = await rollcall("doctor");
+    expect(code).toBe(0);
+    expect(out).toContain("ok    mapping");
+    expect(out).toContain("ok    workers      all 4 partitions run, on 1 shard");
+    expect(out).not.toMatch(/^(warn|fail)/m);
+  });
+
+  test("replay recomputes the sizes that are live", async () => {
+    const live = JSON.parse((await rollcall("segments", "ls", "-o", "json")).out) as { id: string; size: number }[];
+    const replayed = JSON.parse((await rollcall("replay", "-o", "json")).out) as { segment: string; size: number }[];
+    const sizes = new Map(replayed.map(({ segment, size }) => [segment, size]));
+    expect(live.map(({ id }) => [id, sizes.get(id) ?? 0])).toEqual(live.map(({ id, size }) => [id, size]));
+  });
+
+  test("replay --verify: equal, until somebody says what the logs do not say", async () => {
+    const equal = await rollcall("replay", "--verify");
+    expect(equal.out).toMatch(/memberships equal \([1-9]\d*\), deltas equal \([1-9]\d*\)/);
+    expect(equal.code).toBe(0);
+    const nc = await server.connection();
+    const at = Date.UTC(2019, 9, 1);
+    const lie = encodeDelta({
+      segment: "r46-buyers",
+      version: 1,
+      kind: "user",
+      id: "500",
+      change: "joined",
+      n: 77,
+      at,
+      cause: { type: "event", seq: 1 },
+    });
+    await nc.request("delta.r46-buyers.joined", lie);
+    const different = await rollcall("replay", "--verify");
+    expect(different.code).toBe(1);
+    expect(different.out).toContain("1 wrong");
+    expect(different.out).toContain("deltas DIFFERENT");
+  });
+
+  test("config masks secrets and says where a value comes from; nats-config prints the mapping", async () => {
+    vi.stubEnv("NATS_PASSWORD", "hunter2");
+    const { out } = await rollcall("config");
+    expect(out).not.toContain("hunter2");
+    expect(out).toMatch(/natsUrl +nats:\/\/127\.0\.0\.1:\d+ +--nats-url/);
+    expect((await rollcall("nats-config")).out).toContain('"events.*": "log.{{partition(32,1)}}.event"');
+  });
+});
+
+describe("without a server", () => {
+  test("names the address and the remedy, exit 3; a data set that is not there, too", async () => {
+    const unreachable = await rollcall("--nats-url", "nats://127.0.0.1:1", "segments", "ls");
+    expect(unreachable.code).toBe(3);
+    expect(unreachable.err).toContain("nats://127.0.0.1:1");
+    expect(unreachable.err).toContain("npm start");
+    const elsewhere = await rollcall("--name", "elsewhere", "segments", "ls");
+    expect(elsewhere).toMatchObject({ code: 3, err: expect.stringContaining('no data set named "elsewhere"') });
+    expect(await rollcall("no-such-command")).toMatchObject({ code: 2 });
+    expect(await rollcall("--help")).toMatchObject({ code: 0, out: expect.stringContaining("Exit codes:") });
+  });
+});
