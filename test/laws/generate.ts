@@ -1,8 +1,8 @@
 // Random definitions and random histories that make them flip: few people, few names, times that jump by seconds, by
 // days and backwards, so that windows, midnights, visits and late events all get their share.
 import type { ControlEntry } from "../../lib/core/control.ts";
-import type { Json, JsonObject, LogKind, LogRecord, Millis } from "../../lib/core/types.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
+import type { Json, JsonObject, LogKind, LogRecord, Millis } from "../../lib/core/types.ts";
 import type { Dice } from "../support/seed.ts";
 
 const NAMES = ["A", "B", "Page Viewed", "Product Viewed"];
@@ -121,7 +121,12 @@ function window(dice: Dice, occurrence = false): JsonObject {
     const unit = dice.pick(["days", "weeks", "months"]);
     return { calendar: { [unit]: dice.int(1, 3), ...(dice.chance(0.4) ? { skip: dice.int(1, 2) } : {}) } };
   }
-  if (pick < 88) return dice.pick<JsonObject>([{ from: "2026-03-02" }, { from: "2026-03-01", to: "2026-03-29" }, { to: "2026-03-28T23:30:00Z" }]);
+  if (pick < 88)
+    return dice.pick<JsonObject>([
+      { from: "2026-03-02" },
+      { from: "2026-03-01", to: "2026-03-29" },
+      { to: "2026-03-28T23:30:00Z" },
+    ]);
   if (occurrence) return { visit: "current" };
   return { next: long };
 }
@@ -133,7 +138,16 @@ function countTest(dice: Dice): Json {
 
 function numberTest(dice: Dice): Json {
   const n = dice.pick([0, 5, 10, 20.5, 60, 100]);
-  return dice.pick<Json>([{ gt: n }, { gte: n }, { lt: n }, { lte: n }, { between: [n, n + 40] }, n, { ne: n }, { gt: n, ne: n + 5 }]);
+  return dice.pick<Json>([
+    { gt: n },
+    { gte: n },
+    { lt: n },
+    { lte: n },
+    { between: [n, n + 40] },
+    n,
+    { ne: n },
+    { gt: n, ne: n + 5 },
+  ]);
 }
 
 function textTest(dice: Dice): Json {
@@ -160,7 +174,8 @@ function traitWhere(dice: Dice): JsonObject {
   if (pick < 5) return { n: numberTest(dice) };
   if (pick < 6) return { tags: textTest(dice) };
   if (pick < 8) return { renews: { date: window(dice) } };
-  if (pick < 9) return { n: { delta: { over: dice.pick(DURATIONS), [dice.pick(["percent", "amount"])]: numberTest(dice) } } };
+  if (pick < 9)
+    return { n: { delta: { over: dice.pick(DURATIONS), [dice.pick(["percent", "amount"])]: numberTest(dice) } } };
   return dice.pick<JsonObject>([
     { leases: { has: { rent: { gt: 10 }, ends: { date: window(dice) } } } },
     { point: { near: { lat: 48.86, lon: 2.35, within: "25mi" } } },
@@ -235,7 +250,11 @@ export class History {
     if (dice.chance(0.06)) {
       return this.record("clock", this.#options.clockMode === "event" ? { to: this.#now } : {});
     }
-    if (dice.chance(0.02)) return this.record("event", dice.pick<unknown>([{ type: "track" }, "nonsense", [1], { type: "track", event: "A" }]));
+    if (dice.chance(0.02))
+      return this.record(
+        "event",
+        dice.pick<unknown>([{ type: "track" }, "nonsense", [1], { type: "track", event: "A" }]),
+      );
     return this.record("event", this.#event());
   }
 
@@ -258,7 +277,9 @@ export class History {
       ...(dice.chance(0.85) ? { timestamp: new Date(this.#now - late + ahead).toISOString() } : {}),
       ...(dice.chance(0.7) ? { channel: dice.pick(["web", "web", "mobile", "server"]) } : {}),
       ...(dice.chance(0.4) ? { messageId: `m${this.#message}` } : {}),
-      ...(dice.chance(0.08) ? { context: { timezone: dice.pick(["Asia/Tokyo", "America/Los_Angeles", "Mars/Base"]) } } : {}),
+      ...(dice.chance(0.08)
+        ? { context: { timezone: dice.pick(["Asia/Tokyo", "America/Los_Angeles", "Mars/Base"]) } }
+        : {}),
     };
     const pick = dice.int(0, 99);
     if (pick < 22) return { ...base, type: "identify", traits: this.#traits() };
@@ -291,7 +312,8 @@ export class History {
     if (dice.chance(0.5)) traits.n = dice.pick<Json>([0, 5, 10, 20.5, 60, 100, -5, null, "5"]);
     if (dice.chance(0.3)) traits.tags = dice.pick<Json>([["x", "y"], ["xay"], [], "x", [["x"], null]]);
     if (dice.chance(0.4)) traits.renews = dice.pick<Json>([this.#date(), this.#date(), null]);
-    if (dice.chance(0.15)) traits.timezone = dice.pick<Json>(["Europe/Berlin", "Pacific/Apia", "America/New_York", "nowhere", null]);
+    if (dice.chance(0.15))
+      traits.timezone = dice.pick<Json>(["Europe/Berlin", "Pacific/Apia", "America/New_York", "nowhere", null]);
     if (dice.chance(0.2)) traits.leases = [{ rent: dice.int(0, 20), ends: this.#date() }, { rent: 5 }];
     if (dice.chance(0.1)) traits.point = { lat: 48.86 + dice.next(), lon: 2.35 };
     if (dice.chance(0.1)) traits.deep = { er: dice.pick(["x", "y"]) };
@@ -317,7 +339,10 @@ export class History {
       case 3:
         return { event: "Product Removed", properties: product() };
       case 4:
-        return { event: dice.pick(["Cart Updated", "Cart Viewed"]), properties: dice.chance(0.5) ? { products } : product() };
+        return {
+          event: dice.pick(["Cart Updated", "Cart Viewed"]),
+          properties: dice.chance(0.5) ? { products } : product(),
+        };
       case 5:
         return { event: "Cart Cleared", properties: {} };
       case 6:
@@ -330,7 +355,10 @@ export class History {
       case 8:
         return { event: "Order Updated", properties: { order_id: orderId, total: dice.pick([5, 60]), products } };
       case 9:
-        return { event: "Order Refunded", properties: { order_id: orderId, ...(dice.chance(0.6) ? { total: dice.pick([10, 60]) } : {}) } };
+        return {
+          event: "Order Refunded",
+          properties: { order_id: orderId, ...(dice.chance(0.6) ? { total: dice.pick([10, 60]) } : {}) },
+        };
       default:
         return { event: "Order Cancelled", properties: { order_id: orderId } };
     }

@@ -4,7 +4,13 @@ import { expect, test } from "vitest";
 import { encodeDelta } from "../../lib/core/deltas.ts";
 import { encodeId } from "../../lib/core/ids.ts";
 import { parseDefinition } from "../../lib/core/rules/parse.ts";
-import { DEFAULT_LIMITS, DEFAULT_VOCABULARY, type Json, type JsonObject, type LogRecord } from "../../lib/core/types.ts";
+import {
+  DEFAULT_LIMITS,
+  DEFAULT_VOCABULARY,
+  type Json,
+  type JsonObject,
+  type LogRecord,
+} from "../../lib/core/types.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
 import { Dice, seeds } from "../support/seed.ts";
 import { definition, History, LIST_IDS, membersOf } from "./generate.ts";
@@ -22,8 +28,19 @@ function play(seed: number, tally: Tally): void {
   const dice = new Dice(seed);
   const partitions = dice.pick([1, 1, 4]);
   const clockMode = dice.chance(0.8) ? "log" : "event";
-  const limits = { ...DEFAULT_LIMITS, visitsChangeableMax: dice.pick([2, 1000]), ordersChangeableMax: dice.pick([2, 1000]) };
-  const common = { partition: 0, partitions, clockMode, clockStepMsMax: 40 * 86_400_000, limits, vocabulary: DEFAULT_VOCABULARY } as const;
+  const limits = {
+    ...DEFAULT_LIMITS,
+    visitsChangeableMax: dice.pick([2, 1000]),
+    ordersChangeableMax: dice.pick([2, 1000]),
+  };
+  const common = {
+    partition: 0,
+    partitions,
+    clockMode,
+    clockStepMsMax: 40 * 86_400_000,
+    limits,
+    vocabulary: DEFAULT_VOCABULARY,
+  } as const;
   const rig = new Rig({
     ...common,
     pageCacheBytesMax: dice.pick([1, 3_000, 100_000_000]),
@@ -59,14 +76,22 @@ function compareMemberships(seed: number, rig: Rig, oracle: Oracle, tally: Tally
   const actual = rig.memberships();
   expect(rig.machine.universe, `universe, SEED=${seed}`).toBe(oracle.universe);
   for (const [segment, members] of actual) {
-    const wanted = [...(expected.get(segment) ?? [])].filter(([, held]) => held.in).map(([id, held]) => `${id} ${held.n}`);
+    const wanted = [...(expected.get(segment) ?? [])]
+      .filter(([, held]) => held.in)
+      .map(([id, held]) => `${id} ${held.n}`);
     expect([...members].map(([id, n]) => `${id} ${n}`).sort(), `${segment}, SEED=${seed}`).toEqual(wanted.sort());
     expect(rig.machine.sizes().get(segment), `size of ${segment}, SEED=${seed}`).toBe(wanted.length);
     tally.checks += oracle.universe;
   }
 }
 
-function differenceText(seed: number, record: LogRecord, said: string[], expected: string[], shop: Definitions): string {
+function differenceText(
+  seed: number,
+  record: LogRecord,
+  said: string[],
+  expected: string[],
+  shop: Definitions,
+): string {
   const named = new Set([...said, ...expected].map((delta) => (JSON.parse(delta) as { segment: string }).segment));
   const rules = [...named].map((id) => JSON.stringify(shop.sources.get(id)));
   const body = new TextDecoder().decode(record.body).slice(0, 600);

@@ -44,7 +44,11 @@ function itemOf(product: Json | undefined, foreign: boolean): Item | undefined {
 }
 
 /** The cart after a track event; undefined when the event does not concern carts or changes nothing. */
-export function cartAfter(lines: readonly CartLine[], event: UserEvent, vocabulary: Vocabulary): CartLine[] | undefined {
+export function cartAfter(
+  lines: readonly CartLine[],
+  event: UserEvent,
+  vocabulary: Vocabulary,
+): CartLine[] | undefined {
   if (event.type !== "track") return undefined;
   const { properties } = event;
   const foreign = isForeign(properties, vocabulary);
@@ -129,7 +133,10 @@ export function isSameCart(left: readonly CartLine[], right: readonly CartLine[]
 
 /** Σ price × quantity and Σ quantity as amounts; a line beyond bounds counts for nothing. */
 export function cartTotals(lines: readonly CartLine[]): { readonly value: number; readonly quantity: number } {
-  return { value: sumOf(lines.map((line) => line.price * line.quantity)), quantity: sumOf(lines.map((l) => l.quantity)) };
+  return {
+    value: sumOf(lines.map((line) => line.price * line.quantity)),
+    quantity: sumOf(lines.map((l) => l.quantity)),
+  };
 }
 
 function sumOf(numbers: readonly number[]): number {
@@ -160,7 +167,11 @@ export interface OrderContext {
 }
 
 /** What a track event does to the orders; undefined when it does not concern them. */
-export function orderEffect(orders: readonly Order[], event: UserEvent, vocabulary: Vocabulary): OrderEffect | undefined {
+export function orderEffect(
+  orders: readonly Order[],
+  event: UserEvent,
+  vocabulary: Vocabulary,
+): OrderEffect | undefined {
   if (event.type !== "track") return undefined;
   const id = nameOf(event.properties.order_id);
   const known = id === undefined ? undefined : orders.find((order) => order.id === id && !order.sealed);

@@ -343,12 +343,7 @@ export class PartitionCore implements PartitionMachine {
     for (const { definition } of outcome.removed) this.#sizes.delete(definition.id);
   }
 
-  #sweepActor(
-    actor: Actor,
-    outcome: Extract<ControlOutcome, { type: "sweep" }>,
-    cause: Cause,
-    said: Ranked[],
-  ): void {
+  #sweepActor(actor: Actor, outcome: Extract<ControlOutcome, { type: "sweep" }>, cause: Cause, said: Ranked[]): void {
     const evaluation = this.#evaluation;
     const rank = (delta: Delta, level: number): void => {
       said.push({ delta, level });
@@ -382,7 +377,8 @@ export class PartitionCore implements PartitionMachine {
         if (!this.#pages.isResident(no)) yield no;
         const page = this.#pages.get(no);
         for (const actor of [...page.actors.values()]) {
-          if (!mine.has(actor.id) && actor.lists?.has(outcome.id)) this.#setList(actor.id, outcome.id, false, seq, said);
+          if (!mine.has(actor.id) && actor.lists?.has(outcome.id))
+            this.#setList(actor.id, outcome.id, false, seq, said);
         }
       }
     }
@@ -407,8 +403,9 @@ export class PartitionCore implements PartitionMachine {
     const evaluation = this.#evaluation;
     evaluation.begin(actor, this.#clock);
     if (isNew) evaluation.markNew();
-    if (on) (actor.lists ??= new Set()).add(list);
-    else actor.lists?.delete(list);
+    actor.lists ??= new Set();
+    if (on) actor.lists.add(list);
+    else actor.lists.delete(list);
     for (const leaf of this.#plan.listLeaves.get(list) ?? []) evaluation.touch(leaf);
     const joined = evaluation.flip("user", { type: "list", seq }, (delta) => said.push(delta));
     evaluation.arm(joined);
@@ -642,7 +639,11 @@ export function createPartition(options: PartitionOptions, shared?: SharedContro
   return new PartitionCore(options, shared ?? new SharedControl(options.limits));
 }
 
-export function restorePartition(options: PartitionOptions, source: RestoreSource, shared?: SharedControl): PartitionCore {
+export function restorePartition(
+  options: PartitionOptions,
+  source: RestoreSource,
+  shared?: SharedControl,
+): PartitionCore {
   return PartitionCore.restore(options, source, shared ?? new SharedControl(options.limits));
 }
 

@@ -185,7 +185,10 @@ function addToCell(shape: CounterShape, state: CounterState, key: number, given:
     keys.splice(index, 0, key);
     state.as.splice(index, 0, 0);
     state.bs.splice(index, 0, 0);
-    if (shape.aggregate === "distinct") (state.sets ??= []).splice(index, 0, new Set());
+    if (shape.aggregate === "distinct") {
+      state.sets ??= [];
+      state.sets.splice(index, 0, new Set());
+    }
   }
   const cell = { a: state.as[index]!, b: state.bs[index]! };
   put(shape.aggregate, cell, state.sets?.[index], given);

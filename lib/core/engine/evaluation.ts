@@ -2,7 +2,15 @@
 // when silence will next matter. Touch first, evaluate once: what lies between old and new state is never announced.
 import type { Cause, Delta, MemberKind, Millis, SegmentId } from "../types.ts";
 import type { Actor } from "./actor.ts";
-import { type CounterState, type CounterView, newCounter, nextChange, nextCrossing, readCounter, settle } from "./counters.ts";
+import {
+  type CounterState,
+  type CounterView,
+  newCounter,
+  nextChange,
+  nextCrossing,
+  readCounter,
+  settle,
+} from "./counters.ts";
 import type { LeafNo } from "./numeric-index.ts";
 import type { CounterPlan, Plan, SegmentNo } from "./plan.ts";
 import {

@@ -1,13 +1,21 @@
 // What one accepted event does to one member: first everything it would be refused for, then traits, visits, cart,
 // orders and counters in that order, each touching the leaves it may flip. The caller evaluates once, at the end.
 import type { UserEvent } from "../events.ts";
-import type { Json, JsonObject, Millis, RejectReason, Reject, Seq } from "../types.ts";
+import type { Json, JsonObject, Millis, Reject, RejectReason, Seq } from "../types.ts";
 import type { Actor, CartLine } from "./actor.ts";
 import { cartAfter, isSameCart, type OrderEffect, orderEffect } from "./commerce.ts";
 import { addOccurrence, type Contribution, newCounter } from "./counters.ts";
 import type { Evaluation } from "./evaluation.ts";
 import type { CounterPlan, Plan, Stream } from "./plan.ts";
-import { cartRecord, contributedNumbers, distinctValues, leafContext, userZone, type World, zoneFor } from "./reading.ts";
+import {
+  cartRecord,
+  contributedNumbers,
+  distinctValues,
+  leafContext,
+  userZone,
+  type World,
+  zoneFor,
+} from "./reading.ts";
 import { find, type TestContext, whereHolds } from "./values.ts";
 import { addToVisits, type VisitChange, visitStartOf } from "./visits.ts";
 import { rangeHolds } from "./windows.ts";

@@ -1,7 +1,9 @@
 // Why a member is in a segment or not: the rule's own shape, read from the same leaves as the engine reads, with what
 // was found and when silence alone would change it.
-import type { Definition, Rule, Test, Where } from "../rules/ast.ts";
+
 import type { ExplainNode } from "../partition.ts";
+import type { Definition, Path, Rule, Test, Where } from "../rules/ast.ts";
+import { sentenceOf, testSentence, windowSentence } from "../rules/sentence.ts";
 import type { Json, Millis } from "../types.ts";
 import type { Actor } from "./actor.ts";
 import { bucketPosition } from "./bucket.ts";
@@ -25,7 +27,8 @@ export function explainSegment(definition: Definition, plan: Plan, actor: Actor,
   return {
     rule: `segment ${definition.id}`,
     pass: held?.in === true,
-    actual: held === undefined ? "never a member" : `${held.in ? "joined" : "left"} ${new Date(held.since).toISOString()}`,
+    actual:
+      held === undefined ? "never a member" : `${held.in ? "joined" : "left"} ${new Date(held.since).toISOString()}`,
     ...(wait === undefined ? {} : { expected: held?.in ? "kept in by stay" : "kept out by cooldown", until: wait }),
     nodes: [rule],
   };
@@ -47,7 +50,7 @@ function explainRule(rule: Rule, scope: Scope): ExplainNode {
       return explainWhere(rule.op, rule.where, scope);
     case "event":
     case "order":
-      return explainLeaf(leafOfOccurrences(rule, scope.zone), wordsOf(rule), scope);
+      return explainLeaf(leafOfOccurrences(rule, scope.zone), sentenceOf(rule), scope);
     case "segment":
     case "list": {
       const nodes = rule.ids.map((id): ExplainNode => {
@@ -58,7 +61,11 @@ function explainRule(rule: Rule, scope: Scope): ExplainNode {
             : joined === undefined
               ? { kind: "segment", id }
               : { kind: "joined", id, window: joined, zone: scope.zone };
-        return explainLeaf(leaf, `${rule.op} ${id}${joined === undefined ? "" : ` joined ${compact(joined)}`}`, scope);
+        return explainLeaf(
+          leaf,
+          `${rule.op} ${id}${joined === undefined ? "" : `, joined ${windowSentence(joined)}`}`,
+          scope,
+        );
       });
       return grouped(rule.negate ? "none" : "any", nodes);
     }
@@ -135,8 +142,7 @@ function actualOf(leaf: Leaf, { actor, now }: Scope): Json | undefined {
     case "cart": {
       const found = find(leaf.kind === "trait" ? actor.traits : cartRecord(actor), leaf.path);
       if (found === undefined) return "missing";
-      const amount = leaf.kind === "cart" && (leaf.path[0] === "value" || leaf.path[0] === "quantity");
-      if (amount) return (found.values[0] as number) / 10_000;
+      if (leaf.kind === "cart" && isCartAmount(leaf.path)) return (found.values[0] as number) / 10_000;
       return found.list ? found.values : (found.values[0] ?? "missing");
     }
     case "delta": {
@@ -158,16 +164,16 @@ function actualOf(leaf: Leaf, { actor, now }: Scope): Json | undefined {
 function expectedOf(leaf: Leaf): string {
   switch (leaf.kind) {
     case "counter":
-      return wordsOfTest(leaf.test, leaf.counter.amount);
+      return testSentence(leaf.counter.amount ? unscaled(leaf.test) : leaf.test);
     case "trait":
-      return wordsOfTest(leaf.test, false);
+      return testSentence(leaf.test);
     case "cart":
-      return wordsOfTest(leaf.test, leaf.path[0] === "value" || leaf.path[0] === "quantity");
+      return testSentence(isCartAmount(leaf.path) ? unscaled(leaf.test) : leaf.test);
     case "delta":
-      return `${leaf.unit} ${wordsOfTest(leaf.test, false)}`;
+      return `${leaf.unit} ${testSentence(leaf.test)}`;
     case "moment":
     case "joined":
-      return compact(leaf.window);
+      return windowSentence(leaf.window);
     case "segment":
       return "in";
     case "list":
@@ -177,16 +183,18 @@ function expectedOf(leaf: Leaf): string {
   }
 }
 
-function wordsOfTest(test: Test, amount: boolean): string {
-  const shown = (value: unknown): unknown => (amount && typeof value === "number" ? value / 10_000 : value);
-  return test
-    .map((part) => {
-      if (part.op === "between") return `between ${shown(part.low)} and ${shown(part.high)}`;
-      if ("value" in part) return `${part.op} ${JSON.stringify(shown(part.value))}`;
-      if ("values" in part) return `${part.op} ${JSON.stringify(part.values.map(shown))}`;
-      return part.op === "date" ? `date ${compact(part.window)}` : part.op;
-    })
-    .join(" and ");
+function isCartAmount(path: Path): boolean {
+  return path[0] === "value" || path[0] === "quantity";
+}
+
+/** Amounts as people write them. */
+function unscaled(test: Test): Test {
+  const shown = <T>(value: T): T => (typeof value === "number" ? ((value / 10_000) as T) : value);
+  return test.map((part) => {
+    if (part.op === "between") return { ...part, low: shown(part.low), high: shown(part.high) };
+    if ("values" in part) return { ...part, values: part.values.map(shown) };
+    return "value" in part ? ({ ...part, value: shown(part.value) } as typeof part) : part;
+  });
 }
 
 function untilOf(leaf: Leaf, { actor, now }: Scope): Millis {
@@ -210,15 +218,4 @@ function untilOf(leaf: Leaf, { actor, now }: Scope): Millis {
     default:
       return Number.POSITIVE_INFINITY;
   }
-}
-
-function wordsOf(rule: Extract<Rule, { op: "event" | "order" }>): string {
-  const names = rule.op === "order" ? "" : rule.names === "*" ? " *" : ` ${rule.names.join(" | ")}`;
-  const of = "of" in rule.measure ? ` of ${rule.measure.of.join(".")}` : "";
-  const window = rule.window === undefined ? "" : ` ${compact(rule.window)}`;
-  return `${rule.op}${names}, ${rule.measure.kind}${of}${window}`;
-}
-
-function compact(window: unknown): string {
-  return JSON.stringify(window).replace(/[{}"]/g, "").replaceAll(",", ", ");
 }

@@ -4,7 +4,7 @@
 //   bounds   ──(5,below)──(5,above)──(9,below)──▶      a value's rank = how many bounds it has passed
 //   gte 5, lt 5 flip at (5,below) · gt 5, lte 5 at (5,above) · eq 5, ne 5 at both
 import type { Test } from "../rules/ast.ts";
-import { testHolds, type TestContext } from "./values.ts";
+import { type TestContext, testHolds } from "./values.ts";
 import { zoneNamed } from "./zones.ts";
 
 export type LeafNo = number;

@@ -61,9 +61,7 @@ function encodeActor(actor: Actor, dictionary: Dictionary): unknown[] {
     ]),
     [...actor.counters].map(([key, state]) => encodeCounter(dictionary.number(key), state)),
     actor.valueDue,
-    actor.waits === undefined
-      ? null
-      : [...actor.waits].flatMap(([segment, at]) => [dictionary.number(segment), at]),
+    actor.waits === undefined ? null : [...actor.waits].flatMap(([segment, at]) => [dictionary.number(segment), at]),
     actor.due,
   ];
 }

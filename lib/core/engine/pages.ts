@@ -3,9 +3,9 @@
 //
 //   hash of id ──last `depth` bits──▶ directory ──▶ page number ──▶ resident page (or bytes that the shell brings)
 import { LRUCache } from "lru-cache";
-import type { MemberId, Millis } from "../types.ts";
 import { hashOf } from "../ids.ts";
 import type { EvictedPage, PageNo } from "../partition.ts";
+import type { MemberId, Millis } from "../types.ts";
 import type { Actor } from "./actor.ts";
 import { DeadlineHeap } from "./deadlines.ts";
 import { decodePage, encodePage } from "./page-codec.ts";

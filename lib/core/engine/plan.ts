@@ -5,10 +5,10 @@ import type { Definition, EventRule, OrderRule, Path, Rule, Scalar, Test, Where,
 import { orderSegments } from "../rules/graph.ts";
 import { asksLocalTime, deltaKey, isLocalPath, occurrenceKey, whereAsksLocalTime } from "../rules/questions.ts";
 import type { MemberId, SegmentId } from "../types.ts";
-import { type CounterShape, missingOf, shapeOf } from "./counters.ts";
 import { bucketPosition } from "./bucket.ts";
+import { type CounterShape, missingOf, shapeOf } from "./counters.ts";
 import { type LeafNo, NumericIndex, numberPasses } from "./numeric-index.ts";
-import { type ValueLeaf, ValueIndex } from "./value-index.ts";
+import { ValueIndex, type ValueLeaf } from "./value-index.ts";
 import { amountTest, testHolds, testMovesByTime } from "./values.ts";
 import { zoneNamed } from "./zones.ts";
 

@@ -143,7 +143,8 @@ function orderCounts(counter: CounterPlan, order: Order, moment: Moment, view: C
   if (window.kind !== "visit") {
     return [momentInWindow(window, moment, view.now, view.zone), momentFlips(window, moment, view.now, view.zone)];
   }
-  const counts = order.visiting && order.at >= view.visitStart && order.at <= view.visitLast && view.now < view.visitEnd;
+  const counts =
+    order.visiting && order.at >= view.visitStart && order.at <= view.visitLast && view.now < view.visitEnd;
   return [counts, counts ? view.visitEnd : Number.POSITIVE_INFINITY];
 }
 

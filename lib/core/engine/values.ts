@@ -117,9 +117,7 @@ export function testHolds(found: Found, test: Test, context: TestContext): boole
   }
   if (!single) return true;
   if (found === undefined) return false;
-  return found.values.some((value) =>
-    test.every((part) => isWhole(part) || valuePasses(value, part, context)),
-  );
+  return found.values.some((value) => test.every((part) => isWhole(part) || valuePasses(value, part, context)));
 }
 
 function wholeHolds(found: Found, part: TestPart): boolean {
@@ -288,9 +286,7 @@ export function testFlips(found: Found, test: Test, context: TestContext): Milli
 
 function dateFlips(value: Json, part: Extract<TestPart, { op: "date" }>, context: TestContext): Millis {
   const moment = dateMoment(value, context.zone);
-  return moment === undefined
-    ? Number.POSITIVE_INFINITY
-    : momentFlips(part.window, moment, context.now, context.zone);
+  return moment === undefined ? Number.POSITIVE_INFINITY : momentFlips(part.window, moment, context.now, context.zone);
 }
 
 function recordFlips(record: Json, where: Where, context: TestContext): Millis {
