@@ -15,7 +15,8 @@ export class Occurrence implements Occasion {
   readonly event: UserEvent;
   /** The visit it belonged to when it came in; Visits.now says which one that has become. */
   readonly visit: Visit | undefined;
-  readonly #days = new Map<string, DayNumber>();
+  #days: Map<string, DayNumber> | undefined;
+  #records: Map<string, Record<string, unknown>> | undefined;
 
   constructor({ seq, time, clock, zone }: Occasion, event: UserEvent, visit: Visit | undefined) {
     this.seq = seq;
@@ -28,6 +29,7 @@ export class Occurrence implements Occasion {
 
   /** Its local day in a zone; worked out once, for it never changes. */
   dayIn(zone: string): DayNumber {
+    this.#days ??= new Map();
     const day = this.#days.get(zone) ?? localDayOf(this.time, zone);
     this.#days.set(zone, day);
     return day;
@@ -35,17 +37,22 @@ export class Occurrence implements Occasion {
 
   /** What a `where` of an event rule reads, local time told in a zone. */
   recordIn(zone: string): Record<string, unknown> {
-    const { event, time } = this;
-    const { properties, context, channel } = event;
-    return {
-      properties,
-      context,
-      ...(channel === undefined ? {} : { channel }),
-      get at() {
-        return wallClockOf(time, zone);
-      },
-    };
+    this.#records ??= new Map();
+    const record = this.#records.get(zone) ?? recordOf(this.event, this.time, zone);
+    this.#records.set(zone, record);
+    return record;
   }
+}
+
+function recordOf({ properties, context, channel }: UserEvent, time: Millis, zone: string): Record<string, unknown> {
+  return {
+    properties,
+    context,
+    ...(channel === undefined ? {} : { channel }),
+    get at() {
+      return wallClockOf(time, zone);
+    },
+  };
 }
 
 /** An accepted write of a trait; null removes. */

@@ -22,7 +22,7 @@ export function tileOf(span: number): number {
 }
 
 /** The instant at which what happened at `time` turns `span` old: the end of its tile + span. */
-export function turns(time: Millis, span: number): Millis {
+function turns(time: Millis, span: number): Millis {
   const tile = tileOf(span);
   return (Math.floor(time / tile) + 1) * tile + span;
 }

@@ -207,7 +207,7 @@ function longestRising(places: readonly number[]): ReadonlySet<number> {
 }
 
 /** Every field of a delta, in one order: two deltas are the same when their texts are. */
-export function deltaText({ segment, version, kind, id, change, n, at, cause }: Delta): string {
+function deltaText({ segment, version, kind, id, change, n, at, cause }: Delta): string {
   const { type, seq, messageId, late } = cause;
   return JSON.stringify({ segment, version, kind, id, change, n, at, cause: { type, seq, messageId, late } });
 }
