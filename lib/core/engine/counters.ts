@@ -23,6 +23,8 @@ export interface CounterShape {
   readonly window: Window | undefined;
   /** Sums in `last`: `a` and `b` are running totals over the cells, so that a reading costs nothing. */
   readonly running: boolean;
+  /** Its value is `a` and `b` as they stand: running, or without cells and sets. */
+  readonly plain: boolean;
 }
 
 export interface CounterState {
@@ -66,18 +68,18 @@ export function missingOf(aggregate: Aggregate): number {
 
 export function shapeOf(measure: Measure, window: Window | undefined): CounterShape {
   const aggregate = aggregateOf(measure);
-  const plain = { aggregate, tile: 0, window, running: false };
+  const common = { aggregate, tile: 0, window, running: false, plain: false };
   if (window === undefined || window.kind === "range" || window.kind === "next" || "in" in measure) {
-    return { ...plain, cells: "none" };
+    return { ...common, cells: "none", plain: aggregate !== "distinct" && window?.kind !== "next" };
   }
-  if (window.kind === "calendar") return { ...plain, cells: "day" };
-  if (window.kind === "visit") return { ...plain, cells: "visit" };
+  if (window.kind === "calendar") return { ...common, cells: "day" };
+  if (window.kind === "visit") return { ...common, cells: "visit" };
   const widths =
     window.kind === "last"
       ? [tileOf(window.ms)]
       : [window.gteMs, window.ltMs].flatMap((ms) => (ms === undefined ? [] : [tileOf(ms)]));
   const running = window.kind === "last" && (aggregate === "count" || aggregate === "sum" || aggregate === "avg");
-  return { aggregate, cells: "tile", tile: Math.min(...widths), window, running };
+  return { aggregate, cells: "tile", tile: Math.min(...widths), window, running, plain: running };
 }
 
 function aggregateOf(measure: Measure): Aggregate {
@@ -96,16 +98,16 @@ function aggregateOf(measure: Measure): Aggregate {
   }
 }
 
-/** What an occurrence gives a counter. */
+/** What an occurrence gives a counter. One object is used again and again, so nobody may keep it. */
 export interface Contribution {
-  readonly at: Millis;
-  readonly day: number;
+  at: Millis;
+  day: number;
   /** For sum, avg, min, max; NaN is no number. */
-  readonly number: number;
+  number: number;
   /** For distinct; undefined counts for nothing. */
-  readonly value: string | number | undefined;
+  value: string | number | undefined;
   /** Start of the visit it belongs to; NaN when it belongs to none. */
-  readonly visitStart: Millis;
+  visitStart: Millis;
 }
 
 /** Adds an occurrence. False when a distinct counter is full and the value is new: nothing was added. */
@@ -177,27 +179,51 @@ function put(
 }
 
 function addToCell(shape: CounterShape, state: CounterState, key: number, given: Contribution): void {
-  const { keys } = state;
+  const { keys, as, bs } = state;
   let index = keys.length - 1;
   while (index >= 0 && keys[index]! > key) index -= 1;
   if (index < 0 || keys[index] !== key) {
     index += 1;
-    keys.splice(index, 0, key);
-    state.as.splice(index, 0, 0);
-    state.bs.splice(index, 0, 0);
-    if (shape.aggregate === "distinct") {
-      state.sets ??= [];
-      state.sets.splice(index, 0, new Set());
-    }
+    insertCell(shape, state, index, key);
   }
-  const cell = { a: state.as[index]!, b: state.bs[index]! };
-  put(shape.aggregate, cell, state.sets?.[index], given);
-  if (shape.running) {
-    state.a += cell.a - state.as[index]!;
-    state.b += cell.b - state.bs[index]!;
+  switch (shape.aggregate) {
+    case "count":
+      as[index]! += 1;
+      if (shape.running) state.a += 1;
+      return;
+    case "distinct":
+      state.sets![index]!.add(given.value!);
+      return;
+    case "min":
+      as[index] = bs[index] === 0 ? given.number : Math.min(as[index]!, given.number);
+      break;
+    case "max":
+      as[index] = bs[index] === 0 ? given.number : Math.max(as[index]!, given.number);
+      break;
+    default:
+      as[index]! += given.number;
+      if (shape.running) {
+        state.a += given.number;
+        state.b += 1;
+      }
   }
-  state.as[index] = cell.a;
-  state.bs[index] = cell.b;
+  bs[index]! += 1;
+}
+
+function insertCell(shape: CounterShape, state: CounterState, index: number, key: number): void {
+  if (shape.aggregate === "distinct") {
+    state.sets ??= [];
+    state.sets.splice(index, 0, new Set());
+  }
+  if (index === state.keys.length) {
+    state.keys.push(key);
+    state.as.push(0);
+    state.bs.push(0);
+    return;
+  }
+  state.keys.splice(index, 0, key);
+  state.as.splice(index, 0, 0);
+  state.bs.splice(index, 0, 0);
 }
 
 function isFull(state: CounterState, max: number): boolean {
@@ -240,6 +266,10 @@ export interface CounterView {
 export function settle(shape: CounterShape, state: CounterState, view: CounterView): void {
   let gone = 0;
   const { keys } = state;
+  if (shape.running) {
+    settleRunning(shape, state, view.now);
+    return;
+  }
   if (shape.cells === "tile") {
     while (gone < keys.length && isOver(shape, keys[gone]!, view.now)) gone += 1;
     if (gone === 0) {
@@ -255,20 +285,26 @@ export function settle(shape: CounterShape, state: CounterState, view: CounterVi
   } else if (shape.cells === "visit") {
     while (gone < keys.length && keys[gone]! < view.visitFloor) gone += 1;
   }
-  if (gone > 0) {
-    if (shape.running) forget(state, gone);
-    keys.splice(0, gone);
-    state.as.splice(0, gone);
-    state.bs.splice(0, gone);
-    state.sets?.splice(0, gone);
-  }
+  if (gone > 0) dropCells(state, gone);
 }
 
-function forget(state: CounterState, cells: number): void {
-  for (let index = 0; index < cells; index += 1) {
-    state.a -= state.as[index]!;
-    state.b -= state.bs[index]!;
+/** The same for a running counter, which only needs the clock. */
+export function settleRunning(shape: CounterShape, state: CounterState, now: Millis): void {
+  let gone = 0;
+  const { keys } = state;
+  while (gone < keys.length && isOver(shape, keys[gone]!, now)) {
+    state.a -= state.as[gone]!;
+    state.b -= state.bs[gone]!;
+    gone += 1;
   }
+  if (gone > 0) dropCells(state, gone);
+}
+
+function dropCells(state: CounterState, count: number): void {
+  state.keys.splice(0, count);
+  state.as.splice(0, count);
+  state.bs.splice(0, count);
+  state.sets?.splice(0, count);
 }
 
 function foldCell(shape: CounterShape, state: CounterState, index: number): void {

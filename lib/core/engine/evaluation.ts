@@ -10,6 +10,7 @@ import {
   nextCrossing,
   readCounter,
   settle,
+  settleRunning,
 } from "./counters.ts";
 import type { LeafNo } from "./numeric-index.ts";
 import type { CounterPlan, Plan, SegmentNo } from "./plan.ts";
@@ -129,12 +130,10 @@ export class Evaluation {
       this.#refreshMoment(counter, state);
       return;
     }
-    if (shape.cells === "none" && counter.source === "event") {
-      state.due = Number.POSITIVE_INFINITY;
-      if (shape.aggregate !== "distinct") {
-        this.#show(counter, state, readCounter(shape, state, NO_VIEW));
-        return;
-      }
+    if (shape.plain && counter.source === "event") {
+      if (shape.running) settleRunning(shape, state, this.#now);
+      this.#refreshPlain(counter, state);
+      return;
     }
     const view = counterView(this.#actor, zoneFor(counter.zone, this.#actor), this.#now, this.#world);
     let read: { value: number; b: number };
@@ -147,25 +146,34 @@ export class Evaluation {
       settle(shape, state, view);
       read = readCounter(shape, state, view, counter.measure === "visits" ? canonicalVisit(this.#actor) : undefined);
     }
-    const from = state.shown;
-    this.#show(counter, state, read);
+    this.#show(counter, state, read.value, read.b);
     if (counter.leaves.length === 0) state.due = Number.POSITIVE_INFINITY;
-    else if (counter.source === "order") state.due = next;
-    else if (counter.index !== undefined && shape.window?.kind === "last" && isSum(shape.aggregate)) {
-      const { index } = counter;
-      // A count that grew and crossed nothing shrinks below a bound no sooner than before.
-      const grew = shape.aggregate === "count" && read.value >= from && state.due > this.#now;
-      if (grew && !index.crosses(from, read.value)) return;
-      state.due = nextCrossing(shape, state, (from, to) => index.crosses(from, to));
-    } else state.due = nextChange(shape, state, view);
+    else state.due = counter.source === "order" ? next : nextChange(shape, state, view);
   }
 
-  #show(counter: CounterPlan, state: CounterState, read: { value: number; b: number }): void {
-    const [from, fromB] = [state.shown, state.shownB];
-    state.shown = read.value;
-    state.shownB = read.b;
-    if (counter.index !== undefined) counter.index.crossed(from, read.value, this.touch);
-    else if (!Object.is(from, read.value) || fromB !== read.b) for (const { leaf } of counter.leaves) this.#touch(leaf);
+  /** A counter whose totals are at hand: nothing around it has to be looked at. */
+  #refreshPlain(counter: CounterPlan, state: CounterState): void {
+    const { shape, index } = counter;
+    const from = state.shown;
+    const to = state.b > 0 || shape.aggregate === "count" || shape.aggregate === "sum" ? state.a : Number.NaN;
+    this.#show(counter, state, to, state.b);
+    if (!shape.running || counter.leaves.length === 0) state.due = Number.POSITIVE_INFINITY;
+    else if (index === undefined) state.due = nextChange(shape, state, { ...NO_VIEW, now: this.#now });
+    else {
+      // A count that grew and crossed nothing shrinks below a bound no sooner than before.
+      const grew = shape.aggregate === "count" && to >= from && state.due > this.#now;
+      if (grew && !index.crosses(from, to)) return;
+      state.due = nextCrossing(shape, state, (low, high) => index.crosses(low, high));
+    }
+  }
+
+  #show(counter: CounterPlan, state: CounterState, to: number, toB: number): void {
+    const from = state.shown;
+    const fromB = state.shownB;
+    state.shown = to;
+    state.shownB = toB;
+    if (counter.index !== undefined) counter.index.crossed(from, to, this.touch);
+    else if (!Object.is(from, to) || fromB !== toB) for (const { leaf } of counter.leaves) this.#touch(leaf);
   }
 
   #refreshMoment(counter: CounterPlan, state: CounterState): void {
@@ -391,7 +399,3 @@ const NO_VIEW: CounterView = {
   visitEnd: Number.NaN,
   visitFloor: Number.NaN,
 };
-
-function isSum(aggregate: string): boolean {
-  return aggregate === "count" || aggregate === "sum";
-}

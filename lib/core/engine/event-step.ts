@@ -4,7 +4,7 @@ import type { UserEvent } from "../events.ts";
 import type { Json, JsonObject, Millis, Reject, RejectReason, Seq } from "../types.ts";
 import type { Actor, CartLine } from "./actor.ts";
 import { cartAfter, isSameCart, type OrderEffect, orderEffect } from "./commerce.ts";
-import { addOccurrence, type Contribution, newCounter } from "./counters.ts";
+import { addOccurrence, type Contribution, type CounterState, newCounter } from "./counters.ts";
 import type { Evaluation } from "./evaluation.ts";
 import type { CounterPlan, Plan, Stream } from "./plan.ts";
 import {
@@ -137,7 +137,14 @@ function recordDeltas(plan: Plan, evaluation: Evaluation, actor: Actor, name: st
     if (delta.path[0] !== name) continue;
     let state = actor.counters.get(delta.key);
     if (state === undefined) {
-      state = newCounter({ aggregate: "count", cells: "tile", tile: 0, window: undefined, running: false });
+      state = newCounter({
+        aggregate: "count",
+        cells: "tile",
+        tile: 0,
+        window: undefined,
+        running: false,
+        plain: false,
+      });
       actor.counters.set(delta.key, state);
     }
     const found = find(actor.traits, delta.path);
@@ -224,37 +231,54 @@ function count(
   const day = counter.local ? zone.dayOf(at) : 0;
   if (shape.window?.kind === "range" && !rangeHolds(shape.window, { at, day, tiled: true })) return;
   const state = evaluation.stateOf(counter);
+  given.at = at;
+  given.day = day;
+  given.visitStart = visitStart;
   const max = world.limits.distinctValuesMax;
-  for (const given of contributions(counter, record, { at, day, visitStart })) {
-    if (addOccurrence(shape, state, given, clock, max)) continue;
-    refuse({
-      reason: "limit",
-      detail: `a new value of ${counter.of?.join(".") ?? counter.measure} is not counted: ${max} different ones are kept (limits.distinctValuesMax)`,
-    });
+  if (!contribute(counter, state, record, clock, max)) {
+    const what = counter.of?.join(".") ?? counter.measure;
+    const detail = `a new value of ${what} is not counted: ${max} different ones are kept (limits.distinctValuesMax)`;
+    refuse({ reason: "limit", detail });
   }
   evaluation.refresh(counter, state);
 }
 
-/** What one occurrence gives: one entry, or one for each value that a path through a list finds. */
-function contributions(
+/** Filled anew for every counter: an event may feed dozens. */
+const given: Contribution = { at: 0, day: 0, number: 0, value: undefined, visitStart: 0 };
+
+/** Adds one entry, or one for each value that a path through a list finds. False when a new value found no room. */
+function contribute(
   counter: CounterPlan,
+  state: CounterState,
   record: JsonObject,
-  base: { readonly at: Millis; readonly day: number; readonly visitStart: Millis },
-): Contribution[] {
-  const { aggregate } = counter.shape;
-  const plain = { ...base, number: Number.NaN, value: undefined };
-  switch (aggregate) {
+  clock: Millis,
+  distinctMax: number,
+): boolean {
+  const { shape } = counter;
+  switch (shape.aggregate) {
     case "count":
     case "first":
     case "latest":
-      return [plain];
-    case "distinct":
-      if (counter.measure === "days") return [{ ...plain, value: base.day }];
-      if (counter.measure === "visits") {
-        return Number.isNaN(base.visitStart) ? [] : [{ ...plain, value: base.visitStart }];
+      return addOccurrence(shape, state, given, clock, distinctMax);
+    case "distinct": {
+      let room = true;
+      for (const value of distinctOf(counter, record)) {
+        given.value = value;
+        room = addOccurrence(shape, state, given, clock, distinctMax) && room;
       }
-      return distinctValues(record, counter.of!).map((value) => ({ ...plain, value }));
+      return room;
+    }
     default:
-      return contributedNumbers(counter, record).map((number) => ({ ...plain, number }));
+      for (const number of contributedNumbers(counter, record)) {
+        given.number = number;
+        addOccurrence(shape, state, given, clock, distinctMax);
+      }
+      return true;
   }
+}
+
+function distinctOf(counter: CounterPlan, record: JsonObject): (string | number)[] {
+  if (counter.measure === "days") return [given.day];
+  if (counter.measure === "visits") return Number.isNaN(given.visitStart) ? [] : [given.visitStart];
+  return distinctValues(record, counter.of!);
 }

@@ -133,7 +133,10 @@ export function readOrders(
     const values = counter.measure === "visits" ? new Set([...distinct].map(canonical)) : distinct;
     return { value: values.size, b: 0, next };
   }
-  return { ...readCounter({ ...counter.shape, cells: "none", window: undefined, running: false }, fresh, view), next };
+  return {
+    ...readCounter({ ...counter.shape, cells: "none", window: undefined, running: false, plain: false }, fresh, view),
+    next,
+  };
 }
 
 function orderCounts(counter: CounterPlan, order: Order, moment: Moment, view: CounterView): [boolean, Millis] {
