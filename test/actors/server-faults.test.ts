@@ -14,7 +14,8 @@ import { testShard } from "../support/shards.ts";
 import { until } from "../support/until.ts";
 
 const PARTITIONS = 2;
-const USERS = 40;
+/** The fake machine says something at the third event of an id. */
+const EVENTS_PER_USER = 3;
 
 let server: TestServer;
 let client: NatsConnection;
@@ -36,6 +37,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  server.resume();
   for (const { shard } of shards) shard.abort();
   await server.stop();
 });
@@ -52,7 +54,7 @@ async function newShard(): Promise<void> {
 /** Events all the time, each sent again until it is acked: one that is stored twice counts twice for everybody. */
 async function sendLoad(): Promise<void> {
   while (loading) {
-    const id = `u${sent % USERS}`;
+    const id = `u${Math.floor(sent / EVENTS_PER_USER)}`;
     const acked = client.request(`events.${id}`, JSON.stringify({ id }), { timeout: 500 }).then(
       () => true,
       () => false,
