@@ -552,7 +552,7 @@ export class PartitionCore implements PartitionMachine {
     const actor = this.#pages.get(this.#pages.pageOf(id)).actors.get(id);
     const active = this.#control.active.get(segment);
     if (actor === undefined || active === undefined) return undefined;
-    return explainSegment(active.definition, this.#plan, actor, this.#clock);
+    return explainSegment(active.definition, this.#plan, actor, this.#clock, this.#world);
   }
 
   /** Moves a shadow past a message that is no event. */

@@ -389,8 +389,8 @@ export function nextChange(shape: CounterShape, state: CounterState, view: Count
 }
 
 /**
- * For a sum or count in `last`: the first instant at which the value, shrinking cell by cell, would cross one of the
- * index's bounds. Sharper than nextChange, so that fewer wake-ups flip nothing.
+ * For a sum or count in `last`: the first instant at which the value, shrinking cell by cell, would pass a bound that
+ * matters. Sharper than nextChange, so that fewer wake-ups flip nothing.
  */
 export function nextCrossing(
   shape: CounterShape,
@@ -400,8 +400,9 @@ export function nextCrossing(
   const window = shape.window as Extract<Window, { kind: "last" }>;
   let value = state.shown;
   for (let index = 0; index < state.keys.length; index += 1) {
+    const before = value;
     value -= state.as[index]!;
-    if (crosses(state.shown, value)) return turnsOld(state.keys[index]!, window.ms);
+    if (crosses(before, value)) return turnsOld(state.keys[index]!, window.ms);
   }
   return Number.POSITIVE_INFINITY;
 }

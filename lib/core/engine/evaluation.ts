@@ -51,7 +51,10 @@ export class Evaluation {
   #actor!: Actor;
   #now: Millis = 0;
   #ignoreWaits: ReadonlySet<SegmentId> | undefined;
+  /** Deadlines are computed from nothing: bounds or gates are others than before. */
+  #anew = false;
   readonly touch = (leaf: LeafNo): void => this.#touch(leaf);
+  readonly #matters = (leaf: LeafNo): boolean => this.#mayMatter(leaf);
 
   constructor(plan: Plan, world: World, work: WorkCounts) {
     this.#plan = plan;
@@ -80,6 +83,21 @@ export class Evaluation {
         if (segments !== undefined) for (const segment of segments) this.mark(segment);
       }
     }
+  }
+
+  /**
+   * Whether some segment under this leaf could flip as the member stands. Where every one insists on a trait that he
+   * has not, the leaf sleeps; a change of such a trait reads everything anew (refreshAll).
+   */
+  #mayMatter(leaf: LeafNo): boolean {
+    const posting = this.#plan.postings[leaf]!;
+    if (posting.plain.length > 0) return true;
+    for (const { path, byValue } of posting.gated.values()) {
+      for (const value of find(this.#actor.traits, path)?.values ?? []) {
+        if (value !== null && typeof value !== "object" && byValue.has(value)) return true;
+      }
+    }
+    return false;
   }
 
   mark(segment: SegmentNo): void {
@@ -162,8 +180,8 @@ export class Evaluation {
     else {
       // A count that grew and crossed nothing shrinks below a bound no sooner than before.
       const grew = shape.aggregate === "count" && to >= from && state.due > this.#now;
-      if (grew && !index.crosses(from, to)) return;
-      state.due = nextCrossing(shape, state, (low, high) => index.crosses(low, high));
+      if (grew && !this.#anew && !index.crosses(from, to)) return;
+      state.due = nextCrossing(shape, state, (low, high) => index.crossesOneThat(this.#matters, low, high));
     }
   }
 
@@ -373,9 +391,10 @@ export class Evaluation {
     return { segment, version, kind, id, change, n: membership.n, at: this.#now, cause };
   }
 
-  /** Everything anew, as after a change of plan: counters read again for bounds they did not know before. */
+  /** Everything anew, as after a change of plan or of a gate: for bounds that nobody looked at before. */
   refreshAll(): void {
     const actor = this.#actor;
+    this.#anew = true;
     for (const [key, state] of actor.counters) {
       const counter = this.#plan.counters.get(key);
       if (counter !== undefined) this.refresh(counter, state);
@@ -383,6 +402,7 @@ export class Evaluation {
       else actor.counters.delete(key);
     }
     if (actor.orders.length > 0) this.refreshOrders();
+    this.#anew = false;
   }
 
   holds(leaf: LeafNo): boolean {

@@ -113,6 +113,7 @@ function writeTraits(
   context: EventContext,
 ): boolean {
   let moves = false;
+  let gates = false;
   for (const [name, value] of Object.entries(written)) {
     if (!takesWrite(actor, name, context.at)) continue;
     const entries = plan.traitPaths.get(name) ?? [];
@@ -127,7 +128,9 @@ function writeTraits(
       moves ||= entry.movesByTime;
     });
     recordDeltas(plan, evaluation, actor, name, context.at);
+    gates ||= plan.gateTraits.has(name);
   }
+  if (gates) evaluation.refreshAll();
   return moves;
 }
 

@@ -7,8 +7,10 @@ import { sentenceOf, testSentence, windowSentence } from "../rules/sentence.ts";
 import type { Json, Millis } from "../types.ts";
 import type { Actor } from "./actor.ts";
 import { bucketPosition } from "./bucket.ts";
+import { Evaluation } from "./evaluation.ts";
+import { decodePage, encodePage } from "./page-codec.ts";
 import { type Leaf, leafOfOccurrences, leavesOfWhere, type Plan } from "./plan.ts";
-import { cartRecord, dateMoment, deltaValues, leafContext, leafHolds, zoneFor } from "./reading.ts";
+import { cartRecord, dateMoment, deltaValues, leafContext, leafHolds, type World, zoneFor } from "./reading.ts";
 import { find, testFlips } from "./values.ts";
 import { momentFlips } from "./windows.ts";
 
@@ -19,8 +21,23 @@ interface Scope {
   readonly zone: string;
 }
 
-export function explainSegment(definition: Definition, plan: Plan, actor: Actor, now: Millis): ExplainNode {
-  const scope = { plan, actor, now, zone: definition.zone };
+/** A copy of the actor with all counters read anew: those that nothing depends on are left behind by the clock. */
+function broughtUp(actor: Actor, plan: Plan, now: Millis, world: World): Actor {
+  const copy = decodePage(encodePage([actor]))[0]!;
+  const evaluation = new Evaluation(plan, world, { touches: 0, evaluations: 0, flips: 0, wakeUps: 0, idleWakeUps: 0 });
+  evaluation.begin(copy, now);
+  evaluation.refreshAll();
+  return copy;
+}
+
+export function explainSegment(
+  definition: Definition,
+  plan: Plan,
+  actor: Actor,
+  now: Millis,
+  world: World,
+): ExplainNode {
+  const scope = { plan, actor: broughtUp(actor, plan, now, world), now, zone: definition.zone };
   const rule = explainRule(definition.rule, scope);
   const held = actor.memberships.get(definition.id);
   const wait = actor.waits?.get(definition.id);

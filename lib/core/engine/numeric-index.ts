@@ -98,9 +98,16 @@ class Ladder {
   }
 
   between(oldRank: number, newRank: number, touch: (leaf: LeafNo) => void): void {
-    const low = oldRank < newRank ? oldRank : newRank;
-    const high = oldRank < newRank ? newRank : oldRank;
-    for (let index = low; index < high; index += 1) touch(this.#leaves[index]!);
+    const high = Math.max(oldRank, newRank);
+    for (let index = Math.min(oldRank, newRank); index < high; index += 1) touch(this.#leaves[index]!);
+  }
+
+  someBetween(oldRank: number, newRank: number, matters: (leaf: LeafNo) => boolean): boolean {
+    const high = Math.max(oldRank, newRank);
+    for (let index = Math.min(oldRank, newRank); index < high; index += 1) {
+      if (matters(this.#leaves[index]!)) return true;
+    }
+    return false;
   }
 }
 
@@ -143,6 +150,16 @@ export class NumericIndex {
   crosses(from: number, to: number): boolean {
     if (from === to) return false;
     return this.#rising.rank(from) !== this.#rising.rank(to) || this.#falling.rank(from) !== this.#falling.rank(to);
+  }
+
+  /** Whether a move between two numbers passes the bound of a leaf that matters. */
+  crossesOneThat(matters: (leaf: LeafNo) => boolean, from: number, to: number): boolean {
+    if (from === to) return false;
+    const [rising, falling] = [this.#rising, this.#falling];
+    return (
+      rising.someBetween(rising.rank(from), rising.rank(to), matters) ||
+      falling.someBetween(falling.rank(from), falling.rank(to), matters)
+    );
   }
 
   #rankLow(value: number, missing: boolean): number {

@@ -112,6 +112,8 @@ export interface Plan {
   readonly segmentLeaves: ReadonlyMap<SegmentId, readonly LeafNo[]>;
   readonly joinedLeaves: ReadonlyMap<SegmentId, readonly LeafNo[]>;
   readonly listLeaves: ReadonlyMap<string, readonly LeafNo[]>;
+  /** Traits that some segment insists on: its other leaves sleep where the value is another. */
+  readonly gateTraits: ReadonlySet<string>;
   /** Leaves that read the member's own zone. */
   readonly userZoneLeaves: readonly LeafNo[];
   /** Segments that may hold for a person of whom nothing is known but the id. */
@@ -328,11 +330,14 @@ class PlanBuilder {
     }
     const leaves = this.#leaves;
     const segmentNo = new Map(segments.map(({ id }, no) => [id, no]));
+    const postings = postingsOf(segments, leaves);
+    const gates = postings.flatMap(({ gated }) => Array.from(gated.values(), ({ path }) => path[0]!));
     return {
       segments,
       segmentNo,
       leaves,
-      postings: postingsOf(segments, leaves),
+      postings,
+      gateTraits: new Set(gates),
       counters: this.#counters,
       orderCounters: [...this.#counters.values()].filter(({ source }) => source === "order"),
       streamsByName,
