@@ -30,6 +30,8 @@ export interface ShardOptions {
   readonly log: PartitionLog;
 }
 
+const INTRODUCTION_MS = 150;
+
 interface ClaimPause {
   readonly backoff: Backoff;
   untilMs: number;
@@ -50,7 +52,7 @@ export class Shard {
   private reviewing = false;
   private reviewAgain = false;
   private stopping = false;
-  /** From the second heartbeat on, others know of us, and we of them. */
+  /** Nothing is claimed before the others had time to hear of us. */
   private introduced = false;
 
   constructor(options: ShardOptions) {
@@ -67,6 +69,12 @@ export class Shard {
     this.every(reviewMs, () => this.review());
     this.every(outputPollMs, () => this.pollOutput());
     void this.beat();
+    const introduction = this.options.runtime.after(Math.min(heartbeatMs, INTRODUCTION_MS), () => {
+      this.timers.delete(introduction);
+      this.introduced = true;
+      void this.review();
+    });
+    this.timers.add(introduction);
   }
 
   /** The partitions that this shard runs, or refused to. */
@@ -112,7 +120,6 @@ export class Shard {
   private async beat(): Promise<void> {
     const { shard, host, pid, world } = this.options;
     this.beats += 1;
-    this.introduced = this.introduced || this.beats > 1;
     const holds = this.partitions.filter((partition) => !partition.over).map((partition) => partition.report());
     await world.cluster.beat({ shard, beat: this.beats, host, pid, holds, wants: this.wants });
   }
