@@ -1,0 +1,125 @@
+// What the pages say of the tree is true: every file, heading, test, option, script, code and reason that they name exists,
+// and the lists that must be whole are whole.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { NAMED_OPTIONS } from "../../config/options.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
+const pagesIn = (folder: string): string[] =>
+  readdirSync(join(ROOT, folder))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => join(folder, name));
+
+const PAGES = [...pagesIn("."), ...pagesIn("docs"), ...pagesIn("docs/adr"), ...pagesIn("docs/errors")];
+/** Folders of ours: a path that begins with one, in backticks, is one of the tree. */
+const TREE = /^(?:actors|bench|cmd|config|docs|examples|lib|test)\/[\w./-]*$|^[\w-]+\.(?:md|json|yml|conf)$/;
+/** Named, and made by running: not of the tree. */
+const MADE = new Set(["rollcall.yaml", "tea-lovers.yaml"]);
+
+const withoutBlocks = (text: string): string => text.replaceAll(/^ *```.*?^ *```$/gms, "");
+
+function pathsIn(text: string): string[] {
+  const quoted = [...text.matchAll(/`([^`\n]+)`/g)].map(([, inside]) => inside!);
+  return quoted.filter((path) => TREE.test(path) && !MADE.has(path));
+}
+
+interface Link {
+  readonly path: string;
+  readonly heading: string | undefined;
+}
+
+function linksIn(page: string, text: string): Link[] {
+  const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!);
+  return targets
+    .filter((target) => !/^[a-z]+:/.test(target))
+    .map((target) => {
+      const [path, heading] = target.split("#");
+      return { path: path === "" ? page : normalize(join(dirname(page), path!)), heading };
+    });
+}
+
+/** As forges make them from a heading. */
+function anchorsOf(page: string): string[] {
+  const headings = [...withoutBlocks(read(page)).matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading!);
+  return headings.map((heading) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} -]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+describe.each(PAGES)("%s", (page) => {
+  const text = withoutBlocks(read(page));
+
+  test("names files that exist", () => {
+    expect(pathsIn(text).filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+
+  test("links to pages and headings that exist", () => {
+    const dead = linksIn(page, text).filter(
+      ({ path, heading }) =>
+        !existsSync(join(ROOT, path)) || (heading !== undefined && !anchorsOf(path).includes(heading)),
+    );
+    expect(dead).toEqual([]);
+  });
+
+  test("names options and scripts that exist", () => {
+    const whole = read(page);
+    const known = new Set([
+      "ROLLCALL_CONFIG",
+      ...NAMED_OPTIONS.flatMap(({ env }) => env),
+      ...NAMED_OPTIONS.map(({ name }) => name),
+    ]);
+    const variables = whole.match(/\b(?:ROLLCALL|NATS)_[A-Z_]*[A-Z]\b/g) ?? [];
+    const limits = whole.match(/\blimits\.[a-z]\w+/g) ?? [];
+    expect([...variables, ...limits].filter((name) => !known.has(name))).toEqual([]);
+    const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+    const ran = [...whole.matchAll(/\bnpm run ([\w:]+)/g)].map(([, script]) => script!);
+    expect(ran.filter((script) => scripts[script] === undefined)).toEqual([]);
+  });
+});
+
+test("the pages are looked at for what they are meant to name", () => {
+  const paths = PAGES.flatMap((page) => pathsIn(withoutBlocks(read(page))));
+  expect(PAGES).toContain("docs/ARCHITECTURE.md");
+  expect(paths.length).toBeGreaterThan(60);
+  expect(pathsIn("`lib/core/nobody.ts` `not a path` `segment.<id>.joined`")).toEqual(["lib/core/nobody.ts"]);
+});
+
+test("there are eight laws, each with a test that proves it", () => {
+  const page = read("docs/ARCHITECTURE.md");
+  const laws = page.split(/^### /m).slice(1);
+  expect(laws.map((law) => law[0])).toEqual(["1", "2", "3", "4", "5", "6", "7", "8"]);
+  for (const law of laws) expect(law, law.slice(0, 40)).toMatch(/`test\/[\w/.-]+\.test\.ts`/);
+});
+
+test("every decision is in the list of decisions", () => {
+  const list = read("docs/adr/README.md");
+  const files = pagesIn("docs/adr").filter((page) => !page.endsWith("README.md"));
+  expect(files.filter((page) => !list.includes(page.split("/").at(-1)!))).toEqual([]);
+  for (const page of files) {
+    for (const heading of ["Status: ", "## Context", "## Decision", "## Consequences", "## Rejected"]) {
+      expect(read(page), page).toContain(heading);
+    }
+  }
+});
+
+test("every code that a partition refuses with has its page and its row", () => {
+  const codes = [...read("lib/ports/errors.ts").matchAll(/code = "([A-Z]{3}-\d{3})"/g)].map(([, code]) => code!);
+  const operations = read("docs/operations.md");
+  expect(codes.length).toBeGreaterThan(10);
+  expect(pagesIn("docs/errors").sort()).toEqual(codes.map((code) => `docs/errors/${code}.md`).sort());
+  expect(codes.filter((code) => !operations.includes(`[${code}](errors/${code}.md)`))).toEqual([]);
+});
+
+test("every reason that a message is refused for is in the list of reasons", () => {
+  const source = /export type RejectReason =\n(.*?);/s.exec(read("lib/core/types.ts"))![1]!;
+  const reasons = [...source.matchAll(/"([a-z-]+)"/g)].map(([, reason]) => reason!);
+  const rows = [...read("docs/events.md").matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, reason]) => reason!);
+  expect(reasons.length).toBeGreaterThan(10);
+  expect(rows.filter((row) => row.includes("-") || row === "limit").sort()).toEqual(reasons.sort());
+});
