@@ -16,6 +16,8 @@ import { combineReports, type PartitionReport, type StoredDelta, verifyPartition
 import { type Context, connected } from "./context.ts";
 import { note, print, printJson, withOutput } from "./output.ts";
 
+const LOGS_AT_ONCE = 4;
+
 export function addReplay(program: Command): void {
   withOutput(program.command("replay").description("recompute all memberships from the logs, the slow and obvious way"))
     .option(
@@ -71,9 +73,9 @@ async function verify(context: Context, format: Format): Promise<void> {
     bar,
     standings.map(({ position }) => position),
   );
-  const reports: PartitionReport[] = [];
+  let reports: readonly PartitionReport[];
   try {
-    for (const standing of standings) reports.push(await verifyOne(context, standing, progress));
+    reports = await sideBySide(standings, (standing) => verifyOne(context, standing, progress));
   } finally {
     bar.end();
   }
@@ -92,6 +94,21 @@ function verifyOne(context: Context, standing: Standing, progress: Progress): Pr
     memberships,
     onProgress: (inputs) => progress.at(partition, inputs),
   });
+}
+
+/** While one partition's log is on its way, another's is computed. */
+async function sideBySide<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> {
+  const results: R[] = [];
+  let next = 0;
+  const takeTurns = async (): Promise<void> => {
+    while (next < items.length) {
+      const index = next;
+      next += 1;
+      results[index] = await work(items[index]!);
+    }
+  };
+  await Promise.all(Array.from({ length: LOGS_AT_ONCE }, takeTurns));
+  return results;
 }
 
 /** All deltas that are stored now, each with its partition. */
