@@ -23,8 +23,14 @@ export function definition(dice: Dice, id: string, others: readonly string[]): J
     ...(dice.chance(0.15) ? { stay: dice.pick(DURATIONS.slice(0, 6)) } : {}),
     ...(dice.chance(0.15) ? { cooldown: dice.pick(DURATIONS.slice(0, 6)) } : {}),
     ...(dice.chance(0.05) ? { enabled: false } : {}),
-    rule: rule(dice, others, 2),
+    rule: dice.chance(0.25) ? gated(dice, others) : rule(dice, others, 2),
   };
+}
+
+/** A rule that insists on a trait: the engine lets all its other leaves sleep for people who have another value. */
+function gated(dice: Dice, others: readonly string[]): JsonObject {
+  const gate = dice.pick<JsonObject>([{ plan: "x" }, { plan: ["x", "y"] }, { n: 5 }, { plan: "x", n: { gt: 0 } }]);
+  return { all: [{ trait: gate }, rule(dice, others, 1), ...(dice.chance(0.3) ? [rule(dice, others, 0)] : [])] };
 }
 
 function rule(dice: Dice, others: readonly string[], depth: number): JsonObject {

@@ -69,6 +69,8 @@ export interface Actor {
   lists: Set<string> | undefined;
   memberships: Map<SegmentId, Membership>;
   counters: Map<string, CounterState>;
+  /** Earliest deadline of its counters. */
+  counterDue: Millis;
   /** Earliest instant at which a date, a joined window or the like may flip by silence. */
   valueDue: Millis;
   /** Segments that wait for the end of `stay` or `cooldown`. */
@@ -94,8 +96,16 @@ export function newActor(id: MemberId, clock: Millis): Actor {
     lists: undefined,
     memberships: new Map(),
     counters: new Map(),
+    counterDue: Number.POSITIVE_INFINITY,
     valueDue: Number.POSITIVE_INFINITY,
     waits: undefined,
     due: Number.POSITIVE_INFINITY,
   };
+}
+
+/** Earliest deadline of a member's counters. */
+export function earliestOf(actor: Pick<Actor, "counters">): Millis {
+  let due = Number.POSITIVE_INFINITY;
+  for (const state of actor.counters.values()) if (state.due < due) due = state.due;
+  return due;
 }

@@ -145,10 +145,10 @@ export class PartitionCore implements PartitionMachine {
     const hash = this.#hash;
     const clock = this.#clockOf(this.#options.clockMode === "log" ? record.stamp : (event.timestamp ?? record.stamp));
     // The common case needs no waiting: nothing is due and the member's page is here.
-    const page = this.#pages.pageAt(hash);
-    if (this.#pages.deadline > clock && this.#pages.isResident(page)) {
+    const page = this.#pages.deadline > clock ? this.#pages.residentAt(hash) : undefined;
+    if (page !== undefined) {
       this.#clock = clock;
-      this.#applyEvent(record, event, hash);
+      this.#applyEvent(record, event, page);
       this.#position = record.seq;
       return undefined;
     }
@@ -160,7 +160,7 @@ export class PartitionCore implements PartitionMachine {
     if (event !== undefined) {
       const page = this.#pages.pageAt(hash);
       if (!this.#pages.isResident(page)) yield page;
-      this.#applyEvent(record, event, hash);
+      this.#applyEvent(record, event, this.#pages.get(page));
     } else if (record.kind === "control") yield* this.#applyControl(record);
     else if (record.kind === "ready") yield* this.#pages.keepingPages(this.#install(record));
     this.#position = record.seq;
@@ -231,13 +231,16 @@ export class PartitionCore implements PartitionMachine {
 
   #fire(page: Page, due: Millis, seq: Seq, said: Delta[]): void {
     let woken = false;
+    let next = Number.POSITIVE_INFINITY;
     for (const actor of page.actors.values()) {
-      if (actor.due > due) continue;
-      if (!woken) this.#pages.willChange(page);
-      woken = true;
-      this.#wake(actor, due, { type: "time", seq }, said);
+      if (actor.due <= due) {
+        if (!woken) this.#pages.willChange(page);
+        woken = true;
+        this.#wake(actor, due, { type: "time", seq }, said);
+      }
+      if (actor.due < next) next = actor.due;
     }
-    this.#pages.reschedule(page);
+    this.#pages.rescheduleAt(page, next);
   }
 
   #wake(actor: Actor, now: Millis, cause: Cause, said: Delta[]): void {
@@ -254,11 +257,11 @@ export class PartitionCore implements PartitionMachine {
 
   // ── events ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #applyEvent(record: LogRecord, event: UserEvent, hash: number): void {
+  #applyEvent(record: LogRecord, event: UserEvent, home: Page): void {
     const clock = this.#clock;
     const given = event.timestamp ?? record.stamp;
     const at = this.#options.clockMode === "log" ? Math.min(given, clock) : given;
-    let page = this.#pages.get(this.#pages.pageAt(hash));
+    let page = home;
     let actor = page.actors.get(event.userId);
     const prepared = prepareEvent(actor, event, at, this.#world);
     if (!prepared.ok) {
@@ -279,7 +282,8 @@ export class PartitionCore implements PartitionMachine {
     const values = applyEvent(step, actor, event, prepared, { seq: record.seq, at, clock }, ({ reason, detail }) =>
       this.#refuse(record, reason, detail),
     );
-    const joined = evaluation.flip("user", causeOf(record.seq, event.messageId, late), this.#say);
+    // Most events flip nothing, so a cause is only made where something was touched.
+    const joined = !evaluation.isIdle && evaluation.flip("user", causeOf(record.seq, event.messageId, late), this.#say);
     evaluation.arm(values || joined);
     this.#pages.armed(page, actor.due);
   }

@@ -6,6 +6,7 @@
 // `shown` is the value that the index last saw; between two deadlines no leaf's truth differs from what `shown` gives.
 import type { Measure, Window } from "../rules/ast.ts";
 import type { Millis } from "../types.ts";
+import { isWithin, type Reach } from "./numeric-index.ts";
 import { calendarDays, momentFlips, momentInWindow, tileOf, turnsOld } from "./windows.ts";
 import type { Zone } from "./zones.ts";
 
@@ -389,20 +390,16 @@ export function nextChange(shape: CounterShape, state: CounterState, view: Count
 }
 
 /**
- * For a sum or count in `last`: the first instant at which the value, shrinking cell by cell, would pass a bound that
- * matters. Sharper than nextChange, so that fewer wake-ups flip nothing.
+ * For a sum or count in `last`: the first instant at which the value, shrinking cell by cell, leaves the reach within
+ * which it passes no bound. Sharper than nextChange, so that fewer wake-ups flip nothing.
  */
-export function nextCrossing(
-  shape: CounterShape,
-  state: CounterState,
-  crosses: (from: number, to: number) => boolean,
-): Millis {
+export function nextCrossing(shape: CounterShape, state: CounterState, reach: Reach): Millis {
   const window = shape.window as Extract<Window, { kind: "last" }>;
+  const { keys, as } = state;
   let value = state.shown;
-  for (let index = 0; index < state.keys.length; index += 1) {
-    const before = value;
-    value -= state.as[index]!;
-    if (crosses(before, value)) return turnsOld(state.keys[index]!, window.ms);
+  for (let index = 0; index < keys.length; index += 1) {
+    value -= as[index]!;
+    if (!isWithin(value, reach)) return turnsOld(keys[index]!, window.ms);
   }
   return Number.POSITIVE_INFINITY;
 }

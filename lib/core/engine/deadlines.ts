@@ -7,8 +7,14 @@ export class DeadlineHeap {
   readonly #dues: Millis[] = [];
   readonly #pages: PageNo[] = [];
 
-  get top(): { readonly due: Millis; readonly page: PageNo } | undefined {
-    return this.#dues.length === 0 ? undefined : { due: this.#dues[0]!, page: this.#pages[0]! };
+  /** Infinity when there is none. */
+  get topDue(): Millis {
+    return this.#dues.length === 0 ? Number.POSITIVE_INFINITY : this.#dues[0]!;
+  }
+
+  /** Only when there is one. */
+  get topPage(): PageNo {
+    return this.#pages[0]!;
   }
 
   push(due: Millis, page: PageNo): void {
@@ -25,9 +31,9 @@ export class DeadlineHeap {
     this.#pages[at] = page;
   }
 
-  pop(): { readonly due: Millis; readonly page: PageNo } | undefined {
-    const first = this.top;
-    if (first === undefined) return undefined;
+  /** Takes the first away; only when there is one. */
+  pop(): PageNo {
+    const first = this.#pages[0]!;
     const due = this.#dues.pop()!;
     const page = this.#pages.pop()!;
     const { length } = this.#dues;

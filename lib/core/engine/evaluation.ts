@@ -1,7 +1,8 @@
 // One member, one step: which leaves something touched, which segments are to be looked at for that, which flip, and
 // when silence will next matter. Touch first, evaluate once: what lies between old and new state is never announced.
+import type { Path, Scalar } from "../rules/ast.ts";
 import type { Cause, Delta, MemberKind, Millis, SegmentId } from "../types.ts";
-import type { Actor } from "./actor.ts";
+import { type Actor, earliestOf } from "./actor.ts";
 import {
   type CounterState,
   type CounterView,
@@ -12,8 +13,8 @@ import {
   settle,
   settleRunning,
 } from "./counters.ts";
-import type { LeafNo } from "./numeric-index.ts";
-import type { CounterPlan, Plan, SegmentNo } from "./plan.ts";
+import { endlessReach, type LeafNo, type Reach } from "./numeric-index.ts";
+import type { CounterBounds, CounterPlan, Plan, SegmentNo } from "./plan.ts";
 import {
   canonicalVisit,
   cartRecord,
@@ -53,8 +54,13 @@ export class Evaluation {
   #ignoreWaits: ReadonlySet<SegmentId> | undefined;
   /** Deadlines are computed from nothing: bounds or gates are others than before. */
   #anew = false;
+  /** The counter with the earliest deadline may have moved later. */
+  #rescan = false;
   readonly touch = (leaf: LeafNo): void => this.#touch(leaf);
-  readonly #matters = (leaf: LeafNo): boolean => this.#mayMatter(leaf);
+  readonly #touchPlain = (leaf: LeafNo): void => {
+    this.#work.touches += 1;
+    for (const segment of this.#plan.postings[leaf]!.plain) this.mark(segment);
+  };
 
   constructor(plan: Plan, world: World, work: WorkCounts) {
     this.#plan = plan;
@@ -85,19 +91,38 @@ export class Evaluation {
     }
   }
 
-  /**
-   * Whether some segment under this leaf could flip as the member stands. Where every one insists on a trait that he
-   * has not, the leaf sleeps; a change of such a trait reads everything anew (refreshAll).
-   */
-  #mayMatter(leaf: LeafNo): boolean {
-    const posting = this.#plan.postings[leaf]!;
-    if (posting.plain.length > 0) return true;
-    for (const { path, byValue } of posting.gated.values()) {
-      for (const value of find(this.#actor.traits, path)?.values ?? []) {
-        if (value !== null && typeof value !== "object" && byValue.has(value)) return true;
+  /** The leaves of a counter whose bounds its move passed, of those that matter to this member. */
+  #crossed(bounds: CounterBounds, from: number, to: number): void {
+    bounds.plain?.crossed(from, to, this.#touchPlain);
+    for (const { pathKey, path, byValue } of bounds.gated) {
+      for (const value of gateValues(this.#actor, path)) {
+        byValue.get(value)?.index.crossed(from, to, (leaf) => {
+          this.#work.touches += 1;
+          for (const segment of this.#plan.postings[leaf]!.gated.get(pathKey)!.byValue.get(value)!) this.mark(segment);
+        });
+      }
+    }
+  }
+
+  /** Whether it passes any. Where every segment insists on a trait that the member has not, its bounds sleep. */
+  #crosses(bounds: CounterBounds, from: number, to: number): boolean {
+    if (bounds.plain?.crosses(from, to)) return true;
+    for (const { path, byValue } of bounds.gated) {
+      for (const value of gateValues(this.#actor, path)) {
+        if (byValue.get(value)?.index.crosses(from, to)) return true;
       }
     }
     return false;
+  }
+
+  /** How far a counter may move before it passes a bound that matters to this member. */
+  #reachOf(bounds: CounterBounds, value: number): Reach {
+    const reach = endlessReach();
+    bounds.plain?.narrow(value, reach);
+    for (const { path, byValue } of bounds.gated) {
+      for (const gate of gateValues(this.#actor, path)) byValue.get(gate)?.index.narrow(value, reach);
+    }
+    return reach;
   }
 
   mark(segment: SegmentNo): void {
@@ -135,6 +160,11 @@ export class Evaluation {
     return first;
   }
 
+  /** Nothing that was touched concerns any segment. */
+  get isIdle(): boolean {
+    return this.#heap.length === 0;
+  }
+
   markNew(): void {
     for (const segment of this.#plan.ofNobody) this.mark(segment);
   }
@@ -143,6 +173,19 @@ export class Evaluation {
 
   /** Brings a counter up to the clock and touches the leaves that its move may flip. */
   refresh(counter: CounterPlan, state: CounterState): void {
+    const before = state.due;
+    this.#refresh(counter, state);
+    this.#moved(before, state.due);
+  }
+
+  /** A deadline moved: earlier than all others is simple; that of the earliest moving later asks for a look at all. */
+  #moved(before: Millis, after: Millis): void {
+    const actor = this.#actor;
+    if (after < actor.counterDue) actor.counterDue = after;
+    else if (before <= actor.counterDue && after > before) this.#rescan = true;
+  }
+
+  #refresh(counter: CounterPlan, state: CounterState): void {
     const { shape } = counter;
     if (shape.aggregate === "first" || shape.aggregate === "latest") {
       this.#refreshMoment(counter, state);
@@ -171,17 +214,17 @@ export class Evaluation {
 
   /** A counter whose totals are at hand: nothing around it has to be looked at. */
   #refreshPlain(counter: CounterPlan, state: CounterState): void {
-    const { shape, index } = counter;
+    const { shape, bounds } = counter;
     const from = state.shown;
     const to = state.b > 0 || shape.aggregate === "count" || shape.aggregate === "sum" ? state.a : Number.NaN;
     this.#show(counter, state, to, state.b);
     if (!shape.running || counter.leaves.length === 0) state.due = Number.POSITIVE_INFINITY;
-    else if (index === undefined) state.due = nextChange(shape, state, { ...NO_VIEW, now: this.#now });
+    else if (bounds === undefined) state.due = nextChange(shape, state, { ...NO_VIEW, now: this.#now });
     else {
       // A count that grew and crossed nothing shrinks below a bound no sooner than before.
       const grew = shape.aggregate === "count" && to >= from && state.due > this.#now;
-      if (grew && !this.#anew && !index.crosses(from, to)) return;
-      state.due = nextCrossing(shape, state, (low, high) => index.crossesOneThat(this.#matters, low, high));
+      if (grew && !this.#anew && !this.#crosses(bounds, from, to)) return;
+      state.due = nextCrossing(shape, state, this.#reachOf(bounds, to));
     }
   }
 
@@ -190,7 +233,7 @@ export class Evaluation {
     const fromB = state.shownB;
     state.shown = to;
     state.shownB = toB;
-    if (counter.index !== undefined) counter.index.crossed(from, to, this.touch);
+    if (counter.bounds !== undefined) this.#crossed(counter.bounds, from, to);
     else if (!Object.is(from, to) || fromB !== toB) for (const { leaf } of counter.leaves) this.#touch(leaf);
   }
 
@@ -221,6 +264,7 @@ export class Evaluation {
 
   /** After visits changed: what is counted by visit, or in the visit under way. */
   refreshVisits(): void {
+    if (!this.#plan.countsVisits) return;
     for (const [key, state] of this.#actor.counters) {
       const counter = this.#plan.counters.get(key);
       if (counter?.visits) this.refresh(counter, state);
@@ -262,6 +306,7 @@ export class Evaluation {
     const delta = this.#plan.deltas.get(key);
     if (delta === undefined) {
       state.due = Number.POSITIVE_INFINITY;
+      this.#rescan = true;
       return;
     }
     this.refreshDelta(key);
@@ -270,7 +315,9 @@ export class Evaluation {
   refreshDelta(key: string): void {
     const delta = this.#plan.deltas.get(key)!;
     const state = this.#actor.counters.get(key)!;
+    const before = state.due;
     state.due = delta.leaves.length === 0 ? Number.POSITIVE_INFINITY : deltaDue(delta, state, this.#now);
+    this.#moved(before, state.due);
     for (const leaf of delta.leaves) this.#touch(leaf);
   }
 
@@ -326,8 +373,9 @@ export class Evaluation {
       });
       actor.valueDue = due;
     }
-    let due = actor.valueDue;
-    for (const state of actor.counters.values()) if (state.due < due) due = state.due;
+    if (this.#rescan) actor.counterDue = earliestOf(actor);
+    this.#rescan = false;
+    let due = Math.min(actor.valueDue, actor.counterDue);
     if (actor.waits !== undefined) for (const at of actor.waits.values()) if (at < due) due = at;
     actor.due = due;
   }
@@ -395,6 +443,7 @@ export class Evaluation {
   refreshAll(): void {
     const actor = this.#actor;
     this.#anew = true;
+    this.#rescan = true;
     for (const [key, state] of actor.counters) {
       const counter = this.#plan.counters.get(key);
       if (counter !== undefined) this.refresh(counter, state);
@@ -408,6 +457,15 @@ export class Evaluation {
   holds(leaf: LeafNo): boolean {
     return leafHolds(this.#plan.leaves[leaf]!, this.#actor, this.#now);
   }
+}
+
+const NO_VALUES: readonly Scalar[] = [];
+
+/** A member's values of a trait that segments insist on. */
+function gateValues(actor: Actor, path: Path): readonly Scalar[] {
+  if (path.length === 1 && actor.traits[path[0]!] === undefined) return NO_VALUES;
+  const values = find(actor.traits, path)?.values ?? NO_VALUES;
+  return values.filter((value): value is Scalar => value !== null && typeof value !== "object");
 }
 
 /** For counters whose reading depends on nothing around them. */

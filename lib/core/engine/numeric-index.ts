@@ -72,6 +72,23 @@ function boundsOf(test: Test, leaf: LeafNo): Bound[] {
   return bounds;
 }
 
+/** Numbers between which a value passes no bound; the ends belong to it where they are `in`. */
+export interface Reach {
+  low: number;
+  lowIn: boolean;
+  high: number;
+  highIn: boolean;
+}
+
+export function endlessReach(): Reach {
+  return { low: Number.NEGATIVE_INFINITY, lowIn: true, high: Number.POSITIVE_INFINITY, highIn: true };
+}
+
+export function isWithin(value: number, reach: Reach): boolean {
+  const { low, lowIn, high, highIn } = reach;
+  return (value > low || (lowIn && value === low)) && (value < high || (highIn && value === high));
+}
+
 /** Sorted bounds with the leaf at each; flat, so that a walk touches neighbouring memory. */
 class Ladder {
   readonly #at: Float64Array;
@@ -97,17 +114,23 @@ class Ladder {
     return low;
   }
 
+  narrow(value: number, reach: Reach): void {
+    const rank = this.rank(value);
+    if (rank > 0) {
+      const at = this.#at[rank - 1]!;
+      const lowIn = this.#side[rank - 1] === 0;
+      if (at > reach.low || (at === reach.low && !lowIn)) [reach.low, reach.lowIn] = [at, lowIn];
+    }
+    if (rank < this.#at.length) {
+      const at = this.#at[rank]!;
+      const highIn = this.#side[rank] === 1;
+      if (at < reach.high || (at === reach.high && !highIn)) [reach.high, reach.highIn] = [at, highIn];
+    }
+  }
+
   between(oldRank: number, newRank: number, touch: (leaf: LeafNo) => void): void {
     const high = Math.max(oldRank, newRank);
     for (let index = Math.min(oldRank, newRank); index < high; index += 1) touch(this.#leaves[index]!);
-  }
-
-  someBetween(oldRank: number, newRank: number, matters: (leaf: LeafNo) => boolean): boolean {
-    const high = Math.max(oldRank, newRank);
-    for (let index = Math.min(oldRank, newRank); index < high; index += 1) {
-      if (matters(this.#leaves[index]!)) return true;
-    }
-    return false;
   }
 }
 
@@ -147,19 +170,15 @@ export class NumericIndex {
     if (wasMissing !== isMissing) for (const leaf of this.#neither) touch(leaf);
   }
 
+  /** Narrows a reach to the numbers that are on the same side of every bound as the value. */
+  narrow(value: number, reach: Reach): void {
+    this.#rising.narrow(value, reach);
+    this.#falling.narrow(value, reach);
+  }
+
   crosses(from: number, to: number): boolean {
     if (from === to) return false;
     return this.#rising.rank(from) !== this.#rising.rank(to) || this.#falling.rank(from) !== this.#falling.rank(to);
-  }
-
-  /** Whether a move between two numbers passes the bound of a leaf that matters. */
-  crossesOneThat(matters: (leaf: LeafNo) => boolean, from: number, to: number): boolean {
-    if (from === to) return false;
-    const [rising, falling] = [this.#rising, this.#falling];
-    return (
-      rising.someBetween(rising.rank(from), rising.rank(to), matters) ||
-      falling.someBetween(falling.rank(from), falling.rank(to), matters)
-    );
   }
 
   #rankLow(value: number, missing: boolean): number {

@@ -2,7 +2,7 @@
 // in a dictionary of the page's own, so that a page can be read without anything else. Bump FORMAT on any change.
 import { Packr, Unpackr } from "msgpackr";
 import type { Json } from "../types.ts";
-import type { Actor, CartLine, Order } from "./actor.ts";
+import { type Actor, type CartLine, earliestOf, type Order } from "./actor.ts";
 import type { CounterState } from "./counters.ts";
 
 const FORMAT = 1;
@@ -34,9 +34,21 @@ export function encodePage(actors: Iterable<Actor>): Uint8Array {
 
 /** Throws Error on bytes that are no page of this format. */
 export function decodePage(bytes: Uint8Array): Actor[] {
-  const [format, texts, rows] = unpackr.unpack(bytes) as [number, string[], unknown[][]];
+  const [format, written, rows] = unpackr.unpack(bytes) as [number, string[], unknown[][]];
   if (format !== FORMAT) throw new Error(`page format ${String(format)} is not ${FORMAT}: written by another version`);
+  const texts = written.map(shared);
   return rows.map((row) => decodeActor(row, texts));
+}
+
+const known = new Map<string, string>();
+const KNOWN_MAX = 1_000_000;
+
+/** One string object for every text that recurs: looking up a key that is the very same object costs no comparison. */
+function shared(text: string): string {
+  const found = known.get(text);
+  if (found !== undefined) return found;
+  if (known.size < KNOWN_MAX) known.set(text, text);
+  return text;
 }
 
 function encodeActor(actor: Actor, dictionary: Dictionary): unknown[] {
@@ -103,6 +115,9 @@ function decodeActor(row: any[], texts: readonly string[]): Actor {
     memberships.set(texts[held[at]!]!, { in: n > 0, n: Math.abs(n), since: held[at + 2]! });
   }
   const waits = row[16] as number[] | null;
+  const counters = new Map<string, CounterState>(
+    row[14].map((counter: unknown[]) => [texts[counter[0] as number]!, decodeCounter(counter)]),
+  );
   return {
     id: row[0],
     traits: bare(row[1]),
@@ -126,7 +141,8 @@ function decodeActor(row: any[], texts: readonly string[]): Actor {
     newest: row[11],
     lists: row[12] === null ? undefined : new Set(row[12].map((number: number) => texts[number]!)),
     memberships,
-    counters: new Map(row[14].map((counter: unknown[]) => [texts[counter[0] as number]!, decodeCounter(counter)])),
+    counters,
+    counterDue: earliestOf({ counters }),
     valueDue: row[15],
     waits: waits === null ? undefined : pairs(waits, texts),
     due: row[17],

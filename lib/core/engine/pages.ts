@@ -93,6 +93,11 @@ export class PageTable {
     return this.#resident.has(page);
   }
 
+  /** The page of an id's hash if it is in memory. */
+  residentAt(hash: number): Page | undefined {
+    return this.#resident.get(this.pageAt(hash));
+  }
+
   /** Of a resident page. */
   get(page: PageNo): Page {
     const found = this.#resident.get(page);
@@ -178,19 +183,25 @@ export class PageTable {
     this.#schedule(page);
   }
 
+  /** The same, for who knows the minimum already. */
+  rescheduleAt(page: Page, due: Millis): void {
+    page.due = due;
+    if (due !== Number.POSITIVE_INFINITY) this.#deadlines.push(due, page.no);
+  }
+
   /** Earliest deadline of any page, and all pages that have it; entries that were overtaken are dropped on the way. */
   get deadline(): Millis {
     for (;;) {
-      const top = this.#deadlines.top;
-      if (top === undefined) return Number.POSITIVE_INFINITY;
-      if (this.#entries.get(top.page)?.due === top.due) return top.due;
+      const due = this.#deadlines.topDue;
+      if (due === Number.POSITIVE_INFINITY) return due;
+      if (this.#entries.get(this.#deadlines.topPage)?.due === due) return due;
       this.#deadlines.pop();
     }
   }
 
   pagesDueAt(due: Millis): PageNo[] {
     const pages = new Set<PageNo>();
-    while (this.deadline === due) pages.add(this.#deadlines.pop()!.page);
+    while (this.deadline === due) pages.add(this.#deadlines.pop());
     return [...pages];
   }
 

@@ -50,7 +50,37 @@ export interface CounterPlan {
   readonly local: boolean;
   readonly leaves: { readonly leaf: LeafNo; readonly test: Test; readonly window: Window | undefined }[];
   /** Undefined where values have no single order (an average is a pair) or the leaves read a moment. */
-  index: NumericIndex | undefined;
+  bounds: CounterBounds | undefined;
+}
+
+/**
+ * The bounds of one counter: those that matter to everybody, and, for segments that insist on a trait, those that only
+ * matter to people who have that value. So a count that moves passes the bounds of one's own segments alone.
+ */
+export interface CounterBounds {
+  readonly plain: NumericIndex | undefined;
+  readonly gated: readonly GatedBounds[];
+}
+
+export interface GatedBounds {
+  readonly pathKey: string;
+  readonly path: Path;
+  readonly byValue: ReadonlyMap<Scalar, LazyIndex>;
+}
+
+/** Built when the first member with that value comes by: most values of most counters are never asked. */
+export class LazyIndex {
+  readonly #leaves: { readonly leaf: LeafNo; readonly test: Test }[] = [];
+  #index: NumericIndex | undefined;
+
+  add(leaf: LeafNo, test: Test): void {
+    this.#leaves.push({ leaf, test });
+  }
+
+  get index(): NumericIndex {
+    this.#index ??= new NumericIndex(this.#leaves);
+    return this.#index;
+  }
 }
 
 /** Counters that ask the same occurrences: names and where are looked at once for all of them. */
@@ -103,6 +133,8 @@ export interface Plan {
   readonly postings: readonly Posting[];
   readonly counters: ReadonlyMap<string, CounterPlan>;
   readonly orderCounters: readonly CounterPlan[];
+  /** Some counter counts visits, or within the visit under way. */
+  readonly countsVisits: boolean;
   readonly streamsByName: ReadonlyMap<string, readonly Stream[]>;
   readonly streamsOfAll: readonly Stream[];
   readonly deltas: ReadonlyMap<string, DeltaPlan>;
@@ -184,7 +216,7 @@ export function leafOfOccurrences(rule: EventRule | OrderRule, zone: string): Le
     visits: measure.kind === "visits" || rule.window?.kind === "visit",
     local: asksLocalTime(rule, "in" in measure ? measure.in : rule.window),
     leaves: [],
-    index: undefined,
+    bounds: undefined,
   };
   if ("in" in measure) return { kind: "moment", counter, window: measure.in };
   return { kind: "counter", counter, test: counter.amount ? amountTest(measure.is) : measure.is };
@@ -318,10 +350,6 @@ class PlanBuilder {
   }
 
   finish(segments: readonly PlannedSegment[]): Plan {
-    for (const counter of this.#counters.values()) {
-      const ordered = counter.shape.aggregate !== "avg" && counter.leaves.every(({ window }) => window === undefined);
-      counter.index = ordered ? new NumericIndex(counter.leaves) : undefined;
-    }
     const streamsByName = new Map<string, Stream[]>();
     const streamsOfAll: Stream[] = [];
     for (const { names, stream } of this.#streams.values()) {
@@ -331,6 +359,10 @@ class PlanBuilder {
     const leaves = this.#leaves;
     const segmentNo = new Map(segments.map(({ id }, no) => [id, no]));
     const postings = postingsOf(segments, leaves);
+    for (const counter of this.#counters.values()) {
+      const ordered = counter.shape.aggregate !== "avg" && counter.leaves.every(({ window }) => window === undefined);
+      counter.bounds = ordered ? boundsOf(counter, postings) : undefined;
+    }
     const gates = postings.flatMap(({ gated }) => Array.from(gated.values(), ({ path }) => path[0]!));
     return {
       segments,
@@ -340,6 +372,7 @@ class PlanBuilder {
       gateTraits: new Set(gates),
       counters: this.#counters,
       orderCounters: [...this.#counters.values()].filter(({ source }) => source === "order"),
+      countsVisits: [...this.#counters.values()].some(({ visits }) => visits),
       streamsByName,
       streamsOfAll,
       deltas: this.#deltas,
@@ -501,6 +534,29 @@ function postingsOf(segments: readonly PlannedSegment[], leaves: readonly Leaf[]
     }
   });
   return postings;
+}
+
+function boundsOf(counter: CounterPlan, postings: readonly Posting[]): CounterBounds {
+  const plain = counter.leaves.filter(({ leaf }) => postings[leaf]!.plain.length > 0);
+  const gated = new Map<string, { readonly path: Path; readonly byValue: Map<Scalar, LazyIndex> }>();
+  for (const { leaf, test } of counter.leaves) {
+    for (const [pathKey, { path, byValue }] of postings[leaf]!.gated) {
+      const entry = gated.get(pathKey) ?? { path, byValue: new Map<Scalar, LazyIndex>() };
+      gated.set(pathKey, entry);
+      for (const value of byValue.keys()) {
+        let lazy = entry.byValue.get(value);
+        if (lazy === undefined) {
+          lazy = new LazyIndex();
+          entry.byValue.set(value, lazy);
+        }
+        lazy.add(leaf, test);
+      }
+    }
+  }
+  return {
+    plain: plain.length === 0 ? undefined : new NumericIndex(plain),
+    gated: Array.from(gated, ([pathKey, entry]) => ({ pathKey, ...entry })),
+  };
 }
 
 /** Three-valued reading of a program for a person of whom nothing is known; undefined is "depends on the id". */

@@ -4,7 +4,7 @@ import type { Path, Test, Where } from "../rules/ast.ts";
 import type { Json, JsonObject, Limits, Millis, Vocabulary } from "../types.ts";
 import type { Actor, Order } from "./actor.ts";
 import { cartTotals, lineRecord } from "./commerce.ts";
-import { type CounterState, type CounterView, newCounter, readCounter } from "./counters.ts";
+import { type CounterState, type CounterView, missingOf, newCounter, readCounter } from "./counters.ts";
 import { numberPasses } from "./numeric-index.ts";
 import {
   ALL,
@@ -277,7 +277,7 @@ export function leafHolds(leaf: Leaf, actor: Actor, now: Millis): boolean {
   switch (leaf.kind) {
     case "counter": {
       const state = actor.counters.get(leaf.counter.key);
-      const shown = state === undefined ? newCounter(leaf.counter.shape).shown : state.shown;
+      const shown = state === undefined ? missingOf(leaf.counter.shape.aggregate) : state.shown;
       if (leaf.counter.shape.aggregate === "avg") return averagePasses(shown, state?.shownB ?? 0, leaf.test);
       return numberPasses(shown, leaf.test);
     }
