@@ -5,6 +5,7 @@ import type { Catalogue } from "../api/catalogue.ts";
 import { partitionOf } from "../core/ids.ts";
 import type { MemberId, PartitionNo, SegmentId, Seq } from "../core/types.ts";
 import type { Questions } from "../nats/questions.ts";
+import type { PartitionStatus } from "../ports/questions.ts";
 import type { LiveMembership, StoredDelta } from "../verify/verify.ts";
 import { CliError, EXIT } from "./errors.ts";
 
@@ -61,9 +62,9 @@ async function reachedPositions(
       throw new CliError(EXIT.unreachable, `partition ${silent} has no owner that answers; is a worker running?`);
     // Without a segment there is no answer to take a position from; what was processed by now will do.
     const positions = answers.length > 0 ? newest : statuses.map((status) => status!.done);
-    if (statuses.every((status, partition) => status!.done >= positions[partition]!)) return positions;
+    const late = statuses.findIndex((status, partition) => !hasSaid(status!, positions[partition]!));
+    if (late === -1) return positions;
     if (performance.now() > until) {
-      const late = statuses.findIndex((status, partition) => status!.done < positions[partition]!);
       throw new CliError(
         EXIT.failed,
         `partition ${late} has deltas to say and did not get them stored within a minute; see \`rollcall doctor\`.`,
@@ -73,6 +74,11 @@ async function reachedPositions(
       setTimeout(resolve, POLL_MS);
     });
   }
+}
+
+/** `done` moves with the next watermark, which is seconds away where nobody joins or leaves; nothing unsaid is as good. */
+function hasSaid({ done, unsaid, position }: PartitionStatus, upTo: Seq): boolean {
+  return done >= upTo || (unsaid === 0 && position >= upTo);
 }
 
 function standingOf(

@@ -64,7 +64,11 @@ test("each list is carried from its own position to the newest one, and deltas b
       // What was processed is not said at once; the second look finds it stored.
       status: async () => {
         done += 1;
-        return [{ done } as PartitionStatus, { done: 4 } as PartitionStatus];
+        // Partition 1 has written no watermark for long, and has nothing left to say.
+        return [
+          { done, unsaid: 1, position: 9 } as PartitionStatus,
+          { done: 0, unsaid: 0, position: 4 } as PartitionStatus,
+        ];
       },
     },
     await catalogueOf("a", "b"),
