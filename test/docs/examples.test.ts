@@ -1,0 +1,71 @@
+// What the pages show can be done: events are accepted, deltas are written just so, definitions parse, commands exist, and
+// the one-line encoding of ids for channels is the one that the server's hash is asked with.
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { parse as parseYaml } from "yaml";
+import { decodeEvent } from "../../lib/core/decode.ts";
+import { decodeDelta, deltaId, encodeDelta } from "../../lib/core/deltas.ts";
+import { encodeId } from "../../lib/core/ids.ts";
+import { parseDefinition } from "../../lib/core/rules/parse.ts";
+import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+const read = (path: string): string => readFileSync(new URL(path, ROOT), "utf8");
+const PAGES = ["README.md", "docs/events.md", "docs/operations.md", "docs/configuration.md", "CONTRIBUTING.md"];
+const TEXT = PAGES.map(read).join("\n");
+
+const blocksOf = (text: string, language: string): string[] =>
+  [...text.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, "gms"))].map(([, body]) => body!);
+
+test("events that are published are accepted", () => {
+  const bodies = [...TEXT.matchAll(/'(\{"type".*?\})'/g)].map(([, body]) => body!);
+  expect(bodies.length).toBeGreaterThan(1);
+  for (const body of bodies) expect(decodeEvent(Buffer.from(body), DEFAULT_LIMITS), body).toMatchObject({ ok: true });
+});
+
+test("deltas are written as they go out, byte for byte", () => {
+  const bodies = [...TEXT.matchAll(/(\{"segment":.*\})$/gm)].map(([, body]) => body!);
+  expect(bodies.length).toBeGreaterThan(4);
+  for (const body of bodies) expect(encodeDelta(decodeDelta(body))).toBe(body);
+  const header = /^Rollcall-Delta-Id: (.*)$/m.exec(TEXT)![1];
+  expect(bodies.map((body) => deltaId(decodeDelta(body)))).toContain(header);
+});
+
+test("the definition of the README is one", () => {
+  const [source] = blocksOf(read("README.md"), "yaml");
+  expect(parseDefinition(parseYaml(source!), DEFAULT_LIMITS)).toMatchObject({ ok: true });
+});
+
+test("the encoding of ids for channels is ours", () => {
+  const source = blocksOf(read("docs/events.md"), "js").find((block) => block.startsWith("const token"))!;
+  const token = new Function(`${source}; return token;`)() as (id: string) => string;
+  expect(token("a b.c*d/ü")).toBe("a%20b%2Ec%2Ad%2F%C3%BC");
+  fc.assert(fc.property(fc.string({ unit: "grapheme" }), (id) => token(id) === encodeId(id)));
+});
+
+test("programs import what is installed, commands and their options exist", () => {
+  const sources = [...readdirSync(new URL("cmd/cli", ROOT)).map((name) => `cmd/cli/${name}`), "config/options.ts"];
+  const code = sources.map(read).join("\n");
+  const lines = blocksOf(TEXT, "sh").flatMap((block) => block.split("\n"));
+  const calls = lines.map((line) => /^(?:[A-Z_]+=\S+ )*rollcall ([^#]*)/.exec(line)?.[1]).filter((call) => call);
+  expect(calls.length).toBeGreaterThan(15);
+  for (const call of calls) {
+    const [command, ...rest] = call!.trim().split(/\s+/);
+    if (command !== "--help" && command !== "COMMAND") expect(code, call).toContain(`"${command}"`);
+    for (const flag of rest.filter((word) => word.startsWith("--") && word !== "--help")) {
+      expect(code, call).toMatch(new RegExp(`${flag}[ "]`));
+    }
+  }
+  const imports = blocksOf(TEXT, "js").filter((block) => block.startsWith("import"));
+  expect(imports.length).toBeGreaterThan(1);
+  const { dependencies } = JSON.parse(read("package.json")) as { dependencies: object };
+  for (const block of imports) {
+    for (const [, name] of block.matchAll(/ from "(.+?)"/g)) expect(Object.keys(dependencies)).toContain(name);
+  }
+});
+
+test("no page names a path of the machine it was written on", () => {
+  expect(TEXT).not.toContain(fileURLToPath(ROOT));
+});
