@@ -4,6 +4,7 @@
 //   ports free? ─▶ server ─▶ data set ─▶ worker (child) ─▶ page ─▶ owned and running ─▶ segments ─▶ shop ─▶ "rollcall ready"
 import { access } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { Command, CommanderError } from "commander";
@@ -34,6 +35,7 @@ import { showUsualFlags } from "./cli/globals.ts";
 import { packageDir } from "./cli/package-dir.ts";
 
 const POLL_MS = 50;
+const PATIENCE_MS = 10_000;
 const WORKER_DEATHS_MAX = 5;
 const SHOP = { seed: 7, shoppers: 400, online: 24, eventsPerSecond: 20 } as const;
 
@@ -118,7 +120,7 @@ async function bringUp(
   running.worker = workerProcess({ ...config, natsUrl: settings.url }, log, lines);
   const { partitions, limits, httpHost: host, httpPort: port } = config;
   running.api = await listen({ nc, names, partitions, limits, host, port, natsUrl: settings.url, log });
-  await partitionsRun(running, stopping);
+  await partitionsRun(running, log, stopping);
   await exampleSegments(nc, names, config, log, stopping);
   if (config.demo) running.shop = openShop(nc, names, log, running.shopClosing.signal);
 }
@@ -186,18 +188,18 @@ function variablesOf(config: Config): NodeJS.ProcessEnv {
   return variables;
 }
 
-async function partitionsRun(running: Running, stopping: AbortSignal): Promise<void> {
-  let reasons: readonly string[] = [];
+/** Says what it waits for when that takes longer than a restart should. */
+async function partitionsRun(running: Running, log: Logger, stopping: AbortSignal): Promise<void> {
   const givenUp = running.worker!.givenUp.then(() => true);
-  for (;;) {
+  for (let tellMs = performance.now() + PATIENCE_MS; ; ) {
     stopping.throwIfAborted();
-    const readiness = await running.api!.audience.readiness();
-    if (readiness.ready) return;
-    reasons = readiness.reasons;
-    const dead = await Promise.race([
-      givenUp,
-      new Promise<false>((resolve) => setTimeout(() => resolve(false), POLL_MS)),
-    ]);
+    const { ready, reasons } = await running.api!.audience.readiness();
+    if (ready) return;
+    if (performance.now() > tellMs) {
+      log.warn({ reasons }, "dev: not every partition runs yet");
+      tellMs += PATIENCE_MS;
+    }
+    const dead = await Promise.race([givenUp, sleep(POLL_MS, false)]);
     if (dead) throw new CliError(EXIT.failed, `The worker cannot run: ${reasons[0]}. Its last words stand above.`);
   }
 }

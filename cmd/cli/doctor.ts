@@ -113,7 +113,7 @@ async function streams(nc: NatsConnection, config: Config, made: DataSetMade): P
 async function workers(questions: Questions, config: Config): Promise<readonly Finding[]> {
   const statuses = await questions.status();
   const there = statuses.filter((status): status is PartitionStatus => status !== null);
-  const found = [owned(statuses), ...there.flatMap(stopped)];
+  const found = [owned(statuses), ...stopped(there)];
   if (there.length === 0) return found;
   const lag = there.reduce((sum, status) => sum + status.lag, 0);
   const unsaid = there.reduce((sum, status) => sum + status.unsaid, 0);
@@ -131,7 +131,7 @@ async function workers(questions: Questions, config: Config): Promise<readonly F
 
 function owned(statuses: readonly (PartitionStatus | null)[]): Finding {
   const silent = statuses.flatMap((status, partition) => (status === null ? [partition] : []));
-  const waiting = statuses.filter((status) => status !== null && status.phase !== "running").length;
+  const waiting = statuses.filter((status) => status?.error === null && status.phase !== "running").length;
   const owners = new Set(statuses.flatMap((status) => (status === null ? [] : [status.owner]))).size;
   if (silent.length > 0) {
     const which =
@@ -146,19 +146,19 @@ function owned(statuses: readonly (PartitionStatus | null)[]): Finding {
       `${waiting} of ${statuses.length} partitions are still being restored`,
       "wait a little and look again",
     );
-  return ok("workers", `all ${statuses.length} partitions run, on ${counted(owners, "shard")}`);
+  const refused = statuses.filter((status) => status?.error !== null).length;
+  const running = refused === 0 ? `all ${statuses.length}` : `${statuses.length - refused} of ${statuses.length}`;
+  return ok("workers", `${running} partitions run, on ${counted(owners, "shard")}`);
 }
 
-function stopped({ partition, error }: PartitionStatus): readonly Finding[] {
-  return error === null
-    ? []
-    : [
-        fail(
-          `partition ${partition}`,
-          `${error.code}: ${error.message}`,
-          `docs/errors/${error.code}.md says what to do`,
-        ),
-      ];
+/** One finding a kind of refusal: the same thing seldom happens to one partition alone. */
+function stopped(there: readonly PartitionStatus[]): readonly Finding[] {
+  const codes = new Set(there.flatMap(({ error }) => (error === null ? [] : [error.code])));
+  return [...codes].map((code) => {
+    const same = there.filter(({ error }) => error?.code === code);
+    const others = same.length === 1 ? "" : ` (and ${counted(same.length - 1, "other partition")} for the same reason)`;
+    return fail("partitions", `${code}: ${same[0]!.error!.message}${others}`, `docs/errors/${code}.md says what to do`);
+  });
 }
 
 function checkpoints(there: readonly PartitionStatus[], config: Config): Finding {

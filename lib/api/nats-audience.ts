@@ -12,6 +12,7 @@ import type { Audience, Explanation, MemberList, Overview, Readiness, SegmentDet
 import { Catalogue } from "./catalogue.ts";
 
 const RECENT_MAX = 50;
+const REASONS_MAX = 8;
 
 export interface NatsAudienceOptions {
   readonly nc: NatsConnection;
@@ -87,8 +88,9 @@ export class NatsAudience implements Audience {
 
   async readiness(): Promise<Readiness> {
     if (this.nc.isClosed()) return { ready: false, reasons: ["the connection to NATS is closed"] };
-    const reasons = (await this.partitions()).flatMap((status, partition) => notServed(status, partition));
-    return { ready: reasons.length === 0, reasons };
+    const all = (await this.partitions()).flatMap((status, partition) => notServed(status, partition));
+    const more = all.length > REASONS_MAX ? [`and ${all.length - REASONS_MAX} more`] : [];
+    return { ready: all.length === 0, reasons: [...all.slice(0, REASONS_MAX), ...more] };
   }
 
   partitions(): Promise<readonly (PartitionStatus | null)[]> {
@@ -130,9 +132,9 @@ function sizeOf(
 }
 
 /** Empty when the partition is served. */
-export function notServed(status: PartitionStatus | null, partition: number): readonly string[] {
+function notServed(status: PartitionStatus | null, partition: number): readonly string[] {
   if (status === null) return [`partition ${partition} has no owner that answers; is a worker running?`];
-  if (status.error !== null) return [`partition ${partition}: ${status.error.code} ${status.error.message}`];
+  if (status.error !== null) return [`${status.error.code}: ${status.error.message}`];
   return status.phase === "running" ? [] : [`partition ${partition} is ${status.phase}`];
 }
 
