@@ -43,8 +43,8 @@ describe("the REES46 example", async () => {
 
   test("a purchase becomes an order with its line", () => {
     const mapped = read(row("purchase"), 3);
-    expect(mapped.ok && mapped.event["event"]).toBe("Order Completed");
-    expect(mapped.ok && mapped.event["properties"]).toMatchObject({
+    expect(mapped.ok && mapped.event.event).toBe("Order Completed");
+    expect(mapped.ok && mapped.event.properties).toMatchObject({
       order_id: "9333dfbd-3",
       total: 33.2,
       products: [{ product_id: "3900821", price: 33.2, brand: "aqua" }],
