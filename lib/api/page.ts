@@ -84,7 +84,8 @@ function nextSteps({ natsUrl, subjectPrefix, recent }: PageData): string {
   const event = '{"type":"track","event":"Product Added","userId":"u1","properties":{"product_id":"p1","price":60}}';
   const usual = natsUrl.endsWith("127.0.0.1:4222");
   const server = usual ? "" : ` --server ${natsUrl}`;
-  const ours = usual ? "rollcall" : `rollcall --nats-url ${natsUrl}`;
+  const named = subjectPrefix === "" ? "" : ` --name ${subjectPrefix.slice(0, -1)}`;
+  const ours = `rollcall${usual ? "" : ` --nats-url ${natsUrl}`}${named}`;
   const steps: readonly (readonly [string, string])[] = [
     ["Hear every change, with any NATS client", `nats sub${server} '${subjectPrefix}segment.>'`],
     ["Send an event of your own", `nats pub${server} ${subjectPrefix}events.u1 '${event}'`],

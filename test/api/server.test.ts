@@ -94,6 +94,15 @@ describe("the page", () => {
     expect(response.body).not.toContain("<script>alert");
   });
 
+  test("names the server and the data set in the commands that it suggests", async () => {
+    const other = buildApi({ audience, natsUrl: "nats://127.0.0.1:5000", subjectPrefix: "shop." });
+    const { body } = await other.inject({ method: "GET", url: "/" });
+    expect(body).toContain("nats sub --server nats://127.0.0.1:5000 &#39;shop.segment.&gt;&#39;");
+    expect(body).toContain("rollcall --nats-url nats://127.0.0.1:5000 --name shop tail");
+    expect((await get("/")).body).toContain(">rollcall tail<");
+    await other.close();
+  });
+
   test("runs only the script that bears this answer's nonce", async () => {
     const first = await get("/");
     const second = await get("/");
