@@ -105,6 +105,17 @@ function readableManifest(context: PartitionContext, bytes: Uint8Array): Manifes
   }
 }
 
+/**
+ * A stored page that is gone was most likely cleaned up by a newer owner, whom this one has not heard of yet: throws
+ * OwnershipLost then. Else the page is really lost.
+ */
+export async function assertStillOwner(context: PartitionContext, epoch: number): Promise<void> {
+  const record = await insist(context, () => context.world.sink.readWatermark());
+  if (record?.value.epoch !== epoch) {
+    throw new OwnershipLost(context.partition, `another owner took over after epoch ${epoch}`);
+  }
+}
+
 /** A read that fails changes nothing, so it is tried until it answers. */
 export async function insist<T>(context: PartitionContext, read: () => Promise<T>): Promise<T> {
   const backoff = new Backoff(RETRY_MS_MIN, RETRY_MS_MAX);

@@ -11,7 +11,7 @@ import type { PartitionNo } from "../../lib/core/types.ts";
 import type { PartitionReport } from "../../lib/ports/cluster.ts";
 import { CheckpointCorrupt, MachineFault, Refusal } from "../../lib/ports/errors.ts";
 import type { Answering, PartitionStatus, Question, Reply } from "../../lib/ports/questions.ts";
-import { type Claim, claim } from "./claiming.ts";
+import { assertStillOwner, type Claim, claim } from "./claiming.ts";
 import { Halted, type PartitionContext } from "./context.ts";
 import { drain } from "./draining.ts";
 import { restore } from "./restoring.ts";
@@ -143,11 +143,12 @@ export class Partition {
         await this.once();
       } catch (error) {
         this.stopRunning();
-        if (this.mayTryOlder(error)) {
-          log.error({ partition, err: error }, "partition: a checkpoint is corrupt, restoring from an older one");
+        const cause = await this.causeOf(error);
+        if (this.mayTryOlder(cause)) {
+          log.error({ partition, err: cause }, "partition: a checkpoint is corrupt, restoring from an older one");
           continue;
         }
-        this.ended(error);
+        this.ended(cause);
       }
     }
   }
@@ -184,6 +185,15 @@ export class Partition {
     this.running = new Running(this.context, held, restored, () => this.status());
     if (this.drainWanted) this.running.drain();
     return this.running;
+  }
+
+  /** What a corrupt checkpoint really means, when a newer owner has cleaned it up. */
+  private async causeOf(error: unknown): Promise<unknown> {
+    if (!(error instanceof CheckpointCorrupt) || this.halted) return error;
+    return assertStillOwner(this.context, this.epoch).then(
+      () => error,
+      (cause: unknown) => cause,
+    );
   }
 
   /** A corrupt generation is left out from now on; without another one the restore says what it needs. */

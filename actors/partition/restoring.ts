@@ -14,7 +14,7 @@ import {
 } from "../../lib/ports/errors.ts";
 import type { Fingerprint, LogBounds } from "../../lib/ports/event-log.ts";
 import { checkPast } from "../../lib/ports/log-past.ts";
-import { type Claim, insist } from "./claiming.ts";
+import { assertStillOwner, type Claim, insist } from "./claiming.ts";
 import type { PartitionContext } from "./context.ts";
 import { type Digest, EMPTY_DIGEST, parseDigest } from "./digest.ts";
 import { type Directory, decodeDirectory, type Generation } from "./manifest.ts";
@@ -78,6 +78,7 @@ async function firstUsable(
       return await fromGeneration(context, generation);
     } catch (error) {
       if (!(error instanceof CheckpointCorrupt)) throw error;
+      await assertStillOwner(context, claim.epoch);
       context.log.error(
         { partition: context.partition, err: error },
         "partition: a checkpoint is corrupt, trying an older one",

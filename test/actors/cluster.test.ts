@@ -30,6 +30,7 @@ async function play(seed: number): Promise<MemoryCluster> {
     if (cluster.live.length < 2 && chance() < 0.3) cluster.startShard();
     if (cluster.live.length < 4 && chance() < 0.02) cluster.startShard();
     await runtime.advance(chance() < 0.05 ? 4_000 : chance() * 150);
+    cluster.checkInvariants();
   }
   cluster.faults(0);
   for (const name of cluster.live) cluster.server.heal(name);
@@ -48,6 +49,7 @@ describe("every delta once, in order", () => {
   test.each(SEEDS)("seed %i", async (seed) => {
     const cluster = await play(seed);
     await cluster.untilQuiet();
+    expect(cluster.errors).toEqual([]);
     for (let partition = 0; partition < PARTITIONS; partition += 1) {
       const expected = cluster.expected(partition);
       expect(expected.length).toBeGreaterThan(10);

@@ -1,6 +1,7 @@
 // A cluster in memory under virtual time: production shards over lib/memory, faults from a seed, and the comparison of what
 // was said with what one machine says about the same log. Used by test/actors.
 import type { PartitionLog } from "../../actors/partition/context.ts";
+import { decodeDirectory, decodeManifest } from "../../actors/partition/manifest.ts";
 import { DEFAULT_PARTITION_SETTINGS, type PartitionSettings } from "../../actors/partition/settings.ts";
 import { DEFAULT_SHARD_SETTINGS } from "../../actors/worker/settings.ts";
 import { Shard } from "../../actors/worker/shard.ts";
@@ -14,6 +15,7 @@ import {
 } from "../../lib/core/types.ts";
 import { type Fate, MemoryServer } from "../../lib/memory/server.ts";
 import { memoryLogStream, memoryWorld } from "../../lib/memory/world.ts";
+import type { Watermark } from "../../lib/ports/delta-sink.ts";
 import { fakeMachinery, replay } from "./fake-machine.ts";
 import { VirtualRuntime } from "./virtual-runtime.ts";
 
@@ -22,10 +24,8 @@ export interface MemoryClusterOptions {
   readonly partitions: number;
   readonly residentMax?: number;
   readonly settings?: Partial<PartitionSettings>;
-  readonly log?: PartitionLog;
 }
 
-const quiet: PartitionLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const text = new TextDecoder();
 const bytes = new TextEncoder();
 
@@ -36,6 +36,15 @@ export class MemoryCluster {
   readonly partitions: number;
   private readonly options: MemoryClusterOptions;
   private names = 0;
+  /** Everything that was logged as an error: nothing should be, unless a test spoiled something itself. */
+  readonly errors: string[] = [];
+  private readonly log: PartitionLog = {
+    info: () => undefined,
+    warn: () => undefined,
+    error: (fields, message) => {
+      this.errors.push(`${message} ${String((fields as { err?: unknown }).err)}`);
+    },
+  };
 
   constructor(options: MemoryClusterOptions) {
     this.options = options;
@@ -64,10 +73,16 @@ export class MemoryCluster {
         pageCacheBytesMax: 1_000_000,
         pageBytesMax: 1_000,
       },
-      partitionSettings: { ...DEFAULT_PARTITION_SETTINGS, checkpointIntervalMs: 700, ...this.options.settings },
+      // One page a turn: whatever can come between two pages of a picture does.
+      partitionSettings: {
+        ...DEFAULT_PARTITION_SETTINGS,
+        checkpointIntervalMs: 700,
+        checkpointSliceMsMax: 0,
+        ...this.options.settings,
+      },
       settings: { ...DEFAULT_SHARD_SETTINGS, heartbeatMs: 200, expiryMs: 1_000, reviewMs: 200 },
       runtime: this.runtime,
-      log: this.options.log ?? quiet,
+      log: this.log,
     });
     this.shards.set(name, shard);
     shard.start();
@@ -123,6 +138,28 @@ export class MemoryCluster {
 
   expected(partition: PartitionNo): string[] {
     return replay(this.records(partition));
+  }
+
+  /** What must hold at any moment, whoever dies: a checkpoint covers only what was said, and what it names is there. */
+  checkInvariants(): void {
+    for (let partition = 0; partition < this.partitions; partition += 1) {
+      const store = this.server.stream("CHECKPOINT");
+      const stored = store.newest(`${partition}.manifest`);
+      const said = this.server.stream("SEGMENTS").newest(`watermark.${partition}`);
+      if (stored === undefined || said === undefined) continue;
+      const { epoch, generations } = decodeManifest(partition, stored.body);
+      const watermark = JSON.parse(text.decode(said.body)) as Watermark;
+      if (epoch > watermark.epoch) throw new Error(`manifest of epoch ${epoch} under watermark of ${watermark.epoch}`);
+      for (const { number, position, meta, directory } of generations) {
+        if (position > watermark.done) throw new Error(`checkpoint at ${position}, said up to ${watermark.done}`);
+        const rows = store.newest(directory.key);
+        if (rows === undefined) throw new Error(`checkpoint ${number} names ${directory.key}, which is gone`);
+        const pages = [...decodeDirectory(partition, number, rows.body).values()];
+        for (const { key } of [meta, ...pages]) {
+          if (store.newest(key) === undefined) throw new Error(`checkpoint ${number} names ${key}, which is gone`);
+        }
+      }
+    }
   }
 
   /** Everything heard, everything said, nothing waits for time. */
