@@ -1,0 +1,85 @@
+// Holds what a bench computed against the oracle, for a sample of people: a fast wrong answer is none.
+import assert from "node:assert/strict";
+import { encodeDelta } from "../../lib/core/deltas.ts";
+import { DEFAULT_LIMITS, DEFAULT_VOCABULARY, type Delta, type JsonObject, type LogRecord } from "../../lib/core/types.ts";
+import { Oracle, type OracleOptions } from "../../lib/oracle/oracle.ts";
+import { cohortOf, regionOf } from "./load.ts";
+import { controlRecords, type Prepared } from "./machine.ts";
+import type { Rules } from "./rules.ts";
+
+/** The oracle reads a person's whole history at every step: who did more than this is not asked about. */
+const EVENTS_PER_PERSON_MAX = 120;
+
+export interface Sample {
+  readonly people: ReadonlySet<string>;
+  readonly events: number;
+}
+
+/** Every `every`th person, up to so many events together. */
+export function sampleOf(prepared: readonly Prepared[], every: number, eventsMax: number): Sample {
+  const counts = new Map<string, number>();
+  for (const { userId } of prepared) counts.set(userId, (counts.get(userId) ?? 0) + 1);
+  const people = new Set<string>();
+  let events = 0;
+  for (const [userId, count] of [...counts].sort((a, b) => b[1] - a[1])) {
+    if (Number(userId.slice(1)) % every !== 0 || count > EVENTS_PER_PERSON_MAX || events + count > eventsMax) continue;
+    people.add(userId);
+    events += count;
+  }
+  return { people, events };
+}
+
+export interface TruthOptions {
+  readonly prepared: readonly Prepared[];
+  readonly sample: Sample;
+  readonly rules: Rules;
+  /** What the engine said; of others than the sample, too. */
+  readonly deltas: readonly Delta[];
+  readonly oracle?: Partial<OracleOptions>;
+}
+
+/** Throws at the first delta that differs. Returns how many (member, segment) pairs were compared. */
+export function compareWithOracle(options: TruthOptions): { readonly pairs: number; readonly deltas: number } {
+  const { prepared, sample, rules, deltas } = options;
+  const traits = new Set<string>();
+  for (const userId of sample.people) {
+    const user = Number(userId.slice(1));
+    traits.add(regionOf(user)).add(cohortOf(user));
+  }
+  const asked = rules.definitions.filter(({ id }) => rules.concerns(id as string, traits));
+  const ids = new Set(asked.map(({ id }) => id as string));
+  const said = deltas.filter(({ id, segment }) => sample.people.has(id) && ids.has(segment)).map(encodeDelta);
+  const expected = oracleDeltas(asked, prepared, sample.people, options.oracle).map(encodeDelta);
+  assert.deepEqual(inOneOrder(said), inOneOrder(expected), "the engine's deltas are not the oracle's");
+  return { pairs: sample.people.size * asked.length, deltas: said.length };
+}
+
+/** Per person as they came; people apart have no order that matters here. */
+function inOneOrder(lines: readonly string[]): string[] {
+  const numbered = lines.map((line, index) => ({ line, index, id: (JSON.parse(line) as Delta).id }));
+  return numbered.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : a.index - b.index)).map(({ line }) => line);
+}
+
+/** Others' events only move the clock, which is all they can do to the sample. */
+function oracleDeltas(
+  definitions: readonly JsonObject[],
+  prepared: readonly Prepared[],
+  people: ReadonlySet<string>,
+  options: Partial<OracleOptions> = {},
+): Delta[] {
+  const oracle = new Oracle({
+    partition: 0,
+    partitions: 1,
+    clockMode: "log",
+    clockStepMsMax: Number.MAX_SAFE_INTEGER,
+    limits: DEFAULT_LIMITS,
+    vocabulary: DEFAULT_VOCABULARY,
+    ...options,
+  });
+  for (const record of controlRecords(definitions)) oracle.apply(record);
+  return prepared.flatMap(({ record, userId }) => oracle.apply(people.has(userId) ? record : clockOf(record)));
+}
+
+function clockOf({ seq, stamp }: LogRecord): LogRecord {
+  return { seq, stamp, kind: "clock", body: Buffer.from(JSON.stringify({ to: stamp })) };
+}
