@@ -43,6 +43,8 @@ export class Running {
   private fault: Error | undefined;
   private draining = false;
   private checkpointWake: Timer | undefined;
+  /** The step that has begun and needs pages. */
+  private pending: Iterator<Need, void, void> | undefined;
 
   constructor(context: PartitionContext, claim: Claim, restored: Restored, status: () => PartitionStatus) {
     const wake = (): void => this.signal.raise();
@@ -175,7 +177,8 @@ export class Running {
     for (let index = 0; index < records.length; index += 1) {
       const record = records[index]!;
       this.ticks.observe(record, beganMs);
-      await this.step(record);
+      // The common step waits for nothing; a promise for each would cost as much as the step.
+      if (!this.stepNow(record)) await this.finishStep(record);
       if (index % RECORDS_PER_LOOK === RECORDS_PER_LOOK - 1 && runtime.monotonicMs() - beganMs > settings.sliceMsMax) {
         await runtime.breathe();
         this.throwFault();
@@ -192,16 +195,42 @@ export class Running {
     return this.speaker.unsaid > unsaidMax || this.shelf.unstoredBytes > spillBytesMax;
   }
 
-  private async step(record: LogRecord): Promise<void> {
-    if (record.kind === "ready" && this.machine.needsShadow(record)) {
+  /** Tries a step that needs nothing from outside; false when it has to be finished with waiting. */
+  private stepNow(record: LogRecord): boolean {
+    this.pending = undefined;
+    if (record.kind === "ready" && this.machine.needsShadow(record)) return false;
+    const steps = this.begin(record);
+    if (steps !== undefined) {
+      this.pending = steps;
+      return false;
+    }
+    const deltas = this.machine.takeDeltas();
+    const rejects = this.machine.takeRejects();
+    if (deltas.length > 0 || rejects.length > 0) this.guard(() => this.speaker.say(deltas, rejects));
+    this.passed(record);
+    return true;
+  }
+
+  private async finishStep(record: LogRecord): Promise<void> {
+    let steps = this.pending;
+    this.pending = undefined;
+    if (steps === undefined) {
       await this.backfills.provide(record);
       this.throwFault();
+      steps = this.begin(record);
     }
-    const steps = this.begin(record);
     if (steps !== undefined) await this.drive(record, steps);
     await this.say();
+    this.passed(record);
+  }
+
+  private passed(record: LogRecord): void {
     this.at = { seq: record.seq, stamp: record.stamp };
-    this.guard(() => this.speaker.passed(this.at));
+    try {
+      this.speaker.passed(this.at);
+    } catch (error) {
+      throw this.doubtOf(error);
+    }
     if (record.kind === "event") this.context.counters.events += 1;
     else if (record.kind === "control" || record.kind === "ready") this.stateChanged(record);
     if (this.speaker.replaying) this.context.counters.replayed += 1;
@@ -224,8 +253,11 @@ export class Running {
         throw this.machineFault(record, error);
       }
       if (need.done === true) return;
-      if (need.value === null) await this.context.runtime.breathe();
-      else this.machine.providePage(need.value, await this.shelf.load(need.value));
+      if (need.value === null) {
+        // A pass over all pages must not hold them all: those that it is done with leave as others come.
+        this.shelf.spill(this.machine.evictPages());
+        await this.context.runtime.breathe();
+      } else this.machine.providePage(need.value, await this.shelf.load(need.value));
       this.throwFault();
     }
   }
@@ -257,12 +289,16 @@ export class Running {
     try {
       work();
     } catch (error) {
-      if (!(error instanceof Disagreement)) throw error;
-      const why =
-        `${error.message}. The program, its time-zone tables or its options differ from those of the owner before; ` +
-        "run the same version, or start a new data set";
-      throw new DigestMismatch(this.context.partition, why, { cause: error });
+      throw this.doubtOf(error);
     }
+  }
+
+  private doubtOf(error: unknown): unknown {
+    if (!(error instanceof Disagreement)) return error;
+    const why =
+      `${error.message}. The program, its time-zone tables or its options differ from those of the owner before; ` +
+      "run the same version, or start a new data set";
+    return new DigestMismatch(this.context.partition, why, { cause: error });
   }
 
   private machineFault(record: LogRecord, error: unknown): Refusal {

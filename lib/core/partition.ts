@@ -121,8 +121,8 @@ export interface PartitionMachine {
   /** Gives bytes that `evictPages` or a frozen partition gave before. */
   providePage(page: PageNo, bytes: Uint8Array): void;
   /**
-   * Brings resident pages below their bound; between steps, or while a step waits at a yield (never between providing
-   * a page and resuming). Changed pages must be stored before they are asked for again.
+   * Brings resident pages below their bound; between steps, or where a step asks for a breath (null). Changed pages must
+   * be stored before they are asked for again.
    */
   evictPages(): EvictedPage[];
 

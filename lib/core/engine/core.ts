@@ -335,7 +335,7 @@ export class PartitionCore implements PartitionMachine {
     const cause: Cause = { type: "definition", seq };
     const said: Ranked[] = [];
     for (const no of this.#pages.numbers()) {
-      if (this.#pages.isResident(no)) yield null;
+      yield null;
       if (!this.#pages.isResident(no)) yield no;
       const page = this.#pages.get(no);
       this.#pages.willChange(page);
@@ -377,7 +377,7 @@ export class PartitionCore implements PartitionMachine {
     const said: Delta[] = [];
     if (outcome.mode === "replace") {
       for (const no of this.#pages.numbers()) {
-        if (this.#pages.isResident(no)) yield null;
+        yield null;
         if (!this.#pages.isResident(no)) yield no;
         const page = this.#pages.get(no);
         for (const actor of [...page.actors.values()]) {
@@ -459,7 +459,7 @@ export class PartitionCore implements PartitionMachine {
     const { questions } = this.#control.pending.get(revision)!;
     const fresh = questions.filter((key) => !this.#plan.counters.has(key) && !this.#plan.deltas.has(key));
     for (const no of this.#pages.numbers()) {
-      if (this.#pages.isResident(no)) yield null;
+      yield null;
       if (!this.#pages.isResident(no)) yield no;
       const page = this.#pages.get(no);
       this.#pages.willChange(page);
