@@ -36,6 +36,8 @@ export interface Names {
   /** Where a stored delta is heard. */
   segmentSubject(id: SegmentId | "*", change: Change | "*"): string;
   watermarkSubject(p: PartitionNo | "*"): string;
+  /** Of the one message that opens SEGMENTS and is never replaced. */
+  readonly originSubject: string;
   rejectedSubject(reason: RejectReason | "*"): string;
   /** Questions to the owner of partition p. */
   askSubject(p: PartitionNo | "*"): string;
@@ -71,6 +73,7 @@ export function namesOf(name = ""): Names {
     deltaSubject: (id, change) => `${root}delta.${id}.${change}`,
     segmentSubject: (id, change) => `${root}segment.${id}.${change}`,
     watermarkSubject: (p) => `${root}watermark.${p}`,
+    originSubject: `${root}watermark.origin`,
     rejectedSubject: (reason) => `${root}rejected.${reason}`,
     askSubject: (p) => `${root}ask.${p}`,
   };

@@ -60,6 +60,9 @@ export class MappingMissing extends Error {
   override readonly name = "MappingMissing";
 }
 
+const ORIGIN_TIMEOUT_MS = 5_000;
+const WRONG_LAST_SEQUENCE = 10_071;
+
 type Wanted = Partial<StreamConfig> & Pick<StreamConfig, "name" | "subjects">;
 
 /**
@@ -89,10 +92,28 @@ export async function provision(
   await Promise.all(missing.filter((wanted) => wanted !== definitions).map((stream) => createStream(jsm, stream)));
   if (missing.length > 0) {
     await assertCreated(jsm, options, names);
+    await markOrigin(nc, names);
     await markComplete(jsm, definitions!);
   }
   await assertMapped(nc, options);
   return { created: missing.map(({ name }) => name), found: [...existing.keys()], probed: options.partitions };
+}
+
+/**
+ * The first message of SEGMENTS, which is never replaced. Watermarks replace each other, so without it the stream's
+ * first sequence would climb although nothing was trimmed; with it, a first sequence above 1 means that somebody purged.
+ */
+async function markOrigin(nc: NatsConnection, names: Names): Promise<void> {
+  const mh = headers();
+  mh.set("Nats-Expected-Stream", names.segmentsStream);
+  mh.set("Nats-Expected-Last-Sequence", "0");
+  mh.set("Nats-TTL", "never");
+  const reply = await nc.request(names.originSubject, "{}", { headers: mh, timeout: ORIGIN_TIMEOUT_MS });
+  const { error } = reply.json<{ readonly error?: { readonly err_code: number; readonly description: string } }>();
+  // Another worker was first, or the stream has been in use before.
+  if (error !== undefined && error.err_code !== WRONG_LAST_SEQUENCE) {
+    throw new Error(`${names.segmentsStream} did not take its first message: ${error.description}`);
+  }
 }
 
 /** The control log first; what every stream must look like, and no more than that. */

@@ -194,27 +194,28 @@ describe("the fence (protocol.md 1.1)", () => {
         heard.push([msg.subject, msg.string(), msg.headers?.get("Nats-Sequence") ?? ""]);
       },
     });
-    expect(await ask("heard.watermark.0", "{}", own(0))).toMatchObject({ seq: 1 });
-    expect(await ask("heard.delta.vip.joined", "single", fence(1))).toMatchObject({ seq: 2 });
+    // Sequence 1 is the origin, which provisioning stored.
+    expect(await ask("heard.watermark.0", "{}", own(0))).toMatchObject({ seq: 2 });
+    expect(await ask("heard.delta.vip.joined", "single", fence(2))).toMatchObject({ seq: 3 });
     add("heard.delta.vip.left", "batch 1", batch("a", 1));
     add("heard.delta.big.joined", "batch 2", batch("a", 2));
-    expect(await ask("heard.watermark.0", "{}", { ...batch("a", 3, true), ...own(1) })).toMatchObject({ seq: 5 });
+    expect(await ask("heard.watermark.0", "{}", { ...batch("a", 3, true), ...own(2) })).toMatchObject({ seq: 6 });
 
     const stale = { error: { err_code: 10071 } };
-    expect(await ask("heard.delta.vip.joined", "stale single", fence(1))).toMatchObject(stale);
+    expect(await ask("heard.delta.vip.joined", "stale single", fence(2))).toMatchObject(stale);
     add("heard.delta.vip.joined", "stale batch 1", batch("b", 1));
-    expect(await ask("heard.watermark.0", "{}", { ...batch("b", 2, true), ...own(1) })).toMatchObject(stale);
-    add("heard.delta.vip.joined", "stale batch 2", { ...batch("c", 1), ...fence(1) });
-    expect(await ask("heard.watermark.0", "{}", { ...batch("c", 2, true), ...own(5) })).toMatchObject(stale);
+    expect(await ask("heard.watermark.0", "{}", { ...batch("b", 2, true), ...own(2) })).toMatchObject(stale);
+    add("heard.delta.vip.joined", "stale batch 2", { ...batch("c", 1), ...fence(2) });
+    expect(await ask("heard.watermark.0", "{}", { ...batch("c", 2, true), ...own(6) })).toMatchObject(stale);
 
     // What is heard after the refusals was published after them, on the same connection: nothing can still be under way.
-    expect(await ask("heard.delta.vip.joined", "last", fence(5))).toMatchObject({ seq: 6 });
+    expect(await ask("heard.delta.vip.joined", "last", fence(6))).toMatchObject({ seq: 7 });
     await nc.flush();
     expect(heard).toEqual([
-      ["heard.segment.vip.joined", "single", "2"],
-      ["heard.segment.vip.left", "batch 1", "3"],
-      ["heard.segment.big.joined", "batch 2", "4"],
-      ["heard.segment.vip.joined", "last", "6"],
+      ["heard.segment.vip.joined", "single", "3"],
+      ["heard.segment.vip.left", "batch 1", "4"],
+      ["heard.segment.big.joined", "batch 2", "5"],
+      ["heard.segment.vip.joined", "last", "7"],
     ]);
     const jsm = await jetstreamManager(nc);
     const { state } = await jsm.streams.info("heard_SEGMENTS", { subjects_filter: ">" });
@@ -223,6 +224,7 @@ describe("the fence (protocol.md 1.1)", () => {
       "heard.segment.vip.left": 1,
       "heard.segment.big.joined": 1,
       "heard.watermark.0": 1,
+      "heard.watermark.origin": 1,
     });
   });
 });
