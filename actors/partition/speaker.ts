@@ -165,7 +165,7 @@ export class Speaker {
     const rejects = this.speech.rejectsToTell(REJECTS_AT_ONCE_MAX);
     if (rejects.length === 0) return false;
     if (await this.options.rejects.tell(rejects)) {
-      this.speech.markToldRejects(REJECTS_AT_ONCE_MAX);
+      this.speech.markToldRejects(rejects.length);
       this.options.counters.rejects += rejects.length;
       this.wentWell();
     } else await this.holdBack("rejects");

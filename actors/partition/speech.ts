@@ -192,8 +192,15 @@ export class Speech {
     return this.untold(window).map((entry) => entry.reject!);
   }
 
-  markToldRejects(window: number): void {
-    for (const entry of this.untold(window)) entry.told = true;
+  /** The first `count` of them are told. More may have come since they were handed out, and wait for their turn. */
+  markToldRejects(count: number): void {
+    let left = count;
+    for (let at = this.head; at < this.queue.length && left > 0; at += 1) {
+      const entry = this.queue[at]!;
+      if (entry.reject === undefined || entry.told) continue;
+      entry.told = true;
+      left -= 1;
+    }
     this.dropTold();
   }
 
