@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { NatsConnection } from "@nats-io/transport-node";
+import { expect } from "vitest";
 import { dataSetMade } from "../../lib/api/data-set.ts";
 import { type ClusterStatus, Questions } from "../../lib/nats/questions.ts";
 import { streamState } from "../../lib/nats/wire.ts";
@@ -16,6 +17,12 @@ import { Load } from "./load.ts";
 const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
 /** The eight of the sample shop, and eight that swing all the time. */
 export const SEGMENTS = [join(REPOSITORY, "config", "segments"), fileURLToPath(new URL("segments", import.meta.url))];
+
+/** So long it is listened for a second one who answers. */
+const REPLIES_MS = 2_000;
+
+/** A load worth the name, also where the machine is busy with other things. */
+const EVENTS_PER_SECOND_MIN = 1_000;
 
 export interface ClusterOptions {
   readonly partitions?: number;
@@ -68,7 +75,7 @@ export class RealCluster {
   }
 
   /** Every partition is run by somebody; gives what they say. */
-  async everyPartitionRuns(timeoutMs = 60_000): Promise<readonly PartitionStatus[]> {
+  async everyPartitionRuns(timeoutMs = 180_000): Promise<readonly PartitionStatus[]> {
     let last: ClusterStatus = [];
     const runs = async (): Promise<boolean> => {
       last = await this.status();
@@ -81,11 +88,28 @@ export class RealCluster {
     return last as readonly PartitionStatus[];
   }
 
+  /** Of each partition how many say that they run it. */
+  owners(): Promise<number[]> {
+    const { names, partitions } = this.server;
+    const count = async (partition: number): Promise<number> => {
+      let running = 0;
+      const question = JSON.stringify({ op: "status" });
+      const options = { strategy: "timer", maxWait: REPLIES_MS } as const;
+      for await (const reply of await this.nc.requestMany(names.askSubject(partition), question, options)) {
+        if (reply.json<{ status?: PartitionStatus }>().status?.phase === "running") running += 1;
+      }
+      return running;
+    };
+    return Promise.all(Array.from({ length: partitions }, (_, partition) => count(partition)));
+  }
+
   /** All that stands in the logs now has been processed, and all that had to be said is stored. */
-  async caughtUp(timeoutMs = 120_000): Promise<void> {
+  async caughtUp(timeoutMs = 300_000): Promise<void> {
     const { names, partitions } = this.server;
     const ends = await Promise.all(
-      Array.from({ length: partitions }, (_, p) => streamState(this.nc, names.eventsStream(p)).then(({ last }) => last)),
+      Array.from({ length: partitions }, (_, p) =>
+        streamState(this.nc, names.eventsStream(p)).then(({ last }) => last),
+      ),
     );
     await until(
       "the workers have caught up",
@@ -130,6 +154,39 @@ export class RealCluster {
   }
 }
 
+/** Ends the load, waits for the last word, recomputes everything, and prints both sides. */
+export async function expectNothingLost(
+  cluster: RealCluster,
+  load: Load,
+  what: string,
+  more: Readonly<Record<string, number | string>> = {},
+): Promise<readonly PartitionStatus[]> {
+  await load.stop();
+  const statuses = await cluster.everyPartitionRuns();
+  await cluster.caughtUp();
+  const report = await cluster.verify();
+  const events = await cluster.eventsStored();
+  tell(what, {
+    ...more,
+    "events/s": load.perSecond,
+    acknowledged: load.stored,
+    "events in the logs": events,
+    "take-overs": total(statuses, ({ epoch }) => epoch - 1),
+    ...figuresOf(report),
+  });
+  expect(differencesOf(report)).toEqual([]);
+  expect(report.equal).toBe(true);
+  expect(events, "each acknowledged event stands in a log, once").toBe(load.stored);
+  expect(load.perSecond).toBeGreaterThan(EVENTS_PER_SECOND_MIN);
+  expect(report.deltas.expected).toBeGreaterThan(1_000);
+  return statuses;
+}
+
+/** Whether a shard, by its name, belongs to that process. */
+export function isOf(worker: Watched, shard: string): boolean {
+  return shard.includes(`-${worker.pid}-`);
+}
+
 /** Sums over all partitions of one of the workers' counters. */
 export function total(statuses: readonly PartitionStatus[], numberOf: (status: PartitionStatus) => number): number {
   return statuses.reduce((sum, status) => sum + numberOf(status), 0);
@@ -137,7 +194,9 @@ export function total(statuses: readonly PartitionStatus[], numberOf: (status: P
 
 /** One line a run, and everything that differs. */
 export function tell(what: string, figures: Readonly<Record<string, number | string>>): void {
-  const text = Object.entries(figures).map(([name, value]) => `${name} ${typeof value === "number" ? value.toLocaleString("en") : value}`);
+  const text = Object.entries(figures).map(
+    ([name, value]) => `${name} ${typeof value === "number" ? value.toLocaleString("en") : value}`,
+  );
   process.stdout.write(`${what}: ${text.join(", ")}\n`);
 }
 

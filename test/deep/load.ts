@@ -9,6 +9,7 @@ import { until } from "../support/until.ts";
 
 const TURN_MS = 10;
 const RETRY_MS = 100;
+const ONLINE_MAX = 400;
 /** A publisher that may have so many unacknowledged lags behind its pace only when the server does. */
 const UNACKED_MAX = 1_024;
 
@@ -63,7 +64,7 @@ export class Load {
   private async run(): Promise<void> {
     const { seed, shoppers, eventsPerSecond } = this.options;
     const unacked = new Set<Promise<void>>();
-    const online = Math.ceil(shoppers / 4);
+    const online = Math.min(ONLINE_MAX, Math.ceil(shoppers / 4));
     const traffic = shopTraffic({ seed, run: `load-${seed}`, shoppers, online, now: Date.now });
     let sent = 0;
     let since = performance.now();

@@ -2,7 +2,7 @@
 // Stands beside nats.ts, which brings the server; used by test/end-to-end and test/deep. Needs `npm run build`.
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,7 +14,8 @@ import { until } from "./until.ts";
 
 /** The folder that holds dist/. Another build is tried by naming its folder in ROLLCALL_TEST_PACKAGE. */
 const PACKAGE = process.env.ROLLCALL_TEST_PACKAGE ?? fileURLToPath(new URL("../../", import.meta.url));
-const LINES_SHOWN = 40;
+const LINES_SHOWN = 15;
+const LINE_LENGTH_SHOWN = 400;
 
 export type Variables = Readonly<Record<string, string>>;
 
@@ -77,7 +78,9 @@ export class Watched {
     const look = (): boolean => {
       found = pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
       if (found === null && this.ended !== undefined)
-        throw new Error(`${this.name} ended (${JSON.stringify(this.ended)}) without saying ${pattern}\n${this.lastWords()}`);
+        throw new Error(
+          `${this.name} ended (${JSON.stringify(this.ended)}) without saying ${pattern}\n${this.lastWords()}`,
+        );
       return found !== null;
     };
     await until(`${this.name} says ${pattern}`, look, timeoutMs).catch((error: Error) => {
@@ -92,7 +95,13 @@ export class Watched {
   }
 
   lastWords(): string {
-    const tail = (text: string): string => text.trimEnd().split("\n").slice(-LINES_SHOWN).join("\n");
+    const tail = (text: string): string =>
+      text
+        .trimEnd()
+        .split("\n")
+        .slice(-LINES_SHOWN)
+        .map((line) => line.slice(0, LINE_LENGTH_SHOWN))
+        .join("\n");
     return `--- ${this.name}, stdout ---\n${tail(this.stdout)}\n--- ${this.name}, stderr ---\n${tail(this.stderr)}`;
   }
 }
@@ -165,14 +174,27 @@ export class Processes {
     await Promise.all(alive.map((watched) => watched.exit()));
     clearTimeout(late);
     process.off("exit", this.onExit);
+    await this.keepLogs();
     await rm(this.dir, { recursive: true, force: true });
+  }
+
+  /** Everything that was said, in the folder that ROLLCALL_TEST_LOGS names. */
+  private async keepLogs(): Promise<void> {
+    const folder = process.env.ROLLCALL_TEST_LOGS;
+    if (folder === undefined || folder === "") return;
+    await mkdir(folder, { recursive: true });
+    for (const { name, pid, stdout, stderr } of this.started) {
+      const file = `${name.replaceAll(/[^a-z0-9]+/gi, "-").slice(0, 60)}-${pid}.log`;
+      await writeFile(join(folder, file), `${stdout}${stderr}`);
+    }
   }
 }
 
 /** Variables of ours that happen to be set would change what is tested. */
 function cleanEnvironment(): Record<string, string> {
   const kept = Object.entries(process.env).filter(
-    ([name, value]) => value !== undefined && !/^(ROLLCALL_|NATS_|LOG_LEVEL$|VITEST|NODE_ENV$|NODE_OPTIONS$)/.test(name),
+    ([name, value]) =>
+      value !== undefined && !/^(ROLLCALL_|NATS_|LOG_LEVEL$|VITEST|NODE_ENV$|NODE_OPTIONS$)/.test(name),
   );
   return Object.fromEntries(kept) as Record<string, string>;
 }
