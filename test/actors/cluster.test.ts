@@ -1,6 +1,7 @@
 // Law 3 under faults: whatever dies, is cut off, answers late or not at all, every delta is said once and in order.
 // Production actors over lib/memory, virtual time; `SEED=n` plays one seed, `SEEDS=n` plays more of them.
 import { describe, expect, test } from "vitest";
+import { fakeMachinery } from "../support/fake-machine.ts";
 import { MemoryCluster } from "../support/memory-cluster.ts";
 
 const PARTITIONS = 3;
@@ -11,7 +12,11 @@ const SEEDS =
     : [Number(process.env.SEED)];
 
 async function play(seed: number): Promise<MemoryCluster> {
-  const cluster = new MemoryCluster({ seed, partitions: PARTITIONS, residentMax: 1 + (seed % 4) });
+  const cluster = new MemoryCluster({
+    seed,
+    partitions: PARTITIONS,
+    machinery: fakeMachinery({ residentMax: 1 + (seed % 4) }),
+  });
   const { runtime } = cluster;
   const chance = (): number => runtime.random();
   cluster.startShard();
@@ -26,23 +31,14 @@ async function play(seed: number): Promise<MemoryCluster> {
     if (chance() < 0.02) cluster.control({ op: "apply", define: [{ id: `total-${step}` }], remove: [] });
     const live = cluster.live;
     const any = live[Math.floor(chance() * live.length)];
-    if (any !== undefined) disturb(cluster, any, chance());
+    if (any !== undefined) cluster.disturb(any, chance());
     if (cluster.live.length < 2 && chance() < 0.3) cluster.startShard();
     if (cluster.live.length < 4 && chance() < 0.02) cluster.startShard();
     await runtime.advance(chance() < 0.05 ? 4_000 : chance() * 150);
     cluster.checkInvariants();
   }
-  cluster.faults(0);
-  for (const name of cluster.live) cluster.server.heal(name);
-  if (cluster.live.length === 0) cluster.startShard();
+  cluster.calm();
   return cluster;
-}
-
-function disturb(cluster: MemoryCluster, shard: string, roll: number): void {
-  if (roll < 0.03) cluster.kill(shard);
-  else if (roll < 0.06) void cluster.drain(shard);
-  else if (roll < 0.1) cluster.server.isolate(shard);
-  else if (roll < 0.2) cluster.server.heal(shard);
 }
 
 describe("every delta once, in order", () => {

@@ -1,5 +1,5 @@
 // The smallest machine with everything that the protocol has to carry: pages, deadlines, rejects, control entries, history.
-// Three events of an id join it to `three`; ten seconds of silence make it leave. An `apply` asks for the history: how many
+// Three events of an id join it to `three` and its like; ten seconds of silence make it leave. An `apply` asks for the history: how many
 // events there ever were; its `activate` says so. Test double for actors/partition; the product's own is lib/core/engine.
 import type { Machinery } from "../../actors/partition/context.ts";
 import type { ControlCopy } from "../../lib/core/control.ts";
@@ -20,6 +20,8 @@ import type { Cause, Delta, LogRecord, MemberId, Millis, Reject, SegmentId, Seq 
 
 export const JOINS_AT = 3;
 export const LEAVES_AFTER_MS = 10_000;
+/** Several at once, so that a crash or a lost answer can fall between two deltas of one input. */
+const SAID: readonly SegmentId[] = ["drei", "three", "tre", "tres", "trois"];
 const PAGES = 5;
 
 interface Actor {
@@ -208,7 +210,8 @@ export class FakeMachine implements PartitionMachine {
 
   private say(id: MemberId, actor: Actor, change: "joined" | "left", at: Millis, cause: Cause): void {
     actor.n += 1;
-    this.deltas.push({ segment: "three", version: 1, kind: "user", id, change, n: actor.n, at, cause });
+    for (const segment of SAID)
+      this.deltas.push({ segment, version: 1, kind: "user", id, change, n: actor.n, at, cause });
   }
 
   private *need(page: PageNo): Generator<Need, void, void> {
@@ -388,21 +391,25 @@ export function fakeMachinery(options: FakeOptions): Machinery {
 }
 
 /** What one machine says about a whole log, without shell: the truth that every run is compared with. */
-export function replay(records: Iterable<LogRecord>): string[] {
-  const machine = new FakeMachine({ residentMax: PAGES });
+export function replay(records: readonly LogRecord[], machine: PartitionMachine): string[] {
   const said: string[] = [];
-  const seen: LogRecord[] = [];
-  for (const record of records) {
+  records.forEach((record, index) => {
     if (record.kind === "ready" && machine.needsShadow(record)) {
       const shadow = machine.shadow(revisionOf(record));
-      for (const before of seen) shadow.apply(before);
+      for (const before of records.slice(0, index)) shadow.apply(before);
       machine.provideShadow(shadow);
     }
     const steps = machine.apply(record);
-    if (steps !== undefined) throw new Error("everything is in memory, yet a page is asked for");
+    for (let step = steps?.next(); step?.done === false; step = steps?.next()) {
+      if (step.value !== null) throw new Error("everything is in memory, yet a page is asked for");
+    }
     said.push(...machine.takeDeltas().map(encodeDelta));
     machine.takeRejects();
-    seen.push(record);
-  }
+  });
   return said;
+}
+
+/** A fake machine that keeps everything in memory. */
+export function roomyFake(): PartitionMachine {
+  return new FakeMachine({ residentMax: PAGES });
 }

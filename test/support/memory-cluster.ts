@@ -1,11 +1,12 @@
 // A cluster in memory under virtual time: production shards over lib/memory, faults from a seed, and the comparison of what
 // was said with what one machine says about the same log. Used by test/actors.
-import type { PartitionLog } from "../../actors/partition/context.ts";
+import type { Machinery, PartitionLog } from "../../actors/partition/context.ts";
 import { decodeDirectory, decodeManifest } from "../../actors/partition/manifest.ts";
 import { DEFAULT_PARTITION_SETTINGS, type PartitionSettings } from "../../actors/partition/settings.ts";
 import { DEFAULT_SHARD_SETTINGS } from "../../actors/worker/settings.ts";
 import { Shard } from "../../actors/worker/shard.ts";
 import type { ControlEntry } from "../../lib/core/control.ts";
+import type { PartitionOptions as MachineOptions, PartitionMachine } from "../../lib/core/partition.ts";
 import {
   DEFAULT_LIMITS,
   DEFAULT_VOCABULARY,
@@ -16,13 +17,17 @@ import {
 import { type Fate, MemoryServer } from "../../lib/memory/server.ts";
 import { memoryLogStream, memoryWorld } from "../../lib/memory/world.ts";
 import type { Watermark } from "../../lib/ports/delta-sink.ts";
-import { fakeMachinery, replay } from "./fake-machine.ts";
+import { fakeMachinery, replay, roomyFake } from "./fake-machine.ts";
 import { VirtualRuntime } from "./virtual-runtime.ts";
 
 export interface MemoryClusterOptions {
   readonly seed: number;
   readonly partitions: number;
-  readonly residentMax?: number;
+  /** Default: fake machines that keep two pages in memory. */
+  readonly machinery?: Machinery;
+  /** The same, with room for everything, for the comparison. */
+  readonly roomy?: (partition: PartitionNo) => PartitionMachine;
+  readonly machine?: Partial<MachineOptions>;
   readonly settings?: Partial<PartitionSettings>;
 }
 
@@ -38,8 +43,13 @@ export class MemoryCluster {
   private names = 0;
   /** Everything that was logged as an error: nothing should be, unless a test spoiled something itself. */
   readonly errors: string[] = [];
+  /** What was logged as worth knowing. */
+  readonly infos: string[] = [];
   private readonly log: PartitionLog = {
-    info: () => undefined,
+    debug: () => undefined,
+    info: (_fields, message) => {
+      this.infos.push(message);
+    },
     warn: () => undefined,
     error: (fields, message) => {
       this.errors.push(`${message} ${String((fields as { err?: unknown }).err)}`);
@@ -63,7 +73,7 @@ export class MemoryCluster {
       host: "memory",
       pid: 0,
       world: memoryWorld(this.server, name, this.partitions),
-      machinery: fakeMachinery({ residentMax: this.options.residentMax ?? 2 }),
+      machinery: this.options.machinery ?? fakeMachinery({ residentMax: 2 }),
       machine: {
         partitions: this.partitions,
         clockMode: "log",
@@ -72,6 +82,7 @@ export class MemoryCluster {
         vocabulary: DEFAULT_VOCABULARY,
         pageCacheBytesMax: 1_000_000,
         pageBytesMax: 1_000,
+        ...this.options.machine,
       },
       // One page a turn: whatever can come between two pages of a picture does.
       partitionSettings: {
@@ -121,6 +132,21 @@ export class MemoryCluster {
     };
   }
 
+  /** One of the things that happen to a shard, or nothing; `roll` in 0 … 1 chooses. */
+  disturb(shard: string, roll: number): void {
+    if (roll < 0.03) this.kill(shard);
+    else if (roll < 0.06) void this.drain(shard);
+    else if (roll < 0.1) this.server.isolate(shard);
+    else if (roll < 0.2) this.server.heal(shard);
+  }
+
+  /** No more faults; somebody is there to do the work. */
+  calm(): void {
+    this.faults(0);
+    for (const name of this.live) this.server.heal(name);
+    if (this.live.length === 0) this.startShard();
+  }
+
   records(partition: PartitionNo): LogRecord[] {
     return [...this.server.stream(memoryLogStream(partition)).from(1)].map(({ seq, stamp, subject, body }) => ({
       seq,
@@ -137,7 +163,7 @@ export class MemoryCluster {
   }
 
   expected(partition: PartitionNo): string[] {
-    return replay(this.records(partition));
+    return replay(this.records(partition), this.options.roomy?.(partition) ?? roomyFake());
   }
 
   /** What must hold at any moment, whoever dies: a checkpoint covers only what was said, and what it names is there. */
