@@ -26,11 +26,15 @@ export function overridesOf(command: Command): Overrides {
   return typed;
 }
 
+/** In angle brackets there is no room for blanks: `log, event` is shown as `log|event`. */
+function placeholder(unit: string): string {
+  return unit.replaceAll(", ", "|").replaceAll(" ", "-");
+}
+
 function flagsOf({ flag, option, env }: NamedOption): Flag[] {
   const shown = option.show(option.default);
   const described = `${option.why} (${shown === "(none)" ? "" : `default ${shown}; `}${env[0]})`;
-  if (typeof option.default !== "boolean")
-    return [new Flag(`${flag} <${option.unit.replaceAll(" ", "-")}>`, described)];
+  if (typeof option.default !== "boolean") return [new Flag(`${flag} <${placeholder(option.unit)}>`, described)];
   const off = new Flag(flag.replace("--", "--no-"), option.default ? described : undefined);
   const on = new Flag(flag, option.default ? undefined : described);
   return option.default ? [on.hideHelp(), off] : [on, off.hideHelp()];

@@ -158,6 +158,13 @@ describe("the file", () => {
   });
 });
 
+test("a flag's help shows its choices so that they can be copied", () => {
+  const help = addFlags(new Command("rollcall"), ["clock", "logLevel", "demo"]).helpInformation();
+  expect(help).toContain("--clock <log|event>");
+  expect(help).toContain("--log-level <fatal|error|warn|info|debug|trace|silent>");
+  expect(help).toContain("--no-demo");
+});
+
 describe("what is printed", () => {
   const secrets = {
     NATS_PASSWORD: "hush",
