@@ -131,7 +131,11 @@ export const OPTIONS = {
     unit: "messages",
     why: "Messages pulled ahead, a partition.",
   }),
-  inFlightBytesMax: bytes({ default: 16 * MB, min: 64 * KB, why: "Bytes pulled ahead, a partition." }),
+  inFlightBytesMax: bytes({
+    default: 16 * MB,
+    min: 64 * KB,
+    why: "Bytes pulled ahead, a partition; a message on its way counts as `limits.eventBytesMax`.",
+  }),
   heartbeatIntervalMs: duration({ default: 500, min: 50, why: "How often a worker says that it is alive." }),
   heartbeatExpiryMs: duration({
     default: 2 * SECOND,

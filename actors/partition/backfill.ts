@@ -115,6 +115,8 @@ export class Backfills {
     job.reading = world.log.read({
       after: first > 1 ? { seq: first - 1, stamp: 0 } : undefined,
       recordsMax: RECORDS_IN_FLIGHT_MAX,
+      bytesMax: this.context.settings.bytesInFlightMax,
+      recordBytesMax: this.context.machine.limits.eventBytesMax,
       onReadable: () => this.signal.raise(),
       onFault: (error) => {
         const why = `the history for revision ${job.revision} could not be read: ${error.message}`;

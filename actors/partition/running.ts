@@ -73,6 +73,8 @@ export class Running {
     this.reading = context.world.log.read({
       after: position.seq === 0 ? undefined : position,
       recordsMax: context.settings.recordsInFlightMax,
+      bytesMax: context.settings.bytesInFlightMax,
+      recordBytesMax: context.machine.limits.eventBytesMax,
       onReadable: wake,
       onFault: fail,
     });

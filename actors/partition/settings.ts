@@ -3,6 +3,8 @@
 export interface PartitionSettings {
   /** Records that wait here or are on their way: bounds memory, and how long a step waits behind the network. */
   readonly recordsInFlightMax: number;
+  /** The same in bytes, where that is less. */
+  readonly bytesInFlightMax: number;
   /** Deltas and rejects made but not stored; above it no record is taken. */
   readonly unsaidMax: number;
   /** A single delta is followed by a watermark no later than this: bounds what a restore must scan. */
@@ -13,7 +15,7 @@ export interface PartitionSettings {
   readonly sliceMsMax: number;
   /** Checkpoints are at least so far apart … */
   readonly checkpointIntervalMs: number;
-  /** … and take at most this share of the time (0.03 is three percent). */
+  /** … and those of all partitions of a shard take at most this share of its time (0.03 is three percent). */
   readonly checkpointTimeShareMax: number;
   /** One slice of encoding pages. */
   readonly checkpointSliceMsMax: number;
@@ -31,6 +33,7 @@ export interface PartitionSettings {
 
 export const DEFAULT_PARTITION_SETTINGS: PartitionSettings = {
   recordsInFlightMax: 1_000,
+  bytesInFlightMax: 16 * 1024 * 1024,
   unsaidMax: 20_000,
   watermarkDelayMs: 250,
   batchMax: 900,

@@ -48,6 +48,7 @@ export async function runShard(config: Config, shard: string): Promise<RunningSh
     partitionSettings: {
       ...DEFAULT_PARTITION_SETTINGS,
       recordsInFlightMax: config.inFlightMessagesMax,
+      bytesInFlightMax: config.inFlightBytesMax,
       checkpointIntervalMs: config.checkpointIntervalMs,
       checkpointSliceMsMax: config.checkpointSliceMsMax,
       watermarkDelayMs: config.watermarkDelayMs,

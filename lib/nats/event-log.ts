@@ -50,6 +50,7 @@ class NatsLogReading implements LogReading {
   /** A partition's log has a handful of subjects, so each is taken apart once. */
   private readonly kinds = new Map<string, LogKind>();
   private waiting: LogRecord[] = [];
+  private waitingBytes = 0;
   private taken = 0;
   private last: Fingerprint;
   /** The sequence that was missing when the consumer was made anew for it. */
@@ -65,7 +66,7 @@ class NatsLogReading implements LogReading {
       nc,
       stream: names.eventsStream(partition),
       next: () => this.last.seq + 1,
-      room: () => options.recordsMax - this.queued,
+      room: () => this.room(),
       check: async () => {
         const bounds = await checkPast(partition, log, this.last);
         this.knownLast = Math.max(this.knownLast, bounds.last);
@@ -79,11 +80,13 @@ class NatsLogReading implements LogReading {
     if (this.taken === 0 && this.waiting.length <= max) {
       const all = this.waiting;
       this.waiting = [];
+      this.waitingBytes = 0;
       this.reader.refill();
       return all;
     }
     const some = this.waiting.slice(this.taken, this.taken + max);
     this.taken += some.length;
+    for (const { body } of some) this.waitingBytes -= body.length;
     if (this.taken === this.waiting.length) {
       this.waiting = [];
       this.taken = 0;
@@ -100,6 +103,18 @@ class NatsLogReading implements LogReading {
     return this.waiting.length - this.taken;
   }
 
+  /**
+   * The server cannot be asked for "so many bytes" without ending a pull that a record does not fit into, so records on their
+   * way are counted at their largest. One is always asked for, whatever its size: a log must not stop at a large record.
+   */
+  private room(): number {
+    const { recordsMax, bytesMax, recordBytesMax } = this.options;
+    const room = recordsMax - this.queued;
+    if (bytesMax === undefined || recordBytesMax === undefined) return room;
+    const fitting = Math.floor((bytesMax - this.waitingBytes) / recordBytesMax);
+    return Math.max(Math.min(room, fitting), this.queued === 0 ? 1 : 0);
+  }
+
   private receive(subject: string, body: Uint8Array, { seq, stampMs, pending }: Delivery): void {
     const expected = this.last.seq + 1;
     if (seq !== expected) {
@@ -109,6 +124,7 @@ class NatsLogReading implements LogReading {
     if (seq + pending > this.knownLast) this.knownLast = seq + pending;
     this.last = { seq, stamp: stampMs };
     this.waiting.push({ seq, stamp: stampMs, kind: this.kindOf(subject), body });
+    this.waitingBytes += body.length;
     if (this.queued === 1) this.options.onReadable();
   }
 

@@ -21,6 +21,9 @@ export interface ReadOptions {
   readonly after: Fingerprint | undefined;
   /** Records that may wait here or be on their way at any time. */
   readonly recordsMax: number;
+  /** The same in bytes of their bodies, where that is less: a record on its way counts as `recordBytesMax`. */
+  readonly bytesMax?: number;
+  readonly recordBytesMax?: number;
   /** Called when records wait that did not before. */
   onReadable(): void;
   /** Called once, when the log is not the one remembered. Reading has stopped. */
