@@ -174,13 +174,12 @@ export class Checkpointer {
   }
 
   private succeeded(picture: Picture): void {
-    const { runtime, settings, counters } = this.context;
+    const { partition, runtime, checkpointBudget, counters } = this.context;
     const nowMs = runtime.monotonicMs();
     counters.checkpoints += 1;
     counters.checkpointMs += Math.round(picture.workedMs);
     this.finishedMs = nowMs;
-    const budgetMs = picture.workedMs / settings.checkpointTimeShareMax;
-    this.earliestMs = picture.startedMs + Math.max(settings.checkpointIntervalMs, budgetMs);
+    this.earliestMs = picture.startedMs + checkpointBudget.pauseMs(partition, picture.workedMs, nowMs);
   }
 
   private failed(error: unknown): void {

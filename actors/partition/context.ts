@@ -5,6 +5,7 @@ import type { Delta, PartitionNo } from "../../lib/core/types.ts";
 import type { Counters } from "../../lib/ports/questions.ts";
 import type { Runtime } from "../../lib/ports/runtime.ts";
 import type { PartitionWorld } from "../../lib/ports/world.ts";
+import type { CheckpointBudget } from "./checkpoint-budget.ts";
 import type { PartitionSettings } from "./settings.ts";
 
 /** How machines are made; tests put a small one in its place. */
@@ -28,6 +29,7 @@ export interface ControlBook {
 
 /** The part of a pino logger that is used here. */
 export interface PartitionLog {
+  debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
@@ -42,6 +44,8 @@ export interface PartitionContext {
   readonly machinery: Machinery;
   readonly machine: MachineOptions;
   readonly settings: PartitionSettings;
+  /** Shared by the partitions of this shard. */
+  readonly checkpointBudget: CheckpointBudget;
   readonly runtime: Runtime;
   readonly counters: Counters;
   readonly log: PartitionLog;

@@ -172,7 +172,7 @@ export class Partition {
     const restored = await restore(this.context, held, this.spoiled);
     if (this.halted) throw new Halted();
     const { log, partition } = this.context;
-    log.info(
+    log.debug(
       {
         partition,
         epoch: held.epoch,

@@ -5,6 +5,7 @@ import type { PartitionNo } from "../../lib/core/types.ts";
 import type { Counters } from "../../lib/ports/questions.ts";
 import type { Runtime, Timer } from "../../lib/ports/runtime.ts";
 import type { World } from "../../lib/ports/world.ts";
+import { CheckpointBudget } from "../partition/checkpoint-budget.ts";
 import type { Machinery, PartitionLog } from "../partition/context.ts";
 import { newCounters } from "../partition/counters.ts";
 import { Partition } from "../partition/partition.ts";
@@ -43,12 +44,14 @@ export class Shard {
   private readonly coordinator: Coordinator;
   private readonly neighbours: Neighbours;
   private readonly held = new Map<PartitionNo, Partition>();
+  private readonly checkpointBudget: CheckpointBudget;
   private readonly counters = new Map<PartitionNo, Counters>();
   private readonly pauses = new Map<PartitionNo, ClaimPause>();
   /** Partitions that should be ours and are somebody else's. */
   private wants: PartitionNo[] = [];
   private readonly timers = new Set<Timer>();
   private beats = 0;
+  private toldRunning = 0;
   private reviewing = false;
   private reviewAgain = false;
   private stopping = false;
@@ -56,8 +59,12 @@ export class Shard {
   private introduced = false;
 
   constructor(options: ShardOptions) {
-    const { world, runtime, settings, log, machine } = options;
+    const { world, runtime, settings, log, machine, partitionSettings } = options;
     this.options = options;
+    this.checkpointBudget = new CheckpointBudget(
+      partitionSettings.checkpointTimeShareMax,
+      partitionSettings.checkpointIntervalMs,
+    );
     this.book = new FollowedControlBook(world.control, runtime, log);
     this.coordinator = new Coordinator(world.control, this.book, world.partitions, machine.limits, log);
     this.neighbours = new Neighbours(world.cluster, runtime, settings.expiryMs, () => void this.review());
@@ -120,8 +127,21 @@ export class Shard {
   private async beat(): Promise<void> {
     const { shard, host, pid, world } = this.options;
     this.beats += 1;
+    this.tellHoldings();
     const holds = this.partitions.filter((partition) => !partition.over).map((partition) => partition.report());
     await world.cluster.beat({ shard, beat: this.beats, host, pid, holds, wants: this.wants });
+  }
+
+  /** One line when taking and giving has come to rest, rather than one a partition. */
+  private tellHoldings(): void {
+    const { log, world } = this.options;
+    const phases = this.partitions.map(({ phase }) => phase);
+    const moving = phases.some((phase) => phase !== "running" && phase !== "refused");
+    const running = phases.filter((phase) => phase === "running").length;
+    if (moving || this.reviewing || this.stopping || running === this.toldRunning) return;
+    this.toldRunning = running;
+    const refused = phases.length - running;
+    log.info(refused === 0 ? {} : { refused }, `worker: holds ${running} of ${world.partitions} partitions`);
   }
 
   private async pollOutput(): Promise<void> {
@@ -213,6 +233,7 @@ export class Shard {
       machinery,
       machine: { ...machine, partition },
       settings: partitionSettings,
+      checkpointBudget: this.checkpointBudget,
       runtime,
       counters,
       log,
@@ -226,6 +247,7 @@ export class Shard {
     if (ended.phase === "refused") return;
     ended.close();
     if (this.held.get(partition) === ended) this.held.delete(partition);
+    this.checkpointBudget.forget(partition);
     if (ended.phase === "lost") {
       const { settings, runtime } = this.options;
       const pause = this.pauses.get(partition) ?? {

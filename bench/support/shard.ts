@@ -26,6 +26,7 @@ export interface BenchShardOptions {
 
 /** What stops a partition must stop the bench, not pass for a slow run. */
 const loud: PartitionLog = {
+  debug: () => undefined,
   info: () => undefined,
   warn: (fields, message) => process.stderr.write(`${message} ${JSON.stringify(fields, errorsToo)}\n`),
   error: (fields, message) => process.stderr.write(`${message} ${JSON.stringify(fields, errorsToo)}\n`),

@@ -25,6 +25,7 @@ export interface TestShardOptions {
 }
 
 const quiet: PartitionLog = {
+  debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,
   error: () => undefined,
