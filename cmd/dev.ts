@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { Command, CommanderError } from "commander";
+import { freshName } from "../actors/worker/worker.ts";
 import { addFlags, overridesOf } from "../config/flags.ts";
 import { type Loaded, loadConfig } from "../config/load.ts";
 import { type Config, dataSetOf, NAMED_OPTIONS, natsSettingsOf } from "../config/options.ts";
@@ -161,11 +162,14 @@ function tellServer(event: ServerEvent, log: Logger): void {
   else log.debug({ pid: event.pid, url: event.url }, "dev: nats-server answers");
 }
 
-/** A process of its own: its crash is seen, survived, and heals as it would in production. */
+/**
+ * A process of its own: its crash is seen, survived, and heals as it would in production. It is started again only after it
+ * has gone, so it may keep its name, and takes its partitions back without waiting for its own silence.
+ */
 function workerProcess(config: Config, log: Logger, lines: LogLines): KeptProcess {
   return new KeptProcess({
     file: process.execPath,
-    args: [join(packageDir(), "dist", "cmd", "rollcall.js"), "worker"],
+    args: [join(packageDir(), "dist", "cmd", "rollcall.js"), "worker", "--worker-name", freshName("dev")],
     env: { ...process.env, ...variablesOf(config) },
     deathsMax: WORKER_DEATHS_MAX,
     onLog: (from) => showLog(from, lines),

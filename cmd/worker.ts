@@ -1,7 +1,7 @@
 // The process that does the work: owns partitions, hears their logs, says who joined and who left.
 // Reads the configuration, starts its shards, releases everything on SIGTERM or SIGINT; a second signal exits at once.
 import { fileURLToPath } from "node:url";
-import { startWorker } from "../actors/worker/worker.ts";
+import { startWorker, type WorkerOptions } from "../actors/worker/worker.ts";
 import { loadConfig } from "../config/load.ts";
 import { type Config, dataSetOf, natsSettingsOf } from "../config/options.ts";
 import { createLog, type Logger } from "../lib/log.ts";
@@ -11,11 +11,11 @@ import { provision } from "../lib/nats/provision.ts";
 const EXIT_SECOND_SIGNAL = 130;
 
 /** Runs until a signal; resolves with the process's exit code. */
-export async function runWorkerProcess(config: Config): Promise<number> {
+export async function runWorkerProcess(config: Config, options: WorkerOptions = {}): Promise<number> {
   const log = createLog({ level: config.logLevel, personalData: config.logPersonalData, fields: { role: "worker" } });
   const asked = signalled(log);
   await prepare(config, log);
-  const worker = await startWorker(config);
+  const worker = await startWorker(config, options);
   log.info({ shards: worker.shards }, "worker: started");
   const failure = await Promise.race([asked, worker.failed]);
   if (failure instanceof Error) {

@@ -23,10 +23,11 @@ export interface WorkerOptions {
 }
 
 const NAME_BYTES = 4;
+const PREFIX_LENGTH_MAX = 40;
 
 /** Resolves when every shard is connected and has begun to claim. The data set must be provisioned. */
 export async function startWorker(config: Config, options: WorkerOptions = {}): Promise<RunningWorker> {
-  const name = options.name ?? `${tokenOf(hostname())}-${process.pid}-${randomBytes(NAME_BYTES).toString("hex")}`;
+  const name = tokenOf(options.name ?? freshName(hostname()));
   const shards = Array.from({ length: config.shards }, (_, index) => `${name}-${index + 1}`);
   let fail: (error: Error) => void = () => undefined;
   const failed = new Promise<Error>((resolve) => {
@@ -48,9 +49,14 @@ export async function startWorker(config: Config, options: WorkerOptions = {}): 
   };
 }
 
+/** Unlike that of any other worker, now and later. */
+export function freshName(prefix: string): string {
+  return `${prefix.slice(0, PREFIX_LENGTH_MAX)}-${process.pid}-${randomBytes(NAME_BYTES).toString("hex")}`;
+}
+
 /** Shard names become keys of the bucket CLUSTER. */
 function tokenOf(text: string): string {
-  return text.replace(/[^A-Za-z0-9-]/g, "-").slice(0, 40);
+  return text.replace(/[^A-Za-z0-9-]/g, "-");
 }
 
 /** Only the compiled program has threads: their file must be one that Node can load by itself. */

@@ -15,14 +15,17 @@ export function addProcesses(program: Command): void {
       process.exitCode = await runDev(optionsOf(command));
     },
   );
-  processCommand(program, "worker", "own partitions: hear their logs, say who joined and who left").action(
-    async (_options: unknown, command: Command) => {
+  processCommand(program, "worker", "own partitions: hear their logs, say who joined and who left")
+    .option(
+      "--worker-name <name>",
+      "a name that no other running worker has; one that comes back under it need not wait for its own silence",
+    )
+    .action(async ({ workerName }: { workerName?: string }, command: Command) => {
       const { config } = optionsOf(command);
       stopWithParent();
       const { runWorkerProcess } = await import("../worker.ts");
-      process.exit(await runWorkerProcess(config));
-    },
-  );
+      process.exit(await runWorkerProcess(config, workerName === undefined ? {} : { name: workerName }));
+    });
   processCommand(program, "api", "the page and the HTTP interface").action(
     async (_options: unknown, command: Command) => {
       const { runApiProcess } = await import("../api.ts");

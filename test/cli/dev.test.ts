@@ -138,7 +138,8 @@ describe("npm start -- --no-demo", () => {
   });
 
   test("a killed worker is started again, and what was sent meanwhile is not lost", async () => {
-    const dev = new Dev(join(folder, "killed"), ["--no-demo"]);
+    // It comes back under its name, so it need not wait until it counts as gone; else this test would.
+    const dev = new Dev(join(folder, "killed"), ["--no-demo"], { ROLLCALL_HEARTBEAT_EXPIRY: "1h" });
     const { nc, heard } = await listener((await dev.ready()).nats);
     const { stdout } = await run("ps", ["-eo", "pid,args"]);
     const worker = stdout.split("\n").find((line) => line.includes(`${folder}/dist/cmd/rollcall.js worker`));
