@@ -5,6 +5,7 @@
 // turn. E is the worker's own shard (actors/worker/shard.ts, default options, one shard) in that process, with 1,000 segments in
 // force, deltas and watermarks stored, checkpoints on. The data set's clock is `event`, so every run makes the same deltas.
 import assert from "node:assert/strict";
+import type { SideName, SideResult } from "./sides/consume.ts";
 import { type Bench, type Row, size } from "./support/bench.ts";
 import { runAlone } from "./support/cli.ts";
 import { type LoadEvent, loadEvents } from "./support/load.ts";
@@ -22,8 +23,7 @@ import {
   wholePerSecond,
 } from "./support/rounds.ts";
 import { rulesOf } from "./support/rules.ts";
-import { compareWithOracle, sampleOf } from "./support/truth.ts";
-import type { SideName, SideResult } from "./sides/consume.ts";
+import { compareWithOracle, concerning, sampleOf } from "./support/truth.ts";
 
 const ORDER: readonly SideName[] = ["B0", "E", "B1", "B0own"];
 const LABELS: Readonly<Record<SideName, string>> = {
@@ -86,15 +86,18 @@ async function compareSample(
 ): Promise<string> {
   const last = FIRST_EVENT_SEQ + prepared.length - 1;
   assert.equal(ends[0], last, "partition 0's log is not three messages of definitions and then the load");
-  const sample = sampleOf(prepared, 1, events);
+  const people = sampleOf(prepared, 1, events);
   const oracle = { partitions, clockMode: "event", clockStepMsMax: 30 * 86_400_000 } as const;
-  const { pairs, deltas } = compareWithOracle({ prepared, sample, rules, deltas: readDeltas(said), oracle });
-  return `${deltas} deltas of ${pairs.toLocaleString("en-US")} (member, segment) pairs equal the oracle's`;
+  const definitions = concerning(rules, people);
+  return compareWithOracle({ prepared, people, definitions, deltas: readDeltas(said), oracle });
 }
 
 function rowsOf(results: ReadonlyMap<SideName, readonly SideResult[]>, flips: string): Row[] {
   const of = (side: SideName): readonly SideResult[] => results.get(side)!;
-  const goals = { B0: { least: 0.4, aim: 0.75, better: "more" }, B0own: { least: 0.4, aim: 0.5, better: "more" } } as const;
+  const goals = {
+    B0: { least: 0.4, aim: 0.75, better: "more" },
+    B0own: { least: 0.4, aim: 0.5, better: "more" },
+  } as const;
   const row = (base: SideName, label: string, rate: (result: SideResult) => number): Row => {
     const [worker, other] = [of("E").map(rate), of(base).map(rate)];
     const isGoal = rate === steadyPerSecond && (base === "B0" || base === "B0own");

@@ -10,13 +10,13 @@ import type { PartitionCore } from "../lib/core/engine/core.ts";
 import type { Plan } from "../lib/core/engine/plan.ts";
 import { programHolds } from "../lib/core/engine/reading.ts";
 import type { Millis } from "../lib/core/types.ts";
+import { workText } from "./segments.bench.ts";
 import { type Bench, type Progress, type Row, type Sizes, size } from "./support/bench.ts";
 import { runAlone } from "./support/cli.ts";
 import { loadEvents } from "./support/load.ts";
 import { drive, introduce, machineWith, type Prepared, prepare } from "./support/machine.ts";
 import { Digest, median, micros, ownCpu, quantile } from "./support/measure.ts";
 import { rulesOf } from "./support/rules.ts";
-import { workText } from "./segments.bench.ts";
 
 const GOAL = { least: 1_000, aim: 2_500, better: "more" } as const;
 const WARM_SHARE = 0.2;
@@ -38,7 +38,9 @@ export const bench: Bench = {
       if (segments > size(sizes, "segments")) break;
       const { row, compared } = await measure(segments, prepared, sizes, digest, progress);
       rows.push(row);
-      checked.push(`${segments} segments: ${compared.toLocaleString("en-US")} memberships kept by the index equal those looked up anew`);
+      checked.push(
+        `${segments} segments: ${compared.toLocaleString("en-US")} memberships kept by the index equal those looked up anew`,
+      );
     }
     return { rows, checked, hash: digest.text };
   },
@@ -50,7 +52,13 @@ interface Times {
   readonly full: number[];
 }
 
-async function measure(segments: number, prepared: readonly Prepared[], sizes: Sizes, digest: Digest, progress: Progress) {
+async function measure(
+  segments: number,
+  prepared: readonly Prepared[],
+  sizes: Sizes,
+  digest: Digest,
+  progress: Progress,
+) {
   const { definitions } = rulesOf("gated", segments);
   const machine = machineWith(definitions);
   const bare = machineWith([]);
@@ -62,7 +70,10 @@ async function measure(segments: number, prepared: readonly Prepared[], sizes: S
   for (let from = 0; from < main.length; from += chunk) {
     const events = main.slice(from, from + chunk);
     const looked = events.splice(events.length - size(sizes, "looked"));
-    const turns = [(): void => void times.step.push(stepUs(machine, events)), (): void => void times.bare.push(stepUs(bare, events))];
+    const turns = [
+      (): void => void times.step.push(stepUs(machine, events)),
+      (): void => void times.bare.push(stepUs(bare, events)),
+    ];
     if ((from / chunk) % 2 === 1) turns.reverse();
     for (const turn of turns) turn();
     for (const event of looked) {
@@ -105,7 +116,10 @@ function stepUs(machine: PartitionCore, events: readonly Prepared[]): number {
 }
 
 /** Every segment with the old state, the step, every segment with the new state; and what the index kept must be that. */
-function lookAtAll(machine: PartitionCore, { record, userId }: Prepared): { readonly us: number; readonly compared: number } {
+function lookAtAll(
+  machine: PartitionCore,
+  { record, userId }: Prepared,
+): { readonly us: number; readonly compared: number } {
   const plan = machine.control.plan([]);
   const before = machine.folded(userId);
   const old = before === undefined ? undefined : evaluateAll(plan, before, machine.clock);
@@ -129,7 +143,11 @@ function evaluateAll(plan: Plan, actor: Actor, now: Millis): { readonly us: numb
 function assertKept(plan: Plan, actor: Actor, holds: Uint8Array): void {
   plan.segments.forEach(({ id }, no) => {
     const kept = actor.memberships.get(id)?.in === true;
-    assert.equal(kept, holds[no] === 1, `${actor.id} in ${id}: the index says ${kept}, looking at everything says otherwise`);
+    assert.equal(
+      kept,
+      holds[no] === 1,
+      `${actor.id} in ${id}: the index says ${kept}, looking at everything says otherwise`,
+    );
   });
 }
 

@@ -199,8 +199,10 @@ function progressOf(shard: Shard, ends: readonly number[]): { readonly count: nu
   let heard = 0;
   for (const partition of shard.partitions) {
     const { position, phase } = partition.report();
-    count += position;
-    if (phase === "running" && position >= ends[partition.partition]!) heard += 1;
+    const end = ends[partition.partition]!;
+    // A replay may say `ready` once more, beyond the end.
+    count += Math.min(position, end);
+    if (phase === "running" && position >= end) heard += 1;
   }
   const isDone = heard === ends.length && shard.partitions.every((partition) => partition.status().unsaid === 0);
   return { count, isDone };

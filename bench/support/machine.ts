@@ -1,7 +1,8 @@
 // A partition's machine in this process, with definitions in force and everybody in memory: the hot path without a network.
+
+import type { ControlCopy, ControlEntry } from "../../lib/core/control.ts";
 import { createPartition, type PartitionCore } from "../../lib/core/engine/core.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
-import type { ControlCopy, ControlEntry } from "../../lib/core/control.ts";
 import type { PartitionOptions } from "../../lib/core/partition.ts";
 import { DEFAULT_LIMITS, DEFAULT_VOCABULARY, type Json, type LogRecord } from "../../lib/core/types.ts";
 import { type LoadEvent, START } from "./load.ts";

@@ -1,10 +1,10 @@
 // Logs full of the shared load, and rounds of sides over them: what the benches against a real server have in common.
 import type { PartitionSettings } from "../../actors/partition/settings.ts";
-import type { SideName, SideResult, SideSpec } from "../sides/consume.ts";
-import { StreamReader } from "../../lib/nats/stream-reader.ts";
-import type { Json, Delta } from "../../lib/core/types.ts";
 import { decodeDelta } from "../../lib/core/deltas.ts";
+import type { Delta, Json } from "../../lib/core/types.ts";
+import { StreamReader } from "../../lib/nats/stream-reader.ts";
 import { streamState } from "../../lib/nats/wire.ts";
+import type { SideName, SideResult, SideSpec } from "../sides/consume.ts";
 import type { Progress } from "./bench.ts";
 import { beside, inChild } from "./child.ts";
 import type { LoadEvent } from "./load.ts";

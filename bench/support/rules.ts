@@ -5,7 +5,7 @@
 //
 // In both, the number of segments that a person can be in does not grow with the number of segments, so flips stay equal.
 import type { Json, JsonObject } from "../../lib/core/types.ts";
-import { CATEGORIES, COHORTS, NAMES, randomFrom, REGIONS, SCORE_MAX } from "./load.ts";
+import { CATEGORIES, COHORTS, NAMES, REGIONS, randomFrom, SCORE_MAX } from "./load.ts";
 
 export type Mix = "gated" | "ungated";
 
@@ -28,7 +28,7 @@ export function rulesOf(mix: Mix, count: number, seed = 7): Rules {
 
 function gated(count: number, random: () => number): Rules {
   const many = count > GLOBAL_SEGMENTS + REGIONS * SEGMENTS_PER_VALUE;
-  const [trait, letter, values] = many ? ["cohort", "k", COHORTS] as const : ["region", "r", REGIONS] as const;
+  const [trait, letter, values] = many ? (["cohort", "k", COHORTS] as const) : (["region", "r", REGIONS] as const);
   const gates = new Map<string, string>();
   const definitions = Array.from({ length: count }, (_, index): JsonObject => {
     const parts = [occurrences(random), occurrences(random)];
@@ -68,7 +68,13 @@ function occurrences(random: () => number): JsonObject {
   if (kind < 0.7) return { event: { name, count: { gte: threshold(random) }, window: { last: pick(WINDOWS) } } };
   if (kind < 0.85) {
     const least = Math.floor(threshold(random) * 50 * (0.5 + random())) + random();
-    return { event: { name, sum: { of: "properties.value", is: { gte: Math.round(least * 100) / 100 } }, window: { last: "7d" } } };
+    return {
+      event: {
+        name,
+        sum: { of: "properties.value", is: { gte: Math.round(least * 100) / 100 } },
+        window: { last: "7d" },
+      },
+    };
   }
   if (kind < 0.95) return { event: { name, count: { gte: threshold(random) } } };
   const at = Math.floor(random() * CATEGORIES.length);

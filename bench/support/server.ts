@@ -130,13 +130,22 @@ export async function fill(
 }
 
 /** The last sequence of every partition's log. */
-export function logEnds({ nc, names, partitions }: Pick<BenchServer, "nc" | "names" | "partitions">): Promise<number[]> {
+export function logEnds({
+  nc,
+  names,
+  partitions,
+}: Pick<BenchServer, "nc" | "names" | "partitions">): Promise<number[]> {
   const ends = Array.from({ length: partitions }, async (_, p) => (await streamState(nc, names.eventsStream(p))).last);
   return Promise.all(ends);
 }
 
 /** Forgets what was said, remembered and owned: the next worker begins at the logs' start. */
 export async function forgetAll({ nc, names }: Pick<BenchServer, "nc" | "names">): Promise<void> {
-  const streams = [names.segmentsStream, `KV_${names.checkpointBucket}`, `KV_${names.clusterBucket}`, names.rejectsStream];
+  const streams = [
+    names.segmentsStream,
+    `KV_${names.checkpointBucket}`,
+    `KV_${names.clusterBucket}`,
+    names.rejectsStream,
+  ];
   for (const stream of streams) await api(nc, `STREAM.PURGE.${stream}`);
 }

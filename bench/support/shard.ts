@@ -8,8 +8,9 @@ import { DEFAULT_SHARD_SETTINGS } from "../../actors/worker/settings.ts";
 import { Shard } from "../../actors/worker/shard.ts";
 import { systemRuntime } from "../../actors/worker/system-runtime.ts";
 import { OPTIONS } from "../../config/options.ts";
-import type { Json } from "../../lib/core/types.ts";
-import { DEFAULT_LIMITS, DEFAULT_VOCABULARY } from "../../lib/core/types.ts";
+import type { ControlEntry } from "../../lib/core/control.ts";
+import { ControlState } from "../../lib/core/engine/control-state.ts";
+import { DEFAULT_LIMITS, DEFAULT_VOCABULARY, type Json } from "../../lib/core/types.ts";
 import { NatsControlLog } from "../../lib/nats/control-log.ts";
 import type { Names } from "../../lib/nats/names.ts";
 import { natsWorld } from "../../lib/nats/world.ts";
@@ -79,7 +80,7 @@ export function assertWell(shard: Shard): void {
 
 const LOOK_MS = 20;
 
-export async function untilShard(shard: Shard, holds: () => boolean): Promise<void> {
+async function untilShard(shard: Shard, holds: () => boolean): Promise<void> {
   while (!holds()) {
     assertWell(shard);
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
@@ -88,18 +89,24 @@ export async function untilShard(shard: Shard, holds: () => boolean): Promise<vo
 
 /** Puts definitions in force in empty logs, and lets go again. */
 export async function putInForce(options: BenchShardOptions, definitions: readonly Json[]): Promise<void> {
-  const { nc, names, partitions } = options;
-  const control = new NatsControlLog(nc, names);
-  await control.append({ op: "apply", define: definitions, remove: [] }, await control.lastRevision());
+  const control = new NatsControlLog(options.nc, options.names);
+  const entry: ControlEntry = { op: "apply", define: definitions, remove: [] };
+  await control.append(entry, 0);
+  // What asks history for something waits for one more entry, which the shard itself writes.
+  const waits = new ControlState(DEFAULT_LIMITS).next(entry).outcome.type === "pending";
   const shard = benchShard(options);
-  await untilShard(
+  await untilAtRevision(shard, options.partitions, waits ? 2 : 1);
+  await shard.drain();
+}
+
+export function untilAtRevision(shard: Shard, partitions: number, wanted: number): Promise<void> {
+  return untilShard(
     shard,
     () =>
       shard.partitions.length === partitions &&
       shard.partitions.every((one) => {
         const { phase, revision, folding } = one.report();
-        return phase === "running" && revision >= 2 && folding.length === 0;
+        return phase === "running" && revision >= wanted && folding.length === 0;
       }),
   );
-  await shard.drain();
 }

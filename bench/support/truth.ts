@@ -1,7 +1,13 @@
 // Holds what a bench computed against the oracle, for a sample of people: a fast wrong answer is none.
 import assert from "node:assert/strict";
 import { encodeDelta } from "../../lib/core/deltas.ts";
-import { DEFAULT_LIMITS, DEFAULT_VOCABULARY, type Delta, type JsonObject, type LogRecord } from "../../lib/core/types.ts";
+import {
+  DEFAULT_LIMITS,
+  DEFAULT_VOCABULARY,
+  type Delta,
+  type JsonObject,
+  type LogRecord,
+} from "../../lib/core/types.ts";
 import { Oracle, type OracleOptions } from "../../lib/oracle/oracle.ts";
 import { cohortOf, regionOf } from "./load.ts";
 import { controlRecords, type Prepared } from "./machine.ts";
@@ -10,48 +16,46 @@ import type { Rules } from "./rules.ts";
 /** The oracle reads a person's whole history at every step: who did more than this is not asked about. */
 const EVENTS_PER_PERSON_MAX = 120;
 
-export interface Sample {
-  readonly people: ReadonlySet<string>;
-  readonly events: number;
-}
-
-/** Every `every`th person, up to so many events together. */
-export function sampleOf(prepared: readonly Prepared[], every: number, eventsMax: number): Sample {
+/** Every `every`th person, the busy ones first, up to so many events together. */
+export function sampleOf(prepared: readonly Prepared[], every: number, eventsMax: number): ReadonlySet<string> {
   const counts = new Map<string, number>();
   for (const { userId } of prepared) counts.set(userId, (counts.get(userId) ?? 0) + 1);
   const people = new Set<string>();
   let events = 0;
-  for (const [userId, count] of [...counts].sort((a, b) => b[1] - a[1])) {
-    if (Number(userId.slice(1)) % every !== 0 || count > EVENTS_PER_PERSON_MAX || events + count > eventsMax) continue;
+  const known = [...counts].filter((_, index) => index % every === 0);
+  for (const [userId, count] of known.sort((a, b) => b[1] - a[1])) {
+    if (count > EVENTS_PER_PERSON_MAX || events + count > eventsMax) continue;
     people.add(userId);
     events += count;
   }
-  return { people, events };
+  return people;
 }
 
 export interface TruthOptions {
   readonly prepared: readonly Prepared[];
-  readonly sample: Sample;
-  readonly rules: Rules;
-  /** What the engine said; of others than the sample, too. */
+  readonly people: ReadonlySet<string>;
+  /** Definitions that the oracle is asked about: all, or some that no other refers to. */
+  readonly definitions: readonly JsonObject[];
+  /** What the engine said; of other people and segments, too. */
   readonly deltas: readonly Delta[];
   readonly oracle?: Partial<OracleOptions>;
 }
 
-/** Throws at the first delta that differs. Returns how many (member, segment) pairs were compared. */
-export function compareWithOracle(options: TruthOptions): { readonly pairs: number; readonly deltas: number } {
-  const { prepared, sample, rules, deltas } = options;
-  const traits = new Set<string>();
-  for (const userId of sample.people) {
-    const user = Number(userId.slice(1));
-    traits.add(regionOf(user)).add(cohortOf(user));
-  }
-  const asked = rules.definitions.filter(({ id }) => rules.concerns(id as string, traits));
-  const ids = new Set(asked.map(({ id }) => id as string));
-  const said = deltas.filter(({ id, segment }) => sample.people.has(id) && ids.has(segment)).map(encodeDelta);
-  const expected = oracleDeltas(asked, prepared, sample.people, options.oracle).map(encodeDelta);
+/** Throws at the first delta that differs; else says what was equal. */
+export function compareWithOracle(options: TruthOptions): string {
+  const { prepared, people, definitions, deltas } = options;
+  const ids = new Set(definitions.map(({ id }) => id as string));
+  const said = deltas.filter(({ id, segment }) => people.has(id) && ids.has(segment)).map(encodeDelta);
+  const expected = oracleDeltas(definitions, prepared, people, options.oracle).map(encodeDelta);
   assert.deepEqual(inOneOrder(said), inOneOrder(expected), "the engine's deltas are not the oracle's");
-  return { pairs: sample.people.size * asked.length, deltas: said.length };
+  const pairs = (people.size * definitions.length).toLocaleString("en-US");
+  return `${said.length} deltas of ${pairs} (member, segment) pairs equal the oracle's`;
+}
+
+/** Of a mix of rules only what can concern these people: the oracle looks at every segment at every step. */
+export function concerning({ definitions, concerns }: Rules, people: ReadonlySet<string>): readonly JsonObject[] {
+  const traits = new Set([...people].flatMap((id) => [regionOf(Number(id.slice(1))), cohortOf(Number(id.slice(1)))]));
+  return definitions.filter(({ id }) => concerns(id as string, traits));
 }
 
 /** Per person as they came; people apart have no order that matters here. */

@@ -1,0 +1,178 @@
+// How long from an event's publish to the delta at a plain subscriber, beside a relay that reads the same logs and only
+// passes each message on? Guess: a tenth more at the median; at p99 the watermarks show.
+//
+// Every event flips one person's one segment, so every event gives one delta. This process publishes and listens; the worker
+// or the relay runs in a process of its own, never two at a time.
+import assert from "node:assert/strict";
+import type { NatsConnection } from "@nats-io/transport-node";
+import type { ServerName, ServeSpec } from "./sides/serve.ts";
+import { type Bench, type Progress, type Row, type Sizes, size } from "./support/bench.ts";
+import { beside, inChild } from "./support/child.ts";
+import { runAlone } from "./support/cli.ts";
+import { hashOf, median, millis, quantile, ratioOf } from "./support/measure.ts";
+import { type BenchServer, forgetAll, startBenchServer } from "./support/server.ts";
+import { putInForce } from "./support/shard.ts";
+
+const GOALS = {
+  p50: { least: 1.25, aim: 1.1, better: "less" },
+  p99: { least: 2, aim: 1.5, better: "less" },
+} as const;
+const SIDE = beside(import.meta.url, "./sides/serve");
+const ORDER: readonly ServerName[] = ["worker", "js.publish", "inbox"];
+const PEOPLE = 1_000;
+const SWITCH = { id: "switched-on", kind: "user", rule: { trait: { on: true } } };
+
+export const bench: Bench = {
+  name: "latency",
+  question: "published → delta received, beside a relay",
+  sizes: {
+    full: { slow: 200, middle: 2_000, fast: 8_000, seconds: 2, partitions: 32, rounds: 3 },
+    quick: { slow: 200, middle: 2_000, fast: 8_000, seconds: 1, partitions: 32, rounds: 1 },
+    tiny: { slow: 200, middle: 400, fast: 800, seconds: 0.1, partitions: 2, rounds: 1 },
+  },
+  async run(sizes, progress) {
+    const partitions = size(sizes, "partitions");
+    const server = await startBenchServer({ partitions, clock: "log" });
+    try {
+      const { nc, names } = server;
+      await putInForce({ nc, names, partitions, clock: "log" }, [SWITCH]);
+      const rates = ["slow", "middle", "fast"].map((key) => size(sizes, key));
+      const samples: Sample[] = [];
+      for (let round = 0; round < size(sizes, "rounds"); round += 1) {
+        const turn = round % ORDER.length;
+        for (const side of [...ORDER.slice(turn), ...ORDER.slice(0, turn)]) {
+          progress(`round ${round + 1}: ${side}`);
+          samples.push(...(await measureSide(server, side, rates, sizes, progress)));
+        }
+      }
+      const received = samples.reduce((sum, { latencies }) => sum + latencies.length, 0);
+      return {
+        rows: rates.flatMap((rate) => rowsOf(rate, samples)),
+        checked: [`each of ${received.toLocaleString("en-US")} events was heard of once`],
+        hash: hashOf(samples.map(({ side, rate, latencies }) => `${side} ${rate} ${latencies.length}`).sort()),
+      };
+    } finally {
+      await server.stop();
+    }
+  },
+};
+
+interface Sample {
+  readonly side: ServerName;
+  readonly rate: number;
+  readonly latencies: readonly number[];
+}
+
+let turns = 0;
+
+async function measureSide(
+  server: BenchServer,
+  side: ServerName,
+  rates: readonly number[],
+  sizes: Sizes,
+  progress: Progress,
+): Promise<Sample[]> {
+  await forgetAll(server);
+  turns += 1;
+  const [ready, stop] = [`bench.ready.${turns}`, `bench.stop.${turns}`];
+  const spec: ServeSpec = { side, url: server.url, partitions: server.partitions, ready, stop };
+  const ended = inChild<ServeSpec, { passed: number }>(SIDE, "serveSide", spec);
+  await Promise.race([
+    answers(server.nc, ready),
+    ended.then(() => Promise.reject(new Error(`${side} ended by itself`))),
+  ]);
+  // Compiled code on both sides before anything counts.
+  progress(`${side}: warmed`);
+  await measureRate(server, rates[1]!, size(sizes, "seconds"));
+  const samples: Sample[] = [];
+  for (const rate of rates) {
+    progress(`${side}: ${rate} events a second`);
+    samples.push({ side, rate, latencies: await measureRate(server, rate, size(sizes, "seconds")) });
+  }
+  server.nc.publish(stop);
+  await ended;
+  return samples;
+}
+
+async function answers(nc: NatsConnection, subject: string): Promise<void> {
+  for (;;) {
+    try {
+      await nc.request(subject, "", { timeout: 200 });
+      return;
+    } catch {
+      // Nobody listens yet.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+const TURN_MS = 2;
+const WARM_SHARE = 0.1;
+const WAIT_MS_MAX = 20_000;
+let switched = 0;
+
+/** Publishes at a steady pace, and waits until each event has been heard of. */
+async function measureRate({ nc, names }: BenchServer, rate: number, seconds: number): Promise<number[]> {
+  const total = Math.round(rate * seconds);
+  const sentMs = new Float64Array(total);
+  const heardMs = new Float64Array(total);
+  const [first, heard] = [switched, { count: 0 }];
+  switched += total;
+  const subscription = nc.subscribe(names.segmentSubject("*", "*"), {
+    callback: (_error, message) => {
+      const nowMs = performance.now();
+      const body = message.json<{ cause?: { messageId: string }; messageId?: string }>();
+      const index = Number(body.cause?.messageId ?? body.messageId) - first;
+      if (!(index >= 0 && index < total)) return;
+      if (heardMs[index] !== 0) throw new Error(`event ${index} was heard of twice`);
+      heardMs[index] = nowMs;
+      heard.count += 1;
+    },
+  });
+  await nc.flush();
+  const startedMs = performance.now();
+  for (let sent = 0; sent < total; ) {
+    const due = Math.min(total, Math.ceil(((performance.now() - startedMs) / 1_000) * rate));
+    for (; sent < due; sent += 1) {
+      sentMs[sent] = performance.now();
+      nc.publish(names.eventSubject(`u${(first + sent) % PEOPLE}`), eventOf(first + sent));
+    }
+    await new Promise((resolve) => setTimeout(resolve, TURN_MS));
+  }
+  const untilMs = performance.now() + WAIT_MS_MAX;
+  while (heard.count < total && performance.now() < untilMs)
+    await new Promise((resolve) => setTimeout(resolve, TURN_MS));
+  subscription.unsubscribe();
+  assert.equal(heard.count, total, "an event was not heard of");
+  return Array.from(heardMs, (ms, index) => ms - sentMs[index]!).slice(Math.floor(total * WARM_SHARE));
+}
+
+/** Each person is switched on and off in turns, so that every event flips. */
+function eventOf(index: number): string {
+  const on = Math.floor(index / PEOPLE) % 2 === 0;
+  return `{"type":"identify","userId":"u${index % PEOPLE}","messageId":"${index}","traits":{"on":${on}}}`;
+}
+
+function rowsOf(rate: number, samples: readonly Sample[]): Row[] {
+  const of = (side: ServerName, share: number): number[] =>
+    samples.filter((one) => one.side === side && one.rate === rate).map(({ latencies }) => quantile(latencies, share));
+  return (["js.publish", "inbox"] as const).flatMap((relay) =>
+    (
+      [
+        ["p50", 0.5],
+        ["p99", 0.99],
+      ] as const
+    ).map(([label, share]): Row => {
+      const [worker, other] = [of("worker", share), of(relay, share)];
+      return {
+        question: `${label} at ${rate.toLocaleString("en-US")} events/s ÷ a relay with ${relay === "inbox" ? "one shared inbox" : "js.publish"}`,
+        goal: GOALS[label],
+        left: { name: "worker", value: millis(median(worker)) },
+        right: { name: "relay", value: millis(median(other)) },
+        ratio: ratioOf(worker, other),
+      };
+    }),
+  );
+}
+
+await runAlone(import.meta.url, bench);
