@@ -1,6 +1,6 @@
 // What every command needs to ask something: options, a connection, the data set as it was made, and where to print.
 // Commands are given one by `connected`, which also closes it.
-import type { NatsConnection } from "@nats-io/transport-node";
+import { AuthorizationError, type NatsConnection } from "@nats-io/transport-node";
 import type { Command } from "commander";
 import { overridesOf } from "../../config/flags.ts";
 import { type Loaded, loadConfig } from "../../config/load.ts";
@@ -69,7 +69,7 @@ export async function connectOrExplain(config: Config): Promise<NatsConnection> 
   try {
     return await connectNats(natsSettingsOf(config), { role: "cli", instance: String(process.pid) });
   } catch (error) {
-    if (!(error instanceof ServerUnreachable)) throw error;
+    if (!(error instanceof ServerUnreachable) || error.cause instanceof AuthorizationError) throw error;
     throw new CliError(
       EXIT.unreachable,
       `${error.message}\nStart one with \`npm start\` (or \`rollcall dev\`), or say where it is: --nats-url nats://HOST:PORT.`,

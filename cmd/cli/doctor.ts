@@ -59,8 +59,8 @@ async function examine(config: Config): Promise<readonly Finding[]> {
   try {
     nc = await connectOrExplain(config);
   } catch (error) {
-    const [text, remedy] = (error as Error).message.split("\n");
-    return [fail("server", text!, remedy ?? "upgrade it, or point NATS_URL at another"), ...(await disk(config))];
+    const [text, ...remedy] = (error as Error).message.split("\n");
+    return [fail("server", text!, ...remedy), ...(await disk(config))];
   }
   try {
     const found: Finding[] = [ok("server", `nats-server ${nc.info?.version} at ${nc.getServer()}, JetStream on`)];
@@ -241,8 +241,9 @@ function warn(check: string, text: string, remedy: string): Finding {
   return { check, verdict: "warn", text, remedy };
 }
 
-function fail(check: string, text: string, remedy: string): Finding {
-  return { check, verdict: "fail", text, remedy };
+/** Without a remedy where the text has it. */
+function fail(check: string, text: string, remedy?: string): Finding {
+  return { check, verdict: "fail", text, ...(remedy === undefined ? {} : { remedy }) };
 }
 
 function line({ check, verdict, text, remedy }: Finding, style: Style): string {

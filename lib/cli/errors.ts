@@ -1,5 +1,6 @@
 // How a command ends when it does not end well: a sentence with a remedy on stderr, and an exit code that scripts can read.
 // Thrown anywhere in cmd/cli, shown by cmd/rollcall.ts.
+import { PermissionViolationError } from "@nats-io/transport-node";
 
 export const EXIT = {
   ok: 0,
@@ -7,7 +8,7 @@ export const EXIT = {
   failed: 1,
   /** What was asked for is wrong: options, a file, a definition, an unknown name. */
   usage: 2,
-  /** No server, no worker, or no answer in time. */
+  /** No server, no worker, no permission, or no answer in time. */
   unreachable: 3,
 } as const;
 
@@ -16,7 +17,7 @@ Exit codes:
   0  done
   1  it ran, and the answer is no: a difference, a failed check, rows that could not be stored
   2  what was asked is wrong: an option, a file, a definition, a name that is not known
-  3  no server, no worker, or no answer in time
+  3  no server, no worker, no permission, or no answer in time
 `;
 
 export class CliError extends Error {
@@ -55,7 +56,22 @@ export interface Ending {
 export function endingOf(error: unknown): Ending {
   if (error instanceof CliError) return { exitCode: error.exitCode, text: error.message };
   if (!(error instanceof Error)) return { exitCode: EXIT.failed, text: String(error) };
+  const denied = denialIn(error);
+  if (denied !== undefined) return { exitCode: EXIT.unreachable, text: denied };
   const exitCode = KNOWN[error.name];
   if (exitCode !== undefined) return { exitCode, text: error.message };
   return { exitCode: EXIT.failed, text: error.stack ?? error.message };
+}
+
+/** A permission that the server refuses comes wrapped in whatever asked for it. */
+function denialIn(error: unknown): string | undefined {
+  for (let inner = error; inner instanceof Error; inner = inner.cause) {
+    if (!(inner instanceof PermissionViolationError)) continue;
+    const what = inner.operation === "subscription" ? "hear" : "publish";
+    return (
+      `The server does not let this user ${what} ${inner.subject}. Processes and the command line need the permissions of ` +
+      "the role `worker`; `rollcall nats-config` prints them, and NATS_USER or NATS_CREDS say who we are."
+    );
+  }
+  return undefined;
 }

@@ -3,11 +3,13 @@
 import { readFile } from "node:fs/promises";
 import {
   type Authenticator,
+  AuthorizationError,
   type ConnectionOptions,
   connect,
   credsAuthenticator,
   type NatsConnection,
   nkeyAuthenticator,
+  PermissionViolationError,
   type Status,
 } from "@nats-io/transport-node";
 import { formatVersion, isNewEnough, parseVersion, SERVER_VERSION_MIN } from "../server/version.ts";
@@ -16,6 +18,8 @@ const RECONNECT_MS = 250;
 const FIRST_CONNECT_MS_MAX = 10_000;
 /** A dead peer behind a live socket is noticed after two of these. */
 const PING_MS = 10_000;
+/** `$JS.API.STREAM`, `log.3.event`: as far as subjects of one kind are the same. */
+const KIND_TOKENS = 3;
 
 /** How to reach and convince a server. Paths are of files; secrets are never logged. */
 export interface NatsSettings {
@@ -105,12 +109,11 @@ async function open(settings: NatsSettings, options: ConnectOptions): Promise<Na
     return await connect(connection);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new ServerUnreachable(
-      `No connection to NATS at ${servers.join(", ")}: ${why}. Is it running? NATS_URL says where.`,
-      {
-        cause: error,
-      },
-    );
+    const remedy =
+      error instanceof AuthorizationError
+        ? "NATS_USER and NATS_PASSWORD, NATS_TOKEN, NATS_CREDS or NATS_NKEY say who we are."
+        : "Is it running? NATS_URL says where.";
+    throw new ServerUnreachable(`No connection to NATS at ${servers.join(", ")}: ${why}. ${remedy}`, { cause: error });
   }
 }
 
@@ -155,7 +158,23 @@ async function fileOf(variable: string, path: string): Promise<Buffer> {
 }
 
 async function follow(nc: NatsConnection, log: ConnectionLog): Promise<void> {
-  for await (const status of nc.status()) tell(nc, status, log);
+  const denied = new Set<string>();
+  for await (const status of nc.status()) {
+    if (status.type === "error" && status.error instanceof PermissionViolationError)
+      tellDenied(status.error, denied, log);
+    else tell(nc, status, log);
+  }
+}
+
+/** One line a kind of subject: who may not look at one stream may not look at the other thirty either. */
+function tellDenied({ operation, subject }: PermissionViolationError, told: Set<string>, log: ConnectionLog): void {
+  const kind = `${operation} ${subject.split(".").slice(0, KIND_TOKENS).join(".")}`;
+  if (told.has(kind)) return;
+  told.add(kind);
+  log.error(
+    { operation, subject },
+    "nats: the server does not permit this; `rollcall nats-config` prints what is needed",
+  );
 }
 
 function tell(nc: NatsConnection, status: Status, log: ConnectionLog): void {

@@ -60,6 +60,7 @@ describe("as whom", () => {
     await expect(refused).rejects.toThrow(ServerUnreachable);
     const message = await refused.catch((error: Error) => error.message);
     expect(message).toContain(`No connection to NATS at nats://127.0.0.1:${server.port}: Authorization Violation`);
+    expect(message).toContain("NATS_USER and NATS_PASSWORD");
     expect(message).not.toContain("wrong-one");
   });
 
