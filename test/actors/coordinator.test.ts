@@ -1,0 +1,76 @@
+// When a batch takes effect, and who should own what: the two decisions that a shard makes about the whole cluster.
+import { expect, test } from "vitest";
+import type { ControlBook } from "../../actors/partition/context.ts";
+import { Coordinator } from "../../actors/worker/coordinator.ts";
+import { wishedOwner } from "../../actors/worker/rendezvous.ts";
+import type { ControlEntry } from "../../lib/core/control.ts";
+import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
+import type { PartitionReport } from "../../lib/ports/cluster.ts";
+import type { ControlLog } from "../../lib/ports/control-log.ts";
+
+const APPLY: ControlEntry = {
+  op: "apply",
+  define: [{ id: "busy", kind: "user", rule: { event: { name: "Ping", count: { gte: 3 } } } }],
+  remove: [],
+};
+const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+
+function cluster(partitions: number) {
+  const appended: { readonly entry: ControlEntry; readonly expectedLast: number }[] = [];
+  const entries: ControlEntry[] = [APPLY];
+  const control: ControlLog = {
+    lastRevision: async () => entries.length,
+    follow: () => ({ stop: () => undefined }),
+    append: async (entry, expectedLast) => {
+      appended.push({ entry, expectedLast });
+      entries.push(entry);
+      return { kind: "stored", seq: entries.length };
+    },
+  };
+  const book: ControlBook = {
+    get revision() {
+      return entries.length;
+    },
+    entries,
+    caughtUp: async () => undefined,
+    listen: () => () => undefined,
+  };
+  return { appended, coordinator: new Coordinator(control, book, partitions, DEFAULT_LIMITS, log) };
+}
+
+function report(partition: number, change: Partial<PartitionReport> = {}): [number, PartitionReport] {
+  const running = { partition, epoch: 1, phase: "running", position: 9, done: 9, revision: 1, folding: [] };
+  return [partition, { ...running, ...change }];
+}
+
+test("a batch is activated once every partition has applied and folded it, and only once", async () => {
+  const { appended, coordinator } = cluster(2);
+  await coordinator.tend(new Map([report(0)]));
+  await coordinator.tend(new Map([report(0), report(1, { folding: [1] })]));
+  await coordinator.tend(new Map([report(0), report(1, { revision: 0 })]));
+  await coordinator.tend(new Map([report(0), report(1, { phase: "restoring" })]));
+  expect(appended).toEqual([]);
+  const ready = new Map([report(0), report(1)]);
+  await coordinator.tend(ready);
+  expect(appended).toEqual([{ entry: { op: "activate", revision: 1 }, expectedLast: 1 }]);
+  await coordinator.tend(ready);
+  expect(appended).toHaveLength(1);
+});
+
+test("partitions spread evenly, and a shard that comes or goes moves only its share", () => {
+  const shards = ["worker-1", "worker-2", "worker-3", "worker-4"];
+  const owners = (alive: readonly string[]): (string | undefined)[] =>
+    Array.from({ length: 256 }, (_, partition) => wishedOwner(partition, alive));
+  const all = owners(shards);
+  for (const shard of shards) {
+    const share = all.filter((owner) => owner === shard).length;
+    expect(share).toBeGreaterThan(40);
+    expect(share).toBeLessThan(90);
+  }
+  const fewer = owners(shards.slice(0, 3));
+  all.forEach((owner, partition) => {
+    if (owner !== "worker-4") expect(fewer[partition]).toBe(owner);
+  });
+  expect(owners([...shards].reverse())).toEqual(all);
+  expect(wishedOwner(0, [])).toBeUndefined();
+});
