@@ -6,11 +6,11 @@ import type { PartitionNo } from "../../lib/core/types.ts";
 import { PARTITION_HEADER } from "../../lib/nats/delta-sink.ts";
 import { storedMessage, streamState } from "../../lib/nats/wire.ts";
 import type { Watermark } from "../../lib/ports/delta-sink.ts";
+import type { Load } from "../support/load.ts";
 import type { Watched } from "../support/processes.ts";
+import { expectNothingLost, isOf, RealCluster, total } from "../support/real-cluster.ts";
 import { Dice, seeds } from "../support/seed.ts";
 import { until } from "../support/until.ts";
-import { expectNothingLost, isOf, RealCluster, total } from "./cluster.ts";
-import type { Load } from "./load.ts";
 
 /** Many, so that nobody has a history that the oracle, which looks at all of it each time, takes long over. */
 const SHOPPERS = 6_000;

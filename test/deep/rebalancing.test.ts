@@ -2,9 +2,9 @@
 // one owner in the end, and no delta is lost or repeated on the way (laws 2 and 3).
 import { afterEach, expect, test } from "vitest";
 import type { Watched } from "../support/processes.ts";
+import { expectNothingLost, isOf, RealCluster } from "../support/real-cluster.ts";
 import { seeds } from "../support/seed.ts";
 import { until } from "../support/until.ts";
-import { expectNothingLost, isOf, RealCluster } from "./cluster.ts";
 
 const SHOPPERS = 6_000;
 const EVENTS_PER_SECOND = 2_500;

@@ -4,8 +4,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { Listener, track } from "../support/listener.ts";
+import { RealCluster, tell, total } from "../support/real-cluster.ts";
 import { until } from "../support/until.ts";
-import { RealCluster, tell, total } from "./cluster.ts";
 
 const ON_TIME_MS = 1_000;
 const TILE_MS = 1_000;
