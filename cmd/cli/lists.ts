@@ -62,21 +62,10 @@ async function change(
   }
   const catalogue = await context.catalogue();
   const entry = { op: "list", id, mode, members } as const;
-  assertFits(context, JSON.stringify(entry).length);
   const revision = await appendEntry(context.control, catalogue, () => entry);
   const outcome = revision === undefined ? undefined : catalogue.outcomes.get(revision);
   if (outcome?.type === "rejected") throw new CliError(EXIT.usage, `The list was refused: ${outcome.detail}.`);
   note(`${id} has ${counted(catalogue.lists.get(id)?.size ?? 0, "member")} now.`);
-}
-
-/** One change is one message. Staging larger ones in chunks is not built yet, so it is said and not tried. */
-function assertFits(context: Context, size: number): void {
-  const sizeMax = (context.nc.info?.max_payload ?? 1_048_576) - 1_024;
-  if (size <= sizeMax) return;
-  throw new CliError(
-    EXIT.usage,
-    `The change has ${count(size)} bytes and the server takes messages of ${count(sizeMax)}. Use \`lists add\` in several parts, or raise max_payload in nats.conf.`,
-  );
 }
 
 async function idsIn(file: string): Promise<readonly string[]> {

@@ -8,11 +8,12 @@ import {
   ApplyRefused,
   type ApplyRequest,
   apply,
+  assertFits,
   planApply,
   waitUntilActive,
 } from "../../lib/api/apply.ts";
 import type { CatalogueEntry } from "../../lib/api/catalogue.ts";
-import { CliError, EXIT } from "../../lib/cli/errors.ts";
+import { CliError, EXIT, endingOf } from "../../lib/cli/errors.ts";
 import { count, counted } from "../../lib/cli/numbers.ts";
 import { progressBar } from "../../lib/cli/progress.ts";
 import { describeRule } from "../../lib/cli/rule-text.ts";
@@ -52,7 +53,7 @@ export function addSegments(program: Command): void {
     .action((ids: string[], options: { wait: boolean }, command: Command) =>
       connected(command, async (context) => {
         const request = {
-          loaded: { definitions: [], lists: [], problems: [] },
+          loaded: { definitions: [], lists: [], problems: [], isWhole: true },
           remove: ids,
           limits: context.config.limits,
         };
@@ -69,18 +70,31 @@ async function applyFiles(
   const { limits } = optionsOf(command).config;
   const loaded = await loadDefinitions(paths, limits);
   tellWarnings(loaded.warnings);
-  // What is wrong in the files themselves needs no server to be told.
-  if (loaded.problems.length > 0) throw refused(loaded.problems);
+  if (loaded.problems.length > 0) throw refused(await allProblems(command, { loaded, remove: [], limits }));
   await connected(command, async (context) => {
     const request = { loaded, remove: [], limits };
     if (options.dryRun === true) {
       const plan = planApply(await context.catalogue(), request);
       if (plan.problems.length > 0) throw refused(plan.problems);
+      if (plan.entry !== undefined) assertFits(context.control, plan.entry);
       print(difference(plan, true));
       return;
     }
     await applyAndWait(context, request, options.wait);
   });
+}
+
+/** With those that only a look at the data set finds, such as cycles; without a server, what is wrong in the files themselves. */
+async function allProblems(command: Command, request: ApplyRequest): Promise<readonly PlacedProblem[]> {
+  let problems = request.loaded.problems;
+  try {
+    await connected(command, async (context) => {
+      problems = planApply(await context.catalogue(), request).problems;
+    });
+  } catch (error) {
+    if (endingOf(error).exitCode !== EXIT.unreachable) throw error;
+  }
+  return problems;
 }
 
 async function applyAndWait(context: Context, request: ApplyRequest, wait: boolean): Promise<void> {

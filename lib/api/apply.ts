@@ -1,5 +1,6 @@
 // Applying definitions: what differs from what is there, whether the whole stays sound, one control entry, and the wait
 // until it is in force everywhere. Used by the command line and by dev.
+import { count } from "../cli/numbers.ts";
 import type { ControlEntry } from "../core/control.ts";
 import type { Definition } from "../core/rules/ast.ts";
 import { checkBatch } from "../core/rules/graph.ts";
@@ -21,14 +22,14 @@ export interface ApplyPlan {
 }
 
 export interface ApplyRequest {
-  readonly loaded: Pick<Loaded, "definitions" | "lists" | "problems">;
+  readonly loaded: Pick<Loaded, "definitions" | "lists" | "problems" | "isWhole">;
   readonly remove: readonly SegmentId[];
   readonly limits: Limits;
 }
 
 export function planApply(catalogue: Catalogue, { loaded, remove, limits }: ApplyRequest): ApplyPlan {
   const existing = definitionsAfterAll(catalogue);
-  const defined = loaded.definitions.filter((item): item is Complete => item.definition !== undefined);
+  const defined = completeOnes(loaded.definitions);
   const isNew = ({ definition }: Complete) => !existing.has(definition.id);
   const isSame = ({ definition, source }: Complete) =>
     canonical(existing.get(definition.id)?.source ?? null) === canonical(source);
@@ -36,15 +37,11 @@ export function planApply(catalogue: Catalogue, { loaded, remove, limits }: Appl
   const changed = defined.filter((item) => !isNew(item) && !isSame(item));
   const lists = loaded.lists.filter(({ id, members }) => !sameMembers(catalogue.lists.get(id), members));
   const define = [...created, ...changed];
+  const knownLists = [...catalogue.lists.keys(), ...loaded.lists.map(({ id }) => id)];
+  const known = new Map([...unreadable(loaded.definitions), ...existing]);
   const problems = [
     ...loaded.problems,
-    ...batchProblems(
-      existing,
-      define,
-      remove,
-      [...catalogue.lists.keys(), ...loaded.lists.map(({ id }) => id)],
-      limits,
-    ),
+    ...(loaded.isWhole ? batchProblems(known, define, remove, knownLists, limits) : []),
   ];
   const nothing = define.length === 0 && remove.length === 0;
   return {
@@ -59,6 +56,37 @@ export function planApply(catalogue: Catalogue, { loaded, remove, limits }: Appl
 }
 
 type Complete = LoadedDefinition & { readonly definition: Definition };
+
+/** Each id once: that there are two is among the problems already. */
+function completeOnes(definitions: readonly LoadedDefinition[]): Complete[] {
+  const first = new Map<SegmentId, Complete>();
+  for (const item of definitions) {
+    if (item.definition !== undefined && !first.has(item.definition.id))
+      first.set(item.definition.id, item as Complete);
+  }
+  return [...first.values()];
+}
+
+/** What cannot be read is there nonetheless, so that those who refer to it are not told that it is not. */
+function unreadable(definitions: readonly LoadedDefinition[]): [SegmentId, Definition][] {
+  return definitions.flatMap(({ definition, source }) => {
+    if (definition !== undefined || typeof source !== "object" || source === null || Array.isArray(source)) return [];
+    const { id } = source as Record<string, Json>;
+    return typeof id === "string" ? [[id, { ...NOTHING_KNOWN, id }]] : [];
+  });
+}
+
+const NOTHING_KNOWN: Omit<Definition, "id"> = {
+  name: "",
+  kind: "user",
+  tags: [],
+  enabled: true,
+  zone: "UTC",
+  stayMs: 0,
+  cooldownMs: 0,
+  rule: { op: "all", rules: [] },
+  source: null,
+};
 
 function idOf({ definition }: Complete): SegmentId {
   return definition.id;
@@ -142,6 +170,24 @@ function planned(catalogue: Catalogue, request: ApplyRequest): ApplyPlan {
   return plan;
 }
 
+/** One change is one message: it cannot be stored in parts. */
+export class EntryTooLarge extends Error {
+  override readonly name = "EntryTooLarge";
+}
+
+export function assertFits({ entryBytesMax }: ControlLog, entry: ControlEntry): void {
+  if (entryBytesMax === undefined) return;
+  const size = Buffer.byteLength(JSON.stringify(entry));
+  if (size <= entryBytesMax) return;
+  const parts =
+    entry.op === "list"
+      ? "Use `lists add` in several parts"
+      : "Apply the files in several parts, those first that others refer to";
+  throw new EntryTooLarge(
+    `The change has ${count(size)} bytes, and the server takes messages of ${count(entryBytesMax)}. ${parts}, or raise max_payload in the server's configuration.`,
+  );
+}
+
 /** `make` is asked again after each conflict; undefined from it means that nothing is left to say. */
 export async function appendEntry(
   control: ControlLog,
@@ -153,6 +199,7 @@ export async function appendEntry(
     const entry = make();
     // A lost answer to an entry that was stored after all leaves nothing to say at the second look.
     if (entry === undefined) return attempt === 0 ? undefined : catalogue.state.revision;
+    assertFits(control, entry);
     const before = catalogue.state.revision;
     const ended = await control.append(entry, before);
     if (ended.kind === "stored") {

@@ -39,6 +39,7 @@ const KNOWN: Readonly<Record<string, number>> = {
   ProvisionMismatch: EXIT.usage,
   MappingMissing: EXIT.usage,
   MappingError: EXIT.usage,
+  EntryTooLarge: EXIT.usage,
   ImportStopped: EXIT.failed,
   ConfigError: EXIT.usage,
   PortTaken: EXIT.usage,

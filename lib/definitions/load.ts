@@ -40,6 +40,8 @@ export interface Loaded {
   readonly lists: readonly LoadedList[];
   readonly problems: readonly PlacedProblem[];
   readonly warnings: readonly PlacedProblem[];
+  /** False when a file or document could not be read at all: what nobody seems to define may stand in it. */
+  readonly isWhole: boolean;
 }
 
 const EXTENSIONS = [".yaml", ".yml", ".json"];
@@ -139,6 +141,7 @@ class Loading implements Loaded {
   readonly lists: LoadedList[] = [];
   readonly problems: PlacedProblem[] = [];
   readonly warnings: PlacedProblem[] = [];
+  isWhole = true;
   readonly #limits: Limits;
   readonly #seen = new Map<string, Place>();
   readonly #seenLists = new Map<string, Place>();
@@ -149,6 +152,7 @@ class Loading implements Loaded {
 
   refuseFile(file: string, message: string): undefined {
     this.problems.push({ file, line: 0, column: 0, message });
+    this.isWhole = false;
   }
 
   addFile(file: string, text: string): undefined {
@@ -170,11 +174,13 @@ class Loading implements Loaded {
       const message = fault.message.split(/ at line \d+|\n/)[0]!;
       this.problems.push({ file, line, column: col, message });
     }
+    if (faults.length > 0) this.isWhole = false;
     if (faults.length > 0 || document.contents === null) return;
     const spot: Spot = { document, node: document.contents, lines, file, path: "" };
     try {
       this.#addValue(document.toJS({ maxAliasCount: ALIASES_MAX }) as Json, spot);
     } catch (error) {
+      this.isWhole = false;
       // Aliases are followed and counted only while values are made.
       const nowhere = /^Unresolved alias.*: (.*)$/.exec(error instanceof Error ? error.message : "")?.[1];
       if (nowhere !== undefined) return this.#refuseAlias(nowhere, spot);

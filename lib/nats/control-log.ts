@@ -8,13 +8,17 @@ import { StreamReader } from "./stream-reader.ts";
 import { publish, streamState } from "./wire.ts";
 
 const IN_FLIGHT_MAX = 256;
+/** For headers, and for the revision that copies in the logs carry beside the entry. */
+const BYTES_SPARE = 1_024;
 
 export class NatsControlLog implements ControlLog {
+  readonly entryBytesMax: number;
   private readonly nc: NatsConnection;
   private readonly names: Names;
 
   constructor(nc: NatsConnection, names: Names) {
     this.nc = nc;
+    this.entryBytesMax = (nc.info?.max_payload ?? 1024 * 1024) - BYTES_SPARE;
     this.names = names;
   }
 

@@ -12,6 +12,8 @@ export interface ControlLog {
   lastRevision(): Promise<number>;
   /** Gives every entry from revision 1 on, in order, then each new one. `onFault` once, when the log is not what it was. */
   follow(onEntry: (copy: ControlCopy) => void, onFault: (error: Error) => void): Following;
+  /** JSON bytes of an entry that can be stored at all; undefined where there is no bound. */
+  readonly entryBytesMax?: number;
   /** Stored only when the newest entry still is `expectedLast`; else `fenced`. */
   append(entry: ControlEntry, expectedLast: number): Promise<Published>;
 }

@@ -49,6 +49,30 @@ describe("the plan", () => {
     expect(problems).toMatchObject([{ file: "a.yaml", line: 3, hint: "cart" }]);
   });
 
+  test("tells a cycle and a dead reference together with what does not parse", async () => {
+    const { catalogue } = await opened();
+    const text = [
+      "id: typo\nrule: { crat: { value: { gt: 0 } } }\n",
+      "id: a\nrule: { segment: { in: [b, typo] } }\n",
+      "id: b\nrule: { segment: { in: [a, nowhere] } }\n",
+      "id: a\nrule: { segment: { in: [b] } }\n",
+    ].join("---\n");
+    const told = planApply(catalogue, request(text)).problems.map(({ line, message }) => `${line} ${message}`);
+    expect(told).toEqual([
+      expect.stringMatching(/^2 rule\.crat: unknown rule/),
+      expect.stringMatching(/^10 id: a is already defined/),
+      expect.stringMatching(/^8 .*"nowhere", which does not exist/),
+      expect.stringMatching(/^\d .*cycle: .*a → b → a|b → a → b/),
+    ]);
+  });
+
+  test("who may stand in a document that cannot be read is not missed", async () => {
+    const { catalogue } = await opened();
+    const { problems } = planApply(catalogue, request(`${NESTING}---\nid: cart\nrule: {cart: [}\n`));
+    expect(problems.length).toBeGreaterThan(0);
+    expect(problems.map(({ message }) => message).join()).not.toContain("does not exist");
+  });
+
   test("names a cycle, and refuses to remove what is in use", async () => {
     const { catalogue } = await opened(`${CART}---\n${NESTING}`);
     const cycle = planApply(catalogue, request("id: cart\nrule: { segment: { in: [outer] } }\n"));
@@ -81,6 +105,20 @@ describe("writing", () => {
       (error: ApplyRefused) => expect(error.problems.map(({ message }) => message).join()).toContain("outer"),
     );
     expect(catalogue.entry("cart")).toBeDefined();
+  });
+
+  test("what no message can carry is refused before it is sent", async () => {
+    const { control, catalogue } = await opened();
+    const small = request(`${CART}---\n${NESTING}`);
+    control.entryBytesMax = 100;
+    await expect(apply(control, catalogue, small)).rejects.toThrow(
+      /has 1\d\d bytes, .* messages of 100\. Apply .* parts/,
+    );
+    const add = { op: "list", id: "l", mode: "add", members: ["ä".repeat(30)] } as const;
+    await expect(appendEntry(control, catalogue, () => add)).rejects.toThrow(/has 1\d\d bytes.*`lists add`/);
+    expect(control.entries).toEqual([]);
+    await apply(control, catalogue, request(CART));
+    expect(control.entries).toHaveLength(1);
   });
 
   test("an answer that was lost is found out, and nothing is written twice", async () => {

@@ -5,6 +5,7 @@ import type { Published } from "../../lib/ports/publishing.ts";
 
 export class ControlInMemory implements ControlLog {
   readonly entries: ControlEntry[] = [];
+  entryBytesMax = Number.POSITIVE_INFINITY;
   /** Runs before the next append is looked at. */
   meanwhile: (() => void) | undefined;
   /** The next append is stored, and its answer lost. */
