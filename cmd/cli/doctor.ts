@@ -3,7 +3,7 @@
 import { statfs } from "node:fs/promises";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Command } from "commander";
-import { type Config, dataSetOf } from "../../config/options.ts";
+import { type Config, dataSetOf, natsSettingsOf } from "../../config/options.ts";
 import { Catalogue } from "../../lib/api/catalogue.ts";
 import { type DataSetMade, dataSetMade } from "../../lib/api/data-set.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
@@ -27,6 +27,8 @@ export interface Finding {
 }
 
 const LAG_WARN = 10_000;
+/** Refusals of this age are worth a look; older ones have been looked at, or will never be. */
+const REJECTS_WARN_MS = 24 * 3_600_000;
 const DISK_FREE_WARN = 0.1;
 const DISK_FREE_BYTES_MIN = 512 * 1024 * 1024;
 
@@ -185,10 +187,21 @@ async function segments(nc: NatsConnection, names: Names, config: Config): Promi
 
 async function rejects(nc: NatsConnection, names: Names): Promise<Finding> {
   const subject = names.rejectedSubject("*");
-  const info = await api<{ state: { subjects?: Record<string, number> } }>(nc, `STREAM.INFO.${names.rejectsStream}`, {
+  const { state } = await api<{ state: RejectsState }>(nc, `STREAM.INFO.${names.rejectsStream}`, {
     subjects_filter: subject,
   });
-  const reasons = Object.entries(info.state.subjects ?? {}).map(
+  return rejectsFinding(state, names.rejectsStream, Date.now());
+}
+
+/** What the server says of the stream REJECTS: messages by subject, when the first and the last of them came. */
+export interface RejectsState {
+  readonly subjects?: Readonly<Record<string, number>>;
+  readonly first_ts: string;
+  readonly last_ts: string;
+}
+
+export function rejectsFinding(state: RejectsState, stream: string, nowMs: number): Finding {
+  const reasons = Object.entries(state.subjects ?? {}).map(
     ([token, number]) => [token.split(".").at(-1)!, number] as const,
   );
   const total = reasons.reduce((sum, [, number]) => sum + number, 0);
@@ -197,11 +210,11 @@ async function rejects(nc: NatsConnection, names: Names): Promise<Finding> {
     .sort((a, b) => b[1] - a[1])
     .map(([reason, number]) => `${reason} ${count(number)}`)
     .join(", ");
-  return warn(
-    "rejects",
-    `${counted(total, "message")} refused: ${shown}`,
-    `nats stream view ${names.rejectsStream} shows them, each with the reason in its headers`,
-  );
+  const ageMs = nowMs - Date.parse(state.last_ts);
+  const since = new Date(state.first_ts).toISOString().slice(0, 10);
+  const text = `${counted(total, "message")} refused since ${since}, the last ${duration(ageMs)} ago: ${shown}`;
+  if (ageMs > REJECTS_WARN_MS) return ok("rejects", text);
+  return warn("rejects", text, `nats stream view ${stream} shows them, each with the reason in its headers`);
 }
 
 interface AccountInfo {
@@ -221,16 +234,24 @@ async function store(nc: NatsConnection): Promise<Finding> {
     : warn("store", text, "raise max_file_store of the server, or the account's limit");
 }
 
-/** Of this machine, which is the server's when `dev` runs it. */
+/** Of this machine; a server that is elsewhere has a disk of its own. */
 async function disk(config: Config): Promise<readonly Finding[]> {
+  if (!isLocal(natsSettingsOf(config).url)) return [];
   const found = await statfs(config.dataDir).catch(() => undefined);
   if (found === undefined) return [];
   const free = found.bavail * found.bsize;
-  const text = `${bytes(free)} free under ${config.dataDir}`;
+  const text = `${bytes(free)} free on this machine, under ${config.dataDir}`;
   if (free < DISK_FREE_BYTES_MIN)
     return [fail("disk", text, "make room: a server that cannot write stops taking events")];
   if (free / (found.blocks * found.bsize) < DISK_FREE_WARN) return [warn("disk", text, "make room soon")];
   return [ok("disk", text)];
+}
+
+/** Every address leads to this machine. */
+export function isLocal(url: string): boolean {
+  return url
+    .split(",")
+    .every((address) => /^(?:\w+:\/\/)?(?:[^@/]*@)?(?:localhost|127[.\d]+|\[::1\])(?::\d+)?\/?$/.test(address.trim()));
 }
 
 function ok(check: string, text: string): Finding {
