@@ -6,6 +6,7 @@ export default defineConfig({
     exclude: ["test/deep/**", "node_modules/**"],
     reporters: ["default", "./test/support/reporter.ts"],
     globalSetup: ["test/support/global-setup.ts"],
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

@@ -6,7 +6,7 @@ export default defineConfig({
     include: ["test/deep/**/*.test.ts", "test/laws/oracle.test.ts"],
     reporters: ["default", "./test/support/reporter.ts"],
     globalSetup: ["test/support/global-setup.ts"],
-    env: { CHECKS: process.env.CHECKS ?? "1000000" },
+    env: { CHECKS: process.env.CHECKS ?? "600000" },
     fileParallelism: false,
     testTimeout: 900_000,
     hookTimeout: 120_000,
