@@ -27,6 +27,8 @@ export interface Page extends PageEntry {
 }
 
 const ACTOR_BYTES_GUESS = 600;
+/** What a page takes as objects, compared with its encoding: maps, arrays and boxed numbers instead of packed bytes. */
+const HEAP_PER_ENCODED = 6;
 const SPLIT_ACTORS = 400;
 const PAGES_MAX = 65_536;
 const DEPTH_MAX = 24;
@@ -40,6 +42,7 @@ export class PageTable {
   #directory: PageNo[];
   #depth = 0;
   #nextNo: PageNo = 1;
+  /** Encoded bytes of the resident pages. */
   #residentBytes = 0;
   #keeping = false;
   /** Pages that a picture still has to encode before they may change. */
@@ -54,8 +57,9 @@ export class PageTable {
     this.#directory = [this.#add(0, 0).no];
   }
 
+  /** An estimate of the heap that resident pages take. */
   get residentBytes(): number {
-    return this.#residentBytes;
+    return this.#residentBytes * HEAP_PER_ENCODED;
   }
 
   #add(depth: number, bits: number): Page {
@@ -209,7 +213,7 @@ export class PageTable {
 
   evict(): EvictedPage[] {
     const evicted: EvictedPage[] = [];
-    while (this.#residentBytes > this.#cacheBytesMax && this.#resident.size > 1) {
+    while (this.residentBytes > this.#cacheBytesMax && this.#resident.size > 1) {
       const page = this.#resident.pop()!;
       if (this.#frozen?.has(page.no)) this.#encodeFrozen(page);
       const bytes = page.changed ? encodePage(page.actors.values()) : this.#untaken(page.no);
