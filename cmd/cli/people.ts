@@ -1,6 +1,7 @@
 // rollcall members | user | explain: who is in a segment, what is known of one person, and why they are in or out.
 // Each asks the owners of the partitions.
 import type { Command } from "commander";
+import { explanationOut, userOut } from "../../lib/api/shapes.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { explainTree } from "../../lib/cli/explain-tree.ts";
 import { count, counted, duration, instant } from "../../lib/cli/numbers.ts";
@@ -78,7 +79,7 @@ async function members(context: Context, segment: string, options: { limit: numb
 async function user(context: Context, id: string, format: Format): Promise<void> {
   const { user: found } = await context.questions.user(id);
   if (found === null) throw new CliError(EXIT.usage, `No message has named "${plain(id)}" yet.`);
-  if (format === "json") return printJson(found);
+  if (format === "json") return printJson(userOut(found));
   print(userText(found, context));
 }
 
@@ -122,7 +123,10 @@ async function explain(context: Context, segment: string, id: string, format: Fo
   }
   const { user: view } = await context.questions.user(id);
   const membership = view?.memberships.find((found) => found.segment === segment);
-  if (format === "json") return printJson({ segment, user: id, in: membership?.in ?? false, clock, explanation: root });
+  if (format === "json") {
+    const out = explanationOut({ segment, user: id, clock, explanation: root });
+    return printJson({ segment, user: id, in: membership?.in ?? false, ...out });
+  }
   const { style } = context;
   const now = membership?.in === true ? style.green("is in") : style.red("is not in");
   const since =

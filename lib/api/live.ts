@@ -3,6 +3,7 @@
 import type { ServerResponse } from "node:http";
 import type { Delta } from "../core/types.ts";
 import type { Audience } from "./audience.ts";
+import { deltaOut } from "./shapes.ts";
 
 const SIZES_MS = 1_000;
 const DELTAS_MS = 250;
@@ -95,7 +96,7 @@ export class LiveFeed {
     const { waiting, skipped } = this;
     this.waiting = [];
     this.skipped = 0;
-    this.send(message("deltas", JSON.stringify({ deltas: waiting, skipped })));
+    this.send(message("deltas", JSON.stringify({ deltas: waiting.map(deltaOut), skipped })));
   }
 
   private send(text: string): void {

@@ -81,7 +81,7 @@ function showDelta(delta) {
   const item = document.createElement("li");
   item.className = delta.change;
   const time = element("time", "", localTime(delta.at));
-  time.dateTime = new Date(delta.at).toISOString();
+  time.dateTime = delta.at;
   const where = element("span", "where", delta.segment + (delta.cause && delta.cause.type === "time" ? " \\u00b7 by silence" : ""));
   item.append(time, element("span", "who", delta.id), element("span", "change", delta.change), where);
   ticker.prepend(item);

@@ -6,6 +6,7 @@ import type { Audience } from "./audience.ts";
 import { LiveFeed } from "./live.ts";
 import { metricsOf } from "./metrics.ts";
 import { renderPage } from "./page.ts";
+import { explanationOut, membersOut, userOut } from "./shapes.ts";
 
 const MEMBERS_DEFAULT = 100;
 const MEMBERS_MAX = 10_000;
@@ -110,16 +111,16 @@ function addQuestions(app: FastifyInstance, audience: Audience): void {
     return (await audience.segment(id)) ?? noSegment(id);
   });
   app.get<{ Params: { id: string } }>("/v1/segments/:id/members", async ({ params: { id }, query }) => {
-    return (await audience.members(id, limitOf(query))) ?? noSegment(id);
+    return membersOut((await audience.members(id, limitOf(query))) ?? noSegment(id));
   });
   app.get<{ Params: { id: string } }>("/v1/users/:id", async ({ params: { id } }) => {
-    return (await audience.user(id)) ?? noUser(id);
+    return userOut((await audience.user(id)) ?? noUser(id));
   });
   app.get("/v1/explain", async ({ query }) => {
     const segment = textOf(query, "segment");
     const user = textOf(query, "user");
     const explanation = await audience.explain(segment, user);
-    if (explanation !== undefined) return explanation;
+    if (explanation !== undefined) return explanationOut(explanation);
     if ((await audience.segment(segment)) === undefined) return noSegment(segment);
     throw new HttpError(404, "nothing-to-explain", `${shown(user)} is not known, or ${segment} is not active yet.`);
   });

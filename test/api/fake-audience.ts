@@ -15,9 +15,11 @@ export const CART: SegmentDetail = {
   definition: { id: "cart-under-100", rule: { cart: { value: { gt: 0, lt: 100 } } } },
 };
 
+const AT = Date.UTC(2026, 10, 23, 10);
+
 export function deltaOf(id: string, change: "joined" | "left" = "joined"): Delta {
   const cause = { type: "event", seq: 7 } as const;
-  return { segment: CART.id, version: 1, kind: "user", id, change, n: 1, at: Date.UTC(2026, 10, 23, 10), cause };
+  return { segment: CART.id, version: 1, kind: "user", id, change, n: 1, at: AT, cause };
 }
 
 export class FakeAudience implements Audience {
@@ -37,17 +39,19 @@ export class FakeAudience implements Audience {
   }
   async members(id: string, limit: number) {
     if (id !== CART.id) return undefined;
-    const members = [{ id: "u1", n: 1, since: 5 }];
+    const members = [{ id: "u1", n: 1, since: AT }];
     return { segment: id, size: 1, members: members.slice(0, limit) };
   }
   async user(id: string) {
     if (this.failure !== undefined) throw this.failure;
     if (id !== "u1/ä") return undefined;
-    return { id, traits: {}, cart: [], orders: 0, lists: [], memberships: [], firstSeen: 1, lastSeen: 2 };
+    const memberships = [{ segment: CART.id, in: true, n: 1, since: AT }];
+    return { id, traits: {}, cart: [], orders: 0, lists: [], memberships, firstSeen: AT, lastSeen: AT + 1_000 };
   }
   async explain(segment: string, user: string) {
     if (segment !== CART.id || user !== "u1") return undefined;
-    return { segment, user, clock: 9, explanation: { rule: "cart.value", pass: true } };
+    const nodes = [{ rule: "cart.value", pass: true, until: AT + 2_000 }];
+    return { segment, user, clock: AT + 1_000, explanation: { rule: "all", pass: true, nodes } };
   }
   async readiness() {
     return { ready: this.reasons.length === 0, reasons: this.reasons };

@@ -31,6 +31,32 @@ describe("questions", () => {
     });
   });
 
+  test("moments are ISO 8601, as in the deltas", async () => {
+    const [members, user, why] = await Promise.all(
+      [
+        "/v1/segments/cart-under-100/members",
+        "/v1/users/u1%2F%C3%A4",
+        "/v1/explain?segment=cart-under-100&user=u1",
+      ].map(async (url) => (await get(url)).json()),
+    );
+    expect(members.members).toEqual([{ id: "u1", n: 1, since: "2026-11-23T10:00:00.000Z" }]);
+    expect(user).toMatchObject({
+      firstSeen: "2026-11-23T10:00:00.000Z",
+      lastSeen: "2026-11-23T10:00:01.000Z",
+      memberships: [{ segment: "cart-under-100", in: true, n: 1, since: "2026-11-23T10:00:00.000Z" }],
+    });
+    expect(why).toEqual({
+      segment: "cart-under-100",
+      user: "u1",
+      clock: "2026-11-23T10:00:01.000Z",
+      explanation: {
+        rule: "all",
+        pass: true,
+        nodes: [{ rule: "cart.value", pass: true, until: "2026-11-23T10:00:02.000Z" }],
+      },
+    });
+  });
+
   test.each([
     ["/v1/segments/nope", 404, "unknown-segment"],
     ["/v1/segments/nope/members", 404, "unknown-segment"],
@@ -143,7 +169,10 @@ describe("the live feed", () => {
     const feed = await open();
     expect(await feed.next("sizes")).toMatchObject({ universe: 5_000 });
     for (const listener of audience.listeners) listener(deltaOf("u7", "left"));
-    expect(await feed.next("deltas")).toEqual({ deltas: [deltaOf("u7", "left")], skipped: 0 });
+    expect(await feed.next("deltas")).toEqual({
+      deltas: [{ ...deltaOf("u7", "left"), at: "2026-11-23T10:00:00.000Z" }],
+      skipped: 0,
+    });
     audience.universe = 5_001;
     expect(await feed.next("sizes")).toMatchObject({ universe: 5_001 });
     feed.close();

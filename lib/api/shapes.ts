@@ -1,0 +1,53 @@
+// What goes out as JSON, over HTTP and from the command line: moments are ISO 8601, as in the deltas. Inside they are
+// milliseconds. Used by server.ts, live.ts and cmd/cli.
+import { encodeDelta } from "../core/deltas.ts";
+import type { ExplainNode, UserView } from "../core/partition.ts";
+import type { Delta, Json, Millis } from "../core/types.ts";
+import type { MemberEntry } from "../ports/questions.ts";
+import type { Explanation, MemberList } from "./audience.ts";
+
+const MOMENT_MAX = 8.64e15;
+
+/** Null for what no calendar reaches. */
+function moment(at: Millis): string | null {
+  return Math.abs(at) <= MOMENT_MAX ? new Date(at).toISOString() : null;
+}
+
+function withSince<T extends { readonly since: Millis }>(held: T): Omit<T, "since"> & { since: string | null } {
+  return { ...held, since: moment(held.since) };
+}
+
+export function membersOut({ segment, size, members }: MemberList): object {
+  return { segment, size, members: members.map(memberOut) };
+}
+
+function memberOut(member: MemberEntry): object {
+  return withSince(member);
+}
+
+export function userOut(user: UserView): object {
+  return {
+    ...user,
+    memberships: user.memberships.map(withSince),
+    firstSeen: moment(user.firstSeen),
+    lastSeen: moment(user.lastSeen),
+  };
+}
+
+export function explanationOut({ segment, user, clock, explanation }: Explanation): object {
+  return { segment, user, clock: moment(clock), explanation: nodeOut(explanation) };
+}
+
+function nodeOut(node: ExplainNode): object {
+  const { until, nodes, ...rest } = node;
+  return {
+    ...rest,
+    ...(until === undefined ? {} : { until: moment(until) }),
+    ...(nodes === undefined ? {} : { nodes: nodes.map(nodeOut) }),
+  };
+}
+
+/** As the stream has it. */
+export function deltaOut(delta: Delta): Json {
+  return JSON.parse(encodeDelta(delta)) as Json;
+}
