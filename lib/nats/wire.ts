@@ -35,7 +35,7 @@ interface ApiReply {
 /** One request to the JetStream API, e.g. `STREAM.INFO.EVENTS_0`. Throws ApiError on a refusal. */
 export async function api<T>(nc: NatsConnection, request: string, body?: unknown): Promise<T> {
   const payload = body === undefined ? "" : JSON.stringify(body);
-  const message = await nc.request(`$JS.API.${request}`, payload, { timeout: REQUEST_TIMEOUT_MS });
+  const message = await ask(nc, `$JS.API.${request}`, payload, { timeout: REQUEST_TIMEOUT_MS });
   const reply = message.json<T & ApiReply>();
   if (reply.error !== undefined) {
     const { code = 0, err_code: errCode = 0, description = "refused" } = reply.error;
@@ -54,7 +54,7 @@ export async function publish(
   const options: RequestOptions = { timeout: REQUEST_TIMEOUT_MS };
   if (headers !== undefined) options.headers = headers;
   try {
-    return classify(await nc.request(subject, payload, options));
+    return classify(await ask(nc, subject, payload, options));
   } catch (error) {
     return classifyFailure(error);
   }
@@ -141,6 +141,31 @@ interface StreamInfoReply {
 export async function streamState(nc: NatsConnection, stream: string): Promise<StreamState> {
   const { state } = await api<StreamInfoReply>(nc, `STREAM.INFO.${stream}`);
   return { first: state.messages === 0 ? state.last_seq + 1 : state.first_seq, last: state.last_seq };
+}
+
+const unanswered = new WeakMap<NatsConnection, Set<(error: Error) => void>>();
+
+/**
+ * A request whose answer does not outlive the connection: a server that was restarted answers nothing it was asked before,
+ * and whoever waits for the whole time-out says nothing meanwhile. It may have been heard, and may still be.
+ */
+function ask(nc: NatsConnection, subject: string, payload: string | Uint8Array, options: RequestOptions): Promise<Msg> {
+  let waiting = unanswered.get(nc);
+  if (waiting === undefined) {
+    const all = new Set<(error: Error) => void>();
+    unanswered.set(nc, all);
+    onReconnect(nc, () => {
+      for (const giveUp of [...all]) giveUp(new Error("the connection was lost before the answer came"));
+    });
+    waiting = all;
+  }
+  const mine = waiting;
+  return new Promise((resolve, reject) => {
+    mine.add(reject);
+    nc.request(subject, payload, options)
+      .then(resolve, reject)
+      .finally(() => mine.delete(reject));
+  });
 }
 
 const reconnectListeners = new WeakMap<NatsConnection, Set<() => void>>();
