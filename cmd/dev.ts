@@ -41,7 +41,7 @@ const WORKER_DEATHS_MAX = 5;
 const SHOP = { seed: 7, shoppers: 400, online: 24, eventsPerSecond: 20 } as const;
 
 /** Runs until a signal; resolves with the process's exit code. */
-export async function runDev({ config, warnings }: Loaded): Promise<number> {
+export async function runDev({ config, origins, warnings }: Loaded): Promise<number> {
   const lines = logLines();
   const log = createLog({
     level: config.logLevel,
@@ -50,6 +50,9 @@ export async function runDev({ config, warnings }: Loaded): Promise<number> {
     to: lines,
   });
   for (const warning of warnings) log.warn({}, warning);
+  // A variable of an earlier hour in the same shell is easily forgotten.
+  if (config.natsUrl !== "")
+    log.info({}, `dev: ${origins.get("natsUrl")} names a server, so this one is used and none is started`);
   await assertPortsFree(config);
   const stopping = stopSignal(log);
   const running = new Running(log);

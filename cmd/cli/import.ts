@@ -38,7 +38,10 @@ export function addImport(program: Command): void {
     .option("--resume", "leave out what an import of the same file that was stopped has stored already")
     .addHelpText(
       "after",
-      "\nA mapping is a small YAML file; examples/rees46.map.yaml is one. NDJSON without a mapping is taken as Segment-spec messages.",
+      [
+        "\nA mapping is a small YAML file; examples/rees46.map.yaml is one. NDJSON without a mapping is taken as Segment-spec messages.",
+        "A row that is refused is told and counted, and the others go in: the exit code is 0 all the same. --rejects FILE holds what was refused.",
+      ].join("\n"),
     )
     .action((files: string[], flags: ImportFlags, command: Command) =>
       connected(command, async (context) => {
@@ -188,5 +191,9 @@ function tell(
   if (found !== undefined) print(dim(`  mapped by ${found.path}`));
   if (result.firstTime === undefined || result.lastTime === undefined) return;
   const span = `  events from ${instant(result.firstTime)} to ${instant(result.lastTime)}`;
-  print(dim(clock === "event" ? `${span}; every clock stands there now` : span));
+  print(
+    dim(
+      clock === "event" ? `${span}; every clock stands there now` : `${span}; counted at their own time, announced now`,
+    ),
+  );
 }

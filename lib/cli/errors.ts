@@ -4,7 +4,7 @@ import { PermissionViolationError } from "@nats-io/transport-node";
 
 export const EXIT = {
   ok: 0,
-  /** The command ran and the answer is no: a difference, a failed check, rows that could not be stored. */
+  /** The command ran and the answer is no: a difference, a failed check, an import that had to stop. */
   failed: 1,
   /** What was asked for is wrong: options, a file, a definition, an unknown name. */
   usage: 2,
@@ -15,7 +15,7 @@ export const EXIT = {
 export const EXIT_HELP = `
 Exit codes:
   0  done
-  1  it ran, and the answer is no: a difference, a failed check, rows that could not be stored
+  1  it ran, and the answer is no: a difference, a failed check, an import that had to stop
   2  what was asked is wrong: an option, a file, a definition, a name that is not known
   3  no server, no worker, no permission, or no answer in time
 `;

@@ -1,6 +1,6 @@
 // Rows into the partitions' logs: in order per log, atomic batches, one outstanding a log, stop at the first failure.
-// Last of the importer's stages. Measured on two cores: batches of 500 store 70,000 rows a second and more, a pipeline
-// of single acked publishes about 35,000, and a refused single in the middle would reorder one person's cart.
+// Last of the importer's stages. Batches, because one answer then stands for up to 500 rows, and because a refused single in
+// the middle of a pipeline would reorder one person's cart.
 //
 // No Nats-Msg-Id: one id that is still in the stream's window refuses a whole batch, and the window forgets after two
 // minutes anyway. Instead the last message of each batch bears a mark (file and line), so that an import that was

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { ensureServer } from "../../lib/server/fetch.ts";
-import { BINARY_DIR } from "../support/nats.ts";
+import { BINARY_DIR, startTestServer } from "../support/nats.ts";
 import { until } from "../support/until.ts";
 
 const run = promisify(execFile);
@@ -150,6 +150,20 @@ describe("npm start -- --no-demo", () => {
     expect(shown(heard)).toEqual(["u1 joined 1"]);
     await nc.close();
   });
+});
+
+test("a server that NATS_URL names is used, and said to be; none is started", async () => {
+  const server = await startTestServer({ partitions: 4 });
+  const data = join(folder, "elsewhere");
+  const env = { NATS_URL: server.url, ROLLCALL_PARTITIONS: "4" };
+  const dev = new Dev(data, ["--no-demo"], env);
+  expect((await dev.ready()).nats).toBe(server.url);
+  expect(dev.err).toContain("NATS_URL names a server, so this one is used and none is started");
+  await until("the worker says what it holds", () => dev.err.includes("worker: holds 4 of 4 partitions"));
+  expect(dev.err).not.toContain("restored");
+  await expect(access(data)).rejects.toThrow();
+  await dev.stop("SIGTERM");
+  await server.stop();
 });
 
 test("with the sample shop, deltas flow by themselves, some of them by silence", async () => {
