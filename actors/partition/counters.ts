@@ -22,5 +22,7 @@ export function newCounters(): Counters {
     pagesLoaded: 0,
     pagesSpilled: 0,
     faults: 0,
+    wakeUps: 0,
+    idleWakeUps: 0,
   };
 }

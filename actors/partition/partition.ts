@@ -112,6 +112,7 @@ export class Partition {
   status(): PartitionStatus {
     const running = this.running;
     const machine = running?.machine;
+    const work = machine?.work;
     const error = this.error ?? running?.backfills.problem;
     return {
       partition: this.partition,
@@ -129,10 +130,10 @@ export class Partition {
       checkpointPosition: running?.checkpointer.position ?? 0,
       revision: machine?.controlRevision ?? 0,
       folding: running?.backfills.folding ?? [],
-      residentBytes: running?.residentBytes ?? 0,
+      residentBytes: machine?.residentBytes ?? 0,
       problem: running?.speaker.problem ?? null,
       error: error === undefined ? null : { code: error.code, message: error.message },
-      counters: { ...this.context.counters },
+      counters: { ...this.context.counters, wakeUps: work?.wakeUps ?? 0, idleWakeUps: work?.idleWakeUps ?? 0 },
     };
   }
 

@@ -85,13 +85,6 @@ export class Running {
     return Math.max(0, this.reading.knownLast - this.at.seq);
   }
 
-  /** About what the resident pages would take when stored. */
-  get residentBytes(): number {
-    let bytes = 0;
-    for (const [page, ref] of this.shelf.directory()) if (this.machine.isResident(page)) bytes += ref.bytes;
-    return bytes;
-  }
-
   ask(question: Question): Promise<Reply> {
     const reply = this.answers.ask(question);
     this.signal.raise();

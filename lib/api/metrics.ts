@@ -20,6 +20,8 @@ const COUNTERS: Readonly<Record<string, readonly [keyof Counters, string]>> = {
   rollcall_publish_timeouts_total: ["publishTimeouts", "Publishes without an answer"],
   rollcall_checkpoints_total: ["checkpoints", "Checkpoints written"],
   rollcall_restores_total: ["restores", "Times the partition was restored"],
+  rollcall_wake_ups_total: ["wakeUps", "Members woken by silence"],
+  rollcall_idle_wake_ups_total: ["idleWakeUps", "Members woken by silence whom it flipped nowhere"],
   rollcall_faults_total: ["faults", "Times the partition stopped on a fault"],
 };
 

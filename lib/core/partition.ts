@@ -95,6 +95,18 @@ export interface ExplainNode {
   readonly nodes?: readonly ExplainNode[];
 }
 
+/** Counts of work, for metrics and for tests that hold the engine to law 5. */
+export interface WorkCounts {
+  /** Leaves that something touched. */
+  touches: number;
+  /** Segments evaluated for one member. */
+  evaluations: number;
+  flips: number;
+  /** Members woken by silence, and those of them whom it flipped nowhere. */
+  wakeUps: number;
+  idleWakeUps: number;
+}
+
 /** What actors/partition needs of a partition. Implemented by PartitionCore. */
 export interface PartitionMachine {
   /** Last input whose step is complete. */
@@ -104,6 +116,9 @@ export interface PartitionMachine {
   readonly controlRevision: number;
   /** Known members ("the universe"). */
   readonly universe: number;
+  /** An estimate of the heap that resident pages take. */
+  readonly residentBytes: number;
+  readonly work: Readonly<WorkCounts>;
   /** Earliest instant at which silence might change something (early at worst, never late); Infinity when none. */
   readonly deadline: Millis;
   /**

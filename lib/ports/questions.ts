@@ -36,6 +36,9 @@ export interface Counters {
   pagesLoaded: number;
   pagesSpilled: number;
   faults: number;
+  /** Members woken by silence since the last restore, and those of them whom it flipped nowhere. */
+  wakeUps: number;
+  idleWakeUps: number;
 }
 
 export interface PartitionStatus {

@@ -276,6 +276,12 @@ export class FakeMachine implements PartitionMachine {
     this.resident.set(page, { actors, changed: false, usedAt: this.uses });
   }
 
+  readonly work = { touches: 0, evaluations: 0, flips: 0, wakeUps: 0, idleWakeUps: 0 };
+
+  get residentBytes(): number {
+    return this.resident.size * 1_000;
+  }
+
   evictPages(): EvictedPage[] {
     const evicted: EvictedPage[] = [];
     const oldest = [...this.resident].sort(([, a], [, b]) => a.usedAt - b.usedAt);

@@ -17,11 +17,12 @@ import type {
   RestoreSource,
   ShadowFold,
   UserView,
+  WorkCounts,
 } from "../partition.ts";
 import type { Cause, Delta, LogRecord, MemberId, Millis, Reject, RejectReason, SegmentId, Seq } from "../types.ts";
 import { type Actor, newActor } from "./actor.ts";
 import { type ControlOutcome, type ControlState, SharedControl } from "./control-state.ts";
-import { Evaluation, type WorkCounts } from "./evaluation.ts";
+import { Evaluation } from "./evaluation.ts";
 import { applyEvent, prepareEvent } from "./event-step.ts";
 import { explainSegment } from "./explain.ts";
 import { type Page, type PageDirectory, PageTable } from "./pages.ts";

@@ -1,5 +1,7 @@
 // One member, one step: which leaves something touched, which segments are to be looked at for that, which flip, and
 // when silence will next matter. Touch first, evaluate once: what lies between old and new state is never announced.
+
+import type { WorkCounts } from "../partition.ts";
 import type { Path, Scalar } from "../rules/ast.ts";
 import type { Cause, Delta, MemberKind, Millis, SegmentId } from "../types.ts";
 import { type Actor, earliestOf } from "./actor.ts";
@@ -32,15 +34,6 @@ import {
 import { find, testFlips } from "./values.ts";
 import { momentFlips } from "./windows.ts";
 import { zoneNamed } from "./zones.ts";
-
-/** Counts of work, for metrics and for tests that hold the engine to law 5. */
-export interface WorkCounts {
-  touches: number;
-  evaluations: number;
-  flips: number;
-  wakeUps: number;
-  idleWakeUps: number;
-}
 
 export class Evaluation {
   readonly #plan: Plan;
