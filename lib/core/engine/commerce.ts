@@ -120,14 +120,16 @@ function replaced(before: readonly CartLine[], products: readonly Json[], foreig
 /** True when two carts hold the same lines at the same quantities and prices; attributes alone are no change. */
 export function isSameCart(left: readonly CartLine[], right: readonly CartLine[]): boolean {
   if (left.length !== right.length) return false;
-  return left.every((line) =>
-    right.some(
-      (other) =>
-        other.productId === line.productId &&
-        other.variant === line.variant &&
-        other.quantity === line.quantity &&
-        other.price === line.price,
-    ),
+  // Lines keep their place from one cart to the next, so the search behind is for carts that were replaced.
+  return left.every((line, index) => isSame(line, right[index]!) || right.some((other) => isSame(line, other)));
+}
+
+function isSame(left: CartLine, right: CartLine): boolean {
+  return (
+    left.productId === right.productId &&
+    left.variant === right.variant &&
+    left.quantity === right.quantity &&
+    left.price === right.price
   );
 }
 

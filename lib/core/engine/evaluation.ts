@@ -328,7 +328,8 @@ export class Evaluation {
       if (!Object.hasOwn(actor.traits, trait)) continue;
       for (const entry of entries) if (entry.movesByTime) this.#movingOf(entry, actor.traits, after, found);
     }
-    for (const entry of plan.cartPaths) if (entry.movesByTime) this.#movingOf(entry, cartRecord(actor), after, found);
+    for (const entry of plan.cartPaths)
+      if (entry.movesByTime) this.#movingOf(entry, cartRecord(actor, entry.path[0] === "products"), after, found);
     for (const [segment, leaves] of plan.joinedLeaves) {
       const membership = actor.memberships.get(segment);
       if (membership?.in !== true) continue;

@@ -172,12 +172,13 @@ function changeCart(
   context: EventContext,
 ): boolean {
   const isRead = plan.cartPaths.length > 0;
-  const before = isRead ? cartRecord(actor) : undefined;
+  const products = plan.cartPaths.some(({ path }) => path[0] === "products");
+  const before = isRead ? cartRecord(actor, products) : undefined;
   if (!isSameCart(actor.cart, cart)) actor.cartChanged = context.at;
   if (cart.length === 0) actor.cartChanged = undefined;
   actor.cart = cart;
   if (!isRead) return false;
-  const after = cartRecord(actor);
+  const after = cartRecord(actor, products);
   const reading = (zone: string): TestContext => leafContext(zone, actor, context.clock);
   for (const { path, index } of plan.cartPaths) {
     index.changed(find(before, path), find(after, path), reading, evaluation.touch);

@@ -60,15 +60,15 @@ export function canonicalVisit(actor: Actor) {
 
 // ── records ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Value and quantity are amounts, as amountOf gives them. */
-export function cartRecord(actor: Actor): JsonObject {
+/** Value and quantity are amounts, as amountOf gives them. Products are only listed where somebody reads them. */
+export function cartRecord(actor: Actor, products = true): JsonObject {
   const { value, quantity } = cartTotals(actor.cart);
   return {
     value,
     quantity,
     lines: actor.cart.length,
     changed: actor.cartChanged === undefined ? null : new Date(actor.cartChanged).toISOString(),
-    products: actor.cart.map(lineRecord),
+    ...(products ? { products: actor.cart.map(lineRecord) } : {}),
   };
 }
 
@@ -288,7 +288,11 @@ export function leafHolds(leaf: Leaf, actor: Actor, now: Millis): boolean {
     case "trait":
       return testHolds(find(actor.traits, leaf.path), leaf.test, leafContext(leaf.zone, actor, now));
     case "cart":
-      return testHolds(find(cartRecord(actor), leaf.path), leaf.test, leafContext(leaf.zone, actor, now));
+      return testHolds(
+        find(cartRecord(actor, leaf.path[0] === "products"), leaf.path),
+        leaf.test,
+        leafContext(leaf.zone, actor, now),
+      );
     case "delta": {
       const values = deltaValues(leaf.delta, actor.counters.get(leaf.delta.key), now);
       return numberPasses(values[leaf.unit], leaf.test);
