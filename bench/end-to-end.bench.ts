@@ -37,7 +37,7 @@ export const bench: Bench = {
   name: "end-to-end",
   question: "JSON in, deltas out, beside consumers that do nothing",
   sizes: {
-    full: { events: 400_000, users: 200_000, segments: 1_000, partitions: 32, rounds: 3, sample: 400 },
+    full: { events: 300_000, users: 200_000, segments: 1_000, partitions: 32, rounds: 3, sample: 400 },
     quick: { events: 100_000, users: 50_000, segments: 1_000, partitions: 32, rounds: 1, sample: 200 },
     tiny: { events: 400, users: 60, segments: 120, partitions: 2, rounds: 1, sample: 60 },
   },

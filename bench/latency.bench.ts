@@ -5,7 +5,7 @@
 // or the relay runs in a process of its own, never two at a time.
 import assert from "node:assert/strict";
 import type { NatsConnection } from "@nats-io/transport-node";
-import type { ServerName, ServeSpec } from "./sides/serve.ts";
+import type { Served, ServerName, ServeSpec } from "./sides/serve.ts";
 import { type Bench, type Progress, type Row, type Sizes, size } from "./support/bench.ts";
 import { beside, inChild } from "./support/child.ts";
 import { runAlone } from "./support/cli.ts";
@@ -61,6 +61,8 @@ interface Sample {
   readonly side: ServerName;
   readonly rate: number;
   readonly latencies: readonly number[];
+  /** Of the worker or relay, an event, over all rates. */
+  readonly cpuUs: number;
 }
 
 let turns = 0;
@@ -74,9 +76,10 @@ async function measureSide(
 ): Promise<Sample[]> {
   await forgetAll(server);
   turns += 1;
+  const before = switched;
   const [ready, stop] = [`bench.ready.${turns}`, `bench.stop.${turns}`];
   const spec: ServeSpec = { side, url: server.url, partitions: server.partitions, ready, stop };
-  const ended = inChild<ServeSpec, { passed: number }>(SIDE, "serveSide", spec);
+  const ended = inChild<ServeSpec, Served>(SIDE, "serveSide", spec);
   await Promise.race([
     answers(server.nc, ready),
     ended.then(() => Promise.reject(new Error(`${side} ended by itself`))),
@@ -84,14 +87,15 @@ async function measureSide(
   // Compiled code on both sides before anything counts.
   progress(`${side}: warmed`);
   await measureRate(server, rates[1]!, size(sizes, "seconds"));
-  const samples: Sample[] = [];
+  const samples: Omit<Sample, "cpuUs">[] = [];
   for (const rate of rates) {
     progress(`${side}: ${rate} events a second`);
     samples.push({ side, rate, latencies: await measureRate(server, rate, size(sizes, "seconds")) });
   }
   server.nc.publish(stop);
-  await ended;
-  return samples;
+  const { cpuUs } = await ended;
+  const events = switched - before;
+  return samples.map((sample) => ({ ...sample, cpuUs: cpuUs / events }));
 }
 
 async function answers(nc: NatsConnection, subject: string): Promise<void> {
@@ -156,6 +160,8 @@ function eventOf(index: number): string {
 function rowsOf(rate: number, samples: readonly Sample[]): Row[] {
   const of = (side: ServerName, share: number): number[] =>
     samples.filter((one) => one.side === side && one.rate === rate).map(({ latencies }) => quantile(latencies, share));
+  const cpu = (side: ServerName): string =>
+    `${median(samples.filter((one) => one.side === side).map(({ cpuUs }) => cpuUs)).toFixed(0)} µs`;
   return (["js.publish", "inbox"] as const).flatMap((relay) =>
     (
       [
@@ -170,6 +176,10 @@ function rowsOf(rate: number, samples: readonly Sample[]): Row[] {
         left: { name: "worker", value: millis(median(worker)) },
         right: { name: "relay", value: millis(median(other)) },
         ratio: ratioOf(worker, other),
+        notes:
+          label === "p50"
+            ? [`processor time an event, over all rates: worker ${cpu("worker")}, relay ${cpu(relay)}`]
+            : [],
       };
     }),
   );

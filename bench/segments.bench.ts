@@ -30,8 +30,8 @@ export const bench: Bench = {
   name: "segments",
   question: "100,000 segments against 1,000, equal flips",
   sizes: {
-    full: { events: 300_000, users: 100_000, segments: 100_000, base: 1_000, chunk: 3_000, sample: 400 },
-    quick: { events: 60_000, users: 30_000, segments: 100_000, base: 1_000, chunk: 2_000, sample: 150 },
+    full: { events: 80_000, users: 30_000, segments: 100_000, base: 1_000, chunk: 2_000, sample: 400 },
+    quick: { events: 30_000, users: 10_000, segments: 100_000, base: 1_000, chunk: 2_000, sample: 150 },
     tiny: { events: 1_500, users: 300, segments: 600, base: 120, chunk: 250, sample: 40 },
   },
   async run(sizes, progress) {
@@ -68,9 +68,7 @@ async function compare(mix: Mix, prepared: readonly Prepared[], sizes: Sizes, di
     await new Promise((resolve) => setImmediate(resolve));
   }
   const checked = runners.map((runner, index) => {
-    // Ungated rules concern everybody, so the more there are, the fewer people the oracle has time for.
-    const events = mix === "gated" || counts[index]! <= 1_000 ? size(sizes, "sample") : size(sizes, "sample") / 10;
-    const people = sampleOf(prepared, 50, events);
+    const people = sampleOf(prepared, 50, size(sizes, "sample"));
     const definitions = concerning(rules[index]!, people);
     for (const delta of runner.deltas) digest.add(encodeDelta(delta));
     return `${mix}, ${counts[index]} segments: ${compareWithOracle({ prepared, people, definitions, deltas: runner.deltas })}`;

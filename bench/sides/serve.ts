@@ -5,6 +5,7 @@ import { createInbox, type NatsConnection } from "@nats-io/transport-node";
 import { connectNats } from "../../lib/nats/connect.ts";
 import { NatsControlLog } from "../../lib/nats/control-log.ts";
 import { type Names, namesOf } from "../../lib/nats/names.ts";
+import { ownCpu } from "../support/measure.ts";
 import { benchShard, untilAtRevision } from "../support/shard.ts";
 
 /**
@@ -23,17 +24,25 @@ export interface ServeSpec {
   readonly stop: string;
 }
 
-export async function serveSide(spec: ServeSpec): Promise<{ readonly passed: number }> {
+export interface Served {
+  readonly passed: number;
+  /** Of this process, from the moment it was ready. */
+  readonly cpuUs: number;
+}
+
+export async function serveSide(spec: ServeSpec): Promise<Served> {
   const nc = await connectNats({ url: spec.url }, { role: "bench", instance: spec.side });
   const names = namesOf();
   const end = spec.side === "worker" ? await serveWorker(nc, names, spec) : await serveRelay(nc, names, spec);
+  const readyUs = ownCpu();
   nc.subscribe(spec.ready, { callback: (_error, message) => void message.respond() });
   await new Promise<void>((resolve) => {
     nc.subscribe(spec.stop, { max: 1, callback: () => resolve() });
   });
+  const cpuUs = ownCpu() - readyUs;
   const passed = await end();
   await nc.close();
-  return { passed };
+  return { passed, cpuUs };
 }
 
 type End = () => Promise<number>;

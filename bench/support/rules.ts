@@ -20,6 +20,8 @@ const SEGMENTS_PER_VALUE = 3;
 const WINDOWS = ["1h", "1d", "3d", "7d"];
 /** Of the ungated segments so many have their least score below that of the middle person, however many there are. */
 const WITHIN_REACH = 60;
+/** Of those that nobody reaches, an oracle is asked about some. */
+const UNREACHED_ASKED_EVERY = 500;
 
 export function rulesOf(mix: Mix, count: number, seed = 7): Rules {
   const random = randomFrom(seed);
@@ -49,11 +51,14 @@ function gated(count: number, random: () => number): Rules {
 
 function ungated(count: number, random: () => number): Rules {
   const highest = (SCORE_MAX / 2) * (count / WITHIN_REACH);
+  const asked = new Set<string>();
   const definitions = Array.from({ length: count }, (_, index): JsonObject => {
-    const enough = { trait: { score: { gte: Math.floor(random() * highest) } } };
-    return segment(`s${index}`, { all: [occurrences(random), enough] });
+    const least = Math.floor(random() * highest);
+    const id = `s${index}`;
+    if (least <= SCORE_MAX || index % UNREACHED_ASKED_EVERY === 0) asked.add(id);
+    return segment(id, { all: [occurrences(random), { trait: { score: { gte: least } } }] });
   });
-  return { definitions, concerns: () => true };
+  return { definitions, concerns: (id) => asked.has(id) };
 }
 
 function segment(id: string, rule: Json): JsonObject {
