@@ -5,7 +5,7 @@ import type { EventRule, Measure, OrderRule, Path, Rule, Window } from "../core/
 import type { MemberId, Millis, SegmentId } from "../core/types.ts";
 import type { Member, Membership, Occurrence } from "./history.ts";
 import { orderRecord } from "./shop.ts";
-import { type DayNumber, dateLies, occurrenceLies, tileOf } from "./time.ts";
+import { type DayNumber, dateLies, isOver, occurrenceLies, tileOf } from "./time.ts";
 import { Amount, endsOf, measureHolds, placed, type TestContext, unitsOf, whereHolds } from "./values.ts";
 import type { Visit } from "./visits.ts";
 
@@ -131,17 +131,31 @@ interface Matched {
 const matchedOf = new WeakMap<Member, Map<object, Matched>>();
 
 /**
- * All events or orders that pass a rule's names and where. A where is read as of the message in whose step it is read
- * and not as of the clock, so an event is looked at once, and the orders again after the member's next event.
+ * All events or orders that pass a rule's names and where, but for those that have left its window for good: a history of
+ * years is not gone through for the last five minutes of it.
  */
 export function matchedBy(rule: EventRule | OrderRule, question: Question): readonly Happening[] {
+  const matched = matchedEver(rule, question);
+  const { window } = rule;
+  if (window !== undefined) {
+    matched.happenings = matched.happenings.filter(({ time }) => !isOver(window, time, question.clock));
+  }
+  return matched.happenings;
+}
+
+/**
+ * A where is read as of the message in whose step it is read and not as of the clock, so an event is looked at once, and
+ * the orders again after the next message that is about one.
+ */
+function matchedEver(rule: EventRule | OrderRule, question: Question): Matched {
   const { member } = question;
   const ofMember = matchedOf.get(member) ?? new Map<object, Matched>();
   matchedOf.set(member, ofMember);
   const matched = ofMember.get(rule) ?? { version: -1, seen: 0, happenings: [] };
   ofMember.set(rule, matched);
-  if (matched.version === member.version) return matched.happenings;
-  matched.version = member.version;
+  const version = rule.op === "order" ? member.ordersVersion : member.version;
+  if (matched.version === version) return matched;
+  matched.version = version;
   if (rule.op === "order") {
     matched.happenings = matchedOrders(rule, question);
   } else {
@@ -151,7 +165,7 @@ export function matchedBy(rule: EventRule | OrderRule, question: Question): read
     }
     matched.seen = member.occurrences.length;
   }
-  return matched.happenings;
+  return matched;
 }
 
 function matchedEvent(rule: EventRule, occurrence: Occurrence, { member, zone }: Question): Happening | undefined {

@@ -72,6 +72,8 @@ export class Member {
   readonly idBytes: Buffer;
   /** Grows with every accepted event: what was worked out of the history is good for one version. */
   version = 0;
+  /** The same of the orders: only their own messages change them. */
+  ordersVersion = 0;
   readonly occurrences: Occurrence[] = [];
   /** The occurrence in which each order was first completed. */
   readonly completedIn = new Map<Seq, Occurrence>();
@@ -109,6 +111,7 @@ export class Member {
     if (event.type === "track") {
       const refused = this.#shop.apply(event.name, event.properties, when);
       if (refused !== undefined) return refused;
+      if (event.name.startsWith("Order ")) this.ordersVersion += 1;
     }
     if (isZone(event.context.timezone)) this.#contextZone = event.context.timezone;
     if (event.type === "identify") this.#write(event, time);

@@ -46,6 +46,8 @@ export class Shop {
   readonly #vocabulary: Vocabulary;
   #cart = new Map<string, Line>();
   #changed: Millis | undefined;
+  /** What is read of the cart, until it is set again. */
+  #record: Record<string, unknown> | undefined;
   readonly orders: Order[] = [];
   /** Orders that can still change, by id (or log position), in the order of their times. */
   #changeable: Order[] = [];
@@ -86,6 +88,7 @@ export class Shop {
     }
     if (!isSameCart(cart, this.#cart)) this.#changed = when.time;
     this.#cart = cart;
+    this.#record = undefined;
     return undefined;
   }
 
@@ -192,6 +195,11 @@ export class Shop {
 
   /** What a `cart` rule reads. */
   cartRecord(): Record<string, unknown> {
+    this.#record ??= this.#readCart();
+    return this.#record;
+  }
+
+  #readCart(): Record<string, unknown> {
     const lines = [...this.#cart.values()];
     return {
       value: new Amount(sumOf(lines.map(worthOf))),

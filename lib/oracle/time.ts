@@ -119,6 +119,12 @@ export function occurrenceLies(window: Exclude<Window, { kind: "visit" }>, what:
   }
 }
 
+/** Whether what happened at `time` has left a window for good: no clock goes back. */
+export function isOver(window: Window, time: Millis, clock: Millis): boolean {
+  const span = window.kind === "last" ? window.ms : window.kind === "ago" ? window.ltMs : undefined;
+  return span !== undefined && clock >= turns(time, span);
+}
+
 /** Whether a date held as a value lies in a window: no tiles, and it belongs to no visit. */
 export function dateLies(window: Window, date: Placed, now: Moment): boolean {
   const { clock } = now;
