@@ -23,8 +23,6 @@ export function progressOn(output: Output = process.stderr): Progress {
   return output.isTTY === true ? terminalProgress(output) : lineProgress(output);
 }
 
-export const silentProgress: Progress = { step() {}, fraction() {}, failed() {}, done() {} };
-
 function lineProgress(output: Output): Progress {
   const line = (text: string): void => void output.write(`nats-server: ${text}\n`);
   return { step: (text) => line(`${text} …`), fraction() {}, failed: (reason) => line(reason), done: line };
