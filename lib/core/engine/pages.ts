@@ -31,11 +31,19 @@ const ACTOR_BYTES_GUESS = 600;
 const HEAP_PER_ENCODED = 6;
 const SPLIT_ACTORS = 400;
 const PAGES_MAX = 65_536;
+/** Pages that one step may bring in before the next chance to let others go. */
+const PAGES_SPARE = 4_096;
 const DEPTH_MAX = 24;
 
 export class PageTable {
   readonly #entries = new Map<PageNo, PageEntry>();
-  readonly #resident = new LRUCache<PageNo, Page>({ max: PAGES_MAX });
+  readonly #resident = new LRUCache<PageNo, Page>({
+    max: PAGES_MAX,
+    dispose: (page, _no, reason) => {
+      // The bound is ours to keep (evict): a changed page that went by itself would be lost.
+      if (reason === "evict") throw new Error(`more than ${PAGES_MAX} pages in memory: page ${page.no} has no room`);
+    },
+  });
   readonly #deadlines = new DeadlineHeap();
   readonly #pageBytesMax: number;
   readonly #cacheBytesMax: number;
@@ -213,8 +221,10 @@ export class PageTable {
 
   evict(): EvictedPage[] {
     const evicted: EvictedPage[] = [];
-    while (this.residentBytes > this.#cacheBytesMax && this.#resident.size > 1) {
-      const page = this.#resident.pop()!;
+    while (this.#isOverfull() && this.#resident.size > 1) {
+      const oldest = this.#resident.rkeys().next().value!;
+      const page = this.#resident.peek(oldest)!;
+      this.#resident.delete(oldest);
       if (this.#frozen?.has(page.no)) this.#encodeFrozen(page);
       const bytes = page.changed ? encodePage(page.actors.values()) : this.#untaken(page.no);
       const tooBig = bytes !== undefined && bytes.length > this.#pageBytesMax && page.actors.size > 1;
@@ -231,6 +241,10 @@ export class PageTable {
       evicted.push({ page: no, bytes });
     }
     return evicted;
+  }
+
+  #isOverfull(): boolean {
+    return this.residentBytes > this.#cacheBytesMax || this.#resident.size > PAGES_MAX - PAGES_SPARE;
   }
 
   /** Bytes that a picture made of a page and nobody has taken yet: the page leaves, so whoever keeps pages needs them. */
