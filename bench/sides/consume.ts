@@ -1,6 +1,6 @@
 // One side of the end-to-end bench: reads all logs from their start to their end, as a bare consumer or as the worker does.
 // Started in a process of its own for every round, so that no side runs on code that another has warmed or spoilt.
-import { jetstream } from "@nats-io/jetstream";
+import { AckPolicy, type Consumer, DeliverPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { PartitionSettings } from "../../actors/partition/settings.ts";
 import type { Shard } from "../../actors/worker/shard.ts";
@@ -46,7 +46,11 @@ export interface SideResult {
 }
 
 const STEADY_FROM = 0.2;
-const CONSUME = { max_messages: 5_000, threshold_messages: 2_500 };
+const INACTIVE_NS = 60_000_000_000;
+/** A bare consumer that hears nothing for so long will not come to the end any more. */
+const SILENCE_MS_MAX = 20_000;
+/** More is no faster, and 32 × 5,000 messages under way have the server cut a reader off that is late for a moment. */
+const CONSUME = { max_messages: 2_000, threshold_messages: 1_000 };
 
 /** Time and processors between "a fifth is through" and the end. */
 class Stopwatch {
@@ -106,14 +110,18 @@ function totalOf({ ends }: SideSpec): number {
 }
 
 async function officialClient(nc: NatsConnection, names: Names, spec: SideSpec): Promise<SideResult> {
-  const js = jetstream(nc);
-  const made = spec.ends.map((_, p) => js.consumers.get(names.eventsStream(p), { deliver_policy: "all" } as object));
-  // All are got before any starts, else the first ones' messages keep the others' answers waiting.
-  const consumers = await Promise.all(made);
+  // All are made before any starts, else the first ones' messages keep the others' answers waiting.
+  const consumers = await Promise.all(spec.ends.map((_, p) => bareConsumer(nc, names.eventsStream(p))));
   const watch = new Stopwatch(totalOf(spec), spec.serverPid);
   let count = 0;
   let parsed = 0;
   return new Promise((resolve, reject) => {
+    let seen = 0;
+    const watchdog = setInterval(() => {
+      if (count === seen) reject(new Error(`${spec.side} got ${count} of ${watch.total} messages and no more`));
+      seen = count;
+    }, SILENCE_MS_MAX);
+    watchdog.unref();
     const running = consumers.map((consumer) => {
       const delivery: Delivery = { seq: 0, stampMs: 0, pending: 0 };
       let head = -1;
@@ -130,6 +138,7 @@ async function officialClient(nc: NatsConnection, names: Names, spec: SideSpec):
           watch.passed(count);
           if (count !== watch.total) return;
           if (spec.side === "B1" && parsed !== count) reject(new Error(`parsed ${parsed} of ${count} messages`));
+          clearInterval(watchdog);
           resolve(watch.finish());
           for (const one of running) void one.then((messages) => messages.stop());
         },
@@ -137,6 +146,18 @@ async function officialClient(nc: NatsConnection, names: Names, spec: SideSpec):
     });
     Promise.all(running).catch(reject);
   });
+}
+
+/** No acks, forgotten by the server when we go; an ordered consumer would start again whenever the loop is late. */
+async function bareConsumer(nc: NatsConnection, stream: string): Promise<Consumer> {
+  const manager = await jetstreamManager(nc, { checkAPI: false });
+  const made = await manager.consumers.add(stream, {
+    ack_policy: AckPolicy.None,
+    deliver_policy: DeliverPolicy.All,
+    mem_storage: true,
+    inactive_threshold: INACTIVE_NS,
+  });
+  return jetstream(nc).consumers.get(stream, made.name);
 }
 
 async function ownReader(nc: NatsConnection, names: Names, spec: SideSpec): Promise<SideResult> {
