@@ -6,6 +6,7 @@ import type { PartitionNo } from "../../lib/core/types.ts";
 import { PARTITION_HEADER } from "../../lib/nats/delta-sink.ts";
 import { storedMessage, streamState } from "../../lib/nats/wire.ts";
 import type { Watermark } from "../../lib/ports/delta-sink.ts";
+import { Alternation } from "../support/alternation.ts";
 import type { Load } from "../support/load.ts";
 import type { Watched } from "../support/processes.ts";
 import { expectNothingLost, isOf, RealCluster, total } from "../support/real-cluster.ts";
@@ -26,19 +27,20 @@ afterEach(async () => {
   cluster = undefined;
 });
 
-async function twoWorkersUnderLoad(seed: number): Promise<{ workers: Watched[]; load: Load }> {
+async function twoWorkersUnderLoad(seed: number): Promise<{ workers: Watched[]; load: Load; ear: Alternation }> {
   cluster = await RealCluster.open();
   const workers = [cluster.worker(), cluster.worker()];
   await cluster.everyPartitionRuns();
+  const ear = await Alternation.open(await cluster.server.connection("subscriber"));
   await cluster.apply();
   const load = await cluster.load(seed, SHOPPERS, EVENTS_PER_SECOND);
   await load.flows(EVENTS_PER_SECOND);
-  return { workers, load };
+  return { workers, load, ear };
 }
 
 test.each(seeds(1))(`a worker killed ${KILLS} times in a row, seed %i`, async (seed) => {
   const dice = new Dice(seed);
-  const { workers, load } = await twoWorkersUnderLoad(seed);
+  const { workers, load, ear } = await twoWorkersUnderLoad(seed);
   for (let kill = 0; kill < KILLS; kill += 1) {
     // Half of the blows fall when all is well, half while the one before is still being healed.
     if (dice.chance(0.5)) await cluster!.everyPartitionRuns();
@@ -48,7 +50,7 @@ test.each(seeds(1))(`a worker killed ${KILLS} times in a row, seed %i`, async (s
   }
   await cluster!.everyPartitionRuns();
   await load.flows(EVENTS_PER_SECOND);
-  const statuses = await expectNothingLost(cluster!, load, `${KILLS} workers killed, seed ${seed}`);
+  const statuses = await expectNothingLost(cluster!, load, `${KILLS} workers killed, seed ${seed}`, {}, ear);
   expect(total(statuses, ({ epoch }) => epoch - 1)).toBeGreaterThan(0);
 });
 
@@ -56,7 +58,7 @@ test.each(seeds(1))(
   `a worker stopped until others took over, and woken again, ${PAUSES} times, seed %i`,
   async (seed) => {
     const dice = new Dice(seed);
-    const { workers, load } = await twoWorkersUnderLoad(seed);
+    const { workers, load, ear } = await twoWorkersUnderLoad(seed);
     let refused = 0;
     for (let pause = 0; pause < PAUSES; pause += 1) {
       await cluster!.everyPartitionRuns();
@@ -83,9 +85,15 @@ test.each(seeds(1))(
       expect(after.of(fences), "deltas of the woken worker that were stored").toBe(0);
       refused += sleeper!.count(LOST) - lostBefore;
     }
-    await expectNothingLost(cluster!, load, `${PAUSES} workers stopped and woken, seed ${seed}`, {
-      "partitions found lost": refused,
-    });
+    await expectNothingLost(
+      cluster!,
+      load,
+      `${PAUSES} workers stopped and woken, seed ${seed}`,
+      {
+        "partitions found lost": refused,
+      },
+      ear,
+    );
   },
 );
 

@@ -10,6 +10,7 @@ import { type ClusterStatus, Questions } from "../../lib/nats/questions.ts";
 import { streamState } from "../../lib/nats/wire.ts";
 import type { PartitionStatus } from "../../lib/ports/questions.ts";
 import type { VerifyReport } from "../../lib/verify/verify.ts";
+import type { Alternation } from "./alternation.ts";
 import { Load } from "./load.ts";
 import { startTestServer, type TestServer } from "./nats.ts";
 import { Processes, type Variables, type Watched } from "./processes.ts";
@@ -166,12 +167,13 @@ export class RealCluster {
   }
 }
 
-/** Ends the load, waits for the last word, recomputes everything, and prints both sides. */
+/** Ends the load, waits for the last word, recomputes everything, and prints both sides; `ear` heard all of it. */
 export async function expectNothingLost(
   cluster: RealCluster,
   load: Load,
   what: string,
   more: Readonly<Record<string, number | string>> = {},
+  ear?: Alternation,
 ): Promise<readonly PartitionStatus[]> {
   await load.stop();
   const statuses = await cluster.everyPartitionRuns();
@@ -185,9 +187,14 @@ export async function expectNothingLost(
     "events in the logs": events,
     "take-overs": total(statuses, ({ epoch }) => epoch - 1),
     ...figuresOf(report),
+    ...(ear === undefined ? {} : { "heard by a subscriber": ear.heard }),
   });
   expect(differencesOf(report)).toEqual([]);
   expect(report.equal).toBe(true);
+  if (ear !== undefined) {
+    expect(ear.faults, "each delta heard once, in order").toEqual([]);
+    expect(ear.heard).toBeGreaterThanOrEqual(report.deltas.actual);
+  }
   expect(events, "each acknowledged event stands in a log, once").toBe(load.stored);
   expect(load.perSecond).toBeGreaterThan(EVENTS_PER_SECOND_MIN);
   expect(report.deltas.expected).toBeGreaterThan(1_000);
