@@ -9,6 +9,8 @@ import { connectNats } from "../lib/nats/connect.ts";
 import { provision } from "../lib/nats/provision.ts";
 
 const EXIT_SECOND_SIGNAL = 130;
+/** A drain needs the server. Where it is gone, waiting longer than an orchestrator does (30 s) helps nobody. */
+const DRAIN_MS_MAX = 20_000;
 
 /** Runs until a signal; resolves with the process's exit code. */
 export async function runWorkerProcess(config: Config, options: WorkerOptions = {}): Promise<number> {
@@ -24,9 +26,28 @@ export async function runWorkerProcess(config: Config, options: WorkerOptions = 
     return 1;
   }
   log.info({}, "worker: draining; a second signal stops at once");
-  await worker.drain();
-  log.info({}, "worker: every partition is released");
-  return 0;
+  if (await endsWithin(worker.drain(), DRAIN_MS_MAX)) {
+    log.info({}, "worker: every partition is released");
+    return 0;
+  }
+  log.warn(
+    { waitedMs: DRAIN_MS_MAX },
+    "worker: stopping without having released everything: what is unsaid is found by the next owner",
+  );
+  await endsWithin(worker.abort(), DRAIN_MS_MAX);
+  return 1;
+}
+
+async function endsWithin(work: Promise<void>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function prepare(config: Config, log: Logger): Promise<void> {
