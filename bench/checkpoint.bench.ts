@@ -9,7 +9,7 @@ import { partitionOf } from "../lib/core/ids.ts";
 import { natsWorld } from "../lib/nats/world.ts";
 import type { PageStore } from "../lib/ports/page-store.ts";
 import type { SideResult } from "./sides/consume.ts";
-import type { RestoreResult, RestoreSpec, StoredPartition } from "./sides/restore.ts";
+import { type RestoreResult, type RestoreSpec, restoreSide, type StoredPartition } from "./sides/restore.ts";
 import { type Bench, type Progress, type Row, type Sizes, size } from "./support/bench.ts";
 import { beside, inChild } from "./support/child.ts";
 import { runAlone } from "./support/cli.ts";
@@ -204,7 +204,7 @@ async function measureRestore(sizes: Sizes, progress: Progress): Promise<Part> {
       for (const side of ["restore", "scan"] as const) {
         progress(`round ${round + 1}: ${side}`);
         const spec: RestoreSpec = { side, url: server.url, partitions: stored, entries, values };
-        results[side].push(await inChild<RestoreSpec, RestoreResult>(RESTORE_SIDE, "restoreSide", spec));
+        results[side].push(await inChild(RESTORE_SIDE, restoreSide, spec));
       }
     }
     for (const result of results.restore) assert.equal(result.people, people, "somebody was lost on the way back");

@@ -5,7 +5,7 @@
 // or the relay runs in a process of its own, never two at a time.
 import assert from "node:assert/strict";
 import type { NatsConnection } from "@nats-io/transport-node";
-import type { Served, ServerName, ServeSpec } from "./sides/serve.ts";
+import { type ServerName, type ServeSpec, serveSide } from "./sides/serve.ts";
 import { type Bench, type Progress, type Row, type Sizes, size } from "./support/bench.ts";
 import { beside, inChild } from "./support/child.ts";
 import { runAlone } from "./support/cli.ts";
@@ -79,7 +79,7 @@ async function measureSide(
   const before = switched;
   const [ready, stop] = [`bench.ready.${turns}`, `bench.stop.${turns}`];
   const spec: ServeSpec = { side, url: server.url, partitions: server.partitions, ready, stop };
-  const ended = inChild<ServeSpec, Served>(SIDE, "serveSide", spec);
+  const ended = inChild(SIDE, serveSide, spec);
   await Promise.race([
     answers(server.nc, ready),
     ended.then(() => Promise.reject(new Error(`${side} ended by itself`))),

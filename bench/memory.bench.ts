@@ -1,7 +1,7 @@
 // How many bytes does a person in memory take, beside the same facts in Maps and Sets? Guess: as many, as long as the engine
 // keeps objects and Maps itself; a quarter once counters lie in flat arrays.
 import assert from "node:assert/strict";
-import type { MemoryResult, MemorySpec } from "./sides/memory.ts";
+import { type MemoryResult, type MemorySpec, memorySide } from "./sides/memory.ts";
 import { type Bench, size } from "./support/bench.ts";
 import { beside, inChild } from "./support/child.ts";
 import { runAlone } from "./support/cli.ts";
@@ -24,7 +24,7 @@ export const bench: Bench = {
     for (let round = 0; round < size(sizes, "rounds"); round += 1) {
       for (const side of ["engine", "maps"] as const) {
         progress(`round ${round + 1}: ${side}`);
-        results[side].push(await inChild<MemorySpec, MemoryResult>(SIDE, "memorySide", { side, people }));
+        results[side].push(await inChild(SIDE, memorySide, { side, people }));
       }
     }
     const members = results.engine[0]!.sizes;

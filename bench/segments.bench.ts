@@ -32,7 +32,7 @@ export const bench: Bench = {
   sizes: {
     full: { events: 80_000, users: 30_000, segments: 100_000, base: 1_000, chunk: 2_000, sample: 400 },
     quick: { events: 30_000, users: 10_000, segments: 100_000, base: 1_000, chunk: 2_000, sample: 150 },
-    tiny: { events: 1_500, users: 300, segments: 600, base: 120, chunk: 250, sample: 40 },
+    tiny: { events: 800, users: 150, segments: 300, base: 60, chunk: 200, sample: 25 },
   },
   async run(sizes, progress) {
     const prepared = prepare(loadEvents({ events: size(sizes, "events"), users: size(sizes, "users") }));

@@ -1,5 +1,7 @@
 // One side of the memory bench: people in the engine's pages, or the same facts in Maps and Sets; bytes a person.
 // In a process of its own, with the collector at hand: what another side left behind would be counted, too.
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { decodeEvent } from "../../lib/core/decode.ts";
 import { DEFAULT_LIMITS, type Json, type LogRecord, type Millis } from "../../lib/core/types.ts";
 import { drive, machineWith } from "../support/machine.ts";
@@ -25,6 +27,12 @@ export async function memorySide({ side, people }: MemorySpec): Promise<MemoryRe
   return { bytesPerPerson: (after - before) / people, sizes: holder.sizes() };
 }
 
+/** The collector, also where the process was not started with it. */
+const collect: () => void = (() => {
+  setFlagsFromString("--expose-gc");
+  return runInNewContext("gc") as () => void;
+})();
+
 interface Holder {
   take(record: LogRecord): void;
   sizes(): number[];
@@ -32,8 +40,8 @@ interface Holder {
 
 function bytesHeld(): number {
   // Twice: what the first collection finds finalizable is gone after the second.
-  global.gc?.();
-  global.gc?.();
+  collect();
+  collect();
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }

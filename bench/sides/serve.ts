@@ -24,7 +24,7 @@ export interface ServeSpec {
   readonly stop: string;
 }
 
-export interface Served {
+interface Served {
   readonly passed: number;
   /** Of this process, from the moment it was ready. */
   readonly cpuUs: number;

@@ -2,13 +2,14 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-/** `module` is the side's compiled file; `name` the function it exports. Its answer must survive JSON. */
-export async function inChild<Spec, Answer>(module: URL, name: string, spec: Spec): Promise<Answer> {
-  if (module.pathname.endsWith(".ts")) {
-    const loaded = (await import(module.href)) as Record<string, (spec: Spec) => Promise<Answer>>;
-    return loaded[name]!(spec);
-  }
-  const child = fork(fileURLToPath(new URL("./child-main.js", import.meta.url)), [module.href, name], {
+/** `module` is the file that exports `side` under its own name. What goes to it and comes back must survive JSON. */
+export async function inChild<Spec extends object, Answer>(
+  module: URL,
+  side: (spec: Spec) => Promise<Answer>,
+  spec: Spec,
+): Promise<Answer> {
+  if (module.pathname.endsWith(".ts")) return side(spec);
+  const child = fork(fileURLToPath(new URL("./child-main.js", import.meta.url)), [module.href, side.name], {
     execArgv: ["--expose-gc"],
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
@@ -20,9 +21,9 @@ export async function inChild<Spec, Answer>(module: URL, name: string, spec: Spe
     child.once("error", reject);
     child.once("exit", (code) => {
       if (answer !== undefined && code === 0) resolve(answer);
-      else reject(new Error(`${name} ended with code ${code} and no answer`));
+      else reject(new Error(`${side.name} ended with code ${code} and no answer`));
     });
-    child.send(spec as object);
+    child.send(spec);
   });
 }
 

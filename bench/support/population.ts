@@ -4,7 +4,6 @@ import { NAMES, START } from "./load.ts";
 import { FIRST_EVENT_SEQ } from "./machine.ts";
 
 export const COUNTED = NAMES.slice(0, 4);
-export const EVENTS_PER_PERSON = 1 + 2 * COUNTED.length;
 const HOUR: Millis = 3_600_000;
 
 /** A counter each of the four names: a long window in which everything still lies, so that nobody is woken meanwhile. */

@@ -4,7 +4,7 @@ import { decodeDelta } from "../../lib/core/deltas.ts";
 import type { Delta, Json } from "../../lib/core/types.ts";
 import { StreamReader } from "../../lib/nats/stream-reader.ts";
 import { streamState } from "../../lib/nats/wire.ts";
-import type { SideName, SideResult, SideSpec } from "../sides/consume.ts";
+import { consumeSide, type SideName, type SideResult, type SideSpec } from "../sides/consume.ts";
 import type { Progress } from "./bench.ts";
 import { beside, inChild } from "./child.ts";
 import type { LoadEvent } from "./load.ts";
@@ -55,7 +55,7 @@ export function runSide(filled: Filled, side: SideName, settings?: Partial<Parti
     clock: "event",
     ...(settings === undefined ? {} : { settings }),
   };
-  return inChild<SideSpec, SideResult>(SIDES, "consumeSide", spec);
+  return inChild(SIDES, consumeSide, spec);
 }
 
 export function steadyPerSecond({ steadyMessages, steadyMs }: SideResult): number {
