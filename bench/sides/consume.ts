@@ -52,29 +52,42 @@ const SILENCE_MS_MAX = 20_000;
 /** More is no faster, and 32 × 5,000 messages under way have the server cut a reader off that is late for a moment. */
 const CONSUME = { max_messages: 2_000, threshold_messages: 1_000 };
 
+interface Mark {
+  readonly ms: number;
+  readonly count: number;
+  readonly clientUs: number;
+  readonly serverUs: number;
+}
+
 /** Time and processors between "a fifth is through" and the end. */
 class Stopwatch {
   readonly total: number;
   private readonly serverPid: number;
-  private readonly startedMs = performance.now();
-  private mark: { ms: number; count: number; clientUs: number; serverUs: number } | undefined;
+  private readonly start: Mark;
+  private mark: Mark | undefined;
 
   constructor(total: number, serverPid: number) {
     this.total = total;
     this.serverPid = serverPid;
+    this.start = this.markAt(0);
   }
 
   passed(count: number): void {
-    if (this.mark !== undefined || count < this.total * STEADY_FROM) return;
-    this.mark = { ms: performance.now(), count, clientUs: ownCpu(), serverUs: cpuOf(this.serverPid) };
+    // A run so short that the first look finds it done has no steady part: it counts whole.
+    if (this.mark !== undefined || count < this.total * STEADY_FROM || count === this.total) return;
+    this.mark = this.markAt(count);
+  }
+
+  private markAt(count: number): Mark {
+    return { ms: performance.now(), count, clientUs: ownCpu(), serverUs: cpuOf(this.serverPid) };
   }
 
   finish(more: Partial<SideResult> = {}): SideResult {
     const nowMs = performance.now();
-    const mark = this.mark ?? { ms: this.startedMs, count: 0, clientUs: 0, serverUs: 0 };
+    const mark = this.mark ?? this.start;
     return {
       messages: this.total,
-      wholeMs: nowMs - this.startedMs,
+      wholeMs: nowMs - this.start.ms,
       steadyMessages: this.total - mark.count,
       steadyMs: nowMs - mark.ms,
       clientCpuUs: ownCpu() - mark.clientUs,
