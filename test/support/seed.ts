@@ -31,10 +31,14 @@ export class Dice {
   }
 }
 
-/** Seeds for a test: SEED=n gives that one alone, else `count` of them from a start that moves from run to run. */
+/**
+ * Seeds for a test: SEED=n gives that one alone, else `count` of them. CI always starts at the same one, so that a red run
+ * means the change; elsewhere the start moves on, so that every run looks at new cases. SEED_START=n sets it.
+ */
 export function seeds(count: number): number[] {
-  const given = process.env.SEED;
-  if (given !== undefined && given !== "") return [Number(given)];
-  const start = process.env.SEED_START === undefined ? Math.floor(Date.now() / 1000) % 1_000_000 : Number(process.env.SEED_START);
+  const { SEED, SEED_START, CI } = process.env;
+  if (SEED !== undefined && SEED !== "") return [Number(SEED)];
+  const moving = CI === undefined ? Math.floor(Date.now() / 1000) % 1_000_000 : 1;
+  const start = SEED_START === undefined ? moving : Number(SEED_START);
   return Array.from({ length: count }, (_, index) => start * 1000 + index);
 }
