@@ -89,7 +89,7 @@ test("each process of npm start is killed in turn, and the shop goes on", async 
 
   const orphans = [(await workerPid(first))!, await serverPid(variables.ROLLCALL_DATA_DIR!)];
   await first.kill9();
-  await until("nobody is left behind", () => !orphans.some(isThere), 30_000);
+  await until("nobody is left behind", () => !orphans.some(isThere), 60_000);
   const second = processes.start("dev again", "dev.js", [], variables);
   await ready(second);
   await shopGoesOn();

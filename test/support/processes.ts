@@ -14,6 +14,8 @@ import { until } from "./until.ts";
 
 /** The folder that holds dist/. Another build is tried by naming its folder in ROLLCALL_TEST_PACKAGE. */
 const PACKAGE = process.env.ROLLCALL_TEST_PACKAGE ?? fileURLToPath(new URL("../../", import.meta.url));
+/** Where the system has it, nobody outlives a test run that is killed. */
+const SETPRIV = "/usr/bin/setpriv";
 const LINES_SHOWN = 15;
 const LINE_LENGTH_SHOWN = 400;
 
@@ -136,8 +138,9 @@ export class Processes {
   /** `file` lies in dist/cmd. Nothing of our own environment reaches it but what a program needs to run at all. */
   start(name: string, file: string, args: readonly string[] = [], variables: Variables = {}): Watched {
     const env = { ...cleanEnvironment(), [BINARY_VARIABLE]: this.binary, ...variables };
-    const command = [join(PACKAGE, "dist", "cmd", file), ...args];
-    const child = spawn(process.execPath, command, { cwd: this.dir, env, stdio: ["ignore", "pipe", "pipe"] });
+    const command = [process.execPath, join(PACKAGE, "dist", "cmd", file), ...args];
+    const [program, ...rest] = [...(existsSync(SETPRIV) ? [SETPRIV, "--pdeathsig", "KILL", "--"] : []), ...command];
+    const child = spawn(program!, rest, { cwd: this.dir, env, stdio: ["ignore", "pipe", "pipe"] });
     const watched = new Watched(name, child);
     this.started.push(watched);
     return watched;
