@@ -3,7 +3,7 @@
 // loses nothing and repeats nothing: what was said is found in SEGMENTS, and the rest is made again from the log.
 import { deltaId } from "../../lib/core/deltas.ts";
 import type { Need, PartitionMachine } from "../../lib/core/partition.ts";
-import type { LogRecord } from "../../lib/core/types.ts";
+import type { LogRecord, Seq } from "../../lib/core/types.ts";
 import { DigestMismatch, MachineFault, Refusal } from "../../lib/ports/errors.ts";
 import type { Fingerprint, LogReading } from "../../lib/ports/event-log.ts";
 import type { PartitionStatus, Question, Reply } from "../../lib/ports/questions.ts";
@@ -40,6 +40,7 @@ export class Running {
   private readonly reading: LogReading;
   private readonly forgetBook: () => void;
   private at: Fingerprint;
+  private readonly endAtClaim: Seq;
   private fault: Error | undefined;
   private draining = false;
   private checkpointWake: Timer | undefined;
@@ -53,6 +54,7 @@ export class Running {
     this.context = context;
     this.machine = machine;
     this.at = position;
+    this.endAtClaim = restored.log.last;
     this.speaker = new Speaker({
       ...context,
       epoch: claim.epoch,
@@ -155,9 +157,12 @@ export class Running {
     if (this.checkpointer.isDue(this.at.seq) && !this.speaker.replaying) this.takeCheckpoint();
     more = this.checkpointer.work() || more;
     const atEnd = this.lag === 0 && !this.speaker.replaying;
-    more = this.backfills.work(atEnd) || more;
+    // What an owner before has written is behind us once the log's end of then is. A busy log never ends, so that is all
+    // that copies and readiness may wait for.
+    const heardThem = this.at.seq >= this.endAtClaim && !this.speaker.replaying;
+    more = this.backfills.work(heardThem) || more;
+    if (heardThem) this.copies.tend(this.machine.controlRevision);
     if (atEnd) {
-      this.copies.tend(this.machine.controlRevision);
       this.ticks.tend(this.machine.deadline, this.at.seq);
       this.wakeForCheckpoint();
     }
