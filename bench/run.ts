@@ -1,4 +1,4 @@
-// npm run bench [-- NAME … --quick --json FILE --SIZE N …]: every bench, or those named, each in a process of its own.
+// npm run bench [-- NAME … --quick --markdown --json FILE --SIZE N …]: every bench, or those named, each in a process of its own.
 // Progress goes to stderr, the table to stdout. What the benches are and what they answer: `npm run bench -- --list`.
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { RELEASE_VERSION } from "../lib/server/fetch.ts";
 import type { Finished } from "./support/cli.ts";
-import { tableOf } from "./support/table.ts";
+import { markdownOf, tableOf } from "./support/table.ts";
 
 const BENCHES: Readonly<Record<string, string>> = {
   "end-to-end": "JSON in, deltas out, beside consumers that do nothing",
@@ -23,6 +23,7 @@ const BENCHES: Readonly<Record<string, string>> = {
 interface Order {
   readonly names: readonly string[];
   readonly json: string | undefined;
+  readonly markdown: boolean;
   /** Handed to every bench as they are. */
   readonly rest: readonly string[];
 }
@@ -30,7 +31,8 @@ interface Order {
 function readOrder(args: readonly string[]): Order {
   const firstFlag = args.findIndex((arg) => arg.startsWith("--"));
   const names = firstFlag < 0 ? args : args.slice(0, firstFlag);
-  const rest = firstFlag < 0 ? [] : args.slice(firstFlag);
+  const flags = firstFlag < 0 ? [] : args.slice(firstFlag);
+  const rest = flags.filter((flag) => flag !== "--markdown");
   const unknown = names.find((name) => !(name in BENCHES));
   if (unknown !== undefined) {
     throw new RangeError(`there is no bench "${unknown}"; there are ${Object.keys(BENCHES).join(", ")}`);
@@ -41,6 +43,7 @@ function readOrder(args: readonly string[]): Order {
   return {
     names: names.length > 0 ? names : Object.keys(BENCHES),
     json,
+    markdown: flags.includes("--markdown"),
     rest: at < 0 ? rest : [...rest.slice(0, at), ...rest.slice(at + 2)],
   };
 }
@@ -70,7 +73,7 @@ async function main(args: readonly string[]): Promise<void> {
     for (const [name, question] of Object.entries(BENCHES)) process.stdout.write(`${name.padEnd(12)} ${question}\n`);
     return;
   }
-  const { names, json, rest } = readOrder(args);
+  const { names, json, markdown, rest } = readOrder(args);
   const folder = await mkdtemp(join(tmpdir(), "rollcall-bench-results-"));
   try {
     const results: Finished[] = [];
@@ -78,7 +81,7 @@ async function main(args: readonly string[]): Promise<void> {
       process.stderr.write(`\n[${index + 1}/${names.length}] ${name}: ${BENCHES[name]}\n`);
       results.push(await runOne(name, rest, folder));
     }
-    process.stdout.write(`\n${machineText()}\n${tableOf(results)}`);
+    process.stdout.write(`\n${machineText()}\n${markdown ? markdownOf(results) : tableOf(results)}`);
     if (json !== undefined) await writeFile(json, `${JSON.stringify({ machine: machineText(), results }, null, 2)}\n`);
   } finally {
     await rm(folder, { recursive: true, force: true });

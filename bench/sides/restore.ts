@@ -83,12 +83,13 @@ async function restore(nc: Connection, { partitions, entries }: RestoreSpec): Pr
 async function scan(nc: Connection, { values }: RestoreSpec): Promise<RestoreResult> {
   const js = jetstream(nc);
   const consumer = await js.consumers.get(`KV_${namesOf().checkpointBucket}`);
+  // A page is up to half a megabyte; with many more under way the server cuts a reader off.
+  const bounds = { max_messages: 64, threshold_messages: 32 };
   const startedMs = performance.now();
   let [count, bytes] = [0, 0];
   return new Promise((resolve, reject) => {
     const running = consumer.consume({
-      max_messages: 500,
-      threshold_messages: 250,
+      ...bounds,
       callback: (message) => {
         count += 1;
         bytes += message.data.length;

@@ -16,7 +16,17 @@ export interface Finished extends Result {
 export async function runAlone(url: string, bench: Bench): Promise<void> {
   const started = process.argv[1];
   if (started === undefined || pathToFileURL(started).href !== url) return;
-  const { sizes, json } = readFlags(bench, process.argv.slice(2));
+  let flags: ReturnType<typeof readFlags>;
+  try {
+    flags = readFlags(bench, process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(
+      `${(error as Error).message}\nSizes of ${bench.name}: ${Object.keys(bench.sizes.full).join(", ")}\n`,
+    );
+    process.exitCode = 2;
+    return;
+  }
+  const { sizes, json } = flags;
   const finished = await runBench(bench, sizes, progressOn(bench.name));
   if (json === undefined) process.stdout.write(tableOf([finished]));
   else await writeFile(json, JSON.stringify(finished));

@@ -15,6 +15,25 @@ export function tableOf(results: readonly Finished[]): string {
   return `${lines.join("\n")}\n`;
 }
 
+/** The same as a Markdown table, for docs/performance.md. */
+export function markdownOf(results: readonly Finished[]): string {
+  const lines = [
+    "| Bench | Question | Goal (aim) | One side | Other side | Ratio (spread) | |",
+    "|---|---|---|---|---|---|---|",
+  ];
+  for (const { name, rows } of results) {
+    for (const { question, goal, left, right, ratio } of rows) {
+      const wanted = goal === undefined ? "" : `${signOf(goal)} ${goal.least} (${goal.aim})`;
+      const got = `**${number(ratio.median)}** (${number(ratio.low)} … ${number(ratio.high)})`;
+      const sides = [left, right].map((side) => `${side.name} ${side.value}`).join(" | ");
+      lines.push(
+        `| ${name} | ${question} | ${wanted} | ${sides} | ${got} | ${goal === undefined ? "" : stateOf(ratio.median, goal)} |`,
+      );
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}
+
 function rowLines({ question, goal, left, right, ratio, notes = [] }: Row): string[] {
   const spread = `${number(ratio.low)} … ${number(ratio.high)}`;
   return [
@@ -26,13 +45,19 @@ function rowLines({ question, goal, left, right, ratio, notes = [] }: Row): stri
 
 export function verdict(ratio: number, goal: Goal | undefined): string {
   if (goal === undefined) return "no goal";
-  const meets = (bound: number): boolean => (goal.better === "more" ? ratio >= bound : ratio <= bound);
-  const sign = goal.better === "more" ? "≥" : "≤";
-  const state = meets(goal.aim) ? "aim reached" : meets(goal.least) ? "reached" : "NOT reached";
-  return `goal ${sign} ${goal.least} (aim ${goal.aim}): ${state}`;
+  return `goal ${signOf(goal)} ${goal.least} (aim ${goal.aim}): ${stateOf(ratio, goal)}`;
 }
 
-export function number(value: number): string {
+function signOf({ better }: Goal): string {
+  return better === "more" ? "≥" : "≤";
+}
+
+function stateOf(ratio: number, { least, aim, better }: Goal): string {
+  const meets = (bound: number): boolean => (better === "more" ? ratio >= bound : ratio <= bound);
+  return meets(aim) ? "aim reached" : meets(least) ? "reached" : "NOT reached";
+}
+
+function number(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   return Math.abs(value) >= 100 ? Math.round(value).toLocaleString("en-US") : value.toPrecision(3);
 }
