@@ -1,5 +1,5 @@
 // What a channel's message means once it is decoded. decode.ts makes it from bytes.
-import type { Json, JsonObject, MemberId, Millis } from "./types.ts";
+import type { JsonObject, MemberId, Millis } from "./types.ts";
 
 export interface UserEvent {
   readonly type: "track" | "identify" | "page" | "screen";
@@ -20,5 +20,3 @@ export interface UserEvent {
 export type Decoded<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly reason: import("./types.ts").RejectReason; readonly detail: string };
-
-export type { Json };

@@ -1,7 +1,6 @@
 // A partition's machine: moves the log's clock, fires what falls due on the way, then applies the message. The one place
 // where the order of rules.md 4.1 is written down. Pages, plans and evaluation are its neighbours' business.
 import { Packr, Unpackr } from "msgpackr";
-import type { ControlEntry } from "../control.ts";
 import { decodeEvent } from "../decode.ts";
 import type { UserEvent } from "../events.ts";
 import { hashOf, partitionOf } from "../ids.ts";
@@ -651,5 +650,3 @@ export function restorePartition(
 ): PartitionCore {
   return PartitionCore.restore(options, source, shared ?? new SharedControl(options.limits));
 }
-
-export type { ControlEntry };

@@ -25,7 +25,6 @@ import {
   dateMoment,
   deltaDue,
   leafContext,
-  leafHolds,
   programHolds,
   readOrders,
   type World,
@@ -446,10 +445,6 @@ export class Evaluation {
     }
     if (actor.orders.length > 0) this.refreshOrders();
     this.#anew = false;
-  }
-
-  holds(leaf: LeafNo): boolean {
-    return leafHolds(this.#plan.leaves[leaf]!, this.#actor, this.#now);
   }
 }
 

@@ -171,7 +171,7 @@ export class PageTable {
     sister.bytes = Math.round(page.bytes / 2);
     page.bytes -= sister.bytes;
     page.changed = true;
-    this.#schedule(sister);
+    this.reschedule(sister);
   }
 
   // ── deadlines ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -184,15 +184,10 @@ export class PageTable {
   }
 
   /** Sets the page's deadline to the exact minimum of its actors'. */
-  #schedule(page: Page): void {
+  reschedule(page: Page): void {
     let due = Number.POSITIVE_INFINITY;
     for (const actor of page.actors.values()) if (actor.due < due) due = actor.due;
-    page.due = due;
-    if (due !== Number.POSITIVE_INFINITY) this.#deadlines.push(due, page.no);
-  }
-
-  reschedule(page: Page): void {
-    this.#schedule(page);
+    this.rescheduleAt(page, due);
   }
 
   /** The same, for who knows the minimum already. */
@@ -235,7 +230,7 @@ export class PageTable {
         continue;
       }
       this.#residentBytes -= page.bytes;
-      this.#schedule(page);
+      this.reschedule(page);
       const { no, depth, bits, due } = page;
       this.#entries.set(no, { no, depth, bits, due });
       evicted.push({ page: no, bytes });

@@ -19,7 +19,7 @@ import {
   NOT,
   type Plan,
 } from "./plan.ts";
-import { amountTest, find, scalarsAt, type TestContext, testHolds, whereHoldsBy } from "./values.ts";
+import { amountOf, amountTest, find, scalarsAt, type TestContext, testHolds, whereHoldsBy } from "./values.ts";
 import { visitStartOf } from "./visits.ts";
 import { type Moment, momentFlips, momentInWindow, tileOf } from "./windows.ts";
 import { isZoneName, type Zone, zoneNamed } from "./zones.ts";
@@ -195,10 +195,7 @@ function addNumber(aggregate: string, into: CounterState, value: number): void {
 
 /** What enters a sum: numbers, as amounts; those beyond bounds are missing. */
 function numbersAsAmounts(values: readonly number[]): number[] {
-  return values.flatMap((value) => {
-    const amount = value <= 9e11 && value >= -9e11 ? Math.floor(value * 10_000 + 0.5) : Number.NaN;
-    return Number.isNaN(amount) ? [] : [amount];
-  });
+  return values.map(amountOf).filter((amount) => !Number.isNaN(amount));
 }
 
 /** The values of one occurrence that enter a counter. */
