@@ -8,8 +8,9 @@ import { storedMessage, streamState } from "../../lib/nats/wire.ts";
 import type { Watermark } from "../../lib/ports/delta-sink.ts";
 import { Alternation } from "../support/alternation.ts";
 import type { Load } from "../support/load.ts";
+import { expectNothingLost } from "../support/nothing-lost.ts";
 import type { Watched } from "../support/processes.ts";
-import { expectNothingLost, isOf, RealCluster, total } from "../support/real-cluster.ts";
+import { isOf, RealCluster, total } from "../support/real-cluster.ts";
 import { Dice, seeds } from "../support/seed.ts";
 import { until } from "../support/until.ts";
 

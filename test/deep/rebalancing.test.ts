@@ -1,8 +1,9 @@
 // Workers join and leave under load, as processes and as threads: the partitions spread over those that are there, each has
 // one owner in the end, and no delta is lost or repeated on the way (laws 2 and 3).
 import { afterEach, expect, test } from "vitest";
+import { expectNothingLost } from "../support/nothing-lost.ts";
 import type { Watched } from "../support/processes.ts";
-import { expectNothingLost, isOf, RealCluster } from "../support/real-cluster.ts";
+import { isOf, RealCluster } from "../support/real-cluster.ts";
 import { seeds } from "../support/seed.ts";
 import { until } from "../support/until.ts";
 

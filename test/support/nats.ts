@@ -3,15 +3,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { connectNats, type NatsSettings } from "../../lib/nats/connect.ts";
 import { type Names, namesOf } from "../../lib/nats/names.ts";
 import { type DataSetOptions, type ProvisionReport, provision } from "../../lib/nats/provision.ts";
 import { ensureServer } from "../../lib/server/fetch.ts";
 import { type RunningServer, startServer } from "../../lib/server/supervise.ts";
-
-const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
+import { REPOSITORY } from "./repository.ts";
 
 /** Where tests keep the nats-server they fetched, and `npm start` finds it, too. */
 export const BINARY_DIR = process.env.ROLLCALL_DATA_DIR ?? join(REPOSITORY, ".rollcall");

@@ -6,14 +6,14 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { ensureServer } from "../../lib/server/fetch.ts";
 import { BINARY_VARIABLE } from "../../lib/server/find.ts";
 import { BINARY_DIR } from "./nats.ts";
+import { REPOSITORY } from "./repository.ts";
 import { until } from "./until.ts";
 
 /** The folder that holds dist/. Another build is tried by naming its folder in ROLLCALL_TEST_PACKAGE. */
-const PACKAGE = process.env.ROLLCALL_TEST_PACKAGE ?? fileURLToPath(new URL("../../", import.meta.url));
+const PACKAGE = process.env.ROLLCALL_TEST_PACKAGE ?? REPOSITORY;
 /** Where the system has it, nobody outlives a test run that is killed. */
 const SETPRIV = "/usr/bin/setpriv";
 const LINES_SHOWN = 15;

@@ -2,30 +2,24 @@
 // What test/deep and test/end-to-end are told with.
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { expect } from "vitest";
 import { dataSetMade } from "../../lib/api/data-set.ts";
 import { type ClusterStatus, Questions } from "../../lib/nats/questions.ts";
 import { streamState } from "../../lib/nats/wire.ts";
 import type { PartitionStatus } from "../../lib/ports/questions.ts";
 import type { VerifyReport } from "../../lib/verify/verify.ts";
-import type { Alternation } from "./alternation.ts";
 import { Load } from "./load.ts";
 import { startTestServer, type TestServer } from "./nats.ts";
 import { Processes, type Variables, type Watched } from "./processes.ts";
+import { REPOSITORY } from "./repository.ts";
 import { until } from "./until.ts";
 
-const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
 /** The eight of the sample shop, and eight that swing all the time. */
-export const SEGMENTS = [join(REPOSITORY, "config", "segments"), fileURLToPath(new URL("segments", import.meta.url))];
+export const SEGMENTS = [join(REPOSITORY, "config", "segments"), join(REPOSITORY, "test", "support", "segments")];
 
 const STATUS_PAUSE_MS = 100;
 /** So long it is listened for a second one who answers. */
 const REPLIES_MS = 2_000;
-
-/** A load worth the name, also where the machine is busy with other things. */
-const EVENTS_PER_SECOND_MIN = 1_000;
 
 export interface ClusterOptions {
   readonly partitions?: number;
@@ -165,40 +159,6 @@ export class RealCluster {
     await this.processes.close();
     await this.server.stop();
   }
-}
-
-/** Ends the load, waits for the last word, recomputes everything, and prints both sides; `ear` heard all of it. */
-export async function expectNothingLost(
-  cluster: RealCluster,
-  load: Load,
-  what: string,
-  more: Readonly<Record<string, number | string>> = {},
-  ear?: Alternation,
-): Promise<readonly PartitionStatus[]> {
-  await load.stop();
-  const statuses = await cluster.everyPartitionRuns();
-  await cluster.caughtUp();
-  const report = await cluster.verify();
-  const events = await cluster.eventsStored();
-  tell(what, {
-    ...more,
-    "events/s": load.perSecond,
-    acknowledged: load.stored,
-    "events in the logs": events,
-    "take-overs": total(statuses, ({ epoch }) => epoch - 1),
-    ...figuresOf(report),
-    ...(ear === undefined ? {} : { "heard by a subscriber": ear.heard }),
-  });
-  expect(differencesOf(report)).toEqual([]);
-  expect(report.equal).toBe(true);
-  if (ear !== undefined) {
-    expect(ear.faults, "each delta heard once, in order").toEqual([]);
-    expect(ear.heard).toBeGreaterThanOrEqual(report.deltas.actual);
-  }
-  expect(events, "each acknowledged event stands in a log, once").toBe(load.stored);
-  expect(load.perSecond).toBeGreaterThan(EVENTS_PER_SECOND_MIN);
-  expect(report.deltas.expected).toBeGreaterThan(1_000);
-  return statuses;
 }
 
 /** Whether a shard, by its name, belongs to that process. */

@@ -1,0 +1,111 @@
+// A TCP proxy of our own between a client and a nats-server, or between two servers: adds latency, goes silent as a half-open
+// connection does, drops what comes back, or hangs up. Used by test/chaos and by tests of one connection's faults.
+import { createServer, connect as dial, type Server, type Socket } from "node:net";
+
+/** `flowing`: bytes pass. `silent`: both sides stay connected, and nothing arrives any more, in either direction. */
+export type ProxyMode = "flowing" | "silent" | "replies-lost";
+
+export interface ProxyTarget {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface Pair {
+  readonly near: Socket;
+  readonly far: Socket;
+}
+
+export class TcpProxy {
+  readonly port: number;
+  private readonly server: Server;
+  private readonly pairs = new Set<Pair>();
+  private readonly target: ProxyTarget;
+  private mode: ProxyMode = "flowing";
+  private latencyMs = 0;
+  private refusing = false;
+
+  private constructor(server: Server, target: ProxyTarget) {
+    this.server = server;
+    this.target = target;
+    this.port = (server.address() as { port: number }).port;
+    server.on("connection", (near) => this.pair(near));
+  }
+
+  /** Listens on loopback; `port` 0 lets the system choose. */
+  static async open(target: ProxyTarget, port = 0): Promise<TcpProxy> {
+    const server = createServer();
+    await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
+    return new TcpProxy(server, target);
+  }
+
+  get url(): string {
+    return `nats://127.0.0.1:${this.port}`;
+  }
+
+  get connections(): number {
+    return this.pairs.size;
+  }
+
+  /** Every chunk waits so long, in each direction; the order stays. */
+  delay(latencyMs: number): void {
+    this.latencyMs = latencyMs;
+  }
+
+  /** What was sent while it was silent is lost with its connections: they are not told, as when a cable is pulled. */
+  set(mode: ProxyMode): void {
+    const heals = this.mode !== "flowing" && mode === "flowing";
+    this.mode = mode;
+    // Bytes were dropped in the middle of a stream, so what is left of it cannot be understood any more.
+    if (heals) this.hangUp();
+  }
+
+  /** Connects nobody new and hangs up on everybody, until `accept`. */
+  refuse(): void {
+    this.refusing = true;
+    this.hangUp();
+  }
+
+  accept(): void {
+    this.refusing = false;
+  }
+
+  /** Every connection is reset; clients may connect anew. */
+  hangUp(): void {
+    for (const { near, far } of this.pairs) {
+      near.resetAndDestroy();
+      far.resetAndDestroy();
+    }
+    this.pairs.clear();
+  }
+
+  async close(): Promise<void> {
+    this.hangUp();
+    await new Promise((closed) => this.server.close(closed));
+  }
+
+  private pair(near: Socket): void {
+    if (this.refusing) {
+      near.resetAndDestroy();
+      return;
+    }
+    const far = dial(this.target);
+    const pair: Pair = { near, far };
+    this.pairs.add(pair);
+    near.setNoDelay(true);
+    far.setNoDelay(true);
+    const end = (): void => {
+      this.pairs.delete(pair);
+      near.destroy();
+      far.destroy();
+    };
+    for (const socket of [near, far]) socket.on("error", end).on("close", end);
+    near.on("data", (chunk) => this.pass(chunk, far, true));
+    far.on("data", (chunk) => this.pass(chunk, near, false));
+  }
+
+  private pass(chunk: Buffer, to: Socket, outward: boolean): void {
+    if (this.mode === "silent" || (this.mode === "replies-lost" && !outward)) return;
+    if (this.latencyMs === 0) to.write(chunk);
+    else setTimeout(() => to.writable && to.write(chunk), this.latencyMs);
+  }
+}
