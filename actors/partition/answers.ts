@@ -82,17 +82,26 @@ export class Answers {
   }
 
   private async members(segment: string, limit = MEMBERS_DEFAULT, size: number): Promise<MemberEntry[]> {
-    const enough = Math.min(Math.max(0, limit), MEMBERS_MAX);
-    const members: MemberEntry[] = [];
-    // Resident pages first; the others are read only when members are still missing.
-    const pages = [...this.machine.pageNumbers()].sort((a, b) => this.cost(a) - this.cost(b));
-    for (const page of pages) {
-      if (members.length >= Math.min(enough, size)) break;
-      await this.bring(page);
-      members.push(...this.machine.membersOn(page, segment));
-      this.shelf.spill(this.machine.evictPages());
+    const enough = Math.min(Math.max(0, limit), MEMBERS_MAX, size);
+    const members = new Map<string, MemberEntry>();
+    const seen = new Set<number>();
+    // A page that leaves memory may split in two on its way out: its new half is looked at, too, and nobody counts twice.
+    for (let pages = this.unseen(seen); pages.length > 0 && members.size < enough; pages = this.unseen(seen)) {
+      for (const page of pages) {
+        if (members.size >= enough) break;
+        seen.add(page);
+        await this.bring(page);
+        for (const member of this.machine.membersOn(page, segment)) members.set(member.id, member);
+        this.shelf.spill(this.machine.evictPages());
+      }
     }
-    return members.slice(0, enough);
+    return [...members.values()].slice(0, enough);
+  }
+
+  /** Resident pages first; the others are read only when members are still missing. */
+  private unseen(seen: ReadonlySet<number>): readonly number[] {
+    const pages = this.machine.pageNumbers().filter((page) => !seen.has(page));
+    return pages.sort((a, b) => this.cost(a) - this.cost(b));
   }
 
   private cost(page: number): number {

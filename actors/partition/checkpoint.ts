@@ -53,6 +53,7 @@ export class Checkpointer {
   private finishedMs: number | undefined;
   private cleanedUp = false;
   position: Seq;
+  private readonly onFinished: () => void;
   private readonly onFault: (error: Refusal) => void;
 
   constructor(
@@ -60,6 +61,7 @@ export class Checkpointer {
     claim: { readonly epoch: number; readonly manifest: Manifest; readonly manifestRevision: number },
     shelf: Shelf,
     speaker: Speaker,
+    onFinished: () => void,
     onFault: (error: Refusal) => void,
   ) {
     this.context = context;
@@ -71,6 +73,7 @@ export class Checkpointer {
     this.position = claim.manifest.generations[0]?.position ?? 0;
     this.earliestMs =
       context.runtime.monotonicMs() + context.settings.checkpointIntervalMs * (0.5 + context.runtime.random() / 2);
+    this.onFinished = onFinished;
     this.onFault = onFault;
   }
 
@@ -165,6 +168,8 @@ export class Checkpointer {
     await this.cleanUp();
     this.picture = undefined;
     this.finishing = undefined;
+    // What came meanwhile is due for a picture of its own, and an idle partition has nobody else to wake it.
+    this.onFinished();
   }
 
   private placeOf(picture: Picture, page: number): BlobRef {
@@ -185,6 +190,7 @@ export class Checkpointer {
   private failed(error: unknown): void {
     this.picture = undefined;
     this.finishing = undefined;
+    this.onFinished();
     if (error instanceof Halted) return;
     if (error instanceof Refusal) {
       this.onFault(error);

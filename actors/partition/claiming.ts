@@ -23,21 +23,35 @@ export interface Claim {
 
 /** Becomes the owner whatever the old one thinks. The caller has decided that it is time to try. */
 export async function claim(context: PartitionContext): Promise<Claim> {
-  const { record, before } = await takeWatermark(context);
-  const { manifest, revision } = await takeManifest(context, record.value.epoch, before !== null);
-  return { epoch: record.value.epoch, record, before, manifest, manifestRevision: revision };
+  for (let epochMin = 1; ; ) {
+    const { record, before } = await takeWatermark(context, epochMin);
+    const { epoch } = record.value;
+    const taken = await takeManifest(context, epoch);
+    if (taken.kind === "mine")
+      return { epoch, record, before, manifest: taken.manifest, manifestRevision: taken.revision };
+    // A manifest is never written before its watermark. One of a later epoch is a newer owner's, or SEGMENTS is of old.
+    await assertStillOwner(context, epoch);
+    context.log.error(
+      { partition: context.partition, epoch, manifestEpoch: taken.epoch },
+      "partition: SEGMENTS is older than the checkpoints, as after a restore from a backup; what it lost is said again",
+    );
+    epochMin = taken.epoch + 1;
+  }
 }
 
 async function takeWatermark(
   context: PartitionContext,
+  epochMin: number,
 ): Promise<{ record: StoredWatermark; before: Watermark | null }> {
   const { world, runtime, shard } = context;
   const backoff = new Backoff(RETRY_MS_MIN, RETRY_MS_MAX);
   const sent = new Map<string, Watermark | null>();
   while (!context.halted()) {
     const found = await insist(context, () => world.sink.readWatermark());
+    // Asked before anything is written: a watermark of ours would make the next who asks believe that all is well.
+    if (found === undefined) await assertNotOrphaned(context);
     const before = found?.value ?? null;
-    const mine = claimingRecord(before, shard, runtime.nonce());
+    const mine = claimingRecord(before, epochMin, shard, runtime.nonce());
     sent.set(mine.nonce, before);
     const outcome = await world.sink.putWatermark(found?.seq ?? 0, mine);
     // Read back even when the answer was clear: the stamp on it is the server's clock now.
@@ -57,34 +71,51 @@ async function takeWatermark(
   throw new Halted();
 }
 
-/** Only the epoch, the owner and the nonce change: what was said and where to look for it stays as it was. */
-function claimingRecord(before: Watermark | null, owner: string, nonce: string): Watermark {
-  if (before !== null) return { ...before, epoch: before.epoch + 1, owner, nonce };
-  return { epoch: 1, owner, nonce, done: 0, from: 1, digest: digestText(EMPTY_DIGEST), fingerprint: null, revision: 0 };
+async function assertNotOrphaned(context: PartitionContext): Promise<void> {
+  const { world, partition } = context;
+  const manifest = await insist(context, () => world.pages.readManifest());
+  if (manifest === undefined || readableManifest(context, manifest.bytes).generations.length === 0) return;
+  // Whoever claimed it meanwhile may have made a checkpoint already.
+  if ((await insist(context, () => world.sink.readWatermark())) !== undefined) return;
+  throw new CheckpointOrphaned(
+    partition,
+    "there are checkpoints but no watermark: the stream SEGMENTS was lost or replaced; restore it, or start a new data set",
+  );
 }
 
+/** Only the epoch, the owner and the nonce change: what was said and where to look for it stays as it was. */
+function claimingRecord(before: Watermark | null, epochMin: number, owner: string, nonce: string): Watermark {
+  if (before !== null) return { ...before, epoch: Math.max(before.epoch + 1, epochMin), owner, nonce };
+  return {
+    epoch: epochMin,
+    owner,
+    nonce,
+    done: 0,
+    from: 1,
+    digest: digestText(EMPTY_DIGEST),
+    fingerprint: null,
+    revision: 0,
+  };
+}
+
+type Taken =
+  | { readonly kind: "mine"; readonly manifest: Manifest; readonly revision: number }
+  /** It bears an epoch that is not below mine. */
+  | { readonly kind: "newer"; readonly epoch: number };
+
 /** With my epoch in the manifest, no checkpoint of an older owner can be written any more. */
-async function takeManifest(
-  context: PartitionContext,
-  epoch: number,
-  spokeBefore: boolean,
-): Promise<{ manifest: Manifest; revision: number }> {
-  const { world, runtime, partition } = context;
+async function takeManifest(context: PartitionContext, epoch: number): Promise<Taken> {
+  const { world, runtime } = context;
   const backoff = new Backoff(RETRY_MS_MIN, RETRY_MS_MAX);
-  while (!context.halted()) {
+  for (let isTried = false; !context.halted(); isTried = true) {
     const found = await insist(context, () => world.pages.readManifest());
     const old = found === undefined ? NO_CHECKPOINTS : readableManifest(context, found.bytes);
-    if (old.epoch > epoch) throw new OwnershipLost(partition, `epoch ${old.epoch} took its checkpoints over`);
-    if (old.generations.length > 0 && !spokeBefore) {
-      throw new CheckpointOrphaned(
-        partition,
-        "there are checkpoints but no watermark: the stream SEGMENTS was lost or replaced; restore it, or start a new data set",
-      );
-    }
     const manifest: Manifest = { epoch, generations: old.generations };
-    if (old.epoch === epoch) return { manifest, revision: found!.revision };
+    // An earlier try that was never answered; without one, it was somebody else who had this epoch before me.
+    if (old.epoch === epoch && isTried) return { kind: "mine", manifest, revision: found!.revision };
+    if (old.epoch >= epoch) return { kind: "newer", epoch: old.epoch };
     const outcome = await world.pages.putManifest(found?.revision ?? 0, encodeManifest(manifest));
-    if (outcome.kind === "stored") return { manifest, revision: outcome.seq };
+    if (outcome.kind === "stored") return { kind: "mine", manifest, revision: outcome.seq };
     if (outcome.kind !== "fenced") await pause(runtime, backoff.next(runtime.random()));
   }
   throw new Halted();

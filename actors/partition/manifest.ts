@@ -1,6 +1,6 @@
 // What a partition remembers where: one small manifest, written last, that names immutable blobs with their hashes.
 // Two generations stand in it. Read by restoring.ts, written by checkpoint.ts, taken over by claiming.ts.
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { pack, unpack } from "msgpackr";
 import type { Millis, PartitionNo, Seq } from "../../lib/core/types.ts";
 import { CheckpointCorrupt } from "../../lib/ports/errors.ts";
@@ -37,14 +37,26 @@ export interface Manifest {
 
 export type Directory = ReadonlyMap<number, BlobRef>;
 
-const FORMAT = 1;
+const FORMAT = 2;
+const HASH_BYTES = 20;
 
+/** The body, and before it its hash: blobs are named with theirs, and nobody else could tell that the manifest is whole. */
 export function encodeManifest(manifest: Manifest): Uint8Array {
-  return pack({ format: FORMAT, ...manifest });
+  const body = pack({ format: FORMAT, ...manifest });
+  return Buffer.concat([sha1(body).digest(), body]);
 }
 
+/** Throws CheckpointCorrupt for anything but what encodeManifest gave. */
 export function decodeManifest(partition: PartitionNo, bytes: Uint8Array): Manifest {
-  const { format, epoch, generations } = unpackOr(partition, 0, "the manifest", bytes) as Manifest & { format: number };
+  const body = bytes.subarray(HASH_BYTES);
+  if (Buffer.compare(sha1(body).digest(), bytes.subarray(0, HASH_BYTES)) !== 0) {
+    throw new CheckpointCorrupt(
+      partition,
+      0,
+      "its manifest has other bytes than were written, or is of an older version",
+    );
+  }
+  const { format, epoch, generations } = unpackOr(partition, 0, "the manifest", body) as Manifest & { format: number };
   if (format !== FORMAT || typeof epoch !== "number" || !Array.isArray(generations)) {
     throw new CheckpointCorrupt(partition, 0, `its manifest has format ${format}, this program reads ${FORMAT}`);
   }
@@ -75,5 +87,10 @@ function unpackOr(partition: PartitionNo, generation: number, what: string, byte
 }
 
 export function hashOf(bytes: Uint8Array): string {
-  return createHash("sha1").update(bytes).digest("base64url");
+  return sha1(bytes).digest("base64url");
+}
+
+/** Against accidents; nobody who may write the bucket could be kept out by a hash. */
+function sha1(bytes: Uint8Array): Hash {
+  return createHash("sha1").update(bytes);
 }

@@ -7,6 +7,7 @@ import {
   CheckpointAhead,
   CheckpointCorrupt,
   ControlLogLost,
+  LogRegressed,
   LogTruncated,
   OutputTrimmed,
   OwnershipLost,
@@ -19,6 +20,7 @@ import type { PartitionContext } from "./context.ts";
 import { type Digest, EMPTY_DIGEST, parseDigest } from "./digest.ts";
 import { type Directory, decodeDirectory, type Generation } from "./manifest.ts";
 import { loadBlob } from "./shelf.ts";
+import { inputOf } from "./speech.ts";
 
 export interface Restored {
   readonly machine: PartitionMachine;
@@ -39,11 +41,13 @@ export async function restore(
   claim: Claim,
   spoiled: ReadonlySet<number>,
 ): Promise<Restored> {
-  const { done, fingerprint } = claim.record.value;
+  const { done, fingerprint, revision } = claim.record.value;
   const said: Fingerprint = { seq: done, stamp: fingerprint ?? 0 };
   const log = await insist(context, () => checkTail(context, said));
+  await definitionsUpTo(context, revision);
   const picture = await firstUsable(context, claim, log, spoiled);
   const found = await scanSaid(context, claim);
+  assertNothingSaidBeyond(context, log, found);
   context.counters.restores += 1;
   return { ...picture, found, log };
 }
@@ -58,6 +62,27 @@ async function checkTail(context: PartitionContext, said: Fingerprint): Promise<
     if (error instanceof LogTruncated) return world.log.bounds();
     throw error;
   }
+}
+
+/** What was applied must stand in DEFINITIONS: else new entries would bear old numbers, and be taken for applied. */
+async function definitionsUpTo({ book, partition }: PartitionContext, revision: number): Promise<void> {
+  await book.caughtUp(revision).catch((error: Error) => {
+    throw new ControlLogLost(partition, error.message, { cause: error });
+  });
+}
+
+/** A delta tells which input made it; a log that ends before that input has lost it, though no watermark knew of it yet. */
+function assertNothingSaidBeyond(
+  { partition }: PartitionContext,
+  log: LogBounds,
+  found: readonly StoredSaying[],
+): void {
+  const last = found.reduce((highest, saying) => Math.max(highest, inputOf(saying)), 0);
+  if (last <= log.last) return;
+  throw new LogRegressed(
+    partition,
+    `its log ends at ${log.last}, but a delta of message ${last} was said: the stream lost its tail or was replaced; restore it from a backup`,
+  );
 }
 
 async function firstUsable(
@@ -100,9 +125,7 @@ async function fromGeneration(
   const meta = await loadBlob(context, generation.number, generation.meta);
   const rows = await loadBlob(context, generation.number, generation.directory);
   const directory = decodeDirectory(partition, generation.number, rows);
-  await book.caughtUp(generation.revision).catch((error: Error) => {
-    throw new ControlLogLost(partition, error.message, { cause: error });
-  });
+  await definitionsUpTo(context, generation.revision);
   const entries = book.entries.slice(0, generation.revision);
   let machine: PartitionMachine;
   try {

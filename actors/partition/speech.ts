@@ -310,7 +310,8 @@ export class Speech {
   }
 }
 
-function inputOf(saying: StoredSaying): Seq {
+/** The input that made it, as its body says. Throws Disagreement when it does not say. */
+export function inputOf(saying: StoredSaying): Seq {
   const body = JSON.parse(saying.body) as { cause?: { seq?: unknown } };
   const seq = body.cause?.seq;
   if (typeof seq !== "number")

@@ -107,6 +107,16 @@ export class MemoryStream {
     for (const message of this.messages.values()) this.lastOfSubject.set(message.subject, message.seq);
   }
 
+  /** What a backup would hold; nobody listens to it. */
+  copy(): MemoryStream {
+    const copy = new MemoryStream(this.runtime);
+    copy.first = this.first;
+    copy.last = this.last;
+    for (const [seq, message] of this.messages) copy.messages.set(seq, message);
+    for (const [subject, seq] of this.lastOfSubject) copy.lastOfSubject.set(subject, seq);
+    return copy;
+  }
+
   listen(run: () => void): () => void {
     this.listeners.add(run);
     return () => {
@@ -167,6 +177,11 @@ export class MemoryServer {
   replaceStream(name: string): MemoryStream {
     this.streams.delete(name);
     return this.stream(name);
+  }
+
+  /** As if it had been restored from a backup. */
+  putStream(name: string, stream: MemoryStream): void {
+    this.streams.set(name, stream);
   }
 
   /** Nothing this client sends arrives, and it hears nothing, until it is healed. */

@@ -268,7 +268,7 @@ export class MemoryPageStore implements PageStore {
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
-    const copy = bytes.slice();
+    const copy = new Uint8Array(bytes);
     await this.server.call(this.client, "put", () => this.stream.store([{ subject: key, body: copy, rollup: true }]));
   }
 
@@ -294,7 +294,7 @@ export class MemoryPageStore implements PageStore {
   }
 
   putManifest(expected: number, bytes: Uint8Array): Promise<Published> {
-    const message: NewMessage = { subject: this.manifest, body: bytes.slice(), rollup: true };
+    const message: NewMessage = { subject: this.manifest, body: new Uint8Array(bytes), rollup: true };
     return publish(this.server, this.client, "putManifest", () =>
       this.stream.store([message], { subject: this.manifest, seq: expected }),
     );
