@@ -1,22 +1,16 @@
 // Time that passes only when nothing else can happen, and chance from a seed: runs the production actors in one thread so
 // that a seed is a bug report. Promises settle between two timers.
 import type { Runtime, Timer } from "../../lib/ports/runtime.ts";
-
-interface Alarm {
-  readonly atMs: number;
-  readonly order: number;
-  run: (() => void) | undefined;
-}
+import { Alarms, settle } from "./alarms.ts";
 
 /** 2026-01-01, so that stamps look like stamps. */
 const EPOCH_MS = 1_767_225_600_000;
 
 export class VirtualRuntime implements Runtime {
   private nowMs = 0;
-  private orders = 0;
   private nonces = 0;
   private state: number;
-  private readonly alarms: Alarm[] = [];
+  private readonly alarms = new Alarms();
 
   constructor(seed: number) {
     this.state = seed >>> 0 || 1;
@@ -44,9 +38,7 @@ export class VirtualRuntime implements Runtime {
   }
 
   after(delayMs: number, run: () => void): Timer {
-    this.orders += 1;
-    const alarm: Alarm = { atMs: this.nowMs + Math.max(0, delayMs), order: this.orders, run };
-    this.push(alarm);
+    const alarm = this.alarms.set(this.nowMs + Math.max(0, delayMs), 0, run);
     return {
       cancel: () => {
         alarm.run = undefined;
@@ -64,8 +56,8 @@ export class VirtualRuntime implements Runtime {
   async advance(durationMs: number): Promise<void> {
     const endMs = this.nowMs + durationMs;
     await settle();
-    while (this.alarms.length > 0 && this.alarms[0]!.atMs <= endMs) {
-      const alarm = this.pop();
+    while (this.alarms.nextMs <= endMs) {
+      const alarm = this.alarms.take();
       this.nowMs = Math.max(this.nowMs, alarm.atMs);
       if (alarm.run === undefined) continue;
       alarm.run();
@@ -82,45 +74,4 @@ export class VirtualRuntime implements Runtime {
       await this.advance(10);
     }
   }
-
-  private push(alarm: Alarm): void {
-    const { alarms } = this;
-    alarms.push(alarm);
-    let at = alarms.length - 1;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!before(alarms[at]!, alarms[parent]!)) break;
-      [alarms[at], alarms[parent]] = [alarms[parent]!, alarms[at]!];
-      at = parent;
-    }
-  }
-
-  private pop(): Alarm {
-    const { alarms } = this;
-    const first = alarms[0]!;
-    const last = alarms.pop()!;
-    if (alarms.length === 0) return first;
-    alarms[0] = last;
-    for (let at = 0; ; ) {
-      const left = 2 * at + 1;
-      const right = left + 1;
-      let least = at;
-      if (left < alarms.length && before(alarms[left]!, alarms[least]!)) least = left;
-      if (right < alarms.length && before(alarms[right]!, alarms[least]!)) least = right;
-      if (least === at) return first;
-      [alarms[at], alarms[least]] = [alarms[least]!, alarms[at]!];
-      at = least;
-    }
-  }
-}
-
-function before(a: Alarm, b: Alarm): boolean {
-  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
-}
-
-/** Runs every promise that can run. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }

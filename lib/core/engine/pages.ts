@@ -38,7 +38,9 @@ const DEPTH_MAX = 24;
 export class PageTable {
   readonly #entries = new Map<PageNo, PageEntry>();
   readonly #resident = new LRUCache<PageNo, Page>({
-    max: PAGES_MAX,
+    // Each counts as one. With `max` it would set aside room for all of them at once, a megabyte and more a partition.
+    maxSize: PAGES_MAX,
+    sizeCalculation: () => 1,
     dispose: (page, _no, reason) => {
       // The bound is ours to keep (evict): a changed page that went by itself would be lost.
       if (reason === "evict") throw new Error(`more than ${PAGES_MAX} pages in memory: page ${page.no} has no room`);

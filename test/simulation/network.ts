@@ -1,0 +1,207 @@
+// The network between simulated processes and the server in memory: every request takes time, can be lost on either way, come
+// late, be refused, or be the last thing that its sender ever did. Each process sees the server through a Connection.
+import { type Fate, MemoryServer, type MemoryStream, TimedOut, Unavailable } from "../../lib/memory/server.ts";
+import type { Dice } from "../support/seed.ts";
+import type { Process, Scheduler, ServerClock } from "./scheduler.ts";
+import type { Trace } from "./trace.ts";
+
+const TIMEOUT_MS = 500;
+/** A request that comes late arrives up to so long after its sender gave up. */
+const LATE_MS_MAX = 3_000;
+const FATES: readonly Fate[] = ["request-lost", "reply-lost", "late", "retry"];
+
+export interface Weather {
+  /** Probability that a request does not simply go well. */
+  readonly faults: number;
+  /** One way, at most. */
+  readonly latencyMsMax: number;
+  /** Probability that a compare-and-set takes far longer than other requests. */
+  readonly slow: number;
+}
+
+export const CALM: Weather = { faults: 0, latencyMsMax: 2, slow: 0 };
+
+/** The process dies at the named request: before it is sent, or when it is done and the answer is on its way. */
+export interface CrashPoint {
+  readonly process: string;
+  /** Such as `publish`, `batch`, `watermark`, `putManifest`, `put`; `*` for any. */
+  readonly call: string;
+  readonly when: "before" | "after";
+  /** That many more requests of this name go well. */
+  left: number;
+}
+
+export class Network {
+  readonly server: MemoryServer;
+  weather: Weather = CALM;
+  /** Whose request the server works on just now. */
+  writer: string | undefined;
+  readonly crashPoints: CrashPoint[] = [];
+  /** Calls that crashed a process, by name: which points were tried. */
+  readonly crashed = new Map<string, number>();
+  private readonly scheduler: Scheduler;
+  private readonly dice: Dice;
+  private readonly trace: Trace;
+  private readonly cut = new Set<string>();
+  private readonly listeners = new Map<string, Set<{ process: Process; run: (payload: never) => void }>>();
+  private readonly onCrash: (process: Process) => void;
+
+  constructor(scheduler: Scheduler, clock: ServerClock, dice: Dice, trace: Trace, onCrash: (process: Process) => void) {
+    this.scheduler = scheduler;
+    this.dice = dice;
+    this.trace = trace;
+    this.onCrash = onCrash;
+    this.server = new MemoryServer({ runtime: clock });
+  }
+
+  connect(process: Process): Connection {
+    return new Connection(this, process);
+  }
+
+  isCut(client: string): boolean {
+    return this.cut.has(client);
+  }
+
+  /** Nothing of it arrives, and nothing reaches it. */
+  isolate(client: string): void {
+    this.cut.add(client);
+  }
+
+  heal(client: string): void {
+    this.cut.delete(client);
+  }
+
+  /** A dead process hears nothing any more. */
+  forget(process: Process): void {
+    for (const set of this.listeners.values()) for (const one of set) if (one.process === process) set.delete(one);
+  }
+
+  request<T>(process: Process, name: string, work: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (process.state === "dead") return;
+      const crash = this.crashAt(process, name);
+      if (crash === "before") {
+        this.crash(process, name, "before it was sent");
+        return;
+      }
+      const fate = this.fateOf(process);
+      this.trace.note(`${process.name} ${name}${fate === "ok" ? "" : ` ${fate}`}`);
+      const giveUp = process.after(TIMEOUT_MS, () => reject(new TimedOut(`${name}: no answer`)));
+      const answer = (settle: () => void): void => {
+        this.scheduler.after(this.latency(name), () => {
+          if (this.cut.has(process.name)) return;
+          process.deliver(() => {
+            giveUp.cancel();
+            settle();
+          });
+        });
+      };
+      if (fate === "request-lost") return;
+      if (fate === "retry") {
+        answer(() => reject(new Unavailable(`${name}: not now`)));
+        return;
+      }
+      const onItsWayMs = fate === "late" ? TIMEOUT_MS + this.dice.int(0, LATE_MS_MAX) : this.latency(name);
+      this.scheduler.after(onItsWayMs, () => {
+        if (this.cut.has(process.name)) return;
+        const done = this.work(process, name, work);
+        if (crash === "after") this.crash(process, name, "after it was done");
+        else if (fate !== "reply-lost") answer(() => ("error" in done ? reject(done.error) : resolve(done.value)));
+      });
+    });
+  }
+
+  tell(from: Process, channel: string, payload: unknown): void {
+    if (from.state === "dead" || this.cut.has(from.name)) return;
+    for (const { process, run } of this.listeners.get(channel) ?? []) {
+      this.scheduler.after(this.latency(channel), () => {
+        if (!this.cut.has(process.name)) process.deliver(() => run(payload as never));
+      });
+    }
+  }
+
+  listen(process: Process, channel: string, run: (payload: never) => void): () => void {
+    const set = this.listeners.get(channel) ?? new Set();
+    const listener = { process, run };
+    set.add(listener);
+    this.listeners.set(channel, set);
+    return () => {
+      set.delete(listener);
+    };
+  }
+
+  private work<T>(process: Process, name: string, work: () => T): { value: T } | { error: unknown } {
+    this.writer = process.name;
+    try {
+      const value = work();
+      if (typeof value === "number") this.trace.note(`server ${name} of ${process.name}: ${value}`);
+      return { value };
+    } catch (error) {
+      return { error };
+    } finally {
+      this.writer = undefined;
+    }
+  }
+
+  private fateOf(process: Process): Fate {
+    if (this.cut.has(process.name)) return "request-lost";
+    return this.dice.chance(this.weather.faults) ? this.dice.pick(FATES) : "ok";
+  }
+
+  private latency(name: string): number {
+    const { latencyMsMax, slow } = this.weather;
+    const slowly = (name === "watermark" || name === "putManifest" || name === "batch") && this.dice.chance(slow);
+    return slowly ? this.dice.int(0, TIMEOUT_MS) : this.dice.int(0, latencyMsMax);
+  }
+
+  private crashAt(process: Process, name: string): "before" | "after" | undefined {
+    for (const [index, point] of this.crashPoints.entries()) {
+      if (point.process !== process.name || (point.call !== "*" && point.call !== name)) continue;
+      point.left -= 1;
+      if (point.left >= 0) continue;
+      this.crashPoints.splice(index, 1);
+      return point.when;
+    }
+    return undefined;
+  }
+
+  private crash(process: Process, name: string, when: string): void {
+    if (process.state === "dead") return;
+    this.trace.note(`${process.name} is killed at ${name}, ${when}`);
+    const point = `${name} ${when}`;
+    this.crashed.set(point, (this.crashed.get(point) ?? 0) + 1);
+    this.onCrash(process);
+  }
+}
+
+/** The server as one process sees it; lib/memory's ports stand on it as on any other. */
+export class Connection extends MemoryServer {
+  private readonly network: Network;
+  private readonly process: Process;
+
+  constructor(network: Network, process: Process) {
+    super({ runtime: process });
+    this.network = network;
+    this.process = process;
+  }
+
+  override stream(name: string): MemoryStream {
+    return this.network.server.stream(name);
+  }
+
+  override isIsolated(): boolean {
+    return this.network.isCut(this.process.name);
+  }
+
+  override call<T>(_client: string, name: string, work: () => T): Promise<T> {
+    return this.network.request(this.process, name, work);
+  }
+
+  override tell(_client: string, channel: string, payload: unknown): void {
+    this.network.tell(this.process, channel, payload);
+  }
+
+  override listen(_client: string, channel: string, run: (payload: never) => void): () => void {
+    return this.network.listen(this.process, channel, run);
+  }
+}

@@ -1,0 +1,461 @@
+// One run: production shards over lib/memory in virtual time, one thread, everything that happens chosen by the seed. First
+// whatever the plan says goes wrong, with the auditor looking on at every message; then it heals, and everything must come right.
+import type { PartitionLog } from "../../actors/partition/context.ts";
+import { productMachinery } from "../../actors/worker/machinery.ts";
+import { DEFAULT_SHARD_SETTINGS, type ShardSettings } from "../../actors/worker/settings.ts";
+import { Shard } from "../../actors/worker/shard.ts";
+import type { ControlEntry } from "../../lib/core/control.ts";
+import { ControlState } from "../../lib/core/engine/control-state.ts";
+import { partitionOf } from "../../lib/core/ids.ts";
+import { DEFAULT_LIMITS, DEFAULT_VOCABULARY, type PartitionNo } from "../../lib/core/types.ts";
+import { MemoryQuestionDesk, memoryLogStream, memoryWorld } from "../../lib/memory/world.ts";
+import type { OracleOptions } from "../../lib/oracle/oracle.ts";
+import type { Answers, PartitionStatus, Reply } from "../../lib/ports/questions.ts";
+import { Dice } from "../support/seed.ts";
+import { Auditor, Violation } from "./auditor.ts";
+import { LastActPlay } from "./last-act.ts";
+import { CALM, Network } from "./network.ts";
+import type { Plan, SentEvent, Step } from "./plan.ts";
+import { Process, Scheduler, ServerClock } from "./scheduler.ts";
+import { Trace, type TraceLine } from "./trace.ts";
+import { watched } from "./watched-world.ts";
+
+const SHARD_SETTINGS: ShardSettings = {
+  ...DEFAULT_SHARD_SETTINGS,
+  heartbeatMs: 300,
+  expiryMs: 1_000,
+  reviewMs: 300,
+  outputPollMs: 2_000,
+  claimPauseMsMin: 100,
+  claimPauseMsMax: 2_000,
+};
+const WORKERS_MAX = 6;
+/** Virtual time in which a healed world must come to rest. */
+const REST_MS_MAX = 120_000;
+const LOOK_MS = 25;
+/** Longer than every short window, so that silence has its say. */
+const SILENCE_MS = 12_000;
+/** Law 6. */
+const SILENCE_LATE_MS_MAX = 1_000;
+const MEMBERS_MAX = 100_000;
+
+export interface Outcome {
+  readonly seed: number;
+  readonly hash: string;
+  readonly violation: Violation | undefined;
+  /** The step under way when it was found; steps.length when all were taken. */
+  readonly step: number;
+  readonly virtualMs: number;
+  readonly alarms: number;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly crashed: ReadonlyMap<string, number>;
+  /** What the last act did and what came of it, in words and as codes. */
+  readonly lastAct: string | undefined;
+  readonly verdicts: readonly string[];
+  readonly lines: readonly TraceLine[];
+}
+
+export interface Worker {
+  readonly process: Process;
+  readonly shard: Shard;
+  /** Told to stop in order; it goes on until it has. */
+  leaving: boolean;
+}
+
+export class Simulation {
+  readonly plan: Plan;
+  readonly scheduler: Scheduler;
+  readonly clock: ServerClock;
+  readonly network: Network;
+  readonly auditor: Auditor;
+  readonly trace: Trace;
+  /** Errors in a worker's log are a fault of the product, unless somebody spoiled something on purpose. */
+  errorsExpected = false;
+  private readonly dice: Dice;
+  private readonly workers = new Set<Worker>();
+  private readonly oldNames: string[] = [];
+  private readonly asker: Process;
+  private started = 0;
+  private step = 0;
+  private fault: Violation | undefined;
+  private lastAct: string | undefined;
+  private verdicts: readonly string[] = [];
+
+  constructor(plan: Plan, keepLines = false) {
+    const { seed, world } = plan;
+    this.plan = plan;
+    this.dice = new Dice(seed * 7 + 3);
+    this.scheduler = new Scheduler(new Dice(seed * 3 + 2));
+    this.clock = new ServerClock(this.scheduler);
+    this.trace = new Trace(this.scheduler, keepLines);
+    this.network = new Network(this.scheduler, this.clock, this.dice, this.trace, (process) => this.die(process));
+    this.auditor = new Auditor(
+      this.network.server,
+      world.partitions,
+      (partition) => this.oracleOptions(partition),
+      () => this.network.writer,
+    );
+    this.asker = new Process("asker", 0, this.scheduler, new Dice(seed));
+  }
+
+  get partitions(): number {
+    return this.plan.world.partitions;
+  }
+
+  async run(): Promise<Outcome> {
+    try {
+      await this.play();
+    } catch (error) {
+      this.fault ??= error instanceof Violation ? error : new Violation("exception", describe(error));
+    }
+    return this.outcome();
+  }
+
+  private async play(): Promise<void> {
+    const { steps, world, lastAct } = this.plan;
+    this.network.weather = world.weather;
+    for (let count = 0; count < world.workers; count += 1) this.start(false);
+    for (const step of steps) {
+      this.take(step);
+      await this.advance(step.waitMs);
+      this.auditor.checkStored();
+      this.assertNoViolation();
+      this.step += 1;
+    }
+    this.heal();
+    await this.untilRest();
+    await this.untilSilenceHasSpoken();
+    await this.checkAll();
+    if (lastAct === undefined) return;
+    const ended = await new LastActPlay(this, lastAct).play();
+    this.lastAct = ended.told;
+    this.verdicts = ended.verdicts;
+  }
+
+  // ── the troubled part ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  private take(step: Step): void {
+    this.trace.note(`step ${this.step}: ${step.do}`);
+    switch (step.do) {
+      case "send":
+        for (const event of step.events) this.send(event);
+        return;
+      case "poison":
+        this.append(step.partition % this.partitions, "event", step.body);
+        return;
+      case "define":
+        this.define(step.entry);
+        return;
+      case "start":
+        this.start(step.underOldName);
+        return;
+      case "clock":
+        this.clock.step(step.byMs);
+        return;
+      case "outage":
+        this.outage(step.forMs);
+        return;
+      default:
+        this.trouble(step);
+    }
+  }
+
+  private trouble(step: Exclude<Step, { do: "send" | "poison" | "define" | "start" | "clock" | "outage" }>): void {
+    const worker = this.pick(step.worker);
+    if (worker === undefined) {
+      this.start(false);
+      return;
+    }
+    const { process } = worker;
+    switch (step.do) {
+      case "kill":
+        this.die(process);
+        return;
+      case "drain":
+        this.drain(worker, step.hasty);
+        return;
+      case "stop":
+        process.stop();
+        this.scheduler.after(step.forMs, () => process.wake());
+        return;
+      case "cut":
+        this.network.isolate(process.name);
+        this.scheduler.after(step.forMs, () => this.reconnect(process.name));
+        return;
+      case "crash":
+        this.network.crashPoints.push({ process: process.name, call: step.call, when: step.when, left: step.left });
+        return;
+    }
+  }
+
+  send({ user, message, lateMs }: SentEvent): void {
+    const timestamp = lateMs === undefined ? {} : { timestamp: new Date(this.clock.wallMs() - lateMs).toISOString() };
+    this.append(partitionOf(user, this.partitions), "event", JSON.stringify({ ...message, ...timestamp }));
+  }
+
+  append(partition: PartitionNo, kind: string, body: string): void {
+    const bytes = new TextEncoder().encode(body);
+    this.network.server.stream(memoryLogStream(partition)).store([{ subject: kind, body: bytes }]);
+  }
+
+  private define(entry: ControlEntry): void {
+    const body = new TextEncoder().encode(JSON.stringify(entry));
+    this.network.server.stream("DEFINITIONS").store([{ subject: "definitions", body }]);
+  }
+
+  start(underOldName: boolean): void {
+    const living = [...this.workers].filter(({ leaving }) => !leaving).length;
+    if (living >= WORKERS_MAX) return;
+    this.started += 1;
+    const name = (underOldName ? this.oldNames.pop() : undefined) ?? `w${this.started}`;
+    this.network.heal(name);
+    const process = new Process(name, this.started, this.scheduler, new Dice(this.plan.seed * 101 + this.started));
+    const { world } = this.plan;
+    const shard = new Shard({
+      shard: name,
+      host: "simulation",
+      pid: this.started,
+      world: watched(memoryWorld(this.network.connect(process), name, this.partitions), (violation) => {
+        this.fault ??= violation;
+      }),
+      machinery: productMachinery(DEFAULT_LIMITS),
+      machine: {
+        partitions: this.partitions,
+        clockMode: "log",
+        clockStepMsMax: 1,
+        limits: DEFAULT_LIMITS,
+        vocabulary: DEFAULT_VOCABULARY,
+        pageCacheBytesMax: world.pageCacheBytesMax,
+        pageBytesMax: world.pageBytesMax,
+      },
+      partitionSettings: world.settings,
+      settings: SHARD_SETTINGS,
+      runtime: process,
+      log: this.logOf(name),
+    });
+    this.trace.note(`${name} starts`);
+    this.workers.add({ process, shard, leaving: false });
+    shard.start();
+  }
+
+  private drain(worker: Worker, hasty: boolean): void {
+    this.trace.note(`${worker.process.name} drains`);
+    worker.leaving = true;
+    void worker.shard.drain().then(() => this.die(worker.process));
+    if (!hasty) return;
+    this.scheduler.after(this.dice.int(0, 200), () => {
+      worker.process.deliver(() => {
+        worker.shard.abort();
+        this.die(worker.process);
+      });
+    });
+  }
+
+  private die(process: Process): void {
+    if (process.state === "dead") return;
+    this.trace.note(`${process.name} is gone`);
+    process.kill();
+    this.network.forget(process);
+    this.oldNames.push(process.name);
+    for (const worker of this.workers) if (worker.process === process) this.workers.delete(worker);
+  }
+
+  dieAll(): void {
+    for (const { process } of [...this.workers]) this.die(process);
+  }
+
+  private outage(forMs: number): void {
+    const cut = [...this.workers].map(({ process }) => process.name);
+    for (const name of cut) this.network.isolate(name);
+    this.scheduler.after(forMs, () => {
+      for (const name of cut) this.reconnect(name);
+    });
+  }
+
+  /** Readers hear of what came meanwhile. */
+  private reconnect(name: string): void {
+    this.network.heal(name);
+    const logs = Array.from({ length: this.partitions }, (_, partition) => memoryLogStream(partition));
+    for (const stream of [...logs, "DEFINITIONS"]) this.network.server.stream(stream).store([]);
+  }
+
+  private pick(index: number): Worker | undefined {
+    const living = [...this.workers].filter(({ leaving }) => !leaving);
+    return living[index % living.length];
+  }
+
+  private logOf(name: string): PartitionLog {
+    return {
+      debug: (_fields, message) => this.trace.note(`${name} log: ${message}`),
+      info: (fields, message) => this.trace.note(`${name} log: ${message} ${JSON.stringify(fields)}`),
+      warn: () => undefined,
+      error: (fields, message) => {
+        const why = `${name}: ${message}: ${describe((fields as { err?: unknown }).err)}`;
+        this.trace.note(why);
+        if (!this.errorsExpected) this.fault ??= new Violation("error", why);
+      },
+    };
+  }
+
+  // ── the healed part ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  heal(): void {
+    this.trace.note("everything heals");
+    this.network.weather = CALM;
+    this.network.crashPoints.length = 0;
+    for (const { process } of this.workers) {
+      process.wake();
+      this.reconnect(process.name);
+    }
+    if (this.pick(0) === undefined) this.start(false);
+  }
+
+  async advance(durationMs: number): Promise<void> {
+    await this.scheduler.advance(durationMs, () => this.fault !== undefined || this.auditor.violation !== undefined);
+    this.assertNoViolation();
+  }
+
+  async until(what: string, holds: () => boolean): Promise<void> {
+    const endMs = this.scheduler.nowMs + REST_MS_MAX;
+    while (!holds()) {
+      if (this.scheduler.nowMs >= endMs)
+        throw new Violation("liveness", `waited ${REST_MS_MAX} virtual ms in vain for: ${what}\n${this.describe()}`);
+      await this.advance(LOOK_MS);
+    }
+  }
+
+  private untilRest(): Promise<void> {
+    return this.until("everything to be heard, said and remembered", () => this.atRest());
+  }
+
+  /** Law 6: after a long silence nothing that fell due is unsaid, and nothing was said too late. */
+  private async untilSilenceHasSpoken(): Promise<void> {
+    const { last } = this.network.server.stream("SEGMENTS");
+    await this.advance(SILENCE_MS);
+    await this.untilRest();
+    const before = this.clock.wallMs();
+    for (let partition = 0; partition < this.partitions; partition += 1) {
+      for (const { due, storedMs, body } of this.auditor.silences(partition, last)) {
+        if (storedMs - due > SILENCE_LATE_MS_MAX)
+          throw new Violation("late-silence", `${body} was due at ${due} and stored ${storedMs - due} ms later`);
+      }
+      // Nobody else would tell the oracle of a deadline for which no tick came.
+      const { expected } = this.auditor.progress(partition);
+      this.append(partition, "clock", "{}");
+      const forgotten = this.auditor.dueBefore(partition, expected, before - SILENCE_LATE_MS_MAX);
+      if (forgotten !== undefined) throw new Violation("late-silence", `${forgotten} was due, and no tick came for it`);
+    }
+    await this.untilRest();
+  }
+
+  statuses(): PartitionStatus[] {
+    return [...this.workers].flatMap(({ shard }) => shard.partitions.map((partition) => partition.status()));
+  }
+
+  /** Nothing waits but for time. `but`: partitions that need not be looked at. */
+  atRest(but: ReadonlySet<PartitionNo> = new Set()): boolean {
+    const { last } = this.network.server.stream("DEFINITIONS");
+    const resting = new Set(but);
+    for (const status of this.statuses()) {
+      const { partition, phase, position, done, unsaid, folding, revision } = status;
+      const heard = position === this.network.server.stream(memoryLogStream(partition)).last;
+      const said = unsaid === 0 && done === position;
+      if (phase === "running" && heard && said && folding.length === 0 && revision === last) resting.add(partition);
+    }
+    // What waits for a partition that is left out may wait.
+    return resting.size === this.partitions && (but.size > 0 || this.pendingRevisions().length === 0);
+  }
+
+  private pendingRevisions(): readonly number[] {
+    const entries = [...this.network.server.stream("DEFINITIONS").from(1)].map(
+      ({ body }) => JSON.parse(new TextDecoder().decode(body)) as ControlEntry,
+    );
+    return ControlState.fold(entries, DEFAULT_LIMITS).pendingRevisions();
+  }
+
+  private async checkAll(): Promise<void> {
+    this.auditor.checkStored();
+    this.assertNoViolation();
+    this.auditor.checkComplete();
+    for (let partition = 0; partition < this.partitions; partition += 1) await this.checkMemberships(partition);
+  }
+
+  /** What the owner answers is what the oracle knows; asked again when the log went on meanwhile. */
+  async checkMemberships(partition: PartitionNo): Promise<void> {
+    for (const segment of this.auditor.oracle(partition).memberships().keys()) {
+      for (let isCompared = false; !isCompared; ) {
+        const answer = await this.ask(partition, segment);
+        isCompared = answer.position === this.network.server.stream(memoryLogStream(partition)).last;
+        const differs = isCompared ? this.difference(partition, segment, answer) : "";
+        if (differs !== "") throw new Violation("membership", differs);
+      }
+    }
+  }
+
+  private difference(partition: PartitionNo, segment: string, answer: Answers["members"]): string {
+    const members = this.auditor.oracle(partition).memberships().get(segment) ?? new Map();
+    const standing = [...members].filter(([, membership]) => membership.in);
+    const expected = standing.map(([id, { n, since }]) => JSON.stringify({ id, n, since })).sort();
+    const actual = answer.members.map(({ id, n, since }) => JSON.stringify({ id, n, since })).sort();
+    if (expected.join() === actual.join() && answer.size === expected.length) return "";
+    return `partition ${partition}: ${segment} has ${actual.join(" ")} (size ${answer.size}), the log says ${expected.join(" ")}`;
+  }
+
+  private async ask(partition: PartitionNo, segment: string): Promise<Answers["members"]> {
+    let reply: Reply | undefined;
+    const desk = new MemoryQuestionDesk(this.network.connect(this.asker), this.asker.name, partition);
+    void desk.ask({ op: "members", segment, limit: MEMBERS_MAX }).then((answer) => {
+      reply = answer;
+    });
+    await this.until(`the members of ${segment} in partition ${partition}`, () => reply !== undefined);
+    if (reply?.ok !== true)
+      throw new Violation("membership", `partition ${partition} does not answer: ${reply?.error}`);
+    return reply as unknown as Answers["members"];
+  }
+
+  oracleOptions(partition: PartitionNo): OracleOptions {
+    return {
+      partition,
+      partitions: this.partitions,
+      clockMode: "log",
+      clockStepMsMax: 1,
+      limits: DEFAULT_LIMITS,
+      vocabulary: DEFAULT_VOCABULARY,
+    };
+  }
+
+  private assertNoViolation(): void {
+    const violation = this.fault ?? this.auditor.violation;
+    if (violation !== undefined) throw violation;
+  }
+
+  private describe(): string {
+    const lines = this.statuses().map(({ counters: _, ...status }) => JSON.stringify(status));
+    const ends = Array.from({ length: this.partitions }, (_, p) => this.network.server.stream(memoryLogStream(p)).last);
+    return [
+      ...lines,
+      `logs end at ${ends.join(", ")}; definitions at ${this.network.server.stream("DEFINITIONS").last}`,
+    ].join("\n");
+  }
+
+  private outcome(): Outcome {
+    const { scheduler, auditor, trace, network } = this;
+    return {
+      seed: this.plan.seed,
+      hash: trace.digest(),
+      violation: this.fault ?? auditor.violation,
+      step: this.step,
+      virtualMs: scheduler.nowMs,
+      alarms: scheduler.steps,
+      counts: auditor.counts,
+      crashed: network.crashed,
+      lastAct: this.lastAct,
+      verdicts: this.verdicts,
+      lines: trace.lines,
+    };
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
