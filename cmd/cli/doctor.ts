@@ -1,6 +1,6 @@
 // rollcall doctor: audits a running cluster. One line a thing that can be wrong, each ok, warn or fail, with the remedy where it
 // is not ok. It looks only; nothing is changed. What is looked at, and how it is judged: lib/doctor.
-import type { NatsConnection } from "@nats-io/transport-node";
+import { type NatsConnection, PermissionViolationError, RequestError, TimeoutError } from "@nats-io/transport-node";
 import { type Command, InvalidArgumentError } from "commander";
 import { decodeDirectory, decodeManifest, hashOf } from "../../actors/partition/manifest.ts";
 import { keysOf } from "../../actors/partition/shelf.ts";
@@ -21,6 +21,7 @@ import { workerFindings } from "../../lib/doctor/workers.ts";
 import { NatsCluster } from "../../lib/nats/cluster.ts";
 import { type Names, namesOf } from "../../lib/nats/names.ts";
 import { Questions } from "../../lib/nats/questions.ts";
+import { ApiError } from "../../lib/nats/wire.ts";
 import { connectOrExplain, optionsOf } from "./context.ts";
 import { print, printJson, withOutput } from "./output.ts";
 
@@ -36,7 +37,7 @@ Looks at a running cluster while events flow, and changes nothing. Each line is 
 
 Exit codes:
   0  nothing failed; there may be warnings
-  1  something failed; each has a remedy
+  1  something failed, a server that is not there among it; each has a remedy
   2  an option is wrong
   3  no permission, or no answer
 `;
@@ -140,13 +141,27 @@ async function cluster(
     });
     const client = { nc, names, questions };
     const audit = auditOptions(made, config, options, bars);
-    const memory = await auditMemory(reader, client, audit);
-    const speech = options.quick === true ? [] : await auditSpeech(client, memory, audit);
-    return [...workers, ...memory.findings, ...speech];
+    const findings = [...workers];
+    try {
+      const memory = await auditMemory(reader, client, audit);
+      findings.push(...memory.findings);
+      if (options.quick !== true) findings.push(...(await auditSpeech(client, memory, audit)));
+    } catch (error) {
+      findings.push(unfinished(error));
+    }
+    return findings;
   } finally {
     bars.end();
     ear.stop();
   }
+}
+
+/** A stream that is gone, or a server that does not answer, ends the audit; what was found until then is told. */
+function unfinished(error: unknown): Finding {
+  const isAnswer = error instanceof ApiError || error instanceof TimeoutError || error instanceof RequestError;
+  if (!isAnswer || error.cause instanceof PermissionViolationError) throw error;
+  const remedy = "mend first what is told above; else look at the server's log and load, and run this again";
+  return fail("audit", `not finished: ${error.message}`, remedy);
 }
 
 function auditOptions(made: DataSetMade, config: Config, options: Options, bars: Bars): AuditOptions {

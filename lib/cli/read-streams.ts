@@ -7,23 +7,21 @@ import { NatsEventLog } from "../nats/event-log.ts";
 import type { Names } from "../nats/names.ts";
 import { StreamReader } from "../nats/stream-reader.ts";
 import { storedMessage } from "../nats/wire.ts";
-import type { Fingerprint } from "../ports/event-log.ts";
 import type { StoredDelta } from "../verify/verify.ts";
 
 const AHEAD_MAX = 2_000;
 
-/** The log's messages from the first, or the one after `after`, to `upTo`, in order, without a hole. */
+/** The log's messages from the first to `upTo`, in order, without a hole. */
 export async function* logRecords(
   nc: NatsConnection,
   names: Names,
   partition: PartitionNo,
   upTo: Seq,
-  after?: Fingerprint,
 ): AsyncGenerator<LogRecord> {
-  if (upTo <= (after?.seq ?? 0)) return;
+  if (upTo === 0) return;
   const arrival = new Arrival();
   const reading = new NatsEventLog(nc, names, partition).read({
-    after,
+    after: undefined,
     recordsMax: AHEAD_MAX,
     onReadable: () => arrival.ring(),
     onFault: (error) => arrival.fail(error),

@@ -128,7 +128,7 @@ function comparedText(all: readonly (readonly [Compared, Agreement])[]): string 
   const busy = total(({ sample }) => sample.leftOut);
   return (
     `${counted(members, "member")} recomputed from ${share}: ${counted(deltas, "delta")} as said, ` +
-    `${live === members ? "all" : counted(live, "member")} live as said` +
+    `the owners agree about ${live === members ? "all" : count(live)} of them` +
     (busy === 0 ? "" : `; ${counted(busy, "very busy member")} left out`)
   );
 }

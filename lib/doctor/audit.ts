@@ -135,7 +135,8 @@ export async function auditSpeech(
   const recomputable = facts.filter(({ log }) => log.first === 1 && log.numDeleted === 0);
   const leftOut: Trouble[] = [];
   const samples = await takeSamples(client, recomputable, options, leftOut);
-  const live = await askOwners(client, samples, options, leftOut);
+  const answering = new Map([...samples].filter(([partition]) => facts[partition]!.status?.phase === "running"));
+  const live = await askOwners(client, answering, options, leftOut);
   const numbering = new Numbering({
     share: options.everyMember ? 1 : Math.min(1, MEMBERSHIPS_MAX / Math.max(1, segments.messages)),
     salt: options.salt,

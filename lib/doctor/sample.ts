@@ -21,12 +21,6 @@ interface Chosen {
   readonly records: LogRecord[];
 }
 
-interface Tick {
-  readonly seq: Seq;
-  readonly stamp: Millis;
-  readonly to: Millis;
-}
-
 const NOTHING = new Uint8Array();
 
 /**
@@ -36,8 +30,6 @@ const NOTHING = new Uint8Array();
 export class MemberSample {
   /** Messages taken; the log has no hole, so it is the last sequence, too. */
   position: Seq = 0;
-  /** Stamp of the last message taken. */
-  stamp: Millis = 0;
   private readonly oracle: OracleOptions;
   private readonly options: SampleOptions;
   private readonly chosen = new Map<MemberId, Chosen>();
@@ -45,8 +37,11 @@ export class MemberSample {
   private rankMax = Number.POSITIVE_INFINITY;
   /** Control and clock messages. */
   private readonly common: LogRecord[] = [];
-  /** Where others' messages moved the clock on. */
-  private readonly ticks: Tick[] = [];
+  /** Where others' messages moved the clock on, and to when: two numbers each, since a log may have many millions. */
+  private readonly tickSeqs: Seq[] = [];
+  private readonly tickTimes: Millis[] = [];
+  /** The same of members who left the sample. */
+  private readonly leftBehind: LogRecord[] = [];
   private clock: Millis = 0;
 
   constructor(oracle: OracleOptions, options: SampleOptions) {
@@ -67,26 +62,27 @@ export class MemberSample {
     return this.chosen.has(id);
   }
 
-  /** From now on nobody joins it; what concerns those who are in it is still taken. */
-  close(): void {
-    this.rankMax = Number.NEGATIVE_INFINITY;
-  }
-
   add(record: LogRecord): void {
     this.position = record.seq;
-    this.stamp = record.stamp;
     const before = this.clock;
     if (this.oracle.clockMode === "log") this.clock = Math.max(this.clock, record.stamp);
     const kept = record.kind === "event" ? this.addEvent(record) : this.addOther(record);
-    if (!kept && this.clock > before) this.ticks.push({ seq: record.seq, stamp: record.stamp, to: this.clock });
+    if (kept || this.clock === before) return;
+    this.tickSeqs.push(record.seq);
+    this.tickTimes.push(this.clock);
   }
 
   /** What the oracle is to be fed with, in the log's order. */
   *records(): Generator<LogRecord> {
     const own = [...this.chosen.values()].flatMap(({ records }) => records);
     const common = this.common.map((record) => this.onlyChosen(record));
-    const kept = [...own, ...common, ...this.ticks.map((tick) => this.bare(tick))];
-    yield* kept.sort((a, b) => a.seq - b.seq);
+    const kept = [...own, ...common, ...this.leftBehind].sort((a, b) => a.seq - b.seq);
+    let next = 0;
+    for (const [index, seq] of this.tickSeqs.entries()) {
+      while (next < kept.length && kept[next]!.seq < seq) yield kept[next++]!;
+      yield this.tick(seq, this.tickTimes[index]!);
+    }
+    yield* kept.slice(next);
   }
 
   /** Whether the record is kept. */
@@ -151,19 +147,19 @@ export class MemberSample {
   private leave(id: MemberId): void {
     const { records } = this.chosen.get(id)!;
     this.chosen.delete(id);
-    for (const record of records) this.ticks.push(this.tickOf(record));
+    for (const { seq, stamp, body } of records) this.leftBehind.push(this.tick(seq, this.timeOf(body, stamp)));
   }
 
-  private tickOf({ seq, stamp, body }: LogRecord): Tick {
-    if (this.oracle.clockMode === "log") return { seq, stamp, to: stamp };
+  private timeOf(body: Uint8Array, stamp: Millis): Millis {
+    if (this.oracle.clockMode === "log") return stamp;
     const decoded = decodeEvent(body, this.oracle.limits);
-    return { seq, stamp, to: decoded.ok ? (decoded.value.timestamp ?? stamp) : 0 };
+    return decoded.ok ? (decoded.value.timestamp ?? stamp) : 0;
   }
 
   /** A message that moves the clock and does nothing else: by its stamp, or by what it says. */
-  private bare({ seq, stamp, to }: Tick): LogRecord {
+  private tick(seq: Seq, to: Millis): LogRecord {
     const body = this.oracle.clockMode === "log" ? NOTHING : Buffer.from(JSON.stringify({ to }));
-    return { seq, stamp, kind: "clock", body };
+    return { seq, stamp: to, kind: "clock", body };
   }
 
   /** A list may name many; those who are not looked at need not be known. What makes an entry refused stays in it. */

@@ -67,13 +67,15 @@ async function found({ deltas: change, live: changeLive, upTo = Number.POSITIVE_
 }
 
 test("all is as the log says, and what was compared is told", async () => {
-  expect(await found({})).toEqual(["ok 4 members recomputed from all 18 messages: 6 deltas as said, all live as said"]);
+  expect(await found({})).toEqual([
+    "ok 4 members recomputed from all 18 messages: 6 deltas as said, the owners agree about all of them",
+  ]);
 });
 
 test("of a log that was read in part, later deltas are not judged, but who is in is", async () => {
   // Up to there u0 has come and gone, and u1 has come.
   expect(await found({ upTo: 6 })).toEqual([
-    "ok 2 members recomputed from the first 6 of 18 messages: 3 deltas as said, all live as said",
+    "ok 2 members recomputed from the first 6 of 18 messages: 3 deltas as said, the owners agree about all of them",
   ]);
   expect(
     (
