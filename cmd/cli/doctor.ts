@@ -7,8 +7,7 @@ import { keysOf } from "../../actors/partition/shelf.ts";
 import { type Config, dataSetOf, natsSettingsOf } from "../../config/options.ts";
 import { type DataSetMade, dataSetMade } from "../../lib/api/data-set.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
-import { findingLines, summaryLine } from "../../lib/cli/findings.ts";
-import { counted } from "../../lib/cli/numbers.ts";
+import { findingLines, summaryOf } from "../../lib/cli/findings.ts";
 import { type ProgressBar, progressBar } from "../../lib/cli/progress.ts";
 import { styleFor } from "../../lib/cli/style.ts";
 import type { Format } from "../../lib/cli/table.ts";
@@ -23,7 +22,7 @@ import { type Names, namesOf } from "../../lib/nats/names.ts";
 import { Questions } from "../../lib/nats/questions.ts";
 import { ApiError } from "../../lib/nats/wire.ts";
 import { connectOrExplain, optionsOf } from "./context.ts";
-import { print, printJson, withOutput } from "./output.ts";
+import { note, print, printJson, withOutput } from "./output.ts";
 
 const PAGES_LOOKED_MAX = 20;
 const MEMBERS_DEFAULT = 200;
@@ -74,14 +73,11 @@ async function doctor(command: Command, options: Options): Promise<void> {
   const findings: Finding[] = warnings.map((text) => warn("options", text, "unset it, or correct its name"));
   findings.push(...(await examine(config, options)));
   const { stdout } = process;
-  const style = styleFor(stdout);
+  const summary = summaryOf(findings);
   if (options.output === "json") printJson(findings);
-  else
-    print(
-      `${findingLines(findings, style, stdout.isTTY ? stdout.columns : undefined)}\n\n${summaryLine(findings, style)}`,
-    );
-  const failed = findings.filter(({ verdict }) => verdict === "fail").length;
-  if (failed > 0) throw new CliError(EXIT.failed, `${counted(failed, "check")} failed.`);
+  else print(findingLines(findings, styleFor(stdout), stdout.isTTY ? stdout.columns : undefined));
+  if (findings.some(({ verdict }) => verdict === "fail")) throw new CliError(EXIT.failed, summary);
+  if (options.output !== "json") note(`\n${summary}`);
 }
 
 async function examine(config: Config, options: Options): Promise<readonly Finding[]> {

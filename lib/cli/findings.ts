@@ -46,11 +46,11 @@ function wrap(text: string, width: number): string[] {
   return [...lines, line];
 }
 
-/** The last line: how it all stands. */
-export function summaryLine(findings: readonly Finding[], style: Style): string {
+/** How it all stands, in one line. */
+export function summaryOf(findings: readonly Finding[]): string {
   const number = (verdict: Finding["verdict"]): number => findings.filter((one) => one.verdict === verdict).length;
   const [failed, warned] = [number("fail"), number("warn")];
-  if (failed > 0) return style.red(`${counted(failed, "check")} failed, ${counted(warned, "warning")}.`);
-  if (warned > 0) return style.yellow(`Nothing failed; ${counted(warned, "warning")}.`);
-  return style.green("All is well.");
+  const warnings = warned === 0 ? "" : `, ${counted(warned, "warning")}`;
+  if (failed > 0) return `${counted(failed, "check")} failed${warnings}.`;
+  return warned > 0 ? `Nothing failed${warnings}.` : "All is well.";
 }

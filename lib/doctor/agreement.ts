@@ -128,9 +128,14 @@ function comparedText(all: readonly (readonly [Compared, Agreement])[]): string 
   const busy = total(({ sample }) => sample.leftOut);
   return (
     `${counted(members, "member")} recomputed from ${share}: ${counted(deltas, "delta")} as said, ` +
-    `the owners agree about ${live === members ? "all" : count(live)} of them` +
+    agreeing(live, members) +
     (busy === 0 ? "" : `; ${counted(busy, "very busy member")} left out`)
   );
+}
+
+function agreeing(live: number, members: number): string {
+  if (live === 0) return members === 0 ? "nobody to ask about" : "no owner answered for them";
+  return `the owners agree about ${live === members ? "all" : count(live)} of them`;
 }
 
 /** A past whose beginning is gone cannot be recomputed. With an age limit that is what was asked for. */

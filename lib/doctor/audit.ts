@@ -312,7 +312,8 @@ function holed({ partition }: PartitionFacts): Trouble {
 }
 
 function unsaid(partition: PartitionNo): Trouble {
-  const text = "its owner has deltas to say that were not stored in ten seconds, so what it holds is not compared";
+  const text =
+    "its owner did not answer again, or got what it has to say not stored in ten seconds: what it holds is not compared";
   const remedy = "look at the worker's log and at the server's load, and run this again";
   return { kind: "unsaid", verdict: "warn", partition, text, remedy };
 }

@@ -54,7 +54,7 @@ function oneOf(check: string, same: readonly Trouble[]): Finding {
   const { verdict, partition, text, remedy } = same[0]!;
   const others = [...new Set(same.map((trouble) => trouble.partition))].filter((other) => other !== partition);
   const also =
-    others.length === 0 ? "" : ` (and the same of ${counted(others.length, "other partition")}: ${numbers(others)})`;
+    others.length === 0 ? "" : ` (likewise ${counted(others.length, "other partition")}: ${numbers(others)})`;
   const worst = same.some((trouble) => trouble.verdict === "fail") ? "fail" : verdict;
   return { check, verdict: worst, text: `partition ${partition}: ${text}${also}`, remedy };
 }

@@ -1,6 +1,6 @@
 // How findings stand on a terminal: wrapped below each other where it is narrow, in one line where nobody's terminal it is.
 import { expect, test } from "vitest";
-import { findingLines, summaryLine } from "../../lib/cli/findings.ts";
+import { findingLines, summaryOf } from "../../lib/cli/findings.ts";
 import { styleFor } from "../../lib/cli/style.ts";
 import { fail, ok, warn } from "../../lib/doctor/finding.ts";
 
@@ -33,8 +33,8 @@ test("wrapped to a narrow terminal, no line longer than it", () => {
   expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(55);
 });
 
-test("the last line says how it all stands", () => {
-  expect(summaryLine([ok("gaps", "none")], plain)).toBe("All is well.");
-  expect(summaryLine([LONG, ok("gaps", "none")], plain)).toBe("Nothing failed; 1 warning.");
-  expect(summaryLine([LONG, fail("gaps", "some"), fail("gaps", "more")], plain)).toBe("2 checks failed, 1 warning.");
+test("one line says how it all stands", () => {
+  expect(summaryOf([ok("gaps", "none")])).toBe("All is well.");
+  expect(summaryOf([LONG, ok("gaps", "none")])).toBe("Nothing failed, 1 warning.");
+  expect(summaryOf([LONG, fail("gaps", "some"), fail("gaps", "more")])).toBe("2 checks failed, 1 warning.");
 });

@@ -72,6 +72,10 @@ test("all is as the log says, and what was compared is told", async () => {
   ]);
 });
 
+test("nobody who answers is told as that", async () => {
+  expect((await found({ live: (live) => live.splice(0) }))[0]).toMatch(/^ok .* as said, no owner answered for them$/);
+});
+
 test("of a log that was read in part, later deltas are not judged, but who is in is", async () => {
   // Up to there u0 has come and gone, and u1 has come.
   expect(await found({ upTo: 6 })).toEqual([

@@ -65,7 +65,7 @@ test("one finding a kind, failures first, with the partitions that share it", ()
   const many = [3, 4, 5, 6, 7, 8, 9, 9].map((partition) => trouble("old", "warn", partition));
   expect(told(findingsOf("c", [...many, trouble("bad", "fail", 1)], "well"))).toEqual([
     "fail partition 1: it is bad",
-    "warn partition 3: it is old (and the same of 6 other partitions: 4, 5, 6, 7, 8, 9)",
+    "warn partition 3: it is old (likewise 6 other partitions: 4, 5, 6, 7, 8, 9)",
   ]);
   expect(told(findingsOf("c", [], "well"))).toEqual(["ok well"]);
 });
