@@ -13,6 +13,7 @@ import { styleFor } from "../../lib/cli/style.ts";
 import type { Format } from "../../lib/cli/table.ts";
 import { DEFAULT_VOCABULARY } from "../../lib/core/types.ts";
 import { type AuditOptions, auditMemory, auditSpeech } from "../../lib/doctor/audit.ts";
+import { CheckpointReader } from "../../lib/doctor/checkpoints.ts";
 import { type Finding, fail, ok, warn } from "../../lib/doctor/finding.ts";
 import { AuditReader } from "../../lib/doctor/read.ts";
 import { disk, rejects, segments, store, streams } from "../../lib/doctor/surroundings.ts";
@@ -130,10 +131,12 @@ async function cluster(
       nc,
       names,
       questions,
-      codec: { decodeManifest, decodeDirectory, hashOf, keysOf },
-      pagesMax: options.all === true ? Number.POSITIVE_INFINITY : PAGES_LOOKED_MAX,
+      checkpoints: new CheckpointReader({
+        codec: { decodeManifest, decodeDirectory, hashOf, keysOf },
+        pagesMax: options.all === true ? Number.POSITIVE_INFINITY : PAGES_LOOKED_MAX,
+        random: Math.random,
+      }),
       heard: (shard) => ear.heard(shard),
-      random: Math.random,
     });
     const client = { nc, names, questions };
     const audit = auditOptions(made, config, options, bars);

@@ -4,16 +4,21 @@
 import { headers } from "@nats-io/transport-node";
 import { afterEach, expect, test } from "vitest";
 import { decodeDirectory, decodeManifest, type Generation } from "../../actors/partition/manifest.ts";
-import { decodeDelta, encodeDelta } from "../../lib/core/deltas.ts";
+import { storedDeltas } from "../../lib/cli/read-streams.ts";
+import { deltaId, encodeDelta } from "../../lib/core/deltas.ts";
+import { partitionOf } from "../../lib/core/ids.ts";
+import type { Delta } from "../../lib/core/types.ts";
 import type { Finding } from "../../lib/doctor/finding.ts";
 import { DELTA_ID_HEADER, NatsDeltaSink, PARTITION_HEADER } from "../../lib/nats/delta-sink.ts";
 import { Gate } from "../../lib/nats/gate.ts";
 import { NatsPageStore } from "../../lib/nats/page-store.ts";
-import { api, publish, storedMessage, streamState } from "../../lib/nats/wire.ts";
+import { api, publish } from "../../lib/nats/wire.ts";
+import type { StoredDelta } from "../../lib/verify/verify.ts";
 import { RealCluster } from "../support/real-cluster.ts";
 import { until } from "../support/until.ts";
 
 const PARTITIONS = 8;
+const HOLED = 2;
 let cluster: RealCluster | undefined;
 
 afterEach(async () => {
@@ -27,15 +32,19 @@ interface Examined {
 }
 
 async function doctor(...args: string[]): Promise<Examined> {
-  const ran = await cluster!.processes.cli(["doctor", "--output", "json", ...args], cluster!.variables);
+  // A machine with other work stores checkpoints late; that is not what is looked for here.
+  const variables = { ...cluster!.variables, ROLLCALL_CHECKPOINT_INTERVAL: "10m" };
+  const ran = await cluster!.processes.cli(["doctor", "--output", "json", ...args], variables, 300_000);
   if (ran.stdout.trim() === "") throw new Error(`doctor said nothing\n${ran.stderr}`);
   return { code: ran.code, findings: JSON.parse(ran.stdout) };
 }
 
-/** What is not ok, of the checks that are named. */
+/** What is not ok, of the checks that are named; of all but the disk of the machine that tests, where none is. */
 function bad({ findings }: Examined, ...checks: string[]): string[] {
   return findings
-    .filter(({ check, verdict }) => verdict !== "ok" && (checks.length === 0 || checks.includes(check)))
+    .filter(
+      ({ check, verdict }) => verdict !== "ok" && (checks.length === 0 ? check !== "disk" : checks.includes(check)),
+    )
     .map(({ check, verdict, text }) => `${verdict} ${check}: ${text}`);
 }
 
@@ -51,7 +60,7 @@ test("all is well under load; each damage is found and named", async () => {
     return manifests.every((generations) => generations.length === 2);
   });
 
-  // The tests' data sets have room for this: nothing is wrong, so nothing may be said to be.
+  // Nothing is wrong, so nothing may be said to be.
   for (const args of [[], ["--all"], ["--quick"]]) {
     const healthy = await doctor(...args);
     expect(bad(healthy), args.join()).toEqual([]);
@@ -80,7 +89,7 @@ test("all is well under load; each damage is found and named", async () => {
   );
   await flipManifestBit(1);
   await expectFound("manifests", /^warn manifests: partition 1: the manifest cannot be read/);
-  await deleteLogMessage(2, 40);
+  await deleteLogMessage(HOLED, 40);
   await expectFound("gaps", /^fail gaps: partition 2: 1 message is missing in the middle of its log \(40\)/);
   await aheadOfTheLog(3, 1_000_000);
   await expectFound("watermarks", /^fail watermarks: partition 3: its log ends at \d+, but 1000000 was already/);
@@ -92,7 +101,7 @@ test("all is well under load; each damage is found and named", async () => {
   expect(sample.map(({ text }) => text).join("\n")).toMatch(/1 delta lost/);
   expect(sample.map(({ text }) => text).join("\n")).toMatch(/1 delta repeated/);
 
-  // Those that hold their owners up are told beside what the workers say themselves.
+  // A partition that refuses says so itself, and the streams say why.
   cluster.worker();
   await until("the others run", async () => {
     const phases = (await cluster!.status()).map((status) => status?.phase);
@@ -157,36 +166,32 @@ async function aheadOfTheLog(partition: number, done: number): Promise<void> {
   expect(await sink.putWatermark(seq, { ...value, done })).toMatchObject({ kind: "stored" });
 }
 
+/** Of partitions that are recomputed: a log with a hole is not. */
+async function deltasOfWholeLogs(): Promise<readonly StoredDelta[]> {
+  const found: StoredDelta[] = [];
+  for await (const stored of storedDeltas(cluster!.nc, cluster!.server.names))
+    if (partitionOf(stored.delta.id, PARTITIONS) !== HOLED) found.push(stored);
+  return found;
+}
+
 /** Somebody's first delta, where another follows. */
-async function deleteDelta() {
+async function deleteDelta(): Promise<Delta> {
   const { nc, server } = cluster!;
-  const stream = server.names.segmentsStream;
-  const { last } = await streamState(nc, stream);
-  const first = new Map<string, number>();
-  for (let seq = 1; seq <= last; seq += 1) {
-    const found = await storedMessage(nc, stream, { seq });
-    if (found === undefined || !found.subject.startsWith("segment.")) continue;
-    const delta = decodeDelta(Buffer.from(found.data).toString());
-    const key = `${delta.segment} ${delta.id}`;
-    if (delta.n === 1) first.set(key, seq);
-    const before = first.get(key);
-    if (delta.n !== 2 || before === undefined) continue;
-    await api(nc, `STREAM.MSG.DELETE.${stream}`, { seq: before });
-    return delta;
-  }
-  throw new Error("nobody left anything");
+  const all = await deltasOfWholeLogs();
+  const second = all.find(({ delta }) => delta.n === 2)!.delta;
+  const first = all.find(({ delta: { segment, id } }) => segment === second.segment && id === second.id)!;
+  await api(nc, `STREAM.MSG.DELETE.${server.names.segmentsStream}`, { seq: first.seq });
+  return second;
 }
 
 /** The newest delta once more, word for word. */
-async function repeatDelta() {
+async function repeatDelta(): Promise<Delta> {
   const { nc, server } = cluster!;
-  const { names } = server;
-  const stored = (await storedMessage(nc, names.segmentsStream, { last_by_subj: names.segmentSubject("*", "*") }))!;
-  const delta = decodeDelta(Buffer.from(stored.data).toString());
+  const { delta } = (await deltasOfWholeLogs()).at(-1)!;
   const mh = headers();
-  mh.set(DELTA_ID_HEADER, JSON.stringify([delta.segment, delta.kind, delta.id, delta.n]));
-  mh.set(PARTITION_HEADER, "0");
-  const outcome = await publish(nc, names.deltaSubject(delta.segment, delta.change), encodeDelta(delta), mh);
+  mh.set(DELTA_ID_HEADER, deltaId(delta));
+  mh.set(PARTITION_HEADER, String(partitionOf(delta.id, PARTITIONS)));
+  const outcome = await publish(nc, server.names.deltaSubject(delta.segment, delta.change), encodeDelta(delta), mh);
   expect(outcome).toMatchObject({ kind: "stored" });
   return delta;
 }
