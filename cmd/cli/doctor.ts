@@ -1,279 +1,231 @@
-// rollcall doctor: one line a thing that can be wrong, each ok, warn or fail, with the remedy where it is not ok.
-// It looks only; nothing is changed.
-import { statfs } from "node:fs/promises";
-import type { NatsConnection } from "@nats-io/transport-node";
-import type { Command } from "commander";
+// rollcall doctor: audits a running cluster. One line a thing that can be wrong, each ok, warn or fail, with the remedy where it
+// is not ok. It looks only; nothing is changed. What is looked at, and how it is judged: lib/doctor.
+import { type NatsConnection, PermissionViolationError, RequestError, TimeoutError } from "@nats-io/transport-node";
+import { type Command, InvalidArgumentError } from "commander";
+import { decodeDirectory, decodeManifest, hashOf } from "../../actors/partition/manifest.ts";
+import { keysOf } from "../../actors/partition/shelf.ts";
 import { type Config, dataSetOf, natsSettingsOf } from "../../config/options.ts";
-import { Catalogue } from "../../lib/api/catalogue.ts";
 import { type DataSetMade, dataSetMade } from "../../lib/api/data-set.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
-import { bytes, count, counted, duration } from "../../lib/cli/numbers.ts";
-import { type Style, styleFor } from "../../lib/cli/style.ts";
+import { findingLines, summaryOf } from "../../lib/cli/findings.ts";
+import { type ProgressBar, progressBar } from "../../lib/cli/progress.ts";
+import { styleFor } from "../../lib/cli/style.ts";
 import type { Format } from "../../lib/cli/table.ts";
-import { NatsControlLog } from "../../lib/nats/control-log.ts";
+import { DEFAULT_VOCABULARY } from "../../lib/core/types.ts";
+import { type AuditOptions, auditMemory, auditSpeech } from "../../lib/doctor/audit.ts";
+import { CheckpointReader } from "../../lib/doctor/checkpoints.ts";
+import { type Finding, fail, ok, warn } from "../../lib/doctor/finding.ts";
+import { AuditReader } from "../../lib/doctor/read.ts";
+import { disk, rejects, segments, store, streams } from "../../lib/doctor/surroundings.ts";
+import { workerFindings } from "../../lib/doctor/workers.ts";
+import { NatsCluster } from "../../lib/nats/cluster.ts";
 import { type Names, namesOf } from "../../lib/nats/names.ts";
-import { MappingMissing, provision } from "../../lib/nats/provision.ts";
 import { Questions } from "../../lib/nats/questions.ts";
-import { api } from "../../lib/nats/wire.ts";
-import type { PartitionStatus } from "../../lib/ports/questions.ts";
+import { ApiError } from "../../lib/nats/wire.ts";
 import { connectOrExplain, optionsOf } from "./context.ts";
-import { print, printJson, withOutput } from "./output.ts";
+import { note, print, printJson, withOutput } from "./output.ts";
 
-export interface Finding {
-  readonly check: string;
-  readonly verdict: "ok" | "warn" | "fail";
-  readonly text: string;
-  readonly remedy?: string;
+const PAGES_LOOKED_MAX = 20;
+const MEMBERS_DEFAULT = 200;
+const MESSAGES_DEFAULT = 20_000;
+
+const HELP = `
+Looks at a running cluster while events flow, and changes nothing. Each line is ok, warn or fail.
+  watermarks, manifests, gaps   what each partition remembers, against its log, its owner and its blobs
+  numbering                     every delta that is stored: joined and left by turns, numbered 1, 2, 3 …
+  sample                        some members recomputed from the logs, against what was said and what is live
+
+Exit codes:
+  0  nothing failed; there may be warnings
+  1  something failed, a server that is not there among it; each has a remedy
+  2  an option is wrong
+  3  no permission, or no answer
+`;
+
+interface Options {
+  readonly output: Format;
+  readonly quick?: boolean;
+  readonly all?: boolean;
+  readonly members: number;
+  readonly messages: number;
 }
-
-const LAG_WARN = 10_000;
-/** Refusals of this age are worth a look; older ones have been looked at, or will never be. */
-const REJECTS_WARN_MS = 24 * 3_600_000;
-const DISK_FREE_WARN = 0.1;
-const DISK_FREE_BYTES_MIN = 512 * 1024 * 1024;
 
 export function addDoctor(program: Command): void {
   withOutput(
-    program
-      .command("doctor")
-      .description("check server, streams, mapping, workers, lag, checkpoints, rejects and disk"),
+    program.command("doctor").description("audit a running cluster: what it stands on, remembers, and has said"),
     ["table", "json"],
-  ).action((options: { output: Format }, command: Command) => doctor(command, options.output));
+  )
+    .option("--quick", "leave out numbering and sample, which read logs and deltas")
+    .option("--all", "look at every stored blob, follow every member's numbering, read every log to its end")
+    .option("--members <n>", "members to recompute, over all partitions", whole, MEMBERS_DEFAULT)
+    .option("--messages <n>", "messages to read of each log, from its first", whole, MESSAGES_DEFAULT)
+    .addHelpText("after", HELP)
+    .action((options: Options, command: Command) => doctor(command, options));
 }
 
-async function doctor(command: Command, format: Format): Promise<void> {
+function whole(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError("It is a whole number, 1 or more.");
+}
+
+async function doctor(command: Command, options: Options): Promise<void> {
   const { config, warnings } = optionsOf(command);
-  const findings: Finding[] = warnings.map((text) => ({
-    check: "options",
-    verdict: "warn",
-    text,
-    remedy: "unset it, or correct its name",
-  }));
-  findings.push(...(await examine(config)));
-  if (format === "json") printJson(findings);
-  else print(findings.map((finding) => line(finding, styleFor(process.stdout))).join("\n"));
-  const failed = findings.filter(({ verdict }) => verdict === "fail").length;
-  if (failed > 0) throw new CliError(EXIT.failed, `${counted(failed, "check")} failed.`);
+  const findings: Finding[] = warnings.map((text) => warn("options", text, "unset it, or correct its name"));
+  findings.push(...(await examine(config, options)));
+  const { stdout } = process;
+  const summary = summaryOf(findings);
+  if (options.output === "json") printJson(findings);
+  else print(findingLines(findings, styleFor(stdout), stdout.isTTY ? stdout.columns : undefined));
+  if (findings.some(({ verdict }) => verdict === "fail")) throw new CliError(EXIT.failed, summary);
+  if (options.output !== "json") note(`\n${summary}`);
 }
 
-async function examine(config: Config): Promise<readonly Finding[]> {
+async function examine(config: Config, options: Options): Promise<readonly Finding[]> {
+  const onDisk = (): Promise<readonly Finding[]> => disk(natsSettingsOf(config).url, config.dataDir);
   let nc: NatsConnection;
   try {
     nc = await connectOrExplain(config);
   } catch (error) {
     const [text, ...remedy] = (error as Error).message.split("\n");
-    return [fail("server", text!, ...remedy), ...(await disk(config))];
+    return [fail("server", text!, remedy.join("\n")), ...(await onDisk())];
   }
   try {
-    const found: Finding[] = [ok("server", `nats-server ${nc.info?.version} at ${nc.getServer()}, JetStream on`)];
+    const server = ok("server", `nats-server ${nc.info?.version} at ${nc.getServer()}, JetStream on`);
     const names = namesOf(config.name);
     const made = await dataSetMade(nc, names);
-    if (made === undefined) {
-      found.push(
-        fail(
-          "data set",
-          `none here (stream ${names.definitionsStream} is missing)`,
-          "start a worker, which makes it: rollcall worker",
-        ),
-      );
-      return [...found, ...(await disk(config))];
-    }
-    found.push(...(await streams(nc, config, made)));
-    found.push(...(await workers(new Questions(nc, names, made.partitions), config)));
-    found.push(await segments(nc, names, config), await rejects(nc, names), await store(nc));
-    return [...found, ...(await disk(config))];
+    if (made === undefined) return [server, noDataSet(names), ...(await onDisk())];
+    return [
+      server,
+      ...(await streams(nc, dataSetOf(config), made)),
+      ...(await cluster(nc, names, made, config, options)),
+      await segments(nc, names, config.limits),
+      await rejects(nc, names),
+      await store(nc),
+      ...(await onDisk()),
+    ];
   } finally {
     await nc.close();
   }
 }
 
-async function streams(nc: NatsConnection, config: Config, made: DataSetMade): Promise<readonly Finding[]> {
-  const found: Finding[] = [];
-  const asMade = `${made.partitions} partitions, clock ${made.clock}`;
-  if (made.partitions !== config.partitions || made.clock !== config.clock) {
-    const here = `${config.partitions} partitions, clock ${config.clock}`;
-    found.push(
-      warn(
-        "data set",
-        `made with ${asMade}; the configuration here says ${here}`,
-        "a worker with this configuration would refuse to start: set ROLLCALL_PARTITIONS and ROLLCALL_CLOCK as made",
-      ),
-    );
-  } else found.push(ok("data set", asMade));
+function noDataSet(names: Names): Finding {
+  const text = `none here (stream ${names.definitionsStream} is missing)`;
+  return fail("data set", text, "start a worker, which makes it: rollcall worker");
+}
+
+/** Workers by their own word, then by what the streams say. */
+async function cluster(
+  nc: NatsConnection,
+  names: Names,
+  made: DataSetMade,
+  config: Config,
+  options: Options,
+): Promise<readonly Finding[]> {
+  const ear = new Ear(nc, names, config.heartbeatExpiryMs);
+  const bars = new Bars();
   try {
-    const report = await provision(nc, { ...dataSetOf(config), ...made }, { create: false });
-    found.push(ok("streams", `${counted(report.found.length, "stream")}, all as they must be`));
-    found.push(ok("mapping", `events.* leads into the right log, tried for ${counted(report.probed, "partition")}`));
-  } catch (error) {
-    const check = error instanceof MappingMissing ? "mapping" : "streams";
-    const [text, ...remedy] = (error as Error).message.split("\n");
-    found.push(fail(check, text!, remedy.join("\n") || "see `rollcall nats-config`"));
+    const questions = new Questions(nc, names, made.partitions);
+    const workers = workerFindings(await questions.status(), config.checkpointIntervalMs);
+    const reader = new AuditReader({
+      nc,
+      names,
+      questions,
+      checkpoints: new CheckpointReader({
+        codec: { decodeManifest, decodeDirectory, hashOf, keysOf },
+        pagesMax: options.all === true ? Number.POSITIVE_INFINITY : PAGES_LOOKED_MAX,
+        random: Math.random,
+      }),
+      heard: (shard) => ear.heard(shard),
+    });
+    const client = { nc, names, questions };
+    const audit = auditOptions(made, config, options, bars);
+    const findings = [...workers];
+    try {
+      const memory = await auditMemory(reader, client, audit);
+      findings.push(...memory.findings);
+      if (options.quick !== true) findings.push(...(await auditSpeech(client, memory, audit)));
+    } catch (error) {
+      findings.push(unfinished(error));
+    }
+    return findings;
+  } finally {
+    bars.end();
+    ear.stop();
   }
-  return found;
 }
 
-async function workers(questions: Questions, config: Config): Promise<readonly Finding[]> {
-  const statuses = await questions.status();
-  const there = statuses.filter((status): status is PartitionStatus => status !== null);
-  const found = [owned(statuses), ...stopped(there)];
-  if (there.length === 0) return found;
-  const lag = there.reduce((sum, status) => sum + status.lag, 0);
-  const unsaid = there.reduce((sum, status) => sum + status.unsaid, 0);
-  found.push(
-    lag > LAG_WARN
-      ? warn(
-          "lag",
-          `${counted(lag, "message")} wait in the logs`,
-          "let it catch up, or run more workers or shards (ROLLCALL_SHARDS)",
-        )
-      : ok("lag", `${counted(lag, "message")} wait in the logs, ${counted(unsaid, "delta")} to be said`),
-  );
-  return [...found, checkpoints(there, config)];
+/** A stream that is gone, or a server that does not answer, ends the audit; what was found until then is told. */
+function unfinished(error: unknown): Finding {
+  const isAnswer = error instanceof ApiError || error instanceof TimeoutError || error instanceof RequestError;
+  if (!isAnswer || error.cause instanceof PermissionViolationError) throw error;
+  const remedy = "mend first what is told above; else look at the server's log and load, and run this again";
+  return fail("audit", `not finished: ${error.message}`, remedy);
 }
 
-function owned(statuses: readonly (PartitionStatus | null)[]): Finding {
-  const silent = statuses.flatMap((status, partition) => (status === null ? [partition] : []));
-  const waiting = statuses.filter((status) => status?.error === null && status.phase !== "running").length;
-  const owners = new Set(statuses.flatMap((status) => (status === null ? [] : [status.owner]))).size;
-  if (silent.length > 0) {
-    const which =
-      silent.length === statuses.length
-        ? "no partition has an owner"
-        : `${silent.length} of ${statuses.length} partitions have no owner (${silent.slice(0, 5).join(", ")}${silent.length > 5 ? " …" : ""})`;
-    return fail("workers", which, "start a worker: rollcall worker; after a crash, another takes over within seconds");
+function auditOptions(made: DataSetMade, config: Config, options: Options, bars: Bars): AuditOptions {
+  const { partitions, clock: clockMode } = made;
+  const { clockStepMsMax, limits } = config;
+  const all = options.all === true;
+  return {
+    partitions,
+    membersMax: options.members,
+    messagesMax: all ? Number.POSITIVE_INFINITY : options.messages,
+    everyMember: all,
+    salt: Math.floor(Math.random() * 1_000_000),
+    oracle: (partition) => ({
+      partition,
+      partitions,
+      clockMode,
+      clockStepMsMax,
+      limits,
+      vocabulary: DEFAULT_VOCABULARY,
+    }),
+    onProgress: (what, done, total) => bars.update(what, done, total),
+  };
+}
+
+/** Who beats, from now on. */
+class Ear {
+  private readonly shards = new Set<string>();
+  private readonly sinceMs = performance.now();
+  private readonly expiryMs: number;
+  readonly stop: () => void;
+
+  constructor(nc: NatsConnection, names: Names, expiryMs: number) {
+    this.expiryMs = expiryMs;
+    const hearing = new NatsCluster(nc, names).hear(({ shard }) => this.shards.add(shard));
+    this.stop = () => hearing.stop();
   }
-  if (waiting > 0)
-    return warn(
-      "workers",
-      `${waiting} of ${statuses.length} partitions are still being restored`,
-      "wait a little and look again",
-    );
-  const refused = statuses.filter((status) => status?.error !== null).length;
-  const running = refused === 0 ? `all ${statuses.length}` : `${statuses.length - refused} of ${statuses.length}`;
-  return ok("workers", `${running} partitions run, on ${counted(owners, "shard")}`);
+
+  /** Certain only once a heartbeat would have expired. */
+  async heard(shard: string): Promise<boolean> {
+    const leftMs = this.sinceMs + this.expiryMs - performance.now();
+    if (!this.shards.has(shard) && leftMs > 0) {
+      await new Promise((resolve) => {
+        setTimeout(resolve, leftMs);
+      });
+    }
+    return this.shards.has(shard);
+  }
 }
 
-/** One finding a kind of refusal: the same thing seldom happens to one partition alone. */
-function stopped(there: readonly PartitionStatus[]): readonly Finding[] {
-  const codes = new Set(there.flatMap(({ error }) => (error === null ? [] : [error.code])));
-  return [...codes].map((code) => {
-    const same = there.filter(({ error }) => error?.code === code);
-    const others = same.length === 1 ? "" : ` (and ${counted(same.length - 1, "other partition")} for the same reason)`;
-    return fail("partitions", `${code}: ${same[0]!.error!.message}${others}`, `docs/errors/${code}.md says what to do`);
-  });
-}
+/** One bar after the other, each under the name of what is counted. */
+class Bars {
+  private bar: ProgressBar | undefined;
+  private unit = "";
 
-function checkpoints(there: readonly PartitionStatus[], config: Config): Finding {
-  // A partition in which nothing happens has nothing to store, however old its checkpoint is.
-  const due = there.filter(({ checkpointPosition, position }) => checkpointPosition < position);
-  const oldest = Math.max(0, ...due.map(({ checkpointAgeMs }) => checkpointAgeMs ?? 0));
-  const behind = due.reduce((sum, { checkpointPosition, position }) => sum + position - checkpointPosition, 0);
-  const text =
-    due.length === 0
-      ? "all that was processed is in a checkpoint"
-      : `oldest ${duration(oldest)}, a restart would replay ${counted(behind, "message")}`;
-  if (oldest <= 6 * config.checkpointIntervalMs) return ok("checkpoints", text);
-  return warn("checkpoints", text, "look for errors of the checkpoint in the worker's log; is the server's disk full?");
-}
+  update(unit: string, done: number, total: number): void {
+    if (unit !== this.unit) {
+      this.end();
+      this.bar = progressBar("looking at");
+      this.unit = unit;
+    }
+    this.bar!.update({ fraction: done / Math.max(1, total), done, unit });
+  }
 
-async function segments(nc: NatsConnection, names: Names, config: Config): Promise<Finding> {
-  const catalogue = await Catalogue.open(new NatsControlLog(nc, names), config.limits);
-  catalogue.stop();
-  const all = catalogue.segments();
-  const preparing = all.filter(({ state, nextVersion }) => state === "preparing" || nextVersion !== null).length;
-  if (all.length === 0) return warn("segments", "none yet", "rollcall segments apply config/segments");
-  return ok("segments", `${counted(all.length, "segment")}${preparing > 0 ? `, ${preparing} in preparation` : ""}`);
-}
-
-async function rejects(nc: NatsConnection, names: Names): Promise<Finding> {
-  const subject = names.rejectedSubject("*");
-  const { state } = await api<{ state: RejectsState }>(nc, `STREAM.INFO.${names.rejectsStream}`, {
-    subjects_filter: subject,
-  });
-  return rejectsFinding(state, names.rejectsStream, Date.now());
-}
-
-/** What the server says of the stream REJECTS: messages by subject, when the first and the last of them came. */
-export interface RejectsState {
-  readonly subjects?: Readonly<Record<string, number>>;
-  readonly first_ts: string;
-  readonly last_ts: string;
-}
-
-export function rejectsFinding(state: RejectsState, stream: string, nowMs: number): Finding {
-  const reasons = Object.entries(state.subjects ?? {}).map(
-    ([token, number]) => [token.split(".").at(-1)!, number] as const,
-  );
-  const total = reasons.reduce((sum, [, number]) => sum + number, 0);
-  if (total === 0) return ok("rejects", "no message was refused");
-  const shown = reasons
-    .sort((a, b) => b[1] - a[1])
-    .map(([reason, number]) => `${reason} ${count(number)}`)
-    .join(", ");
-  const ageMs = nowMs - Date.parse(state.last_ts);
-  const since = new Date(state.first_ts).toISOString().slice(0, 10);
-  const text = `${counted(total, "message")} refused since ${since}, the last ${duration(ageMs)} ago: ${shown}`;
-  if (ageMs > REJECTS_WARN_MS) return ok("rejects", text);
-  return warn("rejects", text, `nats stream view ${stream} shows them, each with the reason in its headers`);
-}
-
-interface AccountInfo {
-  readonly storage: number;
-  readonly reserved_storage?: number;
-  readonly limits: { readonly max_storage: number };
-}
-
-async function store(nc: NatsConnection): Promise<Finding> {
-  const { storage, limits } = await api<AccountInfo>(nc, "INFO");
-  const used = `${bytes(storage)} in JetStream`;
-  if (limits.max_storage <= 0) return ok("store", used);
-  const share = storage / limits.max_storage;
-  const text = `${used} of ${bytes(limits.max_storage)} allowed`;
-  return share < 0.9
-    ? ok("store", text)
-    : warn("store", text, "raise max_file_store of the server, or the account's limit");
-}
-
-/** Of this machine; a server that is elsewhere has a disk of its own. */
-async function disk(config: Config): Promise<readonly Finding[]> {
-  if (!isLocal(natsSettingsOf(config).url)) return [];
-  const found = await statfs(config.dataDir).catch(() => undefined);
-  if (found === undefined) return [];
-  const free = found.bavail * found.bsize;
-  const text = `${bytes(free)} free on this machine, under ${config.dataDir}`;
-  if (free < DISK_FREE_BYTES_MIN)
-    return [fail("disk", text, "make room: a server that cannot write stops taking events")];
-  if (free / (found.blocks * found.bsize) < DISK_FREE_WARN) return [warn("disk", text, "make room soon")];
-  return [ok("disk", text)];
-}
-
-/** Every address leads to this machine. */
-export function isLocal(url: string): boolean {
-  return url
-    .split(",")
-    .every((address) => /^(?:\w+:\/\/)?(?:[^@/]*@)?(?:localhost|127[.\d]+|\[::1\])(?::\d+)?\/?$/.test(address.trim()));
-}
-
-function ok(check: string, text: string): Finding {
-  return { check, verdict: "ok", text };
-}
-
-function warn(check: string, text: string, remedy: string): Finding {
-  return { check, verdict: "warn", text, remedy };
-}
-
-/** Without a remedy where the text has it. */
-function fail(check: string, text: string, remedy?: string): Finding {
-  return { check, verdict: "fail", text, ...(remedy === undefined ? {} : { remedy }) };
-}
-
-function line({ check, verdict, text, remedy }: Finding, style: Style): string {
-  const paint = { ok: style.green, warn: style.yellow, fail: style.red }[verdict];
-  const first = `${paint(verdict.padEnd(4))}  ${check.padEnd(12)} ${text}`;
-  return remedy === undefined
-    ? first
-    : `${first}\n${remedy
-        .split("\n")
-        .map((part) => `      ${" ".repeat(12)} ${style.dim(`→ ${part}`)}`)
-        .join("\n")}`;
+  end(): void {
+    this.bar?.end();
+    this.bar = undefined;
+  }
 }

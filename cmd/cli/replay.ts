@@ -6,6 +6,7 @@ import { liveMemberships, type Standing } from "../../lib/cli/live-memberships.t
 import { count } from "../../lib/cli/numbers.ts";
 import { type ProgressBar, progressBar } from "../../lib/cli/progress.ts";
 import { logRecords, storedDeltas } from "../../lib/cli/read-streams.ts";
+import { sideBySide } from "../../lib/cli/side-by-side.ts";
 import { type Format, printRows } from "../../lib/cli/table.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import { DEFAULT_VOCABULARY, type PartitionNo, type Seq } from "../../lib/core/types.ts";
@@ -75,7 +76,7 @@ async function verify(context: Context, format: Format): Promise<void> {
   );
   let reports: readonly PartitionReport[];
   try {
-    reports = await sideBySide(standings, (standing) => verifyOne(context, standing, progress));
+    reports = await sideBySide(standings, LOGS_AT_ONCE, (standing) => verifyOne(context, standing, progress));
   } finally {
     bar.end();
   }
@@ -94,21 +95,6 @@ function verifyOne(context: Context, standing: Standing, progress: Progress): Pr
     memberships,
     onProgress: (inputs) => progress.at(partition, inputs),
   });
-}
-
-/** While one partition's log is on its way, another's is computed. */
-async function sideBySide<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const takeTurns = async (): Promise<void> => {
-    while (next < items.length) {
-      const index = next;
-      next += 1;
-      results[index] = await work(items[index]!);
-    }
-  };
-  await Promise.all(Array.from({ length: LOGS_AT_ONCE }, takeTurns));
-  return results;
 }
 
 /** All deltas that are stored now, each with its partition. */

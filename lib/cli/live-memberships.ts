@@ -77,7 +77,7 @@ async function reachedPositions(
 }
 
 /** `done` moves with the next watermark, which is seconds away where nobody joins or leaves; nothing unsaid is as good. */
-function hasSaid({ done, unsaid, position }: PartitionStatus, upTo: Seq): boolean {
+export function hasSaid({ done, unsaid, position }: PartitionStatus, upTo: Seq): boolean {
   return done >= upTo || (unsaid === 0 && position >= upTo);
 }
 

@@ -1,5 +1,5 @@
 // The streams as sequences to loop over: a partition's log up to a position, the deltas that were ever said.
-// Used by replay and tail; reading goes at the reader's own pace.
+// Used by replay, tail and doctor; reading goes at the reader's own pace.
 import type { NatsConnection } from "@nats-io/transport-node";
 import { decodeDelta } from "../core/deltas.ts";
 import type { LogRecord, PartitionNo, Seq } from "../core/types.ts";
@@ -43,11 +43,19 @@ export async function* logRecords(
 
 /** Every delta that SEGMENTS holds now, in its order. */
 export async function* storedDeltas(nc: NatsConnection, names: Names): AsyncGenerator<StoredDelta> {
+  for await (const { seq, body } of deltaMessages(nc, names)) yield { seq, delta: decodeDelta(body) };
+}
+
+/** The same, as they stand there: whoever may publish on a delta's subject may have written anything. */
+export async function* deltaMessages(
+  nc: NatsConnection,
+  names: Names,
+): AsyncGenerator<{ readonly seq: Seq; readonly body: string }> {
   const subject = names.segmentSubject("*", "*");
   const last = await storedMessage(nc, names.segmentsStream, { last_by_subj: subject });
   if (last === undefined) return;
   const arrival = new Arrival();
-  let waiting: StoredDelta[] = [];
+  let waiting: { readonly seq: Seq; readonly body: string }[] = [];
   let reached = 0;
   const reader = new StreamReader({
     nc,
@@ -58,7 +66,7 @@ export async function* storedDeltas(nc: NatsConnection, names: Names): AsyncGene
     onMessage: (message, { seq }) => {
       if (seq <= reached) return;
       reached = seq;
-      waiting.push({ seq, delta: decodeDelta(message.string()) });
+      waiting.push({ seq, body: message.string() });
       arrival.ring();
     },
     onFault: (error) => arrival.fail(error),

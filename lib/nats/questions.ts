@@ -118,13 +118,15 @@ export class Questions {
   }
 
   async status(): Promise<ClusterStatus> {
-    const asked = this.everyPartition().map((partition) =>
-      this.ask(partition, { op: "status" }).then(
-        (answer) => answer.status,
-        () => null,
-      ),
+    return Promise.all(this.everyPartition().map((partition) => this.statusOf(partition)));
+  }
+
+  /** Null where nobody answers. */
+  statusOf(partition: PartitionNo): Promise<PartitionStatus | null> {
+    return this.ask(partition, { op: "status" }).then(
+      (answer) => answer.status,
+      () => null,
     );
-    return Promise.all(asked);
   }
 
   private askAll<Q extends Question>(question: Q): Promise<Answers[Q["op"]][]> {

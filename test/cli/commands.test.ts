@@ -10,7 +10,7 @@ import { loadConfig } from "../../config/load.ts";
 import { dataSetOf } from "../../config/options.ts";
 import { encodeDelta } from "../../lib/core/deltas.ts";
 import { provision } from "../../lib/nats/provision.ts";
-import { startTestServer, type TestServer } from "../support/nats.ts";
+import { startTestServer, type TestServer, testDataSet } from "../support/nats.ts";
 import { until } from "../support/until.ts";
 
 const PARTITIONS = 4;
@@ -30,7 +30,7 @@ beforeAll(async () => {
   await provision(await server.connection(), dataSetOf(config), { create: true });
   worker = await startWorker(config);
   // The first question waits until somebody owns every partition.
-  await until("every partition is owned", async () => (await rollcall("doctor")).code === 0);
+  await until("every partition is owned", async () => (await rollcall("doctor", "--quick")).code === 0);
 });
 afterAll(async () => {
   await worker.drain();
@@ -153,7 +153,9 @@ describe("import", () => {
     expect(out).toContain("to 2019-10-01 00:06:39Z; every clock stands there now");
     expect(err).toContain("line 402: 5 columns where the header has 9; the line seems to be cut off");
     expect(JSON.parse(await readFile(rejects, "utf8"))).toMatchObject({ line: 402 });
-    await until("everything is processed", async () => (await rollcall("doctor")).out.includes("0 messages wait"));
+    await until("everything is processed", async () =>
+      (await rollcall("doctor", "--quick")).out.includes("0 messages wait"),
+    );
   });
 
   test("the same file again is warned of; --resume leaves out all of it", async () => {
@@ -235,6 +237,22 @@ describe("checking", () => {
     expect(out).toContain("ok    mapping");
     expect(out).toContain("ok    workers      all 4 partitions run, on 1 shard");
     expect(out).not.toMatch(/^(warn|fail)/m);
+  });
+
+  test("doctor: a stream that is gone is told in words, and what else was found, too", async () => {
+    const gone = await startTestServer({ partitions: PARTITIONS });
+    try {
+      const other = await gone.connection();
+      await provision(other, testDataSet({ partitions: PARTITIONS }), { create: true });
+      await other.request("$JS.API.STREAM.DELETE.EVENTS_2", "");
+      const { code, out } = await rollcall("--nats-url", gone.url, "doctor");
+      expect(code).toBe(1);
+      expect(out).toMatch(/^fail {2}streams .*EVENTS_2/m);
+      expect(out).toMatch(/^fail {2}audit +not finished: STREAM\.INFO\.EVENTS_2: stream not found/m);
+      expect(out).toMatch(/^ok {4}store/m);
+    } finally {
+      await gone.stop();
+    }
   });
 
   test("replay recomputes the sizes that are live", async () => {

@@ -1,6 +1,7 @@
 // What doctor makes of what it finds, where a whole server would be much to set up. The rest: commands.test.ts.
 import { describe, expect, test } from "vitest";
-import { isLocal, rejectsFinding } from "../../cmd/cli/doctor.ts";
+import { rejectsFinding } from "../../lib/doctor/rejects.ts";
+import { isLocal } from "../../lib/doctor/surroundings.ts";
 
 const NOW = Date.UTC(2026, 4, 20, 12);
 const at = (hoursAgo: number): string => new Date(NOW - hoursAgo * 3_600_000).toISOString();

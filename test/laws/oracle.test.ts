@@ -3,17 +3,11 @@
 import { expect, test } from "vitest";
 import { encodeDelta } from "../../lib/core/deltas.ts";
 import { encodeId } from "../../lib/core/ids.ts";
-import { parseDefinition } from "../../lib/core/rules/parse.ts";
-import {
-  DEFAULT_LIMITS,
-  DEFAULT_VOCABULARY,
-  type Json,
-  type JsonObject,
-  type LogRecord,
-} from "../../lib/core/types.ts";
+import { DEFAULT_LIMITS, DEFAULT_VOCABULARY, type LogRecord } from "../../lib/core/types.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
 import { Dice, seeds } from "../support/seed.ts";
-import { definition, History, LIST_IDS, membersOf } from "./generate.ts";
+import { Definitions } from "./definitions.ts";
+import { History, membersOf } from "./generate.ts";
 import { Rig } from "./rig.ts";
 
 const CHECKS_AT_LEAST = 40_000;
@@ -101,94 +95,6 @@ function differenceText(
     `oracle: ${expected.join("\n        ")}`,
     ...rules,
   ].join("\n");
-}
-
-/** Defines, edits and deletes segments, as a batch that is applied, made ready and activated, or that needs none of it. */
-class Definitions {
-  readonly #dice: Dice;
-  readonly #history: History;
-  readonly sources = new Map<string, JsonObject>();
-  #revision = 0;
-  #next = 0;
-
-  constructor(dice: Dice, history: History) {
-    this.#dice = dice;
-    this.#history = history;
-  }
-
-  *start(): Generator<LogRecord> {
-    yield* this.#apply(this.#define(this.#dice.int(2, 9)), []);
-  }
-
-  *change(): Generator<LogRecord> {
-    const dice = this.#dice;
-    const pick = dice.int(0, 9);
-    if (pick < 3) yield this.#list();
-    else if (pick < 6) yield* this.#apply(this.#define(dice.int(1, 3)), []);
-    else if (pick < 8) yield* this.#apply(this.#edit(), []);
-    else yield* this.#apply([], this.#remove());
-  }
-
-  #list(): LogRecord {
-    const dice = this.#dice;
-    const members = ["u5", "u6", "u7", "u8", "a.b c*", "new one"].filter(() => dice.chance(0.5));
-    const mode = dice.pick(["add", "remove", "replace"] as const);
-    this.#revision += 1;
-    return this.#history.control(this.#revision, { op: "list", id: dice.pick(LIST_IDS), mode, members });
-  }
-
-  #define(count: number): Json[] {
-    const made: Json[] = [];
-    for (let index = 0; index < count; index += 1) {
-      this.#next += 1;
-      const source = this.#valid(`s${this.#next}`, [...this.sources.keys()]);
-      this.sources.set(source.id as string, source);
-      made.push(source);
-    }
-    return made;
-  }
-
-  #valid(id: string, others: readonly string[]): JsonObject {
-    for (;;) {
-      const source = definition(this.#dice, id, others);
-      if (parseDefinition(source, DEFAULT_LIMITS).ok) return source;
-    }
-  }
-
-  /** A new version may only refer to older segments, so no cycle can arise. */
-  #edit(): Json[] {
-    const ids = [...this.sources.keys()];
-    if (ids.length === 0) return [];
-    const id = this.#dice.pick(ids);
-    const older = ids.filter((other) => Number(other.slice(1)) < Number(id.slice(1)));
-    const source = this.#valid(id, older);
-    this.sources.set(id, source);
-    return [source];
-  }
-
-  #remove(): string[] {
-    // What others refer to is never removed: the writer of the control log refuses it.
-    const ids = [...this.sources.keys()].filter((id) => !this.#isUsed(id));
-    if (ids.length === 0) return [];
-    const id = this.#dice.pick(ids);
-    this.sources.delete(id);
-    return [id];
-  }
-
-  #isUsed(id: string): boolean {
-    return [...this.sources.values()].some((source) => JSON.stringify(source).includes(`["${id}"]`));
-  }
-
-  *#apply(define: Json[], remove: string[]): Generator<LogRecord> {
-    this.#revision += 1;
-    const { revision } = { revision: this.#revision };
-    yield this.#history.control(revision, { op: "apply", define, remove });
-    for (let wait = this.#dice.int(0, 6); wait > 0; wait -= 1) yield this.#history.next();
-    yield this.#history.ready(revision);
-    for (let wait = this.#dice.int(0, 4); wait > 0; wait -= 1) yield this.#history.next();
-    this.#revision += 1;
-    yield this.#history.control(this.#revision, { op: "activate", revision });
-  }
 }
 
 test("the engine says what the oracle says", { timeout: 900_000 }, () => {
