@@ -47,6 +47,7 @@ export class Checkpointer {
   private readonly speaker: Speaker;
   private manifest: Manifest;
   private manifestRevision: number;
+  private nextNumber: number;
   private picture: Picture | undefined;
   private finishing: Promise<void> | undefined;
   private earliestMs: number;
@@ -59,6 +60,7 @@ export class Checkpointer {
   constructor(
     context: PartitionContext,
     claim: { readonly epoch: number; readonly manifest: Manifest; readonly manifestRevision: number },
+    restored: { readonly generation: number; readonly position: Fingerprint },
     shelf: Shelf,
     speaker: Speaker,
     onFinished: () => void,
@@ -68,9 +70,16 @@ export class Checkpointer {
     this.epoch = claim.epoch;
     this.shelf = shelf;
     this.speaker = speaker;
-    this.manifest = claim.manifest;
+    // A generation that was passed over is corrupt or ahead of what was said: the next one takes its place, and not that of a
+    // good one.
+    const { generations } = claim.manifest;
+    this.manifest = {
+      epoch: claim.epoch,
+      generations: generations.filter(({ number }) => number <= restored.generation),
+    };
     this.manifestRevision = claim.manifestRevision;
-    this.position = claim.manifest.generations[0]?.position ?? 0;
+    this.nextNumber = 1 + Math.max(0, ...generations.map(({ number }) => number));
+    this.position = restored.position.seq;
     this.earliestMs =
       context.runtime.monotonicMs() + context.settings.checkpointIntervalMs * (0.5 + context.runtime.random() / 2);
     this.onFinished = onFinished;
@@ -152,7 +161,7 @@ export class Checkpointer {
     await this.speaker.untilDone(picture.at.seq);
     const before = this.manifest.generations;
     const generation: Generation = {
-      number: (before[0]?.number ?? 0) + 1,
+      number: this.nextNumber,
       position: picture.at.seq,
       stamp: picture.at.stamp,
       digest: picture.digest,
@@ -162,6 +171,7 @@ export class Checkpointer {
       directory: named,
     };
     await this.writeManifest({ epoch: this.epoch, generations: [generation, ...before].slice(0, GENERATIONS_KEPT) });
+    this.nextNumber += 1;
     this.position = picture.at.seq;
     this.succeeded(picture);
     // The next picture must not begin before: it may name a page that the clean-up finds named by nobody.

@@ -66,7 +66,7 @@ export class Running {
       onFault: fail,
     });
     this.shelf = new Shelf(context, claim.epoch, restored.generation, restored.directory, wake);
-    this.checkpointer = new Checkpointer(context, claim, this.shelf, this.speaker, wake, fail);
+    this.checkpointer = new Checkpointer(context, claim, restored, this.shelf, this.speaker, wake, fail);
     this.backfills = new Backfills(context, machine, this.signal);
     this.answers = new Answers(machine, this.shelf, status);
     this.ticks = new Ticks(context, claim.record.stamp, wake);

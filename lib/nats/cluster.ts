@@ -6,6 +6,8 @@ import type { Names } from "./names.ts";
 import { publish } from "./wire.ts";
 
 const OPERATION = "KV-Operation";
+/** Of a shard that is gone nothing is left in the bucket after so long. Whether it is gone, the others know much earlier. */
+const KEPT = "60s";
 
 export class NatsCluster implements Cluster {
   private readonly nc: NatsConnection;
@@ -18,7 +20,9 @@ export class NatsCluster implements Cluster {
 
   async beat(heartbeat: Heartbeat): Promise<void> {
     // A beat that is lost is followed by another; silence is what the others judge.
-    await publish(this.nc, this.prefix + heartbeat.shard, JSON.stringify(heartbeat));
+    const mh = headers();
+    mh.set("Nats-TTL", KEPT);
+    await publish(this.nc, this.prefix + heartbeat.shard, JSON.stringify(heartbeat), mh);
   }
 
   hear(onBeat: (heartbeat: Heartbeat) => void): Hearing {

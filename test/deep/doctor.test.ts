@@ -88,7 +88,7 @@ test("all is well under load; each damage is found and named", async () => {
     /^warn manifests: partition 0: 0\.\d+\.\d+\.\d+ of checkpoint \d+ has other bytes .*older one is whole/,
   );
   await flipManifestBit(1);
-  await expectFound("manifests", /^warn manifests: partition 1: the manifest cannot be read/);
+  await expectFound("manifests", /^warn manifests: partition 1: its manifest has other bytes than were written/);
   await deleteLogMessage(HOLED, 40);
   await expectFound("gaps", /^fail gaps: partition 2: 1 message is missing in the middle of its log \(40\)/);
   await aheadOfTheLog(3, 1_000_000);

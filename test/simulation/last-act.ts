@@ -287,8 +287,9 @@ export class LastActPlay {
   private assertHealed(partition: PartitionNo, facts: Facts): void {
     const now = [...this.log(partition).from(1)].map(recordOf);
     const first = now[0]?.seq ?? facts.log.length + 1;
-    const past =
-      this.act.harm === "log-message-gone" ? merged(facts.log, now) : [...facts.log.slice(0, first - 1), ...now];
+    // Where a message is gone, or another, the true past is the one from before the harm.
+    const isSpoiled = this.act.harm === "log-message-gone" || this.act.harm === "log-rewritten";
+    const past = isSpoiled ? merged(now, facts.log) : [...facts.log.slice(0, first - 1), ...now];
     const oracle = new Oracle(this.sim.oracleOptions(partition));
     const expected = past.flatMap((record) => oracle.apply(record).map(encodeDelta));
     const said = this.said(partition);
@@ -310,7 +311,8 @@ function newestCheckpoint({ generations }: Manifest, done: number): number {
   return generations.find(({ position }) => position <= done)?.position ?? 0;
 }
 
-function merged(before: readonly LogRecord[], now: readonly LogRecord[]): LogRecord[] {
-  const bySeq = new Map([...before, ...now].map((record) => [record.seq, record]));
+/** In order; where both have a message, that of `truer`. */
+function merged(records: readonly LogRecord[], truer: readonly LogRecord[]): LogRecord[] {
+  const bySeq = new Map([...records, ...truer].map((record) => [record.seq, record]));
   return [...bySeq.values()].sort((a, b) => a.seq - b.seq);
 }

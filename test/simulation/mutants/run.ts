@@ -11,6 +11,7 @@ import { MUTANT_VARIABLE, MUTANTS, type Mutant } from "./list.ts";
 
 const SEEDS_MAX = 500;
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
+const LINES_SHOWN = 5;
 const EXIT_SURVIVED = 1;
 const EXIT_VIOLATION = 1;
 
@@ -52,26 +53,40 @@ async function lookForAll(mutants: readonly Mutant[], seeds: number, jobs: numbe
   return mutants.map(({ name }) => found.get(name)!);
 }
 
-function lookFor(mutant: Mutant, seeds: number): Promise<Found> {
+/** Looks until a seed finds it; the same seed must find nothing in the program as it is. */
+async function lookFor(mutant: Mutant, seeds: number): Promise<Found> {
+  const planted = await simulate(1, seeds, mutant);
+  if (planted.violation === undefined) return { mutant, ...planted };
+  const { seed } = planted.violation;
+  const sound = await simulate(seed, seed);
+  const failure =
+    sound.failure ??
+    (sound.violation === undefined
+      ? undefined
+      : `seed ${seed} fails without it, too: ${sound.violation.violation?.rule}`);
+  return failure === undefined ? { mutant, ...planted } : { mutant, ...planted, violation: undefined, failure };
+}
+
+function simulate(from: number, to: number, mutant?: Mutant): Promise<Omit<Found, "mutant">> {
   const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
-  const args = ["--import", new URL("plant.js", import.meta.url).href, here("../run.js")];
-  const options = { env: { ...process.env, [MUTANT_VARIABLE]: mutant.name }, maxBuffer: OUTPUT_BYTES_MAX };
+  const plant = mutant === undefined ? [] : ["--import", new URL("plant.js", import.meta.url).href];
+  const args = [...plant, here("../run.js"), "--json", "--jobs", "1", "--seeds", `${from}..${to}`];
+  const env = { ...process.env, ...(mutant === undefined ? {} : { [MUTANT_VARIABLE]: mutant.name }) };
   return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [...args, "--json", "--jobs", "1", "--seeds", `1..${seeds}`],
-      options,
-      (error, stdout, stderr) => {
-        const failed = error !== null && error.code !== EXIT_VIOLATION;
-        try {
-          const { seeds: played, violation } = JSON.parse(stdout) as { seeds: number; violation?: Summary };
-          resolve({ mutant, seeds: played, violation, failure: failed ? stderr : undefined });
-        } catch {
-          resolve({ mutant, seeds: 0, violation: undefined, failure: stderr.trim().split("\n").slice(-5).join(" ") });
-        }
-      },
-    );
+    execFile(process.execPath, args, { env, maxBuffer: OUTPUT_BYTES_MAX }, (error, stdout, stderr) => {
+      const failed = error !== null && error.code !== EXIT_VIOLATION;
+      try {
+        const { seeds, violation } = JSON.parse(stdout) as { seeds: number; violation?: Summary };
+        resolve({ seeds, violation, failure: failed ? lastLines(stderr) : undefined });
+      } catch {
+        resolve({ seeds: 0, violation: undefined, failure: lastLines(stderr) });
+      }
+    });
   });
+}
+
+function lastLines(text: string): string {
+  return text.trim().split("\n").slice(-LINES_SHOWN).join(" ");
 }
 
 function tableOf(found: readonly Found[]): string {
