@@ -1,0 +1,179 @@
+// Faults of the past, each as small as it could be made: what the simulator, or chance, once found and must never find again.
+// Production actors over lib/memory, virtual time. The subject of each commit that mended one tells its story.
+import { expect, test } from "vitest";
+import { decodeManifest } from "../../actors/partition/manifest.ts";
+import { productMachinery } from "../../actors/worker/machinery.ts";
+import { partitionOf } from "../../lib/core/ids.ts";
+import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
+import { MemoryQuestionDesk, memoryLogStream } from "../../lib/memory/world.ts";
+import type { PartitionStatus } from "../../lib/ports/questions.ts";
+import { MemoryCluster } from "../support/memory-cluster.ts";
+
+const LOG = memoryLogStream(0);
+
+/** One partition that has heard events, made checkpoints and changed hands `owners` times. */
+async function lived(owners: number): Promise<MemoryCluster> {
+  const cluster = new MemoryCluster({ seed: 11, partitions: 1 });
+  for (let owner = 0; owner < owners; owner += 1) {
+    const name = cluster.startShard();
+    await cluster.runtime.until("it runs", () => statusOf(cluster)?.phase === "running");
+    await hear(cluster, 40);
+    await cluster.runtime.advance(2_000);
+    cluster.kill(name);
+    await cluster.runtime.advance(1_500);
+  }
+  return cluster;
+}
+
+async function hear(cluster: MemoryCluster, events: number): Promise<void> {
+  for (let step = 0; step < events; step += 1) {
+    cluster.event(0, `u${step % 9}`);
+    await cluster.runtime.advance(20);
+  }
+}
+
+function statusOf(cluster: MemoryCluster): PartitionStatus | undefined {
+  return [...cluster.shards.values()].flatMap((shard) => shard.partitions.map((partition) => partition.status()))[0];
+}
+
+function manifestOf(cluster: MemoryCluster) {
+  return decodeManifest(0, cluster.server.stream("CHECKPOINT").newest("0.manifest")!.body);
+}
+
+async function codeOf(cluster: MemoryCluster): Promise<string | undefined> {
+  await cluster.runtime.until("it runs or is refused", () =>
+    ["running", "refused"].includes(statusOf(cluster)?.phase ?? ""),
+  );
+  return statusOf(cluster)?.error?.code;
+}
+
+test("SEGMENTS lost after the partition changed hands: refused at the first claim, and at every later one", async () => {
+  const cluster = await lived(3);
+  expect(manifestOf(cluster).epoch).toBe(3);
+  cluster.server.replaceStream("SEGMENTS");
+  for (let tries = 0; tries < 3; tries += 1) {
+    const name = cluster.startShard();
+    expect(await codeOf(cluster)).toBe("CHK-002");
+    cluster.kill(name);
+  }
+  expect(cluster.said(0)).toEqual([]);
+});
+
+test("SEGMENTS of an older backup: the new epoch lies above the manifest's, and what was lost is said again", async () => {
+  const cluster = await lived(1);
+  const old = cluster.server.stream("SEGMENTS").copy();
+  for (let owner = 0; owner < 3; owner += 1) {
+    const name = cluster.startShard();
+    await cluster.runtime.until("it runs", () => statusOf(cluster)?.phase === "running");
+    await hear(cluster, 20);
+    await cluster.runtime.advance(1_500);
+    cluster.kill(name);
+    await cluster.runtime.advance(1_500);
+  }
+  const { epoch } = manifestOf(cluster);
+  cluster.server.putStream("SEGMENTS", old);
+  cluster.startShard();
+  await cluster.untilQuiet();
+  expect(statusOf(cluster)!.epoch).toBe(epoch + 1);
+  expect(cluster.said(0)).toEqual(cluster.expected(0));
+  expect(cluster.errors).toEqual([expect.stringContaining("SEGMENTS is older than the checkpoints")]);
+});
+
+test("a log that lost a message whose delta was said, before any watermark knew of it, is refused", async () => {
+  const cluster = await lived(1);
+  const name = cluster.startShard();
+  await cluster.runtime.until("it runs", () => statusOf(cluster)?.phase === "running");
+  const before = cluster.said(0).length;
+  await cluster.runtime.until("a delta was said", () => {
+    cluster.event(0, "new");
+    return cluster.said(0).length > before;
+  });
+  cluster.kill(name);
+  await cluster.runtime.advance(1_000);
+  const log = cluster.server.stream(LOG);
+  const causes = cluster.said(0).map((body) => (JSON.parse(body) as { cause: { seq: number } }).cause.seq);
+  log.loseTail(Math.max(...causes) - 1);
+  cluster.startShard();
+  expect(await codeOf(cluster)).toBe("LOG-002");
+});
+
+test("DEFINITIONS cut below what was applied is refused, also where no checkpoint knows it", async () => {
+  const cluster = new MemoryCluster({ seed: 3, partitions: 1 });
+  const name = cluster.startShard();
+  cluster.event(0, "u1");
+  cluster.control({ op: "removeList", id: "a" });
+  cluster.control({ op: "removeList", id: "b" });
+  await cluster.untilQuiet();
+  await cluster.runtime.advance(3_000);
+  cluster.kill(name);
+  await cluster.runtime.advance(1_000);
+  cluster.server.replaceStream("CHECKPOINT");
+  cluster.server.stream("DEFINITIONS").loseTail(1);
+  cluster.startShard();
+  expect(await codeOf(cluster)).toBe("CTL-001");
+});
+
+test("a manifest with a flipped bit is a corrupt checkpoint, and the log heals it", async () => {
+  const cluster = await lived(1);
+  const stored = cluster.server.stream("CHECKPOINT").newest("0.manifest")!;
+  const body = new Uint8Array(stored.body);
+  body[body.length - 5]! ^= 4;
+  Object.assign(stored, { body });
+  cluster.startShard();
+  await cluster.untilQuiet();
+  expect(cluster.said(0)).toEqual(cluster.expected(0));
+});
+
+test("an idle partition remembers its last message, also one that came while older pages were cleaned up", async () => {
+  const cluster = new MemoryCluster({ seed: 2, partitions: 1, settings: { checkpointIntervalMs: 200 } });
+  cluster.startShard();
+  await cluster.runtime.until("it runs", () => statusOf(cluster)?.phase === "running");
+  cluster.event(0, "u1");
+  let cleaning = false;
+  cluster.server.fate = (_client, call) => {
+    if (call === "list" && !cleaning) {
+      cleaning = true;
+      cluster.event(0, "u2");
+    }
+    return "ok";
+  };
+  await cluster.runtime.until("a clean-up", () => cleaning);
+  await cluster.runtime.advance(3_000);
+  expect(statusOf(cluster)).toMatchObject({ position: 2, checkpointPosition: 2, done: 2 });
+});
+
+test("the checkpoint after a restore takes the place of the corrupt one, and the good one stays", async () => {
+  const cluster = await lived(1);
+  const [newest, older] = manifestOf(cluster).generations;
+  const stored = cluster.server.stream("CHECKPOINT").newest(newest!.meta.key)!;
+  Object.assign(stored, { body: new Uint8Array([1, 2, 3]) });
+  cluster.startShard();
+  await cluster.runtime.until("a checkpoint", () => manifestOf(cluster).generations[0]!.number > newest!.number);
+  expect(manifestOf(cluster).generations.map(({ number }) => number)).toEqual([newest!.number + 1, older!.number]);
+});
+
+test("all members of a segment are answered, also when pages split on their way out of memory", async () => {
+  const users = Array.from({ length: 60 }, (_, index) => `user-${index}`);
+  const cluster = new MemoryCluster({
+    seed: 4,
+    partitions: 1,
+    machinery: productMachinery(DEFAULT_LIMITS),
+    machine: { pageCacheBytesMax: 1, pageBytesMax: 500 },
+    settings: { checkpointIntervalMs: 1_000_000 },
+  });
+  cluster.startShard();
+  cluster.control({ op: "apply", define: [{ id: "all", kind: "user", rule: { event: { name: "A" } } }], remove: [] });
+  await cluster.runtime.until("the segment is there", () => statusOf(cluster)?.revision === 2);
+  for (const user of users) {
+    expect(partitionOf(user, 1)).toBe(0);
+    cluster.append(0, "event", JSON.stringify({ type: "track", event: "A", userId: user }));
+    const desk = new MemoryQuestionDesk(cluster.server, "asker", 0);
+    await cluster.runtime.advance(20);
+    let known: readonly unknown[] | undefined;
+    void desk.ask({ op: "members", segment: "all" }).then((reply) => {
+      known = (reply as unknown as { members: readonly unknown[] }).members;
+    });
+    await cluster.runtime.until("an answer", () => known !== undefined);
+    expect(new Set(known!.map((member) => (member as { id: string }).id)).size).toBe(users.indexOf(user) + 1);
+  }
+});
