@@ -16,7 +16,7 @@ import {
   type Generation,
   type Manifest,
 } from "./manifest.ts";
-import { keysOf, loadBlob, type Shelf } from "./shelf.ts";
+import { epochOf, keysOf, loadBlob, type Shelf } from "./shelf.ts";
 import { Backoff } from "./signal.ts";
 import type { Speaker } from "./speaker.ts";
 
@@ -240,15 +240,17 @@ export class Checkpointer {
 
   /**
    * Removes the keys that neither generation, nor any page's place now, names. Keys are made all the time, so the list is
-   * taken before the names: a key that is newer than the list stays.
+   * taken before the names: a key that is newer than the list stays. So does one of a later epoch: whoever is stopped here
+   * and woken after a take-over finds the new owner's pages in the list, and knows none of them.
    */
   private async cleanUp(): Promise<void> {
     const { world, log, partition } = this.context;
     try {
       const keys = await world.pages.list();
       const named = await this.namedKeys();
-      const ours = `${partition}.${this.epoch}.`;
-      const dead = keys.filter((key) => !named.has(key) && (this.cleanedUp ? key.startsWith(ours) : true));
+      const isOurs = (key: string): boolean => epochOf(key) === this.epoch;
+      const isOld = (key: string): boolean => epochOf(key) <= this.epoch;
+      const dead = keys.filter((key) => !named.has(key) && (this.cleanedUp ? isOurs(key) : isOld(key)));
       await Promise.all(dead.map((key) => world.pages.remove(key)));
       this.cleanedUp = true;
     } catch (error) {

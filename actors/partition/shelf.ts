@@ -150,6 +150,11 @@ function partKey(ref: BlobRef, part: number): string {
   return part === 0 ? ref.key : `${ref.key}.${part}`;
 }
 
+/** Keys are `<p>.<epoch>.<number>.<page>`. */
+export function epochOf(key: string): number {
+  return Number(key.split(".")[1]);
+}
+
 export function keysOf(ref: BlobRef): string[] {
   return Array.from({ length: ref.parts }, (_, part) => partKey(ref, part));
 }

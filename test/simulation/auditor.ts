@@ -120,17 +120,18 @@ export class Auditor {
     return expected.slice(from).find(({ body }) => Date.parse((JSON.parse(body) as { at: string }).at) < instant)?.body;
   }
 
-  /** Deltas that silence made, stored after an instant, each with the instants at which it was due and stored. */
+  /** Deltas that silence made, stored after a place in SEGMENTS, each with the instants at which it was due and stored. */
   silences(
     partition: PartitionNo,
-    afterMs: number,
+    after: number,
   ): { readonly due: number; readonly storedMs: number; readonly body: string }[] {
     const { expected, storedAt } = this.standings[partition]!;
     return storedAt.flatMap((seq, index) => {
+      if (seq <= after) return [];
       const { body } = expected[index]!;
       const { at, cause } = JSON.parse(body) as { at: string; cause: { type: string } };
       const stored = this.server.stream("SEGMENTS").at(seq);
-      return cause.type === "time" && stored !== undefined && stored.stamp > afterMs
+      return cause.type === "time" && stored !== undefined
         ? [{ due: Date.parse(at), storedMs: stored.stamp, body }]
         : [];
     });

@@ -266,6 +266,7 @@ export class LastActPlay {
     for (const partition of silenced) sim.auditor.exempt(partition);
     await sim.until("the others to come to rest", () => sim.atRest(silenced));
     await sim.advance(WATCHED_MS);
+    await sim.until("the others to come to rest again", () => sim.atRest(silenced));
     for (const [partition, words] of wordsBefore) {
       if (this.said(partition).length !== words)
         throw new Violation(

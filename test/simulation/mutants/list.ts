@@ -228,6 +228,13 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "for (const ref of [])",
   },
   {
+    name: "clean-up-of-a-newer-epoch",
+    bug: "an owner that was stopped in its clean-up removes the next owner's pages",
+    file: CHECKPOINT,
+    find: "const isOld = (key) => epochOf(key) <= this.epoch;",
+    replace: "const isOld = (key) => true;",
+  },
+  {
     name: "picture-not-frozen",
     bug: "a page changes while the picture of it is being taken",
     file: PAGES,
