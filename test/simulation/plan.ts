@@ -13,6 +13,8 @@ export interface World {
   readonly users: readonly MemberId[];
   readonly pageBytesMax: number;
   readonly pageCacheBytesMax: number;
+  /** "event": nobody ticks; events' own times and clock messages alone move the clock. */
+  readonly clockMode: "log" | "event";
   readonly settings: PartitionSettings;
   readonly weather: Weather;
 }
@@ -132,6 +134,7 @@ function worldOf(dice: Dice): World {
     users,
     pageBytesMax: dice.pick([200, 600, 4_000]),
     pageCacheBytesMax: dice.pick([1, 1, 1, 6_000, 1_000_000]),
+    clockMode: dice.chance(0.1) ? "event" : "log",
     settings: {
       ...DEFAULT_PARTITION_SETTINGS,
       recordsInFlightMax: dice.pick([1, 5, 1_000]),
