@@ -57,6 +57,8 @@ export class MemoryServer {
   private readonly latencyMs: number;
   private readonly timeoutMs: number;
   private state: "up" | "down" | "frozen" = "up";
+  /** Changes with every kill and restart: an answer comes only on the connection that its request went out on. */
+  private connection = 0;
   /** What arrived while the server could not work: done when it can again. */
   private backlog: (() => void)[] = [];
   /** Requests on their way: a kill decides what becomes of them. */
@@ -126,6 +128,7 @@ export class MemoryServer {
   /** `kill -9`: what is stored stays. Of what was on its way some was done, some not, and nobody is told. */
   kill(): void {
     this.state = "down";
+    this.connection += 1;
     this.backlog = [];
     const arriving = [...this.arriving];
     this.arriving.clear();
@@ -134,6 +137,7 @@ export class MemoryServer {
 
   /** After a kill. Clients connect again, and whoever reads begins again from its own position. */
   restart(): void {
+    this.connection += 1;
     this.start();
   }
 
@@ -166,8 +170,9 @@ export class MemoryServer {
           return () => reject(error);
         }
       };
+      const { connection } = this;
       const answer = (reply: () => void): void => {
-        if (!this.reaches(client)) return;
+        if (connection !== this.connection || !this.reaches(client)) return;
         patience.cancel();
         reply();
       };

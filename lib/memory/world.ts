@@ -8,7 +8,7 @@ import type { DeltaSink, Saying, StoredSaying, StoredWatermark, Watermark } from
 import type { LogBounds, LogReading, ReadOptions } from "../ports/event-log.ts";
 import { assertValueFits, type PageStore, type StoredManifest } from "../ports/page-store.ts";
 import type { Published } from "../ports/publishing.ts";
-import type { Answering, Question, QuestionDesk, Reply } from "../ports/questions.ts";
+import { type Answering, type Question, type QuestionDesk, type Reply, replyText } from "../ports/questions.ts";
 import type { Rejects } from "../ports/rejects.ts";
 import type { World } from "../ports/world.ts";
 import { type MemoryLog, MemoryLogReading } from "./log-reading.ts";
@@ -21,6 +21,7 @@ const CHECKPOINT = "CHECKPOINT";
 const VALUE_BYTES_MAX = 512 * 1024;
 /** As much as lib/nats keeps free for headers, and for the revision that copies of an entry carry beside it. */
 const BYTES_SPARE = 1_024;
+const REPLY_BYTES_SPARE = 64 * 1024;
 const ANSWER_MS_MAX = 5_000;
 
 export const memoryLogStream = (p: PartitionNo): string => `EVENTS_${p}`;
@@ -316,7 +317,9 @@ class MemoryFollowing implements Following {
   private fault(what: string): void {
     if (this.stopped) return;
     this.stop();
-    this.onFault(new Error(`${DEFINITIONS}: ${what}; definitions are never removed`));
+    this.onFault(
+      new Error(`${DEFINITIONS}: ${what}; definitions are never removed, so restore the stream from a backup`),
+    );
   }
 }
 
@@ -380,8 +383,8 @@ export class MemoryCluster implements Cluster {
 }
 
 interface Ask {
-  readonly question: Question;
-  resolve(reply: Reply): void;
+  readonly question: string;
+  resolve(reply: string): void;
 }
 
 export class MemoryQuestionDesk implements QuestionDesk {
@@ -397,7 +400,7 @@ export class MemoryQuestionDesk implements QuestionDesk {
 
   answer(reply: (question: Question) => Promise<Reply>): Answering {
     const answer = async ({ question, resolve }: Ask): Promise<void> => {
-      const answered = await reply(question).catch((error: Error): Reply => ({ ok: false, error: error.message }));
+      const answered = await replyText(question, reply, this.server.payloadBytesMax - REPLY_BYTES_SPARE);
       // The way back is the answerer's own line.
       if (this.server.reaches(this.client)) resolve(answered);
     };
@@ -409,10 +412,10 @@ export class MemoryQuestionDesk implements QuestionDesk {
     return new Promise((resolve) => {
       const patience = this.server.runtime.after(ANSWER_MS_MAX, () => resolve(undefined));
       const ask: Ask = {
-        question,
+        question: JSON.stringify(question),
         resolve: (reply) => {
           patience.cancel();
-          resolve(reply);
+          resolve(JSON.parse(reply) as Reply);
         },
       };
       if (this.server.hasListener(this.channel)) this.server.tell(this.client, this.channel, ask);

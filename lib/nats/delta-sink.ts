@@ -8,7 +8,7 @@ import type { Published } from "../ports/publishing.ts";
 import type { Gate } from "./gate.ts";
 import type { Names } from "./names.ts";
 import { StreamReader } from "./stream-reader.ts";
-import { publish, storedMessage, streamState } from "./wire.ts";
+import { publish, storedMessage, streamState, tooLargeFor } from "./wire.ts";
 
 export const DELTA_ID_HEADER = "Rollcall-Delta-Id";
 export const PARTITION_HEADER = "Rollcall-Partition";
@@ -47,7 +47,11 @@ export class NatsDeltaSink implements DeltaSink {
     if (sayings.length + 1 > BATCH_MESSAGES_MAX) {
       throw new RangeError(`a batch holds at most ${BATCH_MESSAGES_MAX} messages, its watermark included`);
     }
-    return this.batches.run(() => this.sendBatch(fence, sayings, watermark));
+    const tooLarge = tooLargeFor(
+      this.nc,
+      sayings.map(({ body }) => body),
+    );
+    return tooLarge ?? this.batches.run(() => this.sendBatch(fence, sayings, watermark));
   }
 
   private sendBatch(fence: number, sayings: readonly Saying[], watermark: Watermark): Promise<Published> {
