@@ -12,6 +12,8 @@ import { type ContractWorld, type OpenWorld, PARTITIONS } from "./worlds.ts";
 
 /** Partitions without a log: speaking and remembering need none, and a server makes no stream for them. */
 const WITHOUT_LOG = 1_000;
+/** Three servers that were all killed choose new leaders first. */
+const ANSWER_MS_MAX = 60_000;
 
 interface Fresh {
   readonly p: PartitionNo;
@@ -106,13 +108,17 @@ export async function stored(outcome: Promise<Published>): Promise<number> {
 /** Asks until it is answered, as after a restart. */
 export async function insist<T>(what: string, ask: () => Promise<T>): Promise<T> {
   let answer: { readonly value: T } | undefined;
-  await until(`an answer: ${what}`, async () => {
-    answer = await ask().then(
-      (value) => ({ value }),
-      () => undefined,
-    );
-    return answer !== undefined;
-  });
+  await until(
+    `an answer: ${what}`,
+    async () => {
+      answer = await ask().then(
+        (value) => ({ value }),
+        () => undefined,
+      );
+      return answer !== undefined;
+    },
+    ANSWER_MS_MAX,
+  );
   return answer!.value;
 }
 
@@ -126,18 +132,22 @@ export interface Settled {
 export async function settle(sink: DeltaSink, fence: number, from: number, known: readonly string[]): Promise<Settled> {
   const nonces = new Set(known);
   let mine = 0;
-  await until("the doubt to end", async () => {
-    const nonce = `settles ${nonces.size}`;
-    nonces.add(nonce);
-    const outcome = await sink.putWatermark(fence, watermark(nonce));
-    if (outcome.kind === "stored") mine = outcome.seq;
-    else if (outcome.kind === "fenced") {
-      const record = await insist("the watermark", () => sink.readWatermark());
-      expect([...nonces], "the watermark that is stored").toContain(record?.value.nonce);
-      mine = record!.seq;
-    }
-    return mine > 0;
-  });
+  await until(
+    "the doubt to end",
+    async () => {
+      const nonce = `settles ${nonces.size}`;
+      nonces.add(nonce);
+      const outcome = await sink.putWatermark(fence, watermark(nonce));
+      if (outcome.kind === "stored") mine = outcome.seq;
+      else if (outcome.kind === "fenced") {
+        const record = await insist("the watermark", () => sink.readWatermark());
+        expect([...nonces], "the watermark that is stored").toContain(record?.value.nonce);
+        mine = record!.seq;
+      }
+      return mine > 0;
+    },
+    ANSWER_MS_MAX,
+  );
   const found = await insist("what is stored", () => sink.scan(from, mine));
   expect(found, "my watermark is the newest").toBeDefined();
   return { fence: mine, found: found! };

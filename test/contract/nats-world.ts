@@ -1,7 +1,7 @@
 // The contract suite's levers on real nats-servers, wherever these run: one process, one container, three containers.
 // Every client has a line of its own to each server, through a proxy, so that its line alone can be cut, muted or held.
 import { connect as dial, type Socket } from "node:net";
-import { jetstreamManager } from "@nats-io/jetstream";
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { type NatsConnection, RequestError } from "@nats-io/transport-node";
 import type { RejectReason } from "../../lib/core/types.ts";
 import { connectNats } from "../../lib/nats/connect.ts";
@@ -18,6 +18,7 @@ import type { OpenWorld, ToldReject } from "./worlds.ts";
 const NANOS_PER_MS = 1_000_000;
 /** The shortest age that the server accepts for SEGMENTS, whose window of message ids may not be longer. */
 const AGE_MS = 100;
+const READY_MS_MAX = 60_000;
 /** A server that answers a question about itself answers it sooner. */
 const SILENT_MS = 400;
 
@@ -65,6 +66,7 @@ async function levers(servers: NatsServers): Promise<OpenWorld> {
       () => false,
     );
   };
+  const replicated = (): Promise<boolean> => everyReplicaCurrent(manager, replicas).catch(() => false);
   const kill = async (): Promise<void> => {
     down = true;
     await servers.kill();
@@ -124,12 +126,13 @@ async function levers(servers: NatsServers): Promise<OpenWorld> {
       // The signal needs a moment; a test that is answered in it would see no silence.
       await until("the server to be silent", async () => !(await answers()));
     },
-    thaw: servers.thaw,
+    thaw: () => servers.thaw(),
     calm: async () => {
       if (down) await restart();
       await servers.thaw();
       lines.healAll();
-      await until("the server to answer", answers);
+      await until("the server to answer", answers, READY_MS_MAX);
+      if (replicas > 1) await until("every stream to have all its replicas", replicated, READY_MS_MAX);
     },
     trimLog: async (partition, seq) => void (await streams.purge(names.eventsStream(partition), { seq })),
     dropFromLog: async (partition, seq) => void (await streams.deleteMessage(names.eventsStream(partition), seq)),
@@ -177,6 +180,15 @@ async function levers(servers: NatsServers): Promise<OpenWorld> {
       await servers.stop();
     },
   };
+}
+
+/** Each stream has a leader, and as many followers as it should have, none of them behind. */
+export async function everyReplicaCurrent(manager: JetStreamManager, replicas: number): Promise<boolean> {
+  for await (const { cluster } of manager.streams.list()) {
+    const current = cluster?.replicas?.filter((replica) => replica.current && replica.offline !== true) ?? [];
+    if (!cluster?.leader || current.length !== replicas - 1) return false;
+  }
+  return true;
 }
 
 /** Every client's lines to the servers. */

@@ -186,7 +186,9 @@ export function rememberingContract(here: Here): void {
       const outcomes = await Promise.all(
         [here.a, here.b, here.a, here.b].map(({ control }, n) => control.append(entry(`three ${n}`), base + 2)),
       );
-      expect(outcomes.map(({ kind }) => kind).sort()).toEqual(["fenced", "fenced", "fenced", "stored"]);
+      // A replicated stream may ask one of those who came at once to try again, instead of refusing it.
+      expect(outcomes.filter(({ kind }) => kind === "stored")).toHaveLength(1);
+      expect(outcomes.filter(({ kind }) => kind === "unknown")).toEqual([]);
       const winner = outcomes.findIndex(({ kind }) => kind === "stored");
       await until("all entries", () => followed.copies.length === base + 3);
       expect(followed.copies.slice(base)).toEqual([
