@@ -54,14 +54,19 @@ export class NatsDeltaSink implements DeltaSink {
     return tooLarge ?? this.batches.run(() => this.sendBatch(fence, sayings, watermark));
   }
 
-  private sendBatch(fence: number, sayings: readonly Saying[], watermark: Watermark): Promise<Published> {
+  private async sendBatch(fence: number, sayings: readonly Saying[], watermark: Watermark): Promise<Published> {
     const batchId = nuid.next();
-    sayings.forEach((saying, index) => {
-      const mh = this.deltaHeaders(saying);
-      mh.append(BATCH_ID, batchId);
-      mh.append(BATCH_SEQUENCE, `${index + 1}`);
-      this.nc.publish(this.subjectOf(saying), saying.body, { headers: mh });
-    });
+    try {
+      sayings.forEach((saying, index) => {
+        const mh = this.deltaHeaders(saying);
+        mh.append(BATCH_ID, batchId);
+        mh.append(BATCH_SEQUENCE, `${index + 1}`);
+        this.nc.publish(this.subjectOf(saying), saying.body, { headers: mh });
+      });
+    } catch (error) {
+      // A connection that was closed for good says so by throwing. Without its last message a batch is never stored.
+      return { kind: "retry", reason: (error as Error).message };
+    }
     const mh = this.watermarkHeaders(fence);
     mh.append(BATCH_ID, batchId);
     mh.append(BATCH_SEQUENCE, `${sayings.length + 1}`);

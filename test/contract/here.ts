@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import type { LogRecord, PartitionNo } from "../../lib/core/types.ts";
 import type { DeltaSink, Saying, StoredSaying, Watermark } from "../../lib/ports/delta-sink.ts";
 import type { Refusal } from "../../lib/ports/errors.ts";
-import type { EventLog, Fingerprint, LogReading } from "../../lib/ports/event-log.ts";
+import type { EventLog, Fingerprint, LogReading, ReadOptions } from "../../lib/ports/event-log.ts";
 import type { Published } from "../../lib/ports/publishing.ts";
 import type { PartitionWorld, World } from "../../lib/ports/world.ts";
 import { until } from "../support/until.ts";
@@ -177,6 +177,7 @@ export function readSlowly(
   after: Fingerprint | undefined,
   recordsMax: number,
   onReadable: () => void = () => undefined,
+  bounds: Pick<ReadOptions, "bytesMax" | "recordBytesMax"> = {},
 ): Read {
   const records: LogRecord[] = [];
   const result: Read = {
@@ -191,7 +192,9 @@ export function readSlowly(
     expect(result.fault, "a fault is told once").toBeUndefined();
     result.fault = error;
   };
-  return Object.defineProperty(result, "reading", { value: log.read({ after, recordsMax, onReadable, onFault }) });
+  return Object.defineProperty(result, "reading", {
+    value: log.read({ after, recordsMax, ...bounds, onReadable, onFault }),
+  });
 }
 
 export function takeAll({ reading, records }: Read, max: number): void {

@@ -1,6 +1,7 @@
 // The contract, first part: a log is read from where one stood, in order, without a hole, and only if its past is the one
 // remembered, whatever happens to the server, its consumers and the messages meanwhile.
 import { describe, expect, test } from "vitest";
+import type { LogRecord } from "../../lib/core/types.ts";
 import { LogDiffers, LogHole, LogRegressed, LogTruncated } from "../../lib/ports/errors.ts";
 import { until } from "../support/until.ts";
 import {
@@ -16,6 +17,8 @@ import {
   untilRead,
   upTo,
 } from "./here.ts";
+
+const bytesOf = (records: readonly LogRecord[]): number => records.reduce((sum, { body }) => sum + body.length, 0);
 
 export function logContract(here: Here, losesNoTail: string | undefined): void {
   describe("a log", () => {
@@ -81,6 +84,24 @@ export function logContract(here: Here, losesNoTail: string | undefined): void {
       });
       expect(reader.seqs).toEqual(upTo(60));
       expect(Math.max(...sizes)).toBeLessThanOrEqual(7);
+      reader.reading.stop();
+    });
+
+    test("is given to a reader with little room for bytes, however large a record is", async () => {
+      const { mine } = here.freshLog();
+      const sizes = [...upTo(20).map(() => 40), 300, ...upTo(20).map(() => 40)];
+      for (const size of sizes) await stored(mine.log.append("event", "x".repeat(size)));
+      const reader = readSlowly(mine.log, undefined, 100, () => undefined, { bytesMax: 200, recordBytesMax: 60 });
+      const taken: (readonly LogRecord[])[] = [];
+      await until("all records", () => {
+        const some = reader.reading.take(taken.length % 3 === 0 ? 1_000 : 1);
+        reader.records.push(...some);
+        taken.push(some);
+        return reader.records.length >= sizes.length;
+      });
+      expect(reader.records.map(({ body }) => body.length)).toEqual(sizes);
+      const bytes = taken.filter((some) => some.every(({ body }) => body.length <= 60)).map(bytesOf);
+      expect(Math.max(...bytes)).toBeLessThanOrEqual(200);
       reader.reading.stop();
     });
 
@@ -196,8 +217,8 @@ export function logContract(here: Here, losesNoTail: string | undefined): void {
       const lost = far.log.append("event", '{"i":"lost"}');
       await fill(mine.log, 4, 4);
       expect(reader.seqs).toEqual(upTo(3));
-      expect((await lost).kind).toBe("unknown");
       here.world.heal("far");
+      expect((await lost).kind).toBe("unknown");
       await untilRead(reader, 7);
       await insist("the far client is back", () => far.log.bounds());
       await fill(far.log, 1, 8);

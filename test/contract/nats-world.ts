@@ -13,11 +13,13 @@ import type { Reply } from "../../lib/ports/questions.ts";
 import { testDataSet } from "../support/nats.ts";
 import { type ProxyMode, type ProxyTarget, TcpProxy } from "../support/proxy.ts";
 import { until } from "../support/until.ts";
+import { upTo } from "./here.ts";
 import type { OpenWorld, ToldReject } from "./worlds.ts";
 
 const NANOS_PER_MS = 1_000_000;
 /** The shortest age that the server accepts for SEGMENTS, whose window of message ids may not be longer. */
 const AGE_MS = 100;
+const READ_AT_ONCE = 200;
 const READY_MS_MAX = 60_000;
 /** A server that answers a question about itself answers it sooner. */
 const SILENT_MS = 400;
@@ -84,9 +86,10 @@ async function levers(servers: NatsServers): Promise<OpenWorld> {
 
   async function* everything(name: string) {
     const { state } = await streams.info(name);
-    for (let seq = Math.max(1, state.first_seq); seq <= state.last_seq; seq += 1) {
-      const message = await streams.getMessage(name, { seq });
-      if (message !== null) yield message;
+    for (let from = Math.max(1, state.first_seq); from <= state.last_seq; from += READ_AT_ONCE) {
+      const seqs = upTo(Math.min(state.last_seq, from + READ_AT_ONCE - 1), from);
+      for (const message of await Promise.all(seqs.map((seq) => streams.getMessage(name, { seq }))))
+        if (message !== null) yield message;
     }
   }
 
