@@ -5,7 +5,7 @@ import type { ControlCopy, ControlEntry } from "../../lib/core/control.ts";
 import type { ControlLog } from "../../lib/ports/control-log.ts";
 import type { Question, Reply } from "../../lib/ports/questions.ts";
 import { until } from "../support/until.ts";
-import { bytes, type Here, insist, stored, text } from "./here.ts";
+import { bytes, type Here, insist, stored, text, upTo } from "./here.ts";
 import { PAYLOAD_BYTES_MAX } from "./worlds.ts";
 
 const entry = (id: string): ControlEntry => ({ op: "removeList", id });
@@ -211,6 +211,22 @@ export function rememberingContract(here: Here): void {
       const refused = { kind: "retry", reason: expect.stringContaining("max_payload") };
       expect(await control.append(entry("x".repeat(PAYLOAD_BYTES_MAX)), base + 1)).toEqual(refused);
       expect(await control.lastRevision()).toBe(base + 1);
+      followed.stop();
+    });
+
+    test("is followed on by a client that was cut off", async () => {
+      const { a, far, world } = here;
+      const base = await a.control.lastRevision();
+      const followed = follow(far.control);
+      await until("what was there", () => followed.copies.length === base);
+      world.cut("far");
+      await stored(a.control.append(entry("one"), base));
+      await stored(a.control.append(entry("two"), base + 1));
+      expect(await a.control.lastRevision()).toBe(base + 2);
+      expect(followed.copies).toHaveLength(base);
+      world.heal("far");
+      await until("what came meanwhile", () => followed.copies.length === base + 2);
+      expect(followed.copies.map(({ revision }) => revision)).toEqual(upTo(base + 2));
       followed.stop();
     });
 

@@ -124,7 +124,7 @@ export function speakingContract(here: Here): void {
     });
 
     test("what was on its way while the fence moved is refused when it arrives", async () => {
-      const { mine, far } = here.fresh();
+      const { mine, far } = here.freshLog();
       const heard = await here.world.ear();
       const fence = await first(far.sink);
       here.world.hold("far");
@@ -132,6 +132,8 @@ export function speakingContract(here: Here): void {
         far.sink.publish(fence, saying("late", 1)),
         far.sink.publishBatch(fence, sayings("late-batch", 20), watermark("late batch")),
         far.sink.putWatermark(fence, watermark("late")),
+        // Events have no fence: this one shows that what was on its way does arrive.
+        far.log.append("event", "{}"),
       ];
       for (const outcome of await Promise.all(sent)) expect(outcome.kind).toBe("unknown");
       const taken = await stored(mine.sink.putWatermark(fence, watermark("theirs")));
@@ -139,6 +141,7 @@ export function speakingContract(here: Here): void {
       here.world.heal("far");
       // Sent after all these on the same line, so they have arrived when this is answered.
       expect((await insist("the far client", () => far.sink.readWatermark()))?.value.nonce).toBe("theirs");
+      expect((await mine.log.bounds()).last).toBe(1);
       expect(await far.sink.publish(fence, saying("late", 2))).toEqual({ kind: "fenced" });
       const last = await stored(mine.sink.putWatermark(taken, watermark("last")));
       expect(idsOf(await mine.sink.scan(fence, last))).toEqual(["s/in-time/1"]);
