@@ -11,7 +11,10 @@ import { ensureServer } from "../../lib/server/fetch.ts";
 import { BINARY_DIR } from "../support/nats.ts";
 import { IMAGE_VARIABLE, RUN_LABEL, RUN_VARIABLE } from "./engine.ts";
 
-const run = promisify(execFile);
+const command = promisify(execFile);
+const REPOSITORY = "rollcall-test/nats-server";
+/** What a shell says of a process that a signal ended. */
+const SIGNALLED = 130;
 const DOCKERFILE = `FROM scratch
 COPY root/ /
 ENTRYPOINT ["/nats-server"]
@@ -27,12 +30,21 @@ export default async function setup(): Promise<() => Promise<void>> {
     process.stdout.write(`\nContainers are not tried: ${why}\n`);
     return async () => undefined;
   }
-  const id = randomBytes(6).toString("hex");
-  const image = `rollcall-test/nats-server:${id}`;
+  await sweep((run) => !isAlive(run));
+  const run = `${process.pid}-${randomBytes(4).toString("hex")}`;
+  const sweepOurs = (): Promise<void> => sweep((other) => other === run);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) sweepBefore(signal, sweepOurs);
+  const image = `${REPOSITORY}:${run}`;
   await build(image);
-  process.env[RUN_VARIABLE] = id;
+  process.env[RUN_VARIABLE] = run;
   process.env[IMAGE_VARIABLE] = image;
-  return () => sweep(id, image);
+  return sweepOurs;
+}
+
+/** Vitest, which listens for it too, would end the process at once. */
+function sweepBefore(signal: "SIGINT" | "SIGTERM", sweepOurs: () => Promise<void>): void {
+  process.removeAllListeners(signal);
+  process.once(signal, () => void sweepOurs().finally(() => process.exit(SIGNALLED)));
 }
 
 /** A sentence, where containers cannot be tried; tests never install or start an engine. */
@@ -62,7 +74,7 @@ async function build(image: string): Promise<void> {
 
 /** The loader and the libraries that it looks for, at the paths where it looks; none when it is linked statically. */
 async function librariesOf(binary: string): Promise<string[]> {
-  const { stdout } = await run("ldd", [binary]).catch(() => ({ stdout: "" }));
+  const { stdout } = await command("ldd", [binary]).catch(() => ({ stdout: "" }));
   return [...stdout.matchAll(/^\s*(?:\S+ => )?(\/\S+) \(0x/gm)].map(([, path]) => path!);
 }
 
@@ -72,10 +84,21 @@ async function copyTo(root: string, from: string, to: string): Promise<void> {
   await cp(from, target, { dereference: true });
 }
 
-/** Whatever became of the tests: their containers and the image go. */
-async function sweep(id: string, image: string): Promise<void> {
+/** Whatever became of the tests, containers and images go: ours at the end, and those of a run that was killed at the next start. */
+async function sweep(isOver: (run: string) => boolean): Promise<void> {
   const { dockerode } = (await getContainerRuntimeClient()).container;
-  const left = await dockerode.listContainers({ all: true, filters: { label: [`${RUN_LABEL}=${id}`] } });
-  for (const { Id } of left) await dockerode.getContainer(Id).remove({ force: true, v: true });
-  await dockerode.getImage(image).remove({ force: true });
+  for (const { Id, Labels } of await dockerode.listContainers({ all: true, filters: { label: [RUN_LABEL] } }))
+    if (isOver(Labels[RUN_LABEL]!)) await dockerode.getContainer(Id).remove({ force: true, v: true });
+  for (const { RepoTags } of await dockerode.listImages({ filters: { reference: [REPOSITORY] } }))
+    for (const tag of RepoTags ?? [])
+      if (isOver(tag.split(":")[1]!)) await dockerode.getImage(tag).remove({ force: true });
+}
+
+/** A run is named after the process that it runs in, on this machine. */
+function isAlive(run: string): boolean {
+  try {
+    return process.kill(Number(run.split("-")[0]), 0);
+  } catch {
+    return false;
+  }
 }
