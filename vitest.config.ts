@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/deep/**", "node_modules/**"],
+    exclude: ["test/deep/**", "test/containers/**", "node_modules/**"],
     reporters: ["default", "./test/support/reporter.ts"],
     globalSetup: ["test/support/global-setup.ts"],
     maxWorkers: 2,

@@ -1,26 +1,28 @@
 // Everything a shard asks of the world, answered in memory: the same promises as lib/nats, with faults on request.
 // One MemoryServer is shared by all clients of a test or simulation; each shard has a client name of its own.
 import type { ControlCopy, ControlEntry } from "../core/control.ts";
-import type { LogKind, LogRecord, PartitionNo, Reject } from "../core/types.ts";
+import type { LogKind, PartitionNo, Reject } from "../core/types.ts";
 import type { Cluster, Hearing, Heartbeat } from "../ports/cluster.ts";
 import type { ControlLog, Following } from "../ports/control-log.ts";
 import type { DeltaSink, Saying, StoredSaying, StoredWatermark, Watermark } from "../ports/delta-sink.ts";
-import { LogHole, Refusal } from "../ports/errors.ts";
-import type { EventLog, Fingerprint, LogBounds, LogReading, ReadOptions } from "../ports/event-log.ts";
-import { checkPast } from "../ports/log-past.ts";
-import type { PageStore, StoredManifest } from "../ports/page-store.ts";
+import type { LogBounds, LogReading, ReadOptions } from "../ports/event-log.ts";
+import { assertValueFits, type PageStore, type StoredManifest } from "../ports/page-store.ts";
 import type { Published } from "../ports/publishing.ts";
-import type { Answering, Question, QuestionDesk, Reply } from "../ports/questions.ts";
+import { type Answering, type Question, type QuestionDesk, type Reply, replyText } from "../ports/questions.ts";
 import type { Rejects } from "../ports/rejects.ts";
-import { pause } from "../ports/runtime.ts";
 import type { World } from "../ports/world.ts";
+import { type MemoryLog, MemoryLogReading } from "./log-reading.ts";
 import { type MemoryServer, type MemoryStream, type NewMessage, Unavailable } from "./server.ts";
 
 const SEGMENTS = "SEGMENTS";
 const REJECTS = "REJECTS";
 const DEFINITIONS = "DEFINITIONS";
 const CHECKPOINT = "CHECKPOINT";
-const RETRY_MS = 20;
+const VALUE_BYTES_MAX = 512 * 1024;
+/** As much as lib/nats keeps free for headers, and for the revision that copies of an entry carry beside it. */
+const BYTES_SPARE = 1_024;
+const REPLY_BYTES_SPARE = 64 * 1024;
+const ANSWER_MS_MAX = 5_000;
 
 export const memoryLogStream = (p: PartitionNo): string => `EVENTS_${p}`;
 
@@ -42,15 +44,19 @@ export function memoryWorld(server: MemoryServer, client: string, partitions: nu
   };
 }
 
-/** A publish whose work returns the stored sequence, or undefined when the compare-and-set refused it. */
+/** Stores all of these or, when `store` refuses, nothing; what is too large never leaves its sender. */
 async function publish(
   server: MemoryServer,
   client: string,
   name: string,
-  work: () => number | undefined,
+  messages: readonly NewMessage[],
+  store: () => number | undefined,
 ): Promise<Published> {
+  const largest = messages.reduce((most, { body }) => Math.max(most, body.length), 0);
+  if (largest > server.payloadBytesMax)
+    return { kind: "retry", reason: `a message of ${largest} bytes is larger than the server's max_payload` };
   try {
-    const seq = await server.call(client, name, work);
+    const seq = await server.call(client, name, store);
     return seq === undefined ? { kind: "fenced" } : { kind: "stored", seq };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -62,7 +68,7 @@ function boundsOf(stream: MemoryStream): LogBounds {
   return { first: stream.first, last: stream.last };
 }
 
-export class MemoryEventLog implements EventLog {
+export class MemoryEventLog implements MemoryLog {
   private readonly server: MemoryServer;
   private readonly client: string;
   private readonly partition: PartitionNo;
@@ -91,86 +97,7 @@ export class MemoryEventLog implements EventLog {
 
   append(kind: Exclude<LogKind, "link">, body: string): Promise<Published> {
     const message: NewMessage = { subject: kind, body: bytesOf(body) };
-    return publish(this.server, this.client, `append-${kind}`, () => this.stream.store([message]));
-  }
-}
-
-class MemoryLogReading implements LogReading {
-  knownLast: number;
-  private readonly server: MemoryServer;
-  private readonly client: string;
-  private readonly partition: PartitionNo;
-  private readonly log: MemoryEventLog;
-  private readonly options: ReadOptions;
-  private last: Fingerprint;
-  private open = false;
-  private stopped = false;
-  private forget: (() => void) | undefined;
-
-  constructor(server: MemoryServer, client: string, p: PartitionNo, log: MemoryEventLog, options: ReadOptions) {
-    this.server = server;
-    this.client = client;
-    this.partition = p;
-    this.log = log;
-    this.options = options;
-    this.last = options.after ?? { seq: 0, stamp: 0 };
-    this.knownLast = this.last.seq;
-    void this.start();
-  }
-
-  take(max: number): readonly LogRecord[] {
-    const records: LogRecord[] = [];
-    if (!this.open || this.stopped || this.server.isIsolated(this.client)) return records;
-    for (const message of this.log.stream.from(this.last.seq + 1)) {
-      if (message.seq !== this.last.seq + 1) {
-        this.fault(
-          new LogHole(this.partition, `messages ${this.last.seq + 1} to ${message.seq - 1} of its log are missing`),
-        );
-        return records;
-      }
-      if (records.length === max) break;
-      records.push({ seq: message.seq, stamp: message.stamp, kind: message.subject as LogKind, body: message.body });
-      this.last = { seq: message.seq, stamp: message.stamp };
-    }
-    this.knownLast = Math.max(this.knownLast, this.log.stream.last);
-    if (records.length === max && this.last.seq < this.log.stream.last)
-      this.server.runtime.after(0, this.options.onReadable);
-    return records;
-  }
-
-  stop(): void {
-    this.stopped = true;
-    this.forget?.();
-  }
-
-  private async start(): Promise<void> {
-    while (!this.stopped) {
-      try {
-        this.knownLast = Math.max(this.knownLast, (await checkPast(this.partition, this.log, this.last)).last);
-        if (this.stopped) return;
-        this.open = true;
-        const wake = (): void => {
-          this.server.runtime.after(0, () => {
-            if (!this.stopped) this.options.onReadable();
-          });
-        };
-        this.forget = this.log.stream.listen(wake);
-        wake();
-        return;
-      } catch (error) {
-        if (error instanceof Refusal) {
-          this.fault(error);
-          return;
-        }
-        await pause(this.server.runtime, RETRY_MS);
-      }
-    }
-  }
-
-  private fault(error: Refusal): void {
-    if (this.stopped) return;
-    this.stop();
-    this.options.onFault(error);
+    return publish(this.server, this.client, `append-${kind}`, [message], () => this.stream.store([message]));
   }
 }
 
@@ -193,22 +120,22 @@ export class MemoryDeltaSink implements DeltaSink {
   }
 
   publish(fence: number, saying: Saying): Promise<Published> {
-    const message = this.messageOf(saying);
-    const expected = { subject: this.subject, seq: fence };
-    return publish(this.server, this.client, "publish", () => this.stream.store([message], expected));
+    return this.say("publish", fence, [this.messageOf(saying)]);
   }
 
   async publishBatch(fence: number, sayings: readonly Saying[], watermark: Watermark): Promise<Published> {
     if (sayings.length + 1 > this.batchMax) throw new RangeError(`a batch holds at most ${this.batchMax} messages`);
     const messages = [...sayings.map((saying) => this.messageOf(saying)), this.recordOf(watermark)];
-    const expected = { subject: this.subject, seq: fence };
-    return publish(this.server, this.client, "batch", () => this.stream.store(messages, expected));
+    return this.say("batch", fence, messages);
   }
 
   putWatermark(fence: number, watermark: Watermark): Promise<Published> {
-    const record = this.recordOf(watermark);
+    return this.say("watermark", fence, [this.recordOf(watermark)]);
+  }
+
+  private say(name: string, fence: number, messages: readonly NewMessage[]): Promise<Published> {
     const expected = { subject: this.subject, seq: fence };
-    return publish(this.server, this.client, "watermark", () => this.stream.store([record], expected));
+    return publish(this.server, this.client, name, messages, () => this.stream.store(messages, expected));
   }
 
   readWatermark(): Promise<StoredWatermark | undefined> {
@@ -245,12 +172,12 @@ export class MemoryDeltaSink implements DeltaSink {
   }
 
   private recordOf(watermark: Watermark): NewMessage {
-    return { subject: this.subject, body: bytesOf(JSON.stringify(watermark)), rollup: true };
+    return { subject: this.subject, body: bytesOf(JSON.stringify(watermark)), rollup: true, neverExpires: true };
   }
 }
 
 export class MemoryPageStore implements PageStore {
-  valueBytesMax = 512 * 1024;
+  valueBytesMax = VALUE_BYTES_MAX;
   private readonly server: MemoryServer;
   private readonly client: string;
   private readonly prefix: string;
@@ -268,6 +195,7 @@ export class MemoryPageStore implements PageStore {
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
+    assertValueFits(key, bytes, this.valueBytesMax);
     const copy = new Uint8Array(bytes);
     await this.server.call(this.client, "put", () => this.stream.store([{ subject: key, body: copy, rollup: true }]));
   }
@@ -295,19 +223,20 @@ export class MemoryPageStore implements PageStore {
 
   putManifest(expected: number, bytes: Uint8Array): Promise<Published> {
     const message: NewMessage = { subject: this.manifest, body: new Uint8Array(bytes), rollup: true };
-    return publish(this.server, this.client, "putManifest", () =>
-      this.stream.store([message], { subject: this.manifest, seq: expected }),
-    );
+    const seen = { subject: this.manifest, seq: expected };
+    return publish(this.server, this.client, "putManifest", [message], () => this.stream.store([message], seen));
   }
 }
 
 export class MemoryControlLog implements ControlLog {
+  readonly entryBytesMax: number;
   private readonly server: MemoryServer;
   private readonly client: string;
 
   constructor(server: MemoryServer, client: string) {
     this.server = server;
     this.client = client;
+    this.entryBytesMax = server.payloadBytesMax - BYTES_SPARE;
   }
 
   private get stream(): MemoryStream {
@@ -318,33 +247,88 @@ export class MemoryControlLog implements ControlLog {
     return this.server.call(this.client, "lastRevision", () => this.stream.last);
   }
 
-  follow(onEntry: (copy: ControlCopy) => void, _onFault: (error: Error) => void): Following {
-    let last = 0;
-    let stopped = false;
-    const pump = (): void => {
-      if (stopped) return;
-      if (this.server.isIsolated(this.client)) {
-        this.server.runtime.after(RETRY_MS, pump);
-        return;
-      }
-      for (const message of this.stream.from(last + 1)) {
-        last = message.seq;
-        onEntry({ revision: message.seq, entry: JSON.parse(textOf(message.body)) as ControlEntry });
-      }
-    };
-    const forget = this.stream.listen(() => this.server.runtime.after(0, pump));
-    this.server.runtime.after(0, pump);
-    return {
-      stop: () => {
-        stopped = true;
-        forget();
-      },
-    };
+  follow(onEntry: (copy: ControlCopy) => void, onFault: (error: Error) => void): Following {
+    return new MemoryFollowing(this.server, this.client, onEntry, onFault);
   }
 
   append(entry: ControlEntry, expectedLast: number): Promise<Published> {
     const message: NewMessage = { subject: "definitions", body: bytesOf(JSON.stringify(entry)) };
-    return publish(this.server, this.client, "define", () => this.stream.storeIfLast(message, expectedLast));
+    return publish(this.server, this.client, "define", [message], () => this.stream.storeIfLast(message, expectedLast));
+  }
+}
+
+class MemoryFollowing implements Following {
+  private readonly server: MemoryServer;
+  private readonly client: string;
+  private readonly onEntry: (copy: ControlCopy) => void;
+  private readonly onFault: (error: Error) => void;
+  private readonly forgetReturns: () => void;
+  private forgetSource: () => void = () => undefined;
+  private last = 0;
+  private stopped = false;
+
+  constructor(
+    server: MemoryServer,
+    client: string,
+    onEntry: (copy: ControlCopy) => void,
+    onFault: (error: Error) => void,
+  ) {
+    this.server = server;
+    this.client = client;
+    this.onEntry = onEntry;
+    this.onFault = onFault;
+    this.forgetReturns = server.onReturn(client, () => this.pumpSoon());
+    this.begin();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.forgetSource();
+    this.forgetReturns();
+  }
+
+  /** At the stream that bears the name now. */
+  private begin(): void {
+    this.forgetSource();
+    const stream = this.server.stream(DEFINITIONS);
+    const forget = [stream.listen(() => this.pumpSoon()), stream.listenAsReader(() => this.begin())];
+    this.forgetSource = () => {
+      for (const one of forget) one();
+    };
+    this.pumpSoon();
+  }
+
+  private pumpSoon(): void {
+    this.server.runtime.after(0, () => this.pump());
+  }
+
+  private pump(): void {
+    if (!this.server.reaches(this.client)) return;
+    const stream = this.server.stream(DEFINITIONS);
+    if (stream.last < this.last) this.fault(`ends at ${stream.last}, but entry ${this.last} was already seen`);
+    for (const { seq, body } of stream.from(this.last + 1)) {
+      if (seq !== this.last + 1) this.fault(`entry ${this.last + 1} is missing`);
+      if (this.stopped) return;
+      this.last = seq;
+      this.onEntry({ revision: seq, entry: entryOf(body) });
+    }
+  }
+
+  private fault(what: string): void {
+    if (this.stopped) return;
+    this.stop();
+    this.onFault(
+      new Error(`${DEFINITIONS}: ${what}; definitions are never removed, so restore the stream from a backup`),
+    );
+  }
+}
+
+/** What is no JSON is no known entry either: the fold says so, and every partition goes on. */
+function entryOf(body: Uint8Array): ControlEntry {
+  try {
+    return JSON.parse(textOf(body)) as ControlEntry;
+  } catch {
+    return null as unknown as ControlEntry;
   }
 }
 
@@ -365,7 +349,7 @@ export class MemoryRejects implements Rejects {
       body: reject.body,
       headers: { partition: `${this.partition}`, seq: `${reject.seq}`, detail: reject.detail },
     }));
-    const outcome = await publish(this.server, this.client, "reject", () =>
+    const outcome = await publish(this.server, this.client, "reject", messages, () =>
       this.server.stream(REJECTS).store(messages),
     );
     return outcome.kind === "stored";
@@ -382,7 +366,7 @@ export class MemoryCluster implements Cluster {
   }
 
   async beat(heartbeat: Heartbeat): Promise<void> {
-    this.server.tell(this.client, "beats", heartbeat);
+    this.send("beat", "beats", heartbeat);
   }
 
   hear(onBeat: (heartbeat: Heartbeat) => void): Hearing {
@@ -390,17 +374,23 @@ export class MemoryCluster implements Cluster {
   }
 
   async leave(shard: string): Promise<void> {
-    this.server.tell(this.client, "leaving", shard);
+    this.send("leave", "leaving", shard);
   }
 
   hearLeaving(onLeave: (shard: string) => void): Hearing {
     return { stop: this.server.listen(this.client, "leaving", onLeave) };
   }
+
+  /** A late one is a lost one: on one connection an older beat never comes after a newer. */
+  private send(name: string, channel: string, payload: unknown): void {
+    const fate = this.server.fate(this.client, name);
+    if (fate === "ok" || fate === "reply-lost") this.server.tell(this.client, channel, payload);
+  }
 }
 
 interface Ask {
-  readonly question: Question;
-  resolve(reply: Reply): void;
+  readonly question: string;
+  resolve(reply: string): void;
 }
 
 export class MemoryQuestionDesk implements QuestionDesk {
@@ -415,16 +405,52 @@ export class MemoryQuestionDesk implements QuestionDesk {
   }
 
   answer(reply: (question: Question) => Promise<Reply>): Answering {
-    const stop = this.server.listen(this.client, this.channel, (ask: Ask) => {
-      void reply(ask.question).then(ask.resolve, (error: unknown) => ask.resolve({ ok: false, error: String(error) }));
-    });
-    return { stop };
+    const answer = async ({ question, resolve }: Ask): Promise<void> => {
+      const answered = await replyText(question, reply, this.server.payloadBytesMax - REPLY_BYTES_SPARE);
+      // The way back is the answerer's own line.
+      if (this.server.reaches(this.client)) resolve(answered);
+    };
+    return { stop: this.server.listen(this.client, this.channel, (ask: Ask) => void answer(ask)) };
   }
 
-  /** As a client would ask whoever owns the partition. */
-  ask(question: Question): Promise<Reply> {
+  /** As a client would ask whoever owns the partition. Undefined when nobody answers. */
+  ask(question: Question): Promise<Reply | undefined> {
     return new Promise((resolve) => {
-      this.server.tell(this.client, this.channel, { question, resolve } satisfies Ask);
+      const patience = this.server.runtime.after(ANSWER_MS_MAX, () => resolve(undefined));
+      const ask: Ask = {
+        question: JSON.stringify(question),
+        resolve: (reply) => {
+          patience.cancel();
+          resolve(JSON.parse(reply) as Reply);
+        },
+      };
+      if (this.server.hasListener(this.channel)) this.server.tell(this.client, this.channel, ask);
+      else resolve(undefined);
     });
   }
+}
+
+/** As a service would listen to `segment.*.*`: hears what is stored while it is connected, and nothing of what it missed. */
+export function memoryEar(server: MemoryServer, client: string, onSaid: (said: StoredSaying) => void): Hearing {
+  let forget: () => void = () => undefined;
+  const begin = (): void => {
+    forget();
+    const stream = server.stream(SEGMENTS);
+    let next = stream.last + 1;
+    const forgetStores = stream.listen(() => {
+      for (const { seq, body, headers } of stream.from(next)) {
+        const { deltaId } = headers;
+        if (deltaId === undefined || !server.reaches(client)) continue;
+        server.runtime.after(0, () => onSaid({ seq, deltaId, body: textOf(body) }));
+      }
+      next = stream.last + 1;
+    });
+    const forgetBreaks = stream.listenAsReader(begin);
+    forget = () => {
+      forgetStores();
+      forgetBreaks();
+    };
+  };
+  begin();
+  return { stop: () => forget() };
 }

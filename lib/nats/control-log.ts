@@ -29,11 +29,24 @@ export class NatsControlLog implements ControlLog {
   follow(onEntry: (copy: ControlCopy) => void, onFault: (error: Error) => void): Following {
     let last = 0;
     let missing = 0;
+    const fault = (what: string): void => {
+      reader.stop();
+      onFault(
+        new Error(
+          `${this.names.definitionsStream}: ${what}; definitions are never removed, so restore the stream from a backup`,
+        ),
+      );
+    };
     const reader = new StreamReader({
       nc: this.nc,
       stream: this.names.definitionsStream,
       next: () => last + 1,
       room: () => IN_FLIGHT_MAX,
+      // A consumer that begins beyond the end is accepted, and would wait there while others define anew.
+      check: async () => {
+        const end = last === 0 ? 0 : await this.lastRevision();
+        if (end < last) fault(`it ends at ${end}, but entry ${last} was already seen`);
+      },
       onMessage: (message, { seq }) => {
         if (seq <= last) return;
         if (seq === last + 1) {
@@ -43,12 +56,7 @@ export class NatsControlLog implements ControlLog {
           missing = last + 1;
           reader.reopen();
         } else {
-          reader.stop();
-          onFault(
-            new Error(
-              `${this.names.definitionsStream}: entry ${missing} is missing; definitions are never removed, so restore the stream from a backup`,
-            ),
-          );
+          fault(`entry ${missing} is missing`);
         }
       },
       onFault,

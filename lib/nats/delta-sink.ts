@@ -8,7 +8,7 @@ import type { Published } from "../ports/publishing.ts";
 import type { Gate } from "./gate.ts";
 import type { Names } from "./names.ts";
 import { StreamReader } from "./stream-reader.ts";
-import { publish, storedMessage, streamState } from "./wire.ts";
+import { publish, storedMessage, streamState, tooLargeFor } from "./wire.ts";
 
 export const DELTA_ID_HEADER = "Rollcall-Delta-Id";
 export const PARTITION_HEADER = "Rollcall-Partition";
@@ -47,17 +47,26 @@ export class NatsDeltaSink implements DeltaSink {
     if (sayings.length + 1 > BATCH_MESSAGES_MAX) {
       throw new RangeError(`a batch holds at most ${BATCH_MESSAGES_MAX} messages, its watermark included`);
     }
-    return this.batches.run(() => this.sendBatch(fence, sayings, watermark));
+    const tooLarge = tooLargeFor(
+      this.nc,
+      sayings.map(({ body }) => body),
+    );
+    return tooLarge ?? this.batches.run(() => this.sendBatch(fence, sayings, watermark));
   }
 
-  private sendBatch(fence: number, sayings: readonly Saying[], watermark: Watermark): Promise<Published> {
+  private async sendBatch(fence: number, sayings: readonly Saying[], watermark: Watermark): Promise<Published> {
     const batchId = nuid.next();
-    sayings.forEach((saying, index) => {
-      const mh = this.deltaHeaders(saying);
-      mh.append(BATCH_ID, batchId);
-      mh.append(BATCH_SEQUENCE, `${index + 1}`);
-      this.nc.publish(this.subjectOf(saying), saying.body, { headers: mh });
-    });
+    try {
+      sayings.forEach((saying, index) => {
+        const mh = this.deltaHeaders(saying);
+        mh.append(BATCH_ID, batchId);
+        mh.append(BATCH_SEQUENCE, `${index + 1}`);
+        this.nc.publish(this.subjectOf(saying), saying.body, { headers: mh });
+      });
+    } catch (error) {
+      // A connection that was closed for good says so by throwing. Without its last message a batch is never stored.
+      return { kind: "retry", reason: (error as Error).message };
+    }
     const mh = this.watermarkHeaders(fence);
     mh.append(BATCH_ID, batchId);
     mh.append(BATCH_SEQUENCE, `${sayings.length + 1}`);

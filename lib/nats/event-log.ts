@@ -5,6 +5,7 @@ import type { LogKind, LogRecord, PartitionNo } from "../core/types.ts";
 import { LogHole, type Refusal } from "../ports/errors.ts";
 import type { EventLog, Fingerprint, LogBounds, LogReading, ReadOptions } from "../ports/event-log.ts";
 import { checkPast } from "../ports/log-past.ts";
+import { logRoom } from "../ports/log-room.ts";
 import type { Published } from "../ports/publishing.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Names } from "./names.ts";
@@ -66,7 +67,7 @@ class NatsLogReading implements LogReading {
       nc,
       stream: names.eventsStream(partition),
       next: () => this.last.seq + 1,
-      room: () => this.room(),
+      room: () => logRoom(options, this.queued, this.waitingBytes),
       check: async () => {
         const bounds = await checkPast(partition, log, this.last);
         this.knownLast = Math.max(this.knownLast, bounds.last);
@@ -101,18 +102,6 @@ class NatsLogReading implements LogReading {
 
   private get queued(): number {
     return this.waiting.length - this.taken;
-  }
-
-  /**
-   * The server cannot be asked for "so many bytes" without ending a pull that a record does not fit into, so records on their
-   * way are counted at their largest. One is always asked for, whatever its size: a log must not stop at a large record.
-   */
-  private room(): number {
-    const { recordsMax, bytesMax, recordBytesMax } = this.options;
-    const room = recordsMax - this.queued;
-    if (bytesMax === undefined || recordBytesMax === undefined) return room;
-    const fitting = Math.floor((bytesMax - this.waitingBytes) / recordBytesMax);
-    return Math.max(Math.min(room, fitting), this.queued === 0 ? 1 : 0);
   }
 
   private receive(subject: string, body: Uint8Array, { seq, stampMs, pending }: Delivery): void {

@@ -2,7 +2,7 @@
 // The KV client reads by direct get, which a lagging replica may answer; pages and manifests are read through the leader.
 import { headers, type NatsConnection } from "@nats-io/transport-node";
 import type { PartitionNo } from "../core/types.ts";
-import type { PageStore, StoredManifest } from "../ports/page-store.ts";
+import { assertValueFits, type PageStore, type StoredManifest } from "../ports/page-store.ts";
 import type { Published } from "../ports/publishing.ts";
 import type { Gate } from "./gate.ts";
 import type { Names } from "./names.ts";
@@ -36,6 +36,7 @@ export class NatsPageStore implements PageStore {
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
+    assertValueFits(key, bytes, this.valueBytesMax);
     const outcome = await this.requests.run(() => publish(this.nc, this.prefix + key, bytes));
     if (outcome.kind === "stored") return;
     const why = outcome.kind === "fenced" ? "refused" : outcome.reason;

@@ -3,14 +3,15 @@
 import { type NatsConnection, RequestError } from "@nats-io/transport-node";
 import { partitionOf } from "../core/ids.ts";
 import type { MemberId, Millis, PartitionNo, SegmentId } from "../core/types.ts";
-import type {
-  Answering,
-  Answers,
-  MemberEntry,
-  PartitionStatus,
-  Question,
-  QuestionDesk,
-  Reply,
+import {
+  type Answering,
+  type Answers,
+  type MemberEntry,
+  type PartitionStatus,
+  type Question,
+  type QuestionDesk,
+  type Reply,
+  replyText,
 } from "../ports/questions.ts";
 import type { Names } from "./names.ts";
 
@@ -31,25 +32,11 @@ export class NatsQuestionDesk implements QuestionDesk {
     const subscription = this.nc.subscribe(this.subject, {
       callback: (error, message) => {
         if (error !== null || message.reply === undefined) return;
-        void this.reply(message.string(), reply).then((text) => message.respond(text));
+        const bytesMax = (this.nc.info?.max_payload ?? 1024 * 1024) - REPLY_BYTES_SPARE;
+        void replyText(message.string(), reply, bytesMax).then((text) => message.respond(text));
       },
     });
     return { stop: () => subscription.unsubscribe() };
-  }
-
-  private async reply(text: string, reply: (question: Question) => Promise<Reply>): Promise<string> {
-    const answer = JSON.stringify(await answerTo(text, reply));
-    const bytesMax = (this.nc.info?.max_payload ?? 1024 * 1024) - REPLY_BYTES_SPARE;
-    if (Buffer.byteLength(answer) <= bytesMax) return answer;
-    return JSON.stringify({ ok: false, error: "the answer is larger than one message; ask with a smaller limit" });
-  }
-}
-
-async function answerTo(text: string, reply: (question: Question) => Promise<Reply>): Promise<Reply> {
-  try {
-    return await reply(JSON.parse(text) as Question);
-  } catch (error) {
-    return { ok: false, error: error instanceof Error ? error.message : String(error) };
   }
 }
 

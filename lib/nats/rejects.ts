@@ -1,5 +1,5 @@
 // Where bad input goes: the stream REJECTS. Answers lib/ports/rejects.ts.
-// The original bytes are the body; why and where from stand in the headers.
+// The original bytes are the body, as far as they fit beside the headers that say why and where from.
 import { headers, type NatsConnection } from "@nats-io/transport-node";
 import type { PartitionNo, Reject } from "../core/types.ts";
 import type { Rejects } from "../ports/rejects.ts";
@@ -8,6 +8,8 @@ import { publish } from "./wire.ts";
 
 const CONTROL_CHARACTERS = /\p{Cc}+/gu;
 const DETAIL_LENGTH_MAX = 500;
+/** Room for the headers beside a body that fills a message: an event that large can be stored, and must be refusable. */
+const HEADER_BYTES_SPARE = 4_096;
 
 export class NatsRejects implements Rejects {
   private readonly nc: NatsConnection;
@@ -27,6 +29,7 @@ export class NatsRejects implements Rejects {
 
   private async tellOne(reject: Reject): Promise<boolean> {
     const mh = headers();
+    const bodyBytesMax = (this.nc.info?.max_payload ?? 1024 * 1024) - HEADER_BYTES_SPARE;
     // Within the stream's window a repeat is not stored again; beyond it readers know it by partition and sequence.
     mh.set("Nats-Msg-Id", `${this.partition}:${reject.seq}`);
     mh.set("Rollcall-Partition", `${this.partition}`);
@@ -34,7 +37,9 @@ export class NatsRejects implements Rejects {
     mh.set("Rollcall-Stamp", new Date(reject.stamp).toISOString());
     mh.set("Rollcall-Reason", reject.reason);
     mh.set("Rollcall-Detail", headerText(reject.detail));
-    const outcome = await publish(this.nc, this.names.rejectedSubject(reject.reason), reject.body, mh);
+    const body = reject.body.subarray(0, bodyBytesMax);
+    if (body.length < reject.body.length) mh.set("Rollcall-Bytes", `${reject.body.length}`);
+    const outcome = await publish(this.nc, this.names.rejectedSubject(reject.reason), body, mh);
     return outcome.kind === "stored";
   }
 }

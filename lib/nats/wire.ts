@@ -1,6 +1,7 @@
 // Requests to JetStream and what their answers mean: the few words of its API that the adapters need, spelled out once.
 // Used by every adapter in lib/nats; nothing above them sees a NATS error.
 import {
+  InvalidArgumentError,
   type Msg,
   type MsgHdrs,
   type NatsConnection,
@@ -12,6 +13,8 @@ import type { Published } from "../ports/publishing.ts";
 /** Long enough for a server under load, short enough that a lost answer does not stop a partition for long. */
 export const REQUEST_TIMEOUT_MS = 3_000;
 
+/** Room for the headers of a fenced message in a batch. */
+const HEADER_BYTES_SPARE = 2_048;
 const WRONG_LAST_SEQUENCE = 10071;
 const MESSAGE_NOT_FOUND = 10037;
 
@@ -81,7 +84,21 @@ function classifyFailure(error: unknown): Published {
   if (error instanceof RequestError && error.isNoResponders()) {
     return { kind: "retry", reason: "no stream listens on this subject just now" };
   }
+  // The client refuses what is larger than the server takes before it sends anything.
+  if (error instanceof InvalidArgumentError) return { kind: "retry", reason: tooLarge(error.message) };
   return { kind: "unknown", reason: error instanceof Error ? error.message : String(error) };
+}
+
+function tooLarge(what: string): string {
+  return `${what}; raise max_payload in the server's configuration`;
+}
+
+/** Of several messages that belong together: why they cannot be sent, before any of them is. */
+export function tooLargeFor(nc: NatsConnection, payloads: readonly string[]): Published | undefined {
+  const bytesMax = (nc.info?.max_payload ?? Number.POSITIVE_INFINITY) - HEADER_BYTES_SPARE;
+  const payload = payloads.find((text) => Buffer.byteLength(text) > bytesMax);
+  if (payload === undefined) return undefined;
+  return { kind: "retry", reason: tooLarge(`a message of ${Buffer.byteLength(payload)} bytes is too large`) };
 }
 
 export interface StoredMessage {

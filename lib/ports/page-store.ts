@@ -11,7 +11,7 @@ export interface StoredManifest {
 export interface PageStore {
   /** Largest value that one key takes. */
   readonly valueBytesMax: number;
-  /** Resolves when stored; rejects when that is not certain. The same key always gets the same bytes, so trying again is safe. */
+  /** Resolves when stored; rejects when that is not certain, and where the value is too large. The same key always gets the same bytes, so trying again is safe. */
   put(key: string, bytes: Uint8Array): Promise<void>;
   /** Through the leader. */
   get(key: string): Promise<Uint8Array | undefined>;
@@ -22,4 +22,10 @@ export interface PageStore {
   readManifest(): Promise<StoredManifest | undefined>;
   /** `expected` is the revision read or written last, 0 when there is none. */
   putManifest(expected: Seq, bytes: Uint8Array): Promise<Published>;
+}
+
+/** Throws where a value would have to be split: whoever puts pages splits them (actors/partition/shelf.ts). */
+export function assertValueFits(key: string, bytes: Uint8Array, valueBytesMax: number): void {
+  if (bytes.length <= valueBytesMax) return;
+  throw new RangeError(`page ${key} has ${bytes.length} bytes; one key takes ${valueBytesMax}, so split it`);
 }

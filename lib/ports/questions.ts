@@ -105,3 +105,22 @@ export interface Answering {
 export interface QuestionDesk {
   answer(reply: (question: Question) => Promise<Reply>): Answering;
 }
+
+/** The reply as it travels. Whatever goes wrong at the desk, and whatever does not fit, is an answer too. */
+export async function replyText(
+  question: string,
+  reply: (question: Question) => Promise<Reply>,
+  bytesMax: number,
+): Promise<string> {
+  const answer = JSON.stringify(await replyTo(question, reply));
+  if (new TextEncoder().encode(answer).length <= bytesMax) return answer;
+  return JSON.stringify({ ok: false, error: "the answer is larger than one message; ask with a smaller limit" });
+}
+
+async function replyTo(question: string, reply: (question: Question) => Promise<Reply>): Promise<Reply> {
+  try {
+    return await reply(JSON.parse(question) as Question);
+  } catch (error) {
+    return { ok: false, error: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,5 +1,5 @@
 // Dockerfile and docker-compose.yml as far as they can be held to the tree without a container engine: commands, options and
-// files that exist. What runs in them is test/deep/container.test.ts's matter.
+// files that exist. What runs in them is test/containers/official-image.test.ts's matter.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";

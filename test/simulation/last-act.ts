@@ -193,17 +193,24 @@ export class LastActPlay {
 
   private trim(facts: Facts): Verdict {
     const log = this.log(this.victim);
-    log.trim(2 + Math.floor(this.act.where[1] * log.last));
+    log.trim(this.near(facts.checkpoint + 2, log.last + 1));
     return log.first > facts.checkpoint + 1 ? "LOG-001" : undefined;
   }
 
   private drop(facts: Facts): Verdict {
     const log = this.log(this.victim);
-    const gone = 1 + Math.floor(this.act.where[1] * log.last);
+    const gone = this.near(facts.checkpoint + 1, log.last);
     log.drop(gone);
     const remembered = [facts.watermark?.done, facts.checkpoint];
     if (gone > 0 && remembered.includes(gone)) return "LOG-003";
     return gone > facts.checkpoint ? "LOG-004" : undefined;
+  }
+
+  /** 1 … `last`; half of the time close to a place where something changes. */
+  private near(place: number, last: number): number {
+    const [, where, close] = this.act.where;
+    const at = close < 0.5 ? place - 3 + Math.floor(where * 7) : 1 + Math.floor(where * last);
+    return Math.max(1, Math.min(last, at));
   }
 
   /** Another message under the same number and stamp: noticed when the replay would say something else than was said. */

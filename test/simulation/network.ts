@@ -8,6 +8,8 @@ import type { Trace } from "./trace.ts";
 const TIMEOUT_MS = 500;
 /** A request that comes late arrives up to so long after its sender gave up. */
 const LATE_MS_MAX = 3_000;
+/** Probability that a client sends again what it sent to a server that was gone. */
+const SENT_AGAIN = 0.5;
 const FATES: readonly Fate[] = ["request-lost", "reply-lost", "late", "retry"];
 
 export interface Weather {
@@ -43,6 +45,12 @@ export class Network {
   private readonly dice: Dice;
   private readonly trace: Trace;
   private readonly cut = new Set<string>();
+  private readonly returns = new Set<{ process: Process; run: () => void }>();
+  /** The server is gone for a while; counts its lives, since no answer outlives the connection that it belongs to. */
+  private isDown = false;
+  private lives = 0;
+  /** What clients send again once it is back. */
+  private backlog: (() => void)[] = [];
   private readonly listeners = new Map<string, Set<{ process: Process; run: (payload: never) => void }>>();
   private readonly onCrash: (process: Process) => void;
 
@@ -67,12 +75,47 @@ export class Network {
     this.cut.add(client);
   }
 
+  /** Whoever read begins again from its own position. */
   heal(client: string): void {
-    this.cut.delete(client);
+    if (this.cut.delete(client)) this.tellReturn(client);
+  }
+
+  /** `kill -9` and a restart: what is stored stays; what was on its way is done or not, and nobody is told. */
+  restartServer(downMs: number): void {
+    if (this.isDown) return;
+    this.isDown = true;
+    this.lives += 1;
+    this.scheduler.after(downMs, () => {
+      this.isDown = false;
+      const sentAgain = this.backlog;
+      this.backlog = [];
+      for (const work of sentAgain) work();
+      this.tellReturn();
+    });
+  }
+
+  reaches(client: string): boolean {
+    return !this.isDown && !this.cut.has(client);
+  }
+
+  onReturn(process: Process, run: () => void): () => void {
+    const listener = { process, run };
+    this.returns.add(listener);
+    return () => {
+      this.returns.delete(listener);
+    };
+  }
+
+  private tellReturn(client?: string): void {
+    for (const { process, run } of [...this.returns]) {
+      if (client !== undefined && process.name !== client) continue;
+      this.scheduler.after(this.latency("connect"), () => process.deliver(run));
+    }
   }
 
   /** A dead process hears nothing any more. */
   forget(process: Process): void {
+    for (const one of this.returns) if (one.process === process) this.returns.delete(one);
     for (const set of this.listeners.values()) for (const one of set) if (one.process === process) set.delete(one);
   }
 
@@ -87,9 +130,10 @@ export class Network {
       const fate = this.fateOf(process);
       this.trace.note(`${process.name} ${name}${fate === "ok" ? "" : ` ${fate}`}`);
       const giveUp = process.after(TIMEOUT_MS, () => reject(new TimedOut(`${name}: no answer`)));
+      const { lives } = this;
       const answer = (settle: () => void): void => {
         this.scheduler.after(this.latency(name), () => {
-          if (this.cut.has(process.name)) return;
+          if (lives !== this.lives || !this.reaches(process.name)) return;
           process.deliver(() => {
             giveUp.cancel();
             settle();
@@ -102,22 +146,33 @@ export class Network {
         return;
       }
       const onItsWayMs = fate === "late" ? TIMEOUT_MS + this.dice.int(0, LATE_MS_MAX) : this.latency(name);
-      this.scheduler.after(onItsWayMs, () => {
+      const arrive = (): void => {
         if (this.cut.has(process.name)) return;
         const done = this.work(process, name, work);
         if (crash === "after") this.crash(process, name, "after it was done");
         else if (fate !== "reply-lost") answer(() => ("error" in done ? reject(done.error) : resolve(done.value)));
-      });
+      };
+      this.scheduler.after(onItsWayMs, () => this.arrive(arrive));
     });
   }
 
+  /** At a server that is down: lost, or sent again by the client when it is back. */
+  private arrive(work: () => void): void {
+    if (!this.isDown) work();
+    else if (this.dice.chance(SENT_AGAIN)) this.backlog.push(work);
+  }
+
   tell(from: Process, channel: string, payload: unknown): void {
-    if (from.state === "dead" || this.cut.has(from.name)) return;
+    if (from.state === "dead" || !this.reaches(from.name)) return;
     for (const { process, run } of this.listeners.get(channel) ?? []) {
       this.scheduler.after(this.latency(channel), () => {
-        if (!this.cut.has(process.name)) process.deliver(() => run(payload as never));
+        if (this.reaches(process.name)) process.deliver(() => run(payload as never));
       });
     }
+  }
+
+  hasListener(channel: string): boolean {
+    return (this.listeners.get(channel)?.size ?? 0) > 0;
   }
 
   listen(process: Process, channel: string, run: (payload: never) => void): () => void {
@@ -193,12 +248,24 @@ export class Connection extends MemoryServer {
     return this.network.isCut(this.process.name);
   }
 
+  override reaches(): boolean {
+    return this.network.reaches(this.process.name);
+  }
+
+  override onReturn(_client: string, run: () => void): () => void {
+    return this.network.onReturn(this.process, run);
+  }
+
   override call<T>(_client: string, name: string, work: () => T): Promise<T> {
     return this.network.request(this.process, name, work);
   }
 
   override tell(_client: string, channel: string, payload: unknown): void {
     this.network.tell(this.process, channel, payload);
+  }
+
+  override hasListener(channel: string): boolean {
+    return this.network.hasListener(channel);
   }
 
   override listen(_client: string, channel: string, run: (payload: never) => void): () => void {

@@ -40,6 +40,8 @@ export type Deed =
   | { readonly do: "cut"; readonly worker: number; readonly forMs: number }
   /** Nobody reaches the server. */
   | { readonly do: "outage"; readonly forMs: number }
+  /** The server is killed, and started again on what it stored. */
+  | { readonly do: "restart"; readonly downMs: number }
   | { readonly do: "clock"; readonly byMs: number }
   | {
       readonly do: "crash";
@@ -180,6 +182,7 @@ function troublesOf(dice: Dice): Trouble[] {
     { weight: 3, make: (from) => ({ do: "stop", worker: worker(from), forMs: from.pick([100, 900, 2_500, 6_000]) }) },
     { weight: 3, make: (from) => ({ do: "cut", worker: worker(from), forMs: from.pick([100, 900, 2_500, 6_000]) }) },
     { weight: 1, make: (from) => ({ do: "outage", forMs: from.pick([100, 1_500, 5_000]) }) },
+    { weight: 2, make: (from) => ({ do: "restart", downMs: from.pick([0, 200, 2_000]) }) },
     {
       weight: 1,
       make: (from) => ({ do: "clock", byMs: from.pick([-3_600_000, -5_000, -100, 100, 5_000, 3_600_000]) }),

@@ -154,6 +154,9 @@ export class Simulation {
       case "clock":
         this.clock.step(step.byMs);
         return;
+      case "restart":
+        this.network.restartServer(step.downMs);
+        return;
       case "outage":
         this.outage(step.forMs);
         return;
@@ -162,7 +165,9 @@ export class Simulation {
     }
   }
 
-  private trouble(step: Exclude<Step, { do: "send" | "poison" | "define" | "start" | "clock" | "outage" }>): void {
+  private trouble(
+    step: Exclude<Step, { do: "send" | "poison" | "define" | "start" | "clock" | "outage" | "restart" }>,
+  ): void {
     const worker = this.pick(step.worker);
     if (worker === undefined) {
       this.start(false);
@@ -182,7 +187,7 @@ export class Simulation {
         return;
       case "cut":
         this.network.isolate(process.name);
-        this.scheduler.after(step.forMs, () => this.reconnect(process.name));
+        this.scheduler.after(step.forMs, () => this.network.heal(process.name));
         return;
       case "crash":
         this.network.crashPoints.push({ process: process.name, call: step.call, when: step.when, left: step.left });
@@ -270,15 +275,8 @@ export class Simulation {
     const cut = [...this.workers].map(({ process }) => process.name);
     for (const name of cut) this.network.isolate(name);
     this.scheduler.after(forMs, () => {
-      for (const name of cut) this.reconnect(name);
+      for (const name of cut) this.network.heal(name);
     });
-  }
-
-  /** Readers hear of what came meanwhile. */
-  private reconnect(name: string): void {
-    this.network.heal(name);
-    const logs = Array.from({ length: this.partitions }, (_, partition) => memoryLogStream(partition));
-    for (const stream of [...logs, "DEFINITIONS"]) this.network.server.stream(stream).store([]);
   }
 
   private pick(index: number): Worker | undefined {
@@ -307,7 +305,7 @@ export class Simulation {
     this.network.crashPoints.length = 0;
     for (const { process } of this.workers) {
       process.wake();
-      this.reconnect(process.name);
+      this.network.heal(process.name);
     }
     if (this.pick(0) === undefined) this.start(false);
   }
@@ -420,12 +418,14 @@ export class Simulation {
   /** Undefined while the partition is on its way from one owner to another. */
   private async ask(partition: PartitionNo, segment: string): Promise<Answers["members"] | undefined> {
     let reply: Reply | undefined;
+    let isAnswered = false;
     const desk = new MemoryQuestionDesk(this.network.connect(this.asker), this.asker.name, partition);
     await this.until(`an owner of partition ${partition}`, () => this.atRest());
     void desk.ask({ op: "members", segment, limit: MEMBERS_MAX }).then((answer) => {
       reply = answer;
+      isAnswered = true;
     });
-    await this.until(`the members of ${segment} in partition ${partition}`, () => reply !== undefined);
+    await this.until(`the members of ${segment} in partition ${partition}`, () => isAnswered);
     return reply?.ok === true ? (reply as unknown as Answers["members"]) : undefined;
   }
 

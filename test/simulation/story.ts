@@ -60,6 +60,8 @@ function stepText(step: Step): string {
       return `worker ${step.worker} is cut off for ${step.forMs} ms`;
     case "outage":
       return `nobody reaches the server for ${step.forMs} ms`;
+    case "restart":
+      return `the server is killed, and back after ${step.downMs} ms`;
     case "clock":
       return `the server's clock is set ${step.byMs > 0 ? "ahead" : "back"} by ${Math.abs(step.byMs)} ms`;
     case "crash":

@@ -2,8 +2,11 @@
 // connection does, drops what comes back, or hangs up. Used by test/chaos and by tests of one connection's faults.
 import { createServer, connect as dial, type Server, type Socket } from "node:net";
 
-/** `flowing`: bytes pass. `silent`: both sides stay connected, and nothing arrives any more, in either direction. */
-export type ProxyMode = "flowing" | "silent" | "replies-lost";
+/**
+ * `flowing`: bytes pass. `silent`: both sides stay connected, and nothing arrives any more, in either direction. `held`: what
+ * the client sends is on its way for as long as that lasts, and arrives afterwards.
+ */
+export type ProxyMode = "flowing" | "silent" | "replies-lost" | "held";
 
 export interface ProxyTarget {
   readonly host: string;
@@ -13,6 +16,8 @@ export interface ProxyTarget {
 interface Pair {
   readonly near: Socket;
   readonly far: Socket;
+  /** What the client has sent while its line was held. */
+  readonly held: Buffer[];
 }
 
 export class TcpProxy {
@@ -23,6 +28,7 @@ export class TcpProxy {
   private mode: ProxyMode = "flowing";
   private latencyMs = 0;
   private refusing = false;
+  private bytesLeft = Number.POSITIVE_INFINITY;
 
   private constructor(server: Server, target: ProxyTarget) {
     this.server = server;
@@ -53,10 +59,20 @@ export class TcpProxy {
 
   /** What was sent while it was silent is lost with its connections: they are not told, as when a cable is pulled. */
   set(mode: ProxyMode): void {
-    const heals = this.mode !== "flowing" && mode === "flowing";
+    const heals = (this.mode === "silent" || this.mode === "replies-lost") && mode === "flowing";
     this.mode = mode;
+    if (mode === "flowing") this.release();
     // Bytes were dropped in the middle of a stream, so what is left of it cannot be understood any more.
     if (heals) this.hangUp();
+  }
+
+  /** Hangs up on everybody once the clients have sent so much more: in the middle of whatever they are sending then. */
+  hangUpAfter(bytes: number): void {
+    this.bytesLeft = bytes;
+  }
+
+  private release(): void {
+    for (const { far, held } of this.pairs) for (const chunk of held.splice(0)) far.write(chunk);
   }
 
   /** Connects nobody new and hangs up on everybody, until `accept`. */
@@ -89,7 +105,7 @@ export class TcpProxy {
       return;
     }
     const far = dial(this.target);
-    const pair: Pair = { near, far };
+    const pair: Pair = { near, far, held: [] };
     this.pairs.add(pair);
     near.setNoDelay(true);
     far.setNoDelay(true);
@@ -99,8 +115,18 @@ export class TcpProxy {
       far.destroy();
     };
     for (const socket of [near, far]) socket.on("error", end).on("close", end);
-    near.on("data", (chunk) => this.pass(chunk, far, true));
+    near.on("data", (chunk: Buffer) => this.passOutward(chunk, pair));
     far.on("data", (chunk) => this.pass(chunk, near, false));
+  }
+
+  private passOutward(chunk: Buffer, { far, held }: Pair): void {
+    if (this.mode === "held") held.push(chunk);
+    else this.pass(chunk.subarray(0, this.bytesLeft), far, true);
+    this.bytesLeft -= chunk.length;
+    if (this.bytesLeft > 0) return;
+    this.bytesLeft = Number.POSITIVE_INFINITY;
+    // What was passed on is flushed first; resetting at once would throw it away.
+    far.end(() => this.hangUp());
   }
 
   private pass(chunk: Buffer, to: Socket, outward: boolean): void {
