@@ -1,5 +1,6 @@
 // First of four phases. After: restoring.ts.
 // Take the watermark, then the manifest, each by compare-and-set; from the first on, whatever the old owner says is refused.
+// A record that is behind what is known otherwise means that SEGMENTS went back: nobody goes on from there unawares.
 import type { StoredWatermark, Watermark } from "../../lib/ports/delta-sink.ts";
 import { CheckpointOrphaned, OwnershipLost, Refusal } from "../../lib/ports/errors.ts";
 import { pause } from "../../lib/ports/runtime.ts";
@@ -23,13 +24,25 @@ export interface Claim {
 
 /** Becomes the owner whatever the old one thinks. The caller has decided that it is time to try. */
 export async function claim(context: PartitionContext): Promise<Claim> {
-  const { record, before } = await takeWatermark(context);
-  const { manifest, revision } = await takeManifest(context, record.value.epoch, before !== null);
+  const { record, before } = await takeWatermark(context, await lastRemembered(context));
+  // Only now: a replica that lags may have answered before, but on top of its answer nothing could have been stored.
+  context.recollection.check(context.partition, before);
+  const { manifest, revision } = await takeManifest(context, record.value.epoch);
   return { epoch: record.value.epoch, record, before, manifest, manifestRevision: revision };
+}
+
+/**
+ * The last owner that CHECKPOINT knows of. Its watermark was stored before its manifest, so it never knows of a later one
+ * than SEGMENTS, unless SEGMENTS went back; then counting goes on from here, for epochs name the pages.
+ */
+async function lastRemembered(context: PartitionContext): Promise<number> {
+  const found = await insist(context, () => context.world.pages.readManifest());
+  return found === undefined ? 0 : readableManifest(context, found.bytes).epoch;
 }
 
 async function takeWatermark(
   context: PartitionContext,
+  lastEpoch: number,
 ): Promise<{ record: StoredWatermark; before: Watermark | null }> {
   const { world, runtime, shard } = context;
   const backoff = new Backoff(RETRY_MS_MIN, RETRY_MS_MAX);
@@ -37,7 +50,9 @@ async function takeWatermark(
   while (!context.halted()) {
     const found = await insist(context, () => world.sink.readWatermark());
     const before = found?.value ?? null;
-    const mine = claimingRecord(before, shard, runtime.nonce());
+    // Nothing is written here: whoever tries next must find the same.
+    if (before === null && lastEpoch > 0) throw orphaned(context);
+    const mine = claimingRecord(before, lastEpoch, shard, runtime.nonce());
     sent.set(mine.nonce, before);
     const outcome = await world.sink.putWatermark(found?.seq ?? 0, mine);
     // Read back even when the answer was clear: the stamp on it is the server's clock now.
@@ -58,16 +73,16 @@ async function takeWatermark(
 }
 
 /** Only the epoch, the owner and the nonce change: what was said and where to look for it stays as it was. */
-function claimingRecord(before: Watermark | null, owner: string, nonce: string): Watermark {
-  if (before !== null) return { ...before, epoch: before.epoch + 1, owner, nonce };
-  return { epoch: 1, owner, nonce, done: 0, from: 1, digest: digestText(EMPTY_DIGEST), fingerprint: null, revision: 0 };
+function claimingRecord(before: Watermark | null, lastEpoch: number, owner: string, nonce: string): Watermark {
+  const epoch = Math.max(before?.epoch ?? 0, lastEpoch) + 1;
+  if (before !== null) return { ...before, epoch, owner, nonce };
+  return { epoch, owner, nonce, done: 0, from: 1, digest: digestText(EMPTY_DIGEST), fingerprint: null, revision: 0 };
 }
 
 /** With my epoch in the manifest, no checkpoint of an older owner can be written any more. */
 async function takeManifest(
   context: PartitionContext,
   epoch: number,
-  spokeBefore: boolean,
 ): Promise<{ manifest: Manifest; revision: number }> {
   const { world, runtime, partition } = context;
   const backoff = new Backoff(RETRY_MS_MIN, RETRY_MS_MAX);
@@ -75,12 +90,6 @@ async function takeManifest(
     const found = await insist(context, () => world.pages.readManifest());
     const old = found === undefined ? NO_CHECKPOINTS : readableManifest(context, found.bytes);
     if (old.epoch > epoch) throw new OwnershipLost(partition, `epoch ${old.epoch} took its checkpoints over`);
-    if (old.generations.length > 0 && !spokeBefore) {
-      throw new CheckpointOrphaned(
-        partition,
-        "there are checkpoints but no watermark: the stream SEGMENTS was lost or replaced; restore it, or start a new data set",
-      );
-    }
     const manifest: Manifest = { epoch, generations: old.generations };
     if (old.epoch === epoch) return { manifest, revision: found!.revision };
     const outcome = await world.pages.putManifest(found?.revision ?? 0, encodeManifest(manifest));
@@ -88,6 +97,13 @@ async function takeManifest(
     if (outcome.kind !== "fenced") await pause(runtime, backoff.next(runtime.random()));
   }
   throw new Halted();
+}
+
+function orphaned({ partition }: PartitionContext): CheckpointOrphaned {
+  return new CheckpointOrphaned(
+    partition,
+    "there are checkpoints but no watermark: the stream SEGMENTS was lost or replaced; restore it, or start a new data set",
+  );
 }
 
 const NO_CHECKPOINTS: Manifest = { epoch: 0, generations: [] };

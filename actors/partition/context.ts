@@ -6,6 +6,7 @@ import type { Counters } from "../../lib/ports/questions.ts";
 import type { Runtime } from "../../lib/ports/runtime.ts";
 import type { PartitionWorld } from "../../lib/ports/world.ts";
 import type { CheckpointBudget } from "./checkpoint-budget.ts";
+import type { Recollection } from "./recollection.ts";
 import type { PartitionSettings } from "./settings.ts";
 
 /** How machines are made; tests put a small one in its place. */
@@ -44,8 +45,9 @@ export interface PartitionContext {
   readonly machinery: Machinery;
   readonly machine: MachineOptions;
   readonly settings: PartitionSettings;
-  /** Shared by the partitions of this shard. */
+  /** Shared by the partitions of this shard, as is the next. */
   readonly checkpointBudget: CheckpointBudget;
+  readonly recollection: Recollection;
   readonly runtime: Runtime;
   readonly counters: Counters;
   readonly log: PartitionLog;
