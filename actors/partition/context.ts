@@ -22,9 +22,11 @@ export interface ControlBook {
   /** Newest revision heard of; entries[revision − 1] is its entry. */
   readonly revision: number;
   readonly entries: readonly ControlEntry[];
+  /** Why DEFINITIONS cannot be followed any more: it is not what it was. */
+  readonly fault: Error | undefined;
   /** Resolves when all entries up to `revision` are here. Throws when DEFINITIONS does not hold that many. */
   caughtUp(revision: number): Promise<void>;
-  /** Called after every new entry. Returns how to stop. */
+  /** Called after every new entry, and when there is a fault. Returns how to stop. */
   listen(run: () => void): () => void;
 }
 

@@ -318,13 +318,18 @@ export class MemoryControlLog implements ControlLog {
     return this.server.call(this.client, "lastRevision", () => this.stream.last);
   }
 
-  follow(onEntry: (copy: ControlCopy) => void, _onFault: (error: Error) => void): Following {
+  follow(onEntry: (copy: ControlCopy) => void, onFault: (error: Error) => void): Following {
     let last = 0;
     let stopped = false;
     const pump = (): void => {
       if (stopped) return;
       if (this.server.isIsolated(this.client)) {
         this.server.runtime.after(RETRY_MS, pump);
+        return;
+      }
+      if (this.stream.last < last) {
+        stopped = true;
+        onFault(new Error(`DEFINITIONS ends at ${this.stream.last}, but entry ${last} was already read`));
         return;
       }
       for (const message of this.stream.from(last + 1)) {

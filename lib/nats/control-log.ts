@@ -8,6 +8,8 @@ import { StreamReader } from "./stream-reader.ts";
 import { publish, streamState } from "./wire.ts";
 
 const IN_FLIGHT_MAX = 256;
+/** A replica that lags knows fewer entries, too, but not for so long. */
+const SHORT_MS_MAX = 3_000;
 /** For headers, and for the revision that copies in the logs carry beside the entry. */
 const BYTES_SPARE = 1_024;
 
@@ -29,11 +31,29 @@ export class NatsControlLog implements ControlLog {
   follow(onEntry: (copy: ControlCopy) => void, onFault: (error: Error) => void): Following {
     let last = 0;
     let missing = 0;
-    const reader = new StreamReader({
+    let shortSinceMs: number | undefined;
+    const assertNotShorter = async (): Promise<void> => {
+      const newest = await this.lastRevision();
+      if (newest >= last) {
+        shortSinceMs = undefined;
+        return;
+      }
+      const error = new Error(
+        `${this.names.definitionsStream} ends at ${newest}, but entry ${last} was already read: the stream lost its tail or was replaced; restore it from a backup`,
+      );
+      shortSinceMs ??= performance.now();
+      if (performance.now() - shortSinceMs > SHORT_MS_MAX) {
+        reader.stop();
+        onFault(error);
+      }
+      throw error;
+    };
+    const reader: StreamReader = new StreamReader({
       nc: this.nc,
       stream: this.names.definitionsStream,
       next: () => last + 1,
       room: () => IN_FLIGHT_MAX,
+      check: assertNotShorter,
       onMessage: (message, { seq }) => {
         if (seq <= last) return;
         if (seq === last + 1) {

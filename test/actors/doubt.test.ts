@@ -233,6 +233,17 @@ test("definitions that were applied and are gone are refused", async () => {
   expect(first).toMatchObject({ phase: "refused", error: { code: "CTL-001" } });
 });
 
+test("definitions that are fewer than a running shard has read are refused", async () => {
+  const cluster = new MemoryCluster({ seed: 3, partitions: PARTITIONS });
+  cluster.startShard();
+  for (const id of ["a", "b", "c"]) cluster.control({ op: "removeList", id });
+  await cluster.untilQuiet();
+  cluster.server.stream("DEFINITIONS").loseTail(1);
+  cluster.control({ op: "removeList", id: "another second" });
+  await cluster.runtime.until("refusal", () => refusedCode(cluster) === "CTL-001");
+  expect((await statusOf(cluster, 0)).error!.message).toContain("entry 3 was already read");
+});
+
 function refusedCode(cluster: MemoryCluster): string | undefined {
   for (const shard of cluster.shards.values()) {
     for (const partition of shard.partitions) if (partition.phase === "refused") return partition.error?.code;

@@ -227,6 +227,25 @@ describe.each(WORLDS)("$name", ({ open }) => {
     following.stop();
   });
 
+  test("a control log that has become shorter is told to whoever follows it", async () => {
+    let known = await a.control.lastRevision();
+    for (const id of ["one", "two"]) await a.control.append({ op: "removeList", id }, known++);
+    let heard = 0;
+    let fault: Error | undefined;
+    a.control.follow(
+      () => {
+        heard += 1;
+      },
+      (error) => {
+        fault = error;
+      },
+    );
+    await until("all entries", () => heard === known);
+    await world.shortenControl();
+    await until("the fault", () => fault !== undefined);
+    expect(fault!.message).toContain(`ends at 1, but entry ${known} was already read`);
+  });
+
   test("rejects are stored with whatever bytes they have", async () => {
     const { mine } = fresh();
     const reject = { stamp: 1, reason: "not-json" as const, detail: "line 1\r\nline 2" };

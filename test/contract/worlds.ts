@@ -19,6 +19,8 @@ export interface OpenWorld {
   trimLog(partition: PartitionNo, seq: number): Promise<void>;
   /** One message is gone. */
   dropFromLog(partition: PartitionNo, seq: number): Promise<void>;
+  /** Of the control log only its first entry is left, as after a restore of an old copy. */
+  shortenControl(): Promise<void>;
   /** Subjects of everything in SEGMENTS, in order. */
   segments(): Promise<string[]>;
   close(): Promise<void>;
@@ -30,6 +32,12 @@ async function openMemory(): Promise<OpenWorld> {
     client: async (name) => memoryWorld(server, name, PARTITIONS),
     trimLog: async (partition, seq) => server.stream(memoryLogStream(partition)).trim(seq),
     dropFromLog: async (partition, seq) => server.stream(memoryLogStream(partition)).drop(seq),
+    shortenControl: async () => {
+      const stream = server.stream("DEFINITIONS");
+      const [first] = stream.from(1);
+      stream.loseTail(0);
+      stream.store([first!]);
+    },
     segments: async () => [...server.stream("SEGMENTS").from(1)].map(({ subject }) => subject),
     close: async () => undefined,
   };
@@ -48,6 +56,7 @@ async function openNats(): Promise<OpenWorld> {
   };
   await provision(nc, dataSet, { create: true });
   const manager = await jetstreamManager(nc);
+  const definitions = await manager.streams.info(server.names.definitionsStream);
   return {
     client: async (name) => natsWorld(await server.connection(name), server.names, PARTITIONS),
     trimLog: async (partition, seq) => {
@@ -55,6 +64,13 @@ async function openNats(): Promise<OpenWorld> {
     },
     dropFromLog: async (partition, seq) => {
       await manager.streams.deleteMessage(server.names.eventsStream(partition), seq);
+    },
+    shortenControl: async () => {
+      const stream = server.names.definitionsStream;
+      const first = await manager.streams.getMessage(stream, { seq: 1 });
+      await manager.streams.delete(stream);
+      await manager.streams.add(definitions.config);
+      await nc.request(server.names.definitionsSubject, first!.data);
     },
     segments: async () => {
       const { state } = await manager.streams.info(server.names.segmentsStream);
