@@ -128,7 +128,7 @@ async function workers(questions: Questions, config: Config): Promise<readonly F
         )
       : ok("lag", `${counted(lag, "message")} wait in the logs, ${counted(unsaid, "delta")} to be said`),
   );
-  return [...found, checkpoints(there, config)];
+  return [...found, ...outputFinding(there), checkpoints(there, config)];
 }
 
 function owned(statuses: readonly (PartitionStatus | null)[]): Finding {
@@ -161,6 +161,21 @@ function stopped(there: readonly PartitionStatus[]): readonly Finding[] {
     const others = same.length === 1 ? "" : ` (and ${counted(same.length - 1, "other partition")} for the same reason)`;
     return fail("partitions", `${code}: ${same[0]!.error!.message}${others}`, `docs/errors/${code}.md says what to do`);
   });
+}
+
+/** Nothing when all goes well: that what there is to say is being stored, the line about the lag tells. */
+export function outputFinding(there: readonly Pick<PartitionStatus, "partition" | "problem">[]): readonly Finding[] {
+  const held = there.filter(({ problem }) => problem !== null);
+  const first = held[0];
+  if (first === undefined) return [];
+  const which = held.length === 1 ? `partition ${first.partition}` : `${held.length} of ${there.length} partitions`;
+  return [
+    fail(
+      "output",
+      `${which} cannot store what there is to say and will try again: ${first.problem}`,
+      "look at the server's log and its disk; a server whose disk was full has to be restarted once there is room",
+    ),
+  ];
 }
 
 function checkpoints(there: readonly PartitionStatus[], config: Config): Finding {

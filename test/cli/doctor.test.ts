@@ -1,6 +1,6 @@
 // What doctor makes of what it finds, where a whole server would be much to set up. The rest: commands.test.ts.
 import { describe, expect, test } from "vitest";
-import { isLocal, rejectsFinding } from "../../cmd/cli/doctor.ts";
+import { isLocal, outputFinding, rejectsFinding } from "../../cmd/cli/doctor.ts";
 
 const NOW = Date.UTC(2026, 4, 20, 12);
 const at = (hoursAgo: number): string => new Date(NOW - hoursAgo * 3_600_000).toISOString();
@@ -30,6 +30,27 @@ describe("rejects", () => {
 
   test("none", () => {
     expect(rejectsFinding({ first_ts: at(0), last_ts: at(0) }, "REJECTS", NOW)).toMatchObject({ verdict: "ok" });
+  });
+});
+
+describe("output", () => {
+  test("partitions that cannot store their deltas fail it, with the reason and what to do", () => {
+    const problem = "no space left on device (10077)";
+    const [finding, ...more] = outputFinding([
+      { partition: 0, problem: null },
+      { partition: 1, problem },
+      { partition: 2, problem },
+    ]);
+    expect(more).toEqual([]);
+    expect(finding).toMatchObject({
+      verdict: "fail",
+      text: `2 of 3 partitions cannot store what there is to say and will try again: ${problem}`,
+      remedy: expect.stringContaining("restarted once there is room"),
+    });
+  });
+
+  test("nothing to say about it when all is well", () => {
+    expect(outputFinding([{ partition: 0, problem: null }])).toEqual([]);
   });
 });
 
