@@ -15,6 +15,7 @@ const COMPRESSED = "cmp";
 export interface RecordPlace {
   readonly file: string;
   readonly seq: number;
+  readonly subject: string;
   readonly start: number;
   readonly bytes: number;
 }
@@ -69,6 +70,14 @@ export class Store {
     await flip(place.file, place.start + Math.floor(place.bytes * 0.6));
   }
 
+  /** The same for the middle one of those messages whose subject begins so. */
+  async flipBitOf(stream: string, subjectPrefix: string): Promise<void> {
+    const places = (await this.newest(stream)).filter(({ subject }) => subject.startsWith(subjectPrefix));
+    const place = places[Math.floor(places.length / 2)];
+    if (place === undefined) throw new Error(`the last block of ${stream} holds nothing under ${subjectPrefix}`);
+    await flip(place.file, place.start + Math.floor(place.bytes * 0.6));
+  }
+
   /** The same in the middle of the oldest block, which the server has closed and compressed. */
   async flipBitInOldestBlock(stream: string): Promise<void> {
     const files = await this.blocks(stream);
@@ -116,7 +125,14 @@ export class Store {
     const places: RecordPlace[] = [];
     for (let start = 0; start + RECORD_HEAD_BYTES <= bytes.length; ) {
       const length = bytes.readUInt32LE(start) & LENGTH_MASK;
-      places.push({ file, seq: Number(bytes.readBigUInt64LE(start + 4)), start, bytes: length });
+      const seq = Number(bytes.readBigUInt64LE(start + 4));
+      const subjectAt = start + RECORD_HEAD_BYTES;
+      const subject = bytes.toString(
+        "latin1",
+        subjectAt,
+        subjectAt + bytes.readUInt16LE(start + RECORD_HEAD_BYTES - 2),
+      );
+      places.push({ file, seq, subject, start, bytes: length });
       start += length;
     }
     return places;

@@ -1,4 +1,4 @@
-// One bit of a log's block file is another one. What the server makes of it depends on whether it reads the block anew;
+// One bit of a block file is another one, most of all in a log. What the server makes of it depends on whether it reads the block anew;
 // whatever that is, a worker that needs the message must refuse, and one that does not may go on.
 import { streamState } from "../../../lib/nats/wire.ts";
 import { BOTH, type Case, scenarioOf } from "./cases.ts";
@@ -97,4 +97,54 @@ export const needed: Case[] = DAMAGES.map((damage) => ({
   },
 }));
 
+/** Without its index SEGMENTS ends at the damage when the server is back; what was said last is beyond it. */
+const output: Case[] = BOTH.map((worker) => ({
+  fault: "a bit flipped in a delta in the middle of SEGMENTS, index lost",
+  worker,
+  play: async (rig, fault) => {
+    await rig.outage(async (store) => {
+      await store.flipBitOf(rig.segmentsStream, "segment.");
+      await store.forgetIndex(rig.segmentsStream);
+    });
+    // A worker that knows what it has said says so. A new one makes the rest again from the logs, delta by delta the same.
+    if (worker === "stayed") return rig.refused(fault, rig.partitions, ["SEG-001", "CHK-002"]);
+    return rig.healed(fault, { repeatsHeard: true });
+  },
+}));
+
+/** One delta cannot be read any more. Nobody needs it to go on, and whoever reads SEGMENTS misses a number. */
+const unreadableDelta: Case[] = BOTH.map((worker) => ({
+  fault: "a bit flipped in a delta in the middle of SEGMENTS, index kept",
+  worker,
+  play: async (rig, fault) => {
+    await rig.outage((store) => store.flipBitOf(rig.segmentsStream, "segment."), "stopped");
+    const row = await rig.goesOn(fault, { lacks: true });
+    const report = await rig.verified();
+    const { lost, repeated, wrong } = report.deltas;
+    const others = repeated.count + wrong.count + report.memberships.missing.count + report.memberships.extra.count;
+    const seen = `${row.seen}; verify finds ${lost.count} delta lost, nothing else: ${lost.examples[0] ?? ""}`;
+    return { ...row, seen, held: row.held && lost.count === 1 && others === 0 };
+  },
+}));
+
+const checkpoints: Case[] = DAMAGES.slice(0, 2).flatMap(({ how }) =>
+  BOTH.map((worker) => ({
+    fault: `a bit flipped in the middle of CHECKPOINT, index ${how === "stopped" ? "kept" : "lost"}`,
+    worker,
+    play: async (rig, fault) => {
+      await rig.outage(async (store) => {
+        await store.flipBitOf(rig.checkpointStream, "$KV.");
+        if (how === "killed") await store.forgetIndex(rig.checkpointStream);
+      }, how);
+      return rig.healed(fault);
+    },
+  })),
+);
+
 export const flipped = scenarioOf("log-bit", "one bit of a log's block file flipped", [...past, ...needed]);
+
+export const flippedElsewhere = scenarioOf("store-bit", "one bit of SEGMENTS' or CHECKPOINT's block file flipped", [
+  ...output,
+  ...unreadableDelta,
+  ...checkpoints,
+]);

@@ -297,14 +297,18 @@ export class StorageRig {
     return { fault, times: 1, seen, held: report.equal && (repeatsHeard || this.heardWell) };
   }
 
-  /** All partitions run and process new events; what is left of the logs may not be enough to recompute everything. */
-  async goesOn(fault: string): Promise<Observation> {
+  /**
+   * All partitions run and process new events; what is left of the logs may not be enough to recompute everything.
+   * `lacks`: SEGMENTS lacks something by now.
+   */
+  async goesOn(fault: string, { lacks = false }: { readonly lacks?: boolean } = {}): Promise<Observation> {
     const runs = await this.settled((_, status) => status.phase === "running");
     const flowed = runs ? await this.othersGoOn(new Set()) : 0;
     const { text } = await this.wordsOf(await this.cluster.status());
     const since = await this.saidSince();
-    const differs = since.reduce((sum, one) => sum + one.differs, 0);
-    const went = `all partitions went on, ${flowed} events later all caught up, nothing said before changed; ${this.heard()}`;
+    const differs = lacks ? 0 : since.reduce((sum, one) => sum + one.differs, 0);
+    const unchanged = lacks ? "" : ", nothing said before changed";
+    const went = `all partitions went on, ${flowed} events later all caught up${unchanged}; ${this.heard()}`;
     const held = runs && flowed > 0 && differs === 0 && this.heardWell;
     return { fault, times: 1, seen: held ? went : `${text}; ${flowed} events later; ${this.heard()}`, held };
   }
@@ -443,7 +447,7 @@ export class StorageRig {
   }
 
   /** A partition may be changing hands just then; that is a reason to ask again, and no difference. */
-  private async verified(): Promise<VerifyReport> {
+  async verified(): Promise<VerifyReport> {
     let report: VerifyReport | undefined;
     let why = "";
     const tried = async (): Promise<boolean> => {
