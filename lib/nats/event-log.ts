@@ -158,7 +158,7 @@ class NatsLogReading implements LogReading {
     this.fault(
       new LogHole(
         this.partition,
-        `messages ${expected} to ${found - 1} of its log are missing and no erasure explains it; restore the stream from a backup`,
+        `${missingWords(expected, found - 1)} missing and no erasure explains it; restore the stream from a backup`,
       ),
     );
   }
@@ -176,4 +176,8 @@ class NatsLogReading implements LogReading {
   private fault(error: Refusal): void {
     this.options.onFault(error);
   }
+}
+
+function missingWords(first: number, last: number): string {
+  return first === last ? `message ${first} of its log is` : `messages ${first} to ${last} of its log are`;
 }

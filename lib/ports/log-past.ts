@@ -25,9 +25,13 @@ export async function checkPast(partition: PartitionNo, log: EventLog, after: Fi
   if (stamp !== after.stamp) {
     throw new LogDiffers(
       partition,
-      `message ${after.seq} of its log is not the one that was processed (stamp ${stamp ?? "none"}, remembered ${after.stamp}): ` +
+      `message ${after.seq} of its log is not the one that was processed (${when(stamp)}, the processed one ${when(after.stamp)}): ` +
         "the stream was replaced or restored to another past",
     );
   }
   return bounds;
+}
+
+function when(stamp: number | undefined): string {
+  return stamp === undefined ? "it is missing" : `stored at ${new Date(stamp).toISOString()}`;
 }
