@@ -24,22 +24,23 @@ export function scenarioOf(name: string, about: string, cases: readonly Case[]):
   };
 }
 
-/** One row; throws only when not even the data set could be made. */
+/** One row, whatever happens. */
 export async function playCase({ seed, say }: ScenarioContext, one: Case): Promise<Observation> {
   const fault = `${one.fault}; the worker ${one.worker === "stayed" ? "stayed alive" : "is a new one"}`;
   say(fault);
-  const rig = await StorageRig.open({
-    seed,
-    worker: one.worker,
-    ...(one.variables === undefined ? {} : { variables: one.variables }),
-  });
+  let rig: StorageRig | undefined;
   try {
+    rig = await StorageRig.open({
+      seed,
+      worker: one.worker,
+      ...(one.variables === undefined ? {} : { variables: one.variables }),
+    });
     return await one.play(rig, fault);
   } catch (error) {
     // The product may be what did not answer: that is a result, and the next case has a server of its own.
     const why = error instanceof Error ? error.message.split("\n")[0] : String(error);
     return { fault, times: 1, seen: `ended early: ${why}`, held: false };
   } finally {
-    await rig.close();
+    await rig?.close();
   }
 }

@@ -124,11 +124,19 @@ export class StorageRig {
     if (this.cluster.variables.ROLLCALL_CHECKPOINT_INTERVAL === CHECKPOINT_INTERVAL) await this.checkpointed();
   }
 
-  /** Every partition has a checkpoint of its position, and a watermark that says as much. */
+  /** Every partition has a checkpoint of where it is now, and a watermark that says as much; time goes on meanwhile. */
   async checkpointed(): Promise<void> {
-    const covered = (status: PartitionStatus | null): boolean =>
-      status !== null && status.checkpointPosition === status.position && status.done === status.position;
+    const positions = (await this.cluster.everyPartitionRuns()).map(({ position }) => position);
+    const covered = (status: PartitionStatus | null, p: number): boolean =>
+      status !== null && status.checkpointPosition >= positions[p]! && status.done >= positions[p]!;
     await until("checkpoints cover all", async () => (await this.cluster.status()).every(covered), SETTLE_MS_MAX);
+  }
+
+  /** A worker that will be replaced stops in order: what it has said then reaches to the very end of the logs. */
+  async letGo(): Promise<void> {
+    if (this.options.worker === "stayed") return;
+    this.worker.kill("SIGTERM");
+    await this.worker.exit();
   }
 
   /** Sequence up to which the partition has said everything, as SEGMENTS holds it. */

@@ -8,6 +8,7 @@ export const cut: Case[] = BOTH.map((worker) => ({
   fault: `the last ${LOST} messages of a log cut off its block file`,
   worker,
   play: async (rig, fault) => {
+    await rig.letGo();
     await rig.outage((store) => store.cutTail(rig.eventsStream(HARMED), LOST));
     return rig.refused(fault, [HARMED], ["LOG-002"]);
   },
@@ -17,6 +18,7 @@ export const refilled: Case[] = BOTH.map((worker) => ({
   fault: `the last ${LOST} messages of a log cut off, and ${2 * LOST} others in their place before a worker looks`,
   worker,
   play: async (rig, fault) => {
+    await rig.letGo();
     await rig.unseen(async () => {
       await rig.harmed((store) => store.cutTail(rig.eventsStream(HARMED), LOST));
       await rig.fill(HARMED, 2 * LOST);

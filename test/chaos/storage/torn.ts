@@ -9,6 +9,7 @@ const processed: Case[] = BOTH.map((worker) => ({
   fault: "a log's last record torn in half, after it was processed",
   worker,
   play: async (rig, fault) => {
+    await rig.letGo();
     await rig.outage((store) => store.tearLast(rig.eventsStream(HARMED)));
     return rig.refused(fault, [HARMED], ["LOG-002"]);
   },
