@@ -446,7 +446,8 @@ export class StorageRig {
     const { faults, missed, again } = this.ear;
     const away = missed === 0 ? "" : `, and missed ${missed} while away`;
     const repeats = again + faults.length === 0 ? "nothing twice" : `${again} a second time`;
-    return `a listener heard ${repeats}${away}${faults.length === 0 ? "" : `, and ${faults.join(" | ")}`}`;
+    const odd = faults.length === 0 ? "" : `, and ${faults.length} or more out of line (${faults[0]})`;
+    return `a listener heard ${repeats}${away}${odd}`;
   }
 
   /** Nobody who only listens was told anything twice, or anything wrong. */
@@ -481,8 +482,9 @@ export class StorageRig {
     const stored: StoredDelta[][] = this.partitions.map(() => []);
     for await (const one of storedDeltas(nc, server.names)) stored[partitionOf(one.delta.id, PARTITIONS)]!.push(one);
     for (const partition of harmed) {
-      const upTo = statuses[partition]?.position ?? 0;
       const { first, last } = await streamState(nc, this.eventsStream(partition));
+      // One that was refused before it ran stands nowhere; what it finds was said by the worker before.
+      const upTo = statuses[partition]?.position || last;
       if (first > 1 || upTo > last) return false;
       const { deltas } = await verifyPartition({
         options: { ...ORACLE, partition },
