@@ -5,7 +5,7 @@ import { type Case, playCase } from "../chaos/storage/cases.ts";
 import { needed } from "../chaos/storage/flipped.ts";
 import { putBack } from "../chaos/storage/restored.ts";
 import { cut, refilled } from "../chaos/storage/tail.ts";
-import { holed, purged } from "../chaos/storage/trimmed.ts";
+import { purged } from "../chaos/storage/trimmed.ts";
 import { seeds } from "../support/seed.ts";
 
 const [seed] = seeds(1);
@@ -20,7 +20,6 @@ test.each([
   chosen(cut, /cut off/, "stayed"),
   chosen(refilled, /others in their place/, "fresh"),
   chosen(purged, /purged/, "stayed"),
-  chosen(holed, /one message deleted/, "fresh"),
   chosen(needed, /closed, compressed block, index kept/, "fresh"),
   chosen(putBack, /SEGMENTS alone/, "stayed"),
   chosen(putBack, /SEGMENTS alone/, "fresh"),

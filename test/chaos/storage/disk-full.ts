@@ -92,7 +92,7 @@ async function filledUp(rig: StorageRig, disk: string, { say }: ScenarioContext)
   const kept =
     events === acked ? "every acknowledged event is in a log once" : `${acked} acknowledged, ${events} in the logs`;
   const seen =
-    `${atFull.free} bytes left: ${load.retries} tries refused or unanswered, nobody acknowledged in vain; ${doctor}; ` +
+    `${atFull.free} bytes left: ${load.retries} tries refused or unanswered; ${doctor}; ` +
     `with room again it ${restarted}; ${kept}; ${row.seen}`;
   return { ...row, seen, held: row.held && events === acked };
 }

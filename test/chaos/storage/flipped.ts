@@ -7,7 +7,7 @@ import type { StorageRig } from "./rig.ts";
 const HARMED = 0;
 /** So large that a log closes its first block of 8 MB and compresses it. */
 const LARGE_BYTES = 24_000;
-const LARGE = 700;
+const LARGE = 450;
 const REFUSED = ["LOG-001", "LOG-002", "LOG-003", "LOG-004"];
 
 interface Damage {

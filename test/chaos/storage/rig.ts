@@ -178,9 +178,7 @@ export class StorageRig {
 
   /** The server goes down, its store is harmed, it comes back; the worker lives through it or is a new one afterwards. */
   async outage(harm: (store: Store) => Promise<void>, how: "stopped" | "killed" = "killed"): Promise<void> {
-    if (this.options.worker === "fresh") await this.worker.kill9();
-    await this.remember();
-    await this.serverDown(how);
+    await this.quietly(() => this.serverDown(how));
     await harm(this.store);
     await this.serverUp();
     this.newWorkerIfFresh();
@@ -188,10 +186,17 @@ export class StorageRig {
 
   /** Harm that the running server itself is asked for, while the worker runs. */
   async misuse(harm: () => Promise<void>): Promise<void> {
-    if (this.options.worker === "fresh") await this.worker.kill9();
-    await this.remember();
-    await harm();
+    await this.quietly(harm);
     this.newWorkerIfFresh();
+  }
+
+  /** Between the look at what was said and the harm nothing is said: the worker is gone, or holds its breath. */
+  private async quietly(what: () => Promise<void>): Promise<void> {
+    if (this.options.worker === "fresh") await this.worker.kill9();
+    else this.worker.kill("SIGSTOP");
+    await this.remember();
+    await what();
+    this.worker.kill("SIGCONT");
   }
 
   /** The worker sees nothing of what happens meanwhile: it is stopped and goes on, or is gone and a new one comes. */
@@ -301,7 +306,7 @@ export class StorageRig {
     const differences = differencesOf(report);
     const figures = `${report.deltas.actual} deltas, lost ${report.deltas.lost.count}, repeated ${report.deltas.repeated.count}, wrong ${report.deltas.wrong.count}; ${events} events in the logs; ${replayed} messages replayed; ${this.heard()}`;
     const seen =
-      differences.length === 0 ? `healed by itself, verify equal: ${figures}` : `NOT equal: ${differences.join(" | ")}`;
+      differences.length === 0 ? `healed, verify equal: ${figures}` : `NOT equal: ${differences.join(" | ")}`;
     return { fault, times: 1, seen, held: report.equal && (repeatsHeard || this.heardWell) };
   }
 

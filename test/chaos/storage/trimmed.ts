@@ -44,7 +44,7 @@ async function ageLimit(rig: StorageRig, ageS: number): Promise<void> {
   await api(rig.cluster.nc, `STREAM.UPDATE.${stream}`, { ...config, ...limits });
 }
 
-export const holed: Case[] = BOTH.map((worker) => ({
+const holed: Case[] = BOTH.map((worker) => ({
   fault: "one message deleted from the middle of a log, which nobody has processed",
   worker,
   play: async (rig, fault) => {
