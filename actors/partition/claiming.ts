@@ -1,5 +1,6 @@
 // First of four phases. After: restoring.ts.
 // Take the watermark, then the manifest, each by compare-and-set; from the first on, whatever the old owner says is refused.
+// A record that is behind what is known otherwise means that SEGMENTS went back: nobody goes on from there unawares.
 import type { StoredWatermark, Watermark } from "../../lib/ports/delta-sink.ts";
 import { CheckpointOrphaned, OwnershipLost, Refusal } from "../../lib/ports/errors.ts";
 import { pause } from "../../lib/ports/runtime.ts";
@@ -23,35 +24,41 @@ export interface Claim {
 
 /** Becomes the owner whatever the old one thinks. The caller has decided that it is time to try. */
 export async function claim(context: PartitionContext): Promise<Claim> {
-  for (let epochMin = 1; ; ) {
-    const { record, before } = await takeWatermark(context, epochMin);
-    const { epoch } = record.value;
-    const taken = await takeManifest(context, epoch);
-    if (taken.kind === "mine")
-      return { epoch, record, before, manifest: taken.manifest, manifestRevision: taken.revision };
-    // A manifest is never written before its watermark. One of a later epoch is a newer owner's, or SEGMENTS is of old.
-    await assertStillOwner(context, epoch);
+  const { record, before } = await takeWatermark(context, await lastRemembered(context));
+  // Only now: a replica that lags may have answered before, but on top of its answer nothing could have been stored.
+  context.recollection.check(context.partition, before);
+  if (before !== null && record.value.epoch > before.epoch + 1) {
     context.log.error(
-      { partition: context.partition, epoch, manifestEpoch: taken.epoch },
+      { partition: context.partition, epoch: before.epoch },
       "partition: SEGMENTS is older than the checkpoints, as after a restore from a backup; what it lost is said again",
     );
-    epochMin = taken.epoch + 1;
   }
+  const { manifest, revision } = await takeManifest(context, record.value.epoch);
+  return { epoch: record.value.epoch, record, before, manifest, manifestRevision: revision };
+}
+
+/**
+ * The last owner that CHECKPOINT knows of. Its watermark was stored before its manifest, so it never knows of a later one
+ * than SEGMENTS, unless SEGMENTS went back; then counting goes on from here, for epochs name the pages.
+ */
+async function lastRemembered(context: PartitionContext): Promise<number> {
+  const found = await insist(context, () => context.world.pages.readManifest());
+  return found === undefined ? 0 : readableManifest(context, found.bytes).epoch;
 }
 
 async function takeWatermark(
   context: PartitionContext,
-  epochMin: number,
+  lastEpoch: number,
 ): Promise<{ record: StoredWatermark; before: Watermark | null }> {
   const { world, runtime, shard } = context;
   const backoff = new Backoff(RETRY_MS_MIN, RETRY_MS_MAX);
   const sent = new Map<string, Watermark | null>();
   while (!context.halted()) {
     const found = await insist(context, () => world.sink.readWatermark());
-    // Asked before anything is written: a watermark of ours would make the next who asks believe that all is well.
-    if (found === undefined) await assertNotOrphaned(context);
     const before = found?.value ?? null;
-    const mine = claimingRecord(before, epochMin, shard, runtime.nonce());
+    // Nothing is written here: whoever tries next must find the same.
+    if (before === null && lastEpoch > 0) throw orphaned(context);
+    const mine = claimingRecord(before, lastEpoch, shard, runtime.nonce());
     sent.set(mine.nonce, before);
     const outcome = await world.sink.putWatermark(found?.seq ?? 0, mine);
     // Read back even when the answer was clear: the stamp on it is the server's clock now.
@@ -71,54 +78,38 @@ async function takeWatermark(
   throw new Halted();
 }
 
-async function assertNotOrphaned(context: PartitionContext): Promise<void> {
-  const { world, partition } = context;
-  const manifest = await insist(context, () => world.pages.readManifest());
-  if (manifest === undefined || readableManifest(context, manifest.bytes).generations.length === 0) return;
-  // Whoever claimed it meanwhile may have made a checkpoint already.
-  if ((await insist(context, () => world.sink.readWatermark())) !== undefined) return;
-  throw new CheckpointOrphaned(
-    partition,
-    "there are checkpoints but no watermark: the stream SEGMENTS was lost or replaced; restore it, or start a new data set",
-  );
-}
-
 /** Only the epoch, the owner and the nonce change: what was said and where to look for it stays as it was. */
-function claimingRecord(before: Watermark | null, epochMin: number, owner: string, nonce: string): Watermark {
-  if (before !== null) return { ...before, epoch: Math.max(before.epoch + 1, epochMin), owner, nonce };
-  return {
-    epoch: epochMin,
-    owner,
-    nonce,
-    done: 0,
-    from: 1,
-    digest: digestText(EMPTY_DIGEST),
-    fingerprint: null,
-    revision: 0,
-  };
+function claimingRecord(before: Watermark | null, lastEpoch: number, owner: string, nonce: string): Watermark {
+  const epoch = Math.max(before?.epoch ?? 0, lastEpoch) + 1;
+  if (before !== null) return { ...before, epoch, owner, nonce };
+  return { epoch, owner, nonce, done: 0, from: 1, digest: digestText(EMPTY_DIGEST), fingerprint: null, revision: 0 };
 }
-
-type Taken =
-  | { readonly kind: "mine"; readonly manifest: Manifest; readonly revision: number }
-  /** It bears an epoch that is not below mine. */
-  | { readonly kind: "newer"; readonly epoch: number };
 
 /** With my epoch in the manifest, no checkpoint of an older owner can be written any more. */
-async function takeManifest(context: PartitionContext, epoch: number): Promise<Taken> {
-  const { world, runtime } = context;
+async function takeManifest(
+  context: PartitionContext,
+  epoch: number,
+): Promise<{ manifest: Manifest; revision: number }> {
+  const { world, runtime, partition } = context;
   const backoff = new Backoff(RETRY_MS_MIN, RETRY_MS_MAX);
-  for (let isTried = false; !context.halted(); isTried = true) {
+  while (!context.halted()) {
     const found = await insist(context, () => world.pages.readManifest());
     const old = found === undefined ? NO_CHECKPOINTS : readableManifest(context, found.bytes);
+    if (old.epoch > epoch) throw new OwnershipLost(partition, `epoch ${old.epoch} took its checkpoints over`);
     const manifest: Manifest = { epoch, generations: old.generations };
-    // An earlier try that was never answered; without one, it was somebody else who had this epoch before me.
-    if (old.epoch === epoch && isTried) return { kind: "mine", manifest, revision: found!.revision };
-    if (old.epoch >= epoch) return { kind: "newer", epoch: old.epoch };
+    if (old.epoch === epoch) return { manifest, revision: found!.revision };
     const outcome = await world.pages.putManifest(found?.revision ?? 0, encodeManifest(manifest));
-    if (outcome.kind === "stored") return { kind: "mine", manifest, revision: outcome.seq };
+    if (outcome.kind === "stored") return { manifest, revision: outcome.seq };
     if (outcome.kind !== "fenced") await pause(runtime, backoff.next(runtime.random()));
   }
   throw new Halted();
+}
+
+function orphaned({ partition }: PartitionContext): CheckpointOrphaned {
+  return new CheckpointOrphaned(
+    partition,
+    "there are checkpoints but no watermark: the stream SEGMENTS was lost or replaced; restore it, or start a new data set",
+  );
 }
 
 const NO_CHECKPOINTS: Manifest = { epoch: 0, generations: [] };

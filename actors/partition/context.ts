@@ -6,6 +6,7 @@ import type { Counters } from "../../lib/ports/questions.ts";
 import type { Runtime } from "../../lib/ports/runtime.ts";
 import type { PartitionWorld } from "../../lib/ports/world.ts";
 import type { CheckpointBudget } from "./checkpoint-budget.ts";
+import type { Recollection } from "./recollection.ts";
 import type { PartitionSettings } from "./settings.ts";
 
 /** How machines are made; tests put a small one in its place. */
@@ -21,9 +22,11 @@ export interface ControlBook {
   /** Newest revision heard of; entries[revision − 1] is its entry. */
   readonly revision: number;
   readonly entries: readonly ControlEntry[];
+  /** Why DEFINITIONS cannot be followed any more: it is not what it was. */
+  readonly fault: Error | undefined;
   /** Resolves when all entries up to `revision` are here. Throws when DEFINITIONS does not hold that many. */
   caughtUp(revision: number): Promise<void>;
-  /** Called after every new entry. Returns how to stop. */
+  /** Called after every new entry, and when there is a fault. Returns how to stop. */
   listen(run: () => void): () => void;
 }
 
@@ -44,8 +47,9 @@ export interface PartitionContext {
   readonly machinery: Machinery;
   readonly machine: MachineOptions;
   readonly settings: PartitionSettings;
-  /** Shared by the partitions of this shard. */
+  /** Shared by the partitions of this shard, as is the next. */
   readonly checkpointBudget: CheckpointBudget;
+  readonly recollection: Recollection;
   readonly runtime: Runtime;
   readonly counters: Counters;
   readonly log: PartitionLog;

@@ -4,7 +4,7 @@
 import { deltaId } from "../../lib/core/deltas.ts";
 import type { Need, PartitionMachine } from "../../lib/core/partition.ts";
 import type { LogRecord, Seq } from "../../lib/core/types.ts";
-import { DigestMismatch, MachineFault, Refusal } from "../../lib/ports/errors.ts";
+import { ControlLogLost, DigestMismatch, MachineFault, Refusal } from "../../lib/ports/errors.ts";
 import type { Fingerprint, LogReading } from "../../lib/ports/event-log.ts";
 import type { PartitionStatus, Question, Reply } from "../../lib/ports/questions.ts";
 import type { Timer } from "../../lib/ports/runtime.ts";
@@ -119,6 +119,8 @@ export class Running {
   throwFault(): void {
     if (this.fault !== undefined) throw this.fault;
     if (this.context.halted()) throw new Halted();
+    const { book, partition } = this.context;
+    if (book.fault !== undefined) throw new ControlLogLost(partition, book.fault.message, { cause: book.fault });
   }
 
   /** Lets go of everything that could wake or wait. Stopping twice is harmless. */

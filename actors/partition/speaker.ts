@@ -112,7 +112,9 @@ export class Speaker {
 
   /** SEGMENTS ends at `last` now. */
   noteStreamEnd(last: Seq): void {
-    if (last - this.speech.fence < TAIL_MESSAGES_MAX) return;
+    // It ends before our own record: it went back, or a replica that lags was asked. Writing the record tells.
+    const wentBack = last < this.speech.fence;
+    if (!wentBack && last - this.speech.fence < TAIL_MESSAGES_MAX) return;
     this.watermarkDue = true;
     this.signal.raise();
   }

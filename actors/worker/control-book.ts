@@ -19,7 +19,7 @@ export class FollowedControlBook implements ControlBook {
   private readonly listeners = new Set<() => void>();
   private readonly following: Following;
   private stopped = false;
-  private fault: Error | undefined;
+  fault: Error | undefined;
 
   constructor(control: ControlLog, runtime: Runtime, log: PartitionLog) {
     this.control = control;
@@ -32,6 +32,7 @@ export class FollowedControlBook implements ControlBook {
       (error) => {
         this.fault = error;
         log.error({ err: error }, "worker: definitions cannot be followed any more");
+        for (const listener of [...this.listeners]) listener();
       },
     );
   }

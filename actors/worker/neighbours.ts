@@ -3,6 +3,7 @@
 import type { PartitionNo } from "../../lib/core/types.ts";
 import type { Cluster, Hearing, Heartbeat, PartitionReport } from "../../lib/ports/cluster.ts";
 import type { Runtime } from "../../lib/ports/runtime.ts";
+import type { Recollection } from "../partition/recollection.ts";
 
 interface Neighbour {
   beat: Heartbeat;
@@ -17,10 +18,12 @@ export class Neighbours {
   private readonly shards = new Map<string, Neighbour>();
   private readonly hearings: readonly Hearing[];
   private readonly startedMs: number;
+  private readonly recollection: Recollection;
 
-  constructor(cluster: Cluster, runtime: Runtime, expiryMs: number, onChange: () => void) {
+  constructor(cluster: Cluster, runtime: Runtime, expiryMs: number, recollection: Recollection, onChange: () => void) {
     this.runtime = runtime;
     this.expiryMs = expiryMs;
+    this.recollection = recollection;
     this.startedMs = runtime.monotonicMs();
     this.hearings = [
       cluster.hear((beat) => {
@@ -76,7 +79,10 @@ export class Neighbours {
     const changed = known === undefined || essence(known.beat) !== essence(beat);
     neighbour.beat = beat;
     neighbour.heardMs = nowMs;
-    for (const { partition } of beat.holds) neighbour.heldMs.set(partition, nowMs);
+    for (const report of beat.holds) {
+      neighbour.heldMs.set(report.partition, nowMs);
+      this.recollection.note(report.partition, report);
+    }
     this.shards.set(beat.shard, neighbour);
     return changed;
   }

@@ -9,6 +9,7 @@ import { CheckpointBudget } from "../partition/checkpoint-budget.ts";
 import type { Machinery, PartitionLog } from "../partition/context.ts";
 import { newCounters } from "../partition/counters.ts";
 import { Partition } from "../partition/partition.ts";
+import { Recollection } from "../partition/recollection.ts";
 import type { PartitionSettings } from "../partition/settings.ts";
 import { Backoff } from "../partition/signal.ts";
 import { FollowedControlBook } from "./control-book.ts";
@@ -45,6 +46,7 @@ export class Shard {
   private readonly neighbours: Neighbours;
   private readonly held = new Map<PartitionNo, Partition>();
   private readonly checkpointBudget: CheckpointBudget;
+  private readonly recollection = new Recollection();
   private readonly counters = new Map<PartitionNo, Counters>();
   private readonly pauses = new Map<PartitionNo, ClaimPause>();
   /** Partitions that should be ours and are somebody else's. */
@@ -67,7 +69,13 @@ export class Shard {
     );
     this.book = new FollowedControlBook(world.control, runtime, log);
     this.coordinator = new Coordinator(world.control, this.book, world.partitions, machine.limits, log);
-    this.neighbours = new Neighbours(world.cluster, runtime, settings.expiryMs, () => void this.review());
+    this.neighbours = new Neighbours(
+      world.cluster,
+      runtime,
+      settings.expiryMs,
+      this.recollection,
+      () => void this.review(),
+    );
   }
 
   start(): void {
@@ -234,6 +242,7 @@ export class Shard {
       machine: { ...machine, partition },
       settings: partitionSettings,
       checkpointBudget: this.checkpointBudget,
+      recollection: this.recollection,
       runtime,
       counters,
       log,
@@ -244,6 +253,7 @@ export class Shard {
 
   /** Lost: not at once again, and with growing pauses, so that two workers never bump epochs at each other for ever. */
   private ended(partition: PartitionNo, ended: Partition): void {
+    this.recollection.note(partition, ended.report());
     if (ended.phase === "refused") return;
     ended.close();
     if (this.held.get(partition) === ended) this.held.delete(partition);

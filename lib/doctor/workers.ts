@@ -13,7 +13,22 @@ export function workerFindings(
   const there = statuses.filter((status): status is PartitionStatus => status !== null);
   const found = [owned(statuses), ...stopped(there)];
   if (there.length === 0) return found;
-  return [...found, lag(there), checkpoints(there, checkpointIntervalMs)];
+  return [...found, lag(there), ...outputFindings(there), checkpoints(there, checkpointIntervalMs)];
+}
+
+/** None when all goes well: that what there is to say is being stored, the line about the lag tells. */
+export function outputFindings(there: readonly Pick<PartitionStatus, "partition" | "problem">[]): readonly Finding[] {
+  const held = there.filter(({ problem }) => problem !== null);
+  const first = held[0];
+  if (first === undefined) return [];
+  const which = held.length === 1 ? `partition ${first.partition}` : `${held.length} of ${there.length} partitions`;
+  return [
+    fail(
+      "output",
+      `${which} cannot store what there is to say and will try again: ${first.problem}`,
+      "look at the server's log and its disk; a server whose disk was full has to be restarted once there is room",
+    ),
+  ];
 }
 
 function lag(there: readonly PartitionStatus[]): Finding {

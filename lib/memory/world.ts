@@ -305,7 +305,7 @@ class MemoryFollowing implements Following {
   private pump(): void {
     if (!this.server.reaches(this.client)) return;
     const stream = this.server.stream(DEFINITIONS);
-    if (stream.last < this.last) this.fault(`ends at ${stream.last}, but entry ${this.last} was already seen`);
+    if (stream.last < this.last) this.fault(`ends at ${stream.last}, but entry ${this.last} was already read`);
     for (const { seq, body } of stream.from(this.last + 1)) {
       if (seq !== this.last + 1) this.fault(`entry ${this.last + 1} is missing`);
       if (this.stopped) return;

@@ -8,6 +8,8 @@ import { StreamReader } from "./stream-reader.ts";
 import { publish, streamState } from "./wire.ts";
 
 const IN_FLIGHT_MAX = 256;
+/** A replica that lags knows fewer entries, too, but not for so long. */
+const SHORT_MS_MAX = 3_000;
 /** For headers, and for the revision that copies in the logs carry beside the entry. */
 const BYTES_SPARE = 1_024;
 
@@ -29,24 +31,29 @@ export class NatsControlLog implements ControlLog {
   follow(onEntry: (copy: ControlCopy) => void, onFault: (error: Error) => void): Following {
     let last = 0;
     let missing = 0;
-    const fault = (what: string): void => {
-      reader.stop();
-      onFault(
-        new Error(
-          `${this.names.definitionsStream}: ${what}; definitions are never removed, so restore the stream from a backup`,
-        ),
+    let shortSinceMs: number | undefined;
+    const assertNotShorter = async (): Promise<void> => {
+      const newest = await this.lastRevision();
+      if (newest >= last) {
+        shortSinceMs = undefined;
+        return;
+      }
+      const error = new Error(
+        `${this.names.definitionsStream} ends at ${newest}, but entry ${last} was already read: the stream lost its tail or was replaced; restore it from a backup`,
       );
+      shortSinceMs ??= performance.now();
+      if (performance.now() - shortSinceMs > SHORT_MS_MAX) {
+        reader.stop();
+        onFault(error);
+      }
+      throw error;
     };
-    const reader = new StreamReader({
+    const reader: StreamReader = new StreamReader({
       nc: this.nc,
       stream: this.names.definitionsStream,
       next: () => last + 1,
       room: () => IN_FLIGHT_MAX,
-      // A consumer that begins beyond the end is accepted, and would wait there while others define anew.
-      check: async () => {
-        const end = last === 0 ? 0 : await this.lastRevision();
-        if (end < last) fault(`it ends at ${end}, but entry ${last} was already seen`);
-      },
+      check: assertNotShorter,
       onMessage: (message, { seq }) => {
         if (seq <= last) return;
         if (seq === last + 1) {
@@ -56,7 +63,12 @@ export class NatsControlLog implements ControlLog {
           missing = last + 1;
           reader.reopen();
         } else {
-          fault(`entry ${missing} is missing`);
+          reader.stop();
+          onFault(
+            new Error(
+              `${this.names.definitionsStream}: entry ${missing} is missing; definitions are never removed, so restore the stream from a backup`,
+            ),
+          );
         }
       },
       onFault,

@@ -56,6 +56,8 @@ class NatsLogReading implements LogReading {
   private last: Fingerprint;
   /** The sequence that was missing when the consumer was made anew for it. */
   private missing = 0;
+  /** The sequence that did not come although the log has it. */
+  private awaited = 0;
 
   constructor(nc: NatsConnection, names: Names, partition: PartitionNo, log: EventLog, options: ReadOptions) {
     this.partition = partition;
@@ -71,6 +73,12 @@ class NatsLogReading implements LogReading {
       check: async () => {
         const bounds = await checkPast(partition, log, this.last);
         this.knownLast = Math.max(this.knownLast, bounds.last);
+        if (this.awaited === this.last.seq + 1) await this.assertReadable(log, bounds);
+      },
+      stalled: () => {
+        if (this.knownLast <= this.last.seq) return false;
+        this.awaited = this.last.seq + 1;
+        return true;
       },
       onMessage: (message, delivery) => this.receive(message.subject, message.data, delivery),
       onFault: (error) => this.fault(error),
@@ -117,6 +125,17 @@ class NatsLogReading implements LogReading {
     if (this.queued === 1) this.options.onReadable();
   }
 
+  /** A consumer passes over nothing, but waits for ever at a message that the server cannot read. */
+  private async assertReadable(log: EventLog, { first, last }: LogBounds): Promise<void> {
+    const { awaited } = this;
+    if (awaited > last || (await log.stampAt(awaited)) !== undefined) return;
+    throw new LogHole(
+      this.partition,
+      `message ${awaited} of its log cannot be read, although the server says that the log reaches from ${first} to ${last}: ` +
+        "the file that holds it is damaged, and the server's log says which; restore the stream from a backup",
+    );
+  }
+
   /** A gap is the consumer's fault once; when a new consumer shows it too, the log itself has a hole. */
   private suspectHole(expected: number, found: number): void {
     if (this.missing !== expected) {
@@ -128,7 +147,7 @@ class NatsLogReading implements LogReading {
     this.fault(
       new LogHole(
         this.partition,
-        `messages ${expected} to ${found - 1} of its log are missing and no erasure explains it; restore the stream from a backup`,
+        `${missingWords(expected, found - 1)} missing and no erasure explains it; restore the stream from a backup`,
       ),
     );
   }
@@ -146,4 +165,8 @@ class NatsLogReading implements LogReading {
   private fault(error: Refusal): void {
     this.options.onFault(error);
   }
+}
+
+function missingWords(first: number, last: number): string {
+  return first === last ? `message ${first} of its log is` : `messages ${first} to ${last} of its log are`;
 }

@@ -283,8 +283,8 @@ function assertNothingLost(names: Names, existing: Existing): void {
 
 function gone(streams: readonly string[]): string {
   return (
-    `${streams.join(", ")} of this data set ${streams.length === 1 ? "is" : "are"} gone, while the rest is there. ` +
-    "Restore from a backup; or, to begin anew, delete every stream of the data set or set ROLLCALL_NAME to a new one."
+    `${streams.join(", ")} of this data set ${streams.length === 1 ? "is" : "are"} gone, while the rest is there: deleted, or ` +
+    "damaged so that the server could not load it (its log says so then). Restore from a backup; or, to begin anew, delete every stream of the data set or set ROLLCALL_NAME to a new one."
   );
 }
 

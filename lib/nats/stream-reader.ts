@@ -12,6 +12,8 @@ const HEARTBEAT_MS = 5_000;
 const SILENCE_MS_MAX = 12_000;
 const REOPEN_MS_MIN = 20;
 const REOPEN_MS_MAX = 1_000;
+/** The server says that it is there, and delivers nothing: time to look whether it could. */
+const STALL_MS_MAX = 12_000;
 /** The server forgets a consumer whose reader died after this long. */
 const INACTIVE_MS = 60_000;
 const NS_PER_MS = 1_000_000;
@@ -26,6 +28,8 @@ export interface StreamReaderOptions {
   room(): number;
   /** Runs before each (re)opening. A Refusal ends the reader; anything else is tried again. */
   check?(): Promise<void>;
+  /** Asked when nothing was delivered for long: whether messages are known to wait. Then it reopens, with a check. */
+  stalled?(): boolean;
   onMessage(message: Msg, delivery: Delivery): void;
   onFault(error: Refusal): void;
 }
@@ -44,6 +48,7 @@ export class StreamReader {
   /** Messages asked for and not yet delivered. */
   private asked = 0;
   private heardAt = 0;
+  private deliveredAt = 0;
   private watchdog: NodeJS.Timeout | undefined;
 
   constructor(options: StreamReaderOptions) {
@@ -134,13 +139,18 @@ export class StreamReader {
       },
     });
     this.heardAt = performance.now();
+    this.deliveredAt = this.heardAt;
     this.watchdog = setInterval(() => this.watch(), HEARTBEAT_MS);
     this.watchdog.unref();
     this.refill();
   }
 
   private watch(): void {
-    if (this.asked > 0 && performance.now() - this.heardAt > SILENCE_MS_MAX) this.reopen();
+    if (this.asked === 0) return;
+    const nowMs = performance.now();
+    const silent = nowMs - this.heardAt > SILENCE_MS_MAX;
+    // Heartbeats come from a consumer that cannot read its stream, too: a damaged block file is only told to the server's log.
+    if (silent || (nowMs - this.deliveredAt > STALL_MS_MAX && this.options.stalled?.() === true)) this.reopen();
   }
 
   private pull(room: number): void {
@@ -164,6 +174,7 @@ export class StreamReader {
       return;
     }
     this.asked -= 1;
+    this.deliveredAt = this.heardAt;
     if (this.head < 0) this.head = headLength(reply);
     readDelivery(reply, this.head, this.delivery);
     this.options.onMessage(message, this.delivery);

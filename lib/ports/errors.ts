@@ -48,6 +48,11 @@ export class LogHole extends Refusal {
   readonly code = "LOG-004";
 }
 
+/** SEGMENTS knows less than this worker has seen stored there. */
+export class OutputRegressed extends Refusal {
+  readonly code = "SEG-001";
+}
+
 /** Every checkpoint is ahead of the watermark, and the log cannot be replayed from its start. */
 export class CheckpointAhead extends Refusal {
   readonly code = "CHK-001";

@@ -36,7 +36,7 @@ export function doubtOfPast(
   if (!holds(bounds, after) || stamp === after.stamp) return undefined;
   return new LogDiffers(
     partition,
-    `message ${after.seq} of its log is not the one that was processed (stamp ${stamp ?? "none"}, remembered ${after.stamp}): ` +
+    `message ${after.seq} of its log is not the one that was processed (${when(stamp)}, the processed one ${when(after.stamp)}): ` +
       "the stream was replaced or restored to another past",
   );
 }
@@ -44,4 +44,8 @@ export function doubtOfPast(
 /** Whether the message at the position is within the log, so that it can be compared. */
 function holds({ first, last }: LogBounds, { seq }: Fingerprint): boolean {
   return seq > 0 && first <= seq && seq <= last;
+}
+
+function when(stamp: number | undefined): string {
+  return stamp === undefined ? "it is missing" : `stored at ${new Date(stamp).toISOString()}`;
 }

@@ -32,6 +32,7 @@ function cluster(partitions: number) {
       return entries.length;
     },
     entries,
+    fault: undefined,
     caughtUp: async () => undefined,
     listen: () => () => undefined,
   };

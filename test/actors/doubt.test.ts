@@ -2,6 +2,7 @@
 // it can be made again from what is left, it is. Production actors over lib/memory, virtual time.
 import { expect, test } from "vitest";
 import { digestText, EMPTY_DIGEST } from "../../actors/partition/digest.ts";
+import type { MemoryMessage } from "../../lib/memory/server.ts";
 import { memoryLogStream } from "../../lib/memory/world.ts";
 import type { PartitionStatus } from "../../lib/ports/questions.ts";
 import { MemoryCluster } from "../support/memory-cluster.ts";
@@ -105,6 +106,69 @@ test("checkpoints without a watermark are refused: SEGMENTS was lost", async () 
   expect(first).toMatchObject({ phase: "refused", error: { code: "CHK-002" } });
 });
 
+test("checkpoints without a watermark are refused by whoever tries next, too", async () => {
+  const cluster = await stopped("drained");
+  cluster.server.replaceStream("SEGMENTS");
+  const name = cluster.startShard();
+  expect(await statusOf(cluster, 0)).toMatchObject({ phase: "refused", error: { code: "CHK-002" } });
+  cluster.kill(name);
+  const [first] = await restarted(cluster);
+  expect(first).toMatchObject({ phase: "refused", error: { code: "CHK-002" } });
+  expect(cluster.said(0)).toEqual([]);
+});
+
+test.each(["the owner itself", "another that heard the owner"])(
+  "SEGMENTS that went back is refused by %s, and made again by a new worker",
+  async (who) => {
+    const cluster = new MemoryCluster({ seed: 11, partitions: 1 });
+    const owner = cluster.startShard();
+    await flow(cluster);
+    const copy = copyOf(cluster);
+    await flow(cluster);
+    const said = cluster.said(0);
+    const epochBefore = (await statusOf(cluster, 0)).epoch;
+    expect(said.length).toBeGreaterThan(copy.length);
+    const heard = who === "the owner itself" ? owner : cluster.startShard();
+    await cluster.runtime.advance(1_000);
+    if (heard !== owner) cluster.kill(owner);
+    putBack(cluster, copy);
+    await cluster.runtime.until("refusal", () => refusedCode(cluster) === "SEG-001");
+    expect((await statusOf(cluster, 0)).error!.message).toContain("restored from an older copy");
+    expect(said.slice(0, cluster.said(0).length), "nothing was said on top of it").toEqual(cluster.said(0));
+
+    cluster.kill(heard);
+    cluster.startShard();
+    await cluster.untilQuiet();
+    expect(cluster.said(0)).toEqual(cluster.expected(0));
+    expect(cluster.said(0).slice(0, said.length)).toEqual(said);
+    expect((await statusOf(cluster, 0)).epoch, "an epoch names pages, so none comes twice").toBeGreaterThan(
+      epochBefore,
+    );
+  },
+);
+
+async function flow(cluster: MemoryCluster): Promise<void> {
+  for (let step = 0; step < EVENTS; step += 1) {
+    cluster.event(0, `u${step % 20}`);
+    await cluster.runtime.advance(25);
+  }
+  await cluster.untilQuiet();
+  await cluster.runtime.advance(2_000);
+}
+
+function copyOf(cluster: MemoryCluster): readonly MemoryMessage[] {
+  return [...cluster.server.stream("SEGMENTS").from(1)];
+}
+
+/** As a restore does: the same messages at the same places. */
+function putBack(cluster: MemoryCluster, copy: readonly MemoryMessage[]): void {
+  const stream = cluster.server.replaceStream("SEGMENTS");
+  for (const { seq, subject, body, headers } of copy) {
+    while (stream.last < seq - 1) stream.drop(stream.store([{ subject: "gone", body: new Uint8Array() }])!);
+    stream.store([{ subject, body, headers }]);
+  }
+}
+
 test("checkpoints ahead of the watermark: made again from the log's start, or refused when that is gone", async () => {
   for (const trimmed of [false, true]) {
     const cluster = await stopped("drained");
@@ -167,6 +231,17 @@ test("definitions that were applied and are gone are refused", async () => {
   cluster.server.replaceStream("DEFINITIONS");
   const [first] = await restarted(cluster);
   expect(first).toMatchObject({ phase: "refused", error: { code: "CTL-001" } });
+});
+
+test("definitions that are fewer than a running shard has read are refused", async () => {
+  const cluster = new MemoryCluster({ seed: 3, partitions: PARTITIONS });
+  cluster.startShard();
+  for (const id of ["a", "b", "c"]) cluster.control({ op: "removeList", id });
+  await cluster.untilQuiet();
+  cluster.server.stream("DEFINITIONS").loseTail(1);
+  cluster.control({ op: "removeList", id: "another second" });
+  await cluster.runtime.until("refusal", () => refusedCode(cluster) === "CTL-001");
+  expect((await statusOf(cluster, 0)).error!.message).toContain("entry 3 was already read");
 });
 
 function refusedCode(cluster: MemoryCluster): string | undefined {

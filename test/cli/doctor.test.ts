@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { rejectsFinding } from "../../lib/doctor/rejects.ts";
 import { isLocal } from "../../lib/doctor/surroundings.ts";
+import { outputFindings } from "../../lib/doctor/workers.ts";
 
 const NOW = Date.UTC(2026, 4, 20, 12);
 const at = (hoursAgo: number): string => new Date(NOW - hoursAgo * 3_600_000).toISOString();
@@ -44,4 +45,25 @@ test.each([
   ["nats://127.0.0.1.example.com", false],
 ])("%s is on this machine: %s", (url, local) => {
   expect(isLocal(url)).toBe(local);
+});
+
+describe("output", () => {
+  test("partitions that cannot store their deltas fail it, with the reason and what to do", () => {
+    const problem = "no space left on device (10077)";
+    const [finding, ...more] = outputFindings([
+      { partition: 0, problem: null },
+      { partition: 1, problem },
+      { partition: 2, problem },
+    ]);
+    expect(more).toEqual([]);
+    expect(finding).toMatchObject({
+      verdict: "fail",
+      text: `2 of 3 partitions cannot store what there is to say and will try again: ${problem}`,
+      remedy: expect.stringContaining("restarted once there is room"),
+    });
+  });
+
+  test("nothing to say about it when all is well", () => {
+    expect(outputFindings([{ partition: 0, problem: null }])).toEqual([]);
+  });
 });

@@ -166,7 +166,7 @@ export class LastActPlay {
         if (act.harm === "segments-gone") server.replaceStream("SEGMENTS");
         else server.putStream("SEGMENTS", this.old.get("SEGMENTS")!);
         return everybody(({ manifest }) =>
-          act.harm === "segments-gone" && manifest.generations.length > 0 ? "CHK-002" : undefined,
+          act.harm === "segments-gone" && manifest.epoch > 0 ? "CHK-002" : undefined,
         );
       case "definitions-cut": {
         const definitions = server.stream("DEFINITIONS");

@@ -19,6 +19,8 @@ export interface TestServerOptions {
   /** Default 4: enough to have neighbours, few enough to be quick. */
   readonly partitions?: number;
   readonly name?: string;
+  /** Where the folder with the store is made; default where the system keeps temporary files. */
+  readonly under?: string;
   /** Further lines of server configuration. */
   readonly extra?: string;
   /** When `extra` asks for them. */
@@ -46,9 +48,9 @@ export interface TestServer {
 }
 
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const { partitions = 4, name = "", extra = "", credentials } = options;
+  const { partitions = 4, name = "", under = tmpdir(), extra = "", credentials } = options;
   const { binary } = await ensureServer({ dataDir: BINARY_DIR });
-  const dataDir = await mkdtemp(join(tmpdir(), "rollcall-test-"));
+  const dataDir = await mkdtemp(join(under, "rollcall-test-"));
   const connections: NatsConnection[] = [];
   const start = (port: number): Promise<RunningServer> =>
     startServer({ binary, conf: NATS_CONF, dataDir, port, name, partitions, extra, restart: false, ...credentials });

@@ -26,8 +26,11 @@ export interface ClusterOptions {
   readonly variables?: Variables;
 }
 
-export class RealCluster {
-  readonly server: TestServer;
+/** What is asked of a server, or of several in a cluster. */
+export type Serving = Pick<TestServer, "url" | "names" | "partitions" | "connection" | "stop">;
+
+export class RealCluster<S extends Serving = TestServer> {
+  readonly server: S;
   readonly processes: Processes;
   readonly nc: NatsConnection;
   readonly questions: Questions;
@@ -36,7 +39,7 @@ export class RealCluster {
   private started = 0;
   private askedMs = 0;
 
-  private constructor(server: TestServer, processes: Processes, nc: NatsConnection, variables: Variables) {
+  private constructor(server: S, processes: Processes, nc: NatsConnection, variables: Variables) {
     this.server = server;
     this.processes = processes;
     this.nc = nc;
@@ -45,9 +48,13 @@ export class RealCluster {
   }
 
   static async open({ partitions = 32, variables = {} }: ClusterOptions = {}): Promise<RealCluster> {
+    return RealCluster.over(await startTestServer({ partitions }), variables);
+  }
+
+  /** The same on servers that run already; they are stopped with it. */
+  static async over<T extends Serving>(server: T, variables: Variables = {}): Promise<RealCluster<T>> {
     const processes = await Processes.open();
-    const server = await startTestServer({ partitions });
-    const all = { NATS_URL: server.url, ROLLCALL_PARTITIONS: String(partitions), ...variables };
+    const all = { NATS_URL: server.url, ROLLCALL_PARTITIONS: String(server.partitions), ...variables };
     return new RealCluster(server, processes, await server.connection("deep"), all);
   }
 
