@@ -50,16 +50,18 @@ export class LastActPlay {
   /** One line about what was done and what came of it. Throws the Violation that it finds. */
   async play(): Promise<{ readonly told: string; readonly verdicts: readonly string[] }> {
     const { sim, victim } = this;
+    const livesOn = this.act.harm.startsWith("alive-");
     this.keepOldCopies();
     await this.someLife();
-    sim.dieAll();
-    await sim.advance(ALL_ARRIVED_MS);
+    if (livesOn) await sim.until("everybody to have read everything", () => sim.atRest());
+    else sim.dieAll();
+    if (!livesOn) await sim.advance(ALL_ARRIVED_MS);
     const facts = Array.from({ length: sim.partitions }, (_, partition) => this.factsOf(partition));
     const verdicts = this.harm(facts);
     const told = `${this.act.harm} in partition ${victim}: ${[...verdicts].map(([p, code]) => `${p} ${code ?? "heals"}`).join(", ")}`;
     sim.trace.note(told);
     sim.errorsExpected = true;
-    sim.start(false);
+    if (!livesOn) sim.start(false);
     // What comes next comes to a world that has made up its mind.
     await sim.advance(CLAIMED_MS);
     this.send(EVENTS_AFTER, 2);
@@ -168,6 +170,17 @@ export class LastActPlay {
         return everybody(({ manifest }) =>
           act.harm === "segments-gone" && manifest.epoch > 0 ? "CHK-002" : undefined,
         );
+      case "alive-log-tail-cut":
+        return alone(this.cutTailUnderReaders());
+      case "alive-segments-of-old": {
+        for (const partition of facts.keys()) sim.auditor.exempt(partition);
+        server.putStream("SEGMENTS", this.old.get("SEGMENTS")!);
+        const isBehind = (partition: PartitionNo, known: Watermark): boolean => {
+          const { watermark } = this.factsOf(partition);
+          return watermark === undefined || watermark.done < known.done || watermark.epoch < known.epoch;
+        };
+        return new Map(facts.map(({ watermark }, p) => [p, isBehind(p, watermark!) ? "SEG-001" : undefined]));
+      }
       case "definitions-cut": {
         const definitions = server.stream("DEFINITIONS");
         definitions.loseTail(Math.floor(act.where[1] * definitions.last));
@@ -189,6 +202,19 @@ export class LastActPlay {
     if (!refill) return "LOG-002";
     const end = Math.max(0, before - lost);
     return end < (facts.watermark?.done ?? 0) ? "LOG-003" : "DLT-001";
+  }
+
+  /** Whoever has read what is gone misses it, though it says nothing to anybody. */
+  private cutTailUnderReaders(): Verdict {
+    const log = this.log(this.victim);
+    const [, where, refills] = this.act.where;
+    const before = log.last;
+    if (before === 0) return undefined;
+    log.loseTail(before - 1 - Math.floor(where * Math.min(4, before - 1)));
+    if (refills < 0.5) return "LOG-002";
+    while (log.last < before + 1)
+      this.sim.append(this.victim, "event", `{"type":"track","event":"Ping","userId":"u${log.last}"}`);
+    return "LOG-003";
   }
 
   private trim(facts: Facts): Verdict {

@@ -53,7 +53,7 @@ export type Deed =
 
 export type Step = Deed & { readonly waitMs: number };
 
-/** Harm to what is stored, done when all is quiet and nobody runs; what must come of it is worked out in last-act.ts. */
+/** Harm to what is stored, done at the end, mostly when nobody runs; what must come of it is worked out in last-act.ts. */
 export type Harm =
   | "log-tail-cut"
   | "log-tail-cut-and-refilled"
@@ -67,7 +67,10 @@ export type Harm =
   | "checkpoints-of-old"
   | "segments-gone"
   | "segments-of-old"
-  | "definitions-cut";
+  | "definitions-cut"
+  /** The same under workers that live through it, and remember. */
+  | "alive-log-tail-cut"
+  | "alive-segments-of-old";
 
 const HARMS: readonly Harm[] = [
   "log-tail-cut",
@@ -83,6 +86,8 @@ const HARMS: readonly Harm[] = [
   "segments-gone",
   "segments-of-old",
   "definitions-cut",
+  "alive-log-tail-cut",
+  "alive-segments-of-old",
 ];
 
 export interface LastAct {

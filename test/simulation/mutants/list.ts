@@ -298,6 +298,13 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "",
   },
   {
+    name: "recollection-unchecked",
+    bug: "a worker that knows better takes SEGMENTS of an older backup as it is",
+    file: CLAIMING,
+    find: "context.recollection.check(context.partition, before);",
+    replace: "",
+  },
+  {
     name: "definitions-unchecked",
     bug: "nobody looks whether DEFINITIONS still holds what was applied",
     file: RESTORING,
