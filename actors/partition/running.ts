@@ -191,10 +191,14 @@ export class Running {
     return records.length > 0;
   }
 
-  /** Whoever listens is slower than we are: what is made and not stored has a bound. */
+  /**
+   * Whoever listens is slower than we are: what is made and not stored has a bound. A replay has none: nothing is said before
+   * it is through, and what it makes beyond `done` is no more than an owner said between two watermarks.
+   */
   private heldBack(): boolean {
     const { unsaidMax, spillBytesMax } = this.context.settings;
-    return this.speaker.unsaid > unsaidMax || this.shelf.unstoredBytes > spillBytesMax;
+    const isBehind = !this.speaker.replaying && this.speaker.unsaid > unsaidMax;
+    return isBehind || this.shelf.unstoredBytes > spillBytesMax;
   }
 
   /** Tries a step that needs nothing from outside; false when it has to be finished with waiting. */

@@ -212,6 +212,8 @@ export class Auditor {
     else this.assertOwner(partition, where);
     if (before !== undefined && value.done < before.done)
       throw new Violation("watermark-back", `${where} is done up to ${value.done}, it was up to ${before.done}`);
+    if (before !== undefined && value.from < before.from)
+      throw new Violation("watermark-from", `${where} says from ${value.from}, it was ${before.from}`);
     this.lookAtProgress(partition, standing, value, where);
     standing.watermark = { seq: message.seq, value };
   }
