@@ -1,0 +1,332 @@
+// Where the workers' scenarios are played: one nats-server, a few workers, the load, a subscriber's ear and the auditor.
+// A scenario does harm to it; `judge` heals, waits, lets the workers go in good order, and hears the auditor.
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { count, counted } from "../../../lib/cli/numbers.ts";
+import type { PartitionNo, Seq } from "../../../lib/core/types.ts";
+import { storedMessage } from "../../../lib/nats/wire.ts";
+import type { Watermark } from "../../../lib/ports/delta-sink.ts";
+import { Alternation } from "../../support/alternation.ts";
+import type { Load } from "../../support/load.ts";
+import type { Watched } from "../../support/processes.ts";
+import { TcpProxy } from "../../support/proxy.ts";
+import { isOf, RealCluster } from "../../support/real-cluster.ts";
+import { Dice } from "../../support/seed.ts";
+import { until } from "../../support/until.ts";
+import type { AuditReport } from "../audit.ts";
+import { Auditor, countsOf, examplesOf } from "../auditor.ts";
+import type { ScenarioContext } from "../scenario.ts";
+
+export const PARTITIONS = 16;
+export const WORKERS = 3;
+/** Many shoppers, so that nobody has a history that the oracle, which looks at all of it each time, takes long over. */
+const SHOPPERS = 4_000;
+const EVENTS_PER_SECOND = 400;
+const HEAL_MS_MAX = 120_000;
+const EAR_MS_MAX = 30_000;
+const STARTED = /worker: started/;
+
+/** Death is noticed soon, checkpoints are many, pages small, and not all of them fit into memory. */
+const VARIABLES = {
+  ROLLCALL_HEARTBEAT_INTERVAL: "100ms",
+  ROLLCALL_HEARTBEAT_EXPIRY: "1s",
+  ROLLCALL_CHECKPOINT_INTERVAL: "500ms",
+  ROLLCALL_PAGE_BYTES_MAX: "8KB",
+  ROLLCALL_PAGE_CACHE_BYTES: "1MB",
+};
+
+export interface Judgement {
+  readonly held: boolean;
+  /** Counts and figures in one line; what went wrong first. */
+  readonly seen: string;
+  readonly report: AuditReport | undefined;
+}
+
+export interface StageOptions {
+  /** A proxy before each worker. */
+  readonly proxies?: boolean;
+  readonly outages?: boolean;
+}
+
+interface Place {
+  worker: Watched;
+  readonly proxy: TcpProxy | undefined;
+}
+
+const open = new Set<Stage>();
+
+/** For Ctrl-C: whatever is being played ends, and leaves nothing behind. */
+export async function closeAll(): Promise<void> {
+  await Promise.all([...open].map((stage) => stage.close()));
+}
+
+export class Stage {
+  readonly cluster: RealCluster;
+  readonly dice: Dice;
+  readonly load: Load;
+  private readonly name: string;
+  private readonly context: ScenarioContext;
+  private readonly places: Place[];
+  private readonly ear: Alternation;
+  private readonly auditor: Auditor;
+  private readonly startedMs = performance.now();
+  /** Servers and connections go away here, so a worker may find nobody when it starts. */
+  private readonly outages: boolean;
+  private readonly deaths: string[] = [];
+  private startsInVain = 0;
+  private earCuts = 0;
+
+  private constructor(parts: {
+    cluster: RealCluster;
+    name: string;
+    context: ScenarioContext;
+    places: Place[];
+    load: Load;
+    ear: Alternation;
+    earConnection: NatsConnection;
+    auditor: Auditor;
+    outages: boolean;
+  }) {
+    this.cluster = parts.cluster;
+    this.name = parts.name;
+    this.context = parts.context;
+    this.places = parts.places;
+    this.load = parts.load;
+    this.ear = parts.ear;
+    this.auditor = parts.auditor;
+    this.outages = parts.outages;
+    this.dice = new Dice(parts.context.seed);
+    void this.countCuts(parts.earConnection);
+  }
+
+  /** All is well when it resolves: every worker runs, definitions are in force, events flow. */
+  static async open(
+    name: string,
+    context: ScenarioContext,
+    { proxies = false, outages = false }: StageOptions = {},
+  ): Promise<Stage> {
+    context.say("starting a nats-server, workers, load and the auditor");
+    const cluster = await RealCluster.open({ partitions: PARTITIONS, variables: VARIABLES });
+    const { server, processes } = cluster;
+    try {
+      const places = await Promise.all(
+        Array.from({ length: WORKERS }, async () => {
+          const proxy = proxies ? await TcpProxy.open({ host: "127.0.0.1", port: server.port }) : undefined;
+          return { proxy, worker: newWorker(cluster, proxy) };
+        }),
+      );
+      await cluster.everyPartitionRuns();
+      const auditor = await Auditor.watching(processes, { url: server.url, partitions: PARTITIONS });
+      const earConnection = await server.connection("subscriber");
+      const ear = await Alternation.open(earConnection);
+      await cluster.apply();
+      const load = await cluster.load(context.seed, SHOPPERS, EVENTS_PER_SECOND);
+      await load.flows(EVENTS_PER_SECOND);
+      const stage = new Stage({ cluster, name, context, places, load, ear, earConnection, auditor, outages });
+      open.add(stage);
+      return stage;
+    } catch (error) {
+      await cluster.close();
+      throw error;
+    }
+  }
+
+  get workers(): readonly Watched[] {
+    return this.places.map(({ worker }) => worker);
+  }
+
+  get proxies(): readonly TcpProxy[] {
+    return this.places.flatMap(({ proxy }) => proxy ?? []);
+  }
+
+  say(line: string): void {
+    this.context.say(line);
+  }
+
+  /** The time that was given to this scenario is used up. */
+  get overtime(): boolean {
+    return performance.now() - this.startedMs > this.context.minutes * 60_000;
+  }
+
+  /** A new worker in the place of one that is gone. */
+  replace(worker: Watched): Watched {
+    const place = this.places.find((one) => one.worker === worker);
+    if (place === undefined) throw new Error(`${worker.name} has no place here`);
+    place.worker = newWorker(this.cluster, place.proxy);
+    return place.worker;
+  }
+
+  proxyOf(worker: Watched): TcpProxy {
+    const proxy = this.places.find((one) => one.worker === worker)?.proxy;
+    if (proxy === undefined) throw new Error(`${worker.name} has no proxy before it`);
+    return proxy;
+  }
+
+  /** As an orchestrator does: who ended by itself comes back. Whether it may have ended is judged in the end. */
+  tend(): void {
+    for (const { worker } of this.places) {
+      if (worker.ended === undefined) continue;
+      const began = worker.count(STARTED) > 0;
+      if (began || !this.outages) this.deaths.push(`${worker.name} ended by itself with ${endOf(worker)}`);
+      else this.startsInVain += 1;
+      this.replace(worker);
+    }
+  }
+
+  /** Of each partition its newest record, straight from the stream. */
+  async records(): Promise<readonly { readonly seq: Seq; readonly value: Watermark }[]> {
+    const { nc, server } = this.cluster;
+    const { names, partitions } = server;
+    return Promise.all(
+      Array.from({ length: partitions }, async (_, partition) => {
+        const which = { last_by_subj: names.watermarkSubject(partition) };
+        const stored = await storedMessage(nc, names.segmentsStream, which);
+        if (stored === undefined) throw new Error(`partition ${partition} has no watermark`);
+        return { seq: stored.seq, value: JSON.parse(Buffer.from(stored.data).toString()) as Watermark };
+      }),
+    );
+  }
+
+  /** How many partitions nobody who is alive owns, by their records: they wait for a take-over. */
+  async orphans(): Promise<number> {
+    const records = await this.records();
+    const isAlive = (owner: string): boolean =>
+      this.workers.some((worker) => worker.ended === undefined && isOf(worker, owner));
+    return records.filter(({ value }) => value.owner === null || !isAlive(value.owner)).length;
+  }
+
+  /** Every partition runs, and its record names somebody who is alive. */
+  async calm(timeoutMs: number): Promise<void> {
+    const owned = async (): Promise<boolean> => {
+      this.tend();
+      return (await this.orphans()) === 0;
+    };
+    // While the server is away nobody can tell.
+    await until("every partition has a living owner", () => owned().catch(() => false), timeoutMs);
+    await this.cluster.everyPartitionRuns(timeoutMs);
+  }
+
+  /** Of every partition whose record names one of them: what their publishes are fenced by. */
+  async fencesOf(workers: readonly Watched[]): Promise<Map<PartitionNo, Seq>> {
+    const records = await this.records();
+    const owned = [...records.entries()].filter(([, { value }]) =>
+      workers.some((worker) => isOf(worker, value.owner ?? "")),
+    );
+    return new Map(owned.map(([partition, { seq }]) => [partition, seq]));
+  }
+
+  /** Somebody else's record stands in each of these partitions. */
+  async takenOver(workers: readonly Watched[], partitions: readonly PartitionNo[]): Promise<void> {
+    await until(
+      "others have taken over",
+      async () => {
+        const records = await this.records().catch(() => undefined);
+        if (records === undefined) return false;
+        return partitions.every((partition) => {
+          const { owner } = records[partition]!.value;
+          return owner !== null && !workers.some((worker) => isOf(worker, owner));
+        });
+      },
+      HEAL_MS_MAX,
+    );
+  }
+
+  /** Ends the load, waits until all is said, drains the workers, and asks the auditor and the ear. */
+  async judge(): Promise<Judgement> {
+    const faults = this.deaths;
+    let report: AuditReport | undefined;
+    try {
+      this.say("healing: everything acknowledged must be said");
+      await this.load.stop();
+      await this.calm(HEAL_MS_MAX);
+      await this.cluster.caughtUp(HEAL_MS_MAX);
+      faults.push(...(await this.drainAll()));
+      this.say("the auditor recomputes everything");
+      report = await this.auditor.report();
+      faults.push(...(await this.faultsOf(report)));
+    } catch (error) {
+      faults.push((error as Error).message);
+    }
+    if (faults.length > 0) await this.keep(faults, report);
+    const figures = report === undefined ? [] : this.figuresOf(report);
+    const [first, ...rest] = faults.map((fault) => fault.split("\n")[0]!);
+    const wrong = first === undefined ? [] : [rest.length === 0 ? first : `${first} (and ${rest.length} more)`];
+    return { held: faults.length === 0, seen: [...wrong, ...figures].join("; "), report };
+  }
+
+  private async drainAll(): Promise<string[]> {
+    this.say("the workers are stopped in good order");
+    for (const worker of this.workers) worker.kill("SIGTERM");
+    const ends = await Promise.all(this.workers.map(async (worker) => ({ worker, ...(await worker.exit(60_000)) })));
+    return ends.flatMap(({ worker, code }) =>
+      code === 0 ? [] : [`${worker.name} did not drain: it ended with ${endOf(worker)}`],
+    );
+  }
+
+  private async faultsOf(report: AuditReport): Promise<string[]> {
+    const faults = report.held ? [] : [countsOf(report), ...examplesOf(report)];
+    if (report.events !== this.load.stored)
+      faults.push(`${count(this.load.stored)} events were acknowledged, and ${count(report.events)} stand in the logs`);
+    if (this.earCuts > 0) return faults;
+    await until("the ear has heard all", () => this.ear.heard >= report.deltas.stored, EAR_MS_MAX).catch(
+      () => undefined,
+    );
+    if (this.ear.heard !== report.deltas.stored)
+      faults.push(`a subscriber heard ${count(this.ear.heard)} of ${count(report.deltas.stored)} deltas`);
+    return [...faults, ...this.ear.faults.map((fault) => `a subscriber heard ${fault}`)];
+  }
+
+  private figuresOf(report: AuditReport): string[] {
+    const { deltas, events, records, claims } = report;
+    return [
+      `${count(events)} events acknowledged and stored`,
+      `${count(deltas.stored)} deltas: ${countsOf(report)}`,
+      ...(this.startsInVain === 0 ? [] : [`${counted(this.startsInVain, "worker")} found no server when they started`]),
+      `${count(claims - PARTITIONS)} take-overs in ${count(records)} watermarks`,
+      this.earCuts > 0 ? "(a subscriber's own connection was cut, too)" : "a subscriber heard each once, in order",
+    ];
+  }
+
+  private async countCuts(nc: NatsConnection): Promise<void> {
+    for await (const { type } of nc.status()) if (type === "disconnect") this.earCuts += 1;
+  }
+
+  /** For whoever looks for the cause; the processes' own words lie beside it. */
+  private async keep(faults: readonly string[], report: AuditReport | undefined): Promise<void> {
+    const folder = process.env.ROLLCALL_TEST_LOGS;
+    if (folder === undefined || folder === "") return;
+    await mkdir(folder, { recursive: true });
+    const content = { scenario: this.name, seed: this.context.seed, faults, report };
+    await writeFile(join(folder, `${this.name}.json`), `${JSON.stringify(content, null, 2)}\n`);
+  }
+
+  async close(): Promise<void> {
+    open.delete(this);
+    await this.cluster.close();
+    await Promise.all(this.proxies.map((proxy) => proxy.close()));
+  }
+}
+
+function endOf({ ended }: Watched): string {
+  return ended?.signal ?? `code ${ended?.code}`;
+}
+
+function newWorker(cluster: RealCluster, proxy: TcpProxy | undefined): Watched {
+  return cluster.worker(proxy === undefined ? {} : { NATS_URL: proxy.url });
+}
+
+/** Opens a stage, plays on it, and closes it whatever happens. */
+export async function onStage<T>(
+  name: string,
+  context: ScenarioContext,
+  play: (stage: Stage) => Promise<T>,
+  options: StageOptions = {},
+): Promise<T> {
+  const stage = await Stage.open(name, context, options);
+  try {
+    return await play(stage);
+  } finally {
+    await stage.close();
+  }
+}
