@@ -1,7 +1,7 @@
 // What `npm run chaos` says in the end: one table for the terminal, the same as Markdown for a file.
 // Used by run.ts.
 import { cpus, totalmem } from "node:os";
-import { count, duration } from "../../lib/cli/numbers.ts";
+import { count, counted, duration } from "../../lib/cli/numbers.ts";
 import { type Style, widthOf } from "../../lib/cli/style.ts";
 import { type Column, printRows } from "../../lib/cli/table.ts";
 import { RELEASE_VERSION } from "../../lib/server/fetch.ts";
@@ -61,10 +61,9 @@ export function markdownOf(run: Run): string {
 
 export function verdictOf({ observations }: Run): string {
   const failed = observations.filter(({ held }) => !held).length;
-  const times = observations.reduce((sum, one) => sum + one.times, 0);
   return failed === 0
-    ? `All held: ${count(times)} faults of ${count(observations.length)} kinds.`
-    : `${count(failed)} of ${count(observations.length)} did not hold.`;
+    ? `All ${counted(observations.length, "row")} held.`
+    : `${count(failed)} of ${counted(observations.length, "row")} did not hold.`;
 }
 
 export function machineText(): string {

@@ -15,6 +15,7 @@ import { closeAll } from "./workers/stage.ts";
 
 const EXIT = { held: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 const COLUMNS_DEFAULT = 140;
+const REDRAW_MS = 250;
 const SEED_MAX = 1_000_000;
 
 const HELP = `npm run chaos -- [options]
@@ -117,24 +118,44 @@ async function playOne(
   scenario: Scenario,
   given: { readonly seed: number; readonly minutes: number },
 ): Promise<readonly Observation[]> {
-  const startedMs = performance.now();
-  const bar = progressBar(scenario.name);
-  let shown = 0;
-  const say = (line: string): void => {
-    const took = duration(performance.now() - startedMs);
-    if (process.stderr.isTTY) bar.update({ fraction: undefined, done: shown, unit: "steps", note: line });
-    else process.stderr.write(`  ${took.padStart(7)}  ${line}\n`);
-    shown += 1;
-  };
+  const shown = shownProgress(scenario.name, given.minutes);
+  const { say } = shown;
   try {
     return await scenario.run({ ...given, say });
   } catch (error) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    bar.line(text);
+    shown.bar.line(text);
     return [{ fault: scenario.about, times: 0, seen: `it broke off: ${firstLine(error)}`, held: false }];
   } finally {
-    bar.end();
+    shown.end();
   }
+}
+
+/** On a terminal a bar with the newest line, elsewhere every line with its time. */
+function shownProgress(name: string, minutes: number) {
+  const startedMs = performance.now();
+  const elapsedMs = (): number => performance.now() - startedMs;
+  const bar = progressBar(name);
+  let steps = 0;
+  let newest = "";
+  const draw = (): void => {
+    const fraction = Math.min(0.99, elapsedMs() / (minutes * 60_000));
+    bar.update({ fraction, done: steps, unit: "steps", note: newest });
+  };
+  const redraw = process.stderr.isTTY ? setInterval(draw, REDRAW_MS) : undefined;
+  return {
+    bar,
+    say: (line: string): void => {
+      steps += 1;
+      newest = line;
+      if (redraw === undefined) process.stderr.write(`  ${duration(elapsedMs()).padStart(7)}  ${line}\n`);
+      else draw();
+    },
+    end: (): void => {
+      clearInterval(redraw);
+      bar.end();
+    },
+  };
 }
 
 function firstLine(error: unknown): string {

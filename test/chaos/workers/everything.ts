@@ -7,24 +7,23 @@ import { restartOne } from "./rolling.ts";
 import { freezeServer, killServer } from "./server.ts";
 import { onStage, type Stage } from "./stage.ts";
 
-const CALM_MS_MAX = 120_000;
 const BETWEEN_MS_MAX = 1_200;
 const ASLEEP_MS = [100, 4_000] as const;
-/** As often as a number says: one of the workers is hurt oftener than the server. */
+/** How often in one round: a worker is hurt oftener than the server. */
 const DEEDS = {
-  kill: 4,
-  pause: 4,
-  network: 6,
+  "worker kill": 4,
+  "worker stop": 4,
+  network: 5,
   restart: 2,
+  edit: 1,
   "server kill": 1,
   "server stop": 1,
 } as const;
 type Deed = keyof typeof DEEDS;
 const NAMES = Object.keys(DEEDS) as Deed[];
+const DECK = NAMES.flatMap((deed) => Array.from({ length: DEEDS[deed] }, () => deed));
 /** So many things may go on at the same time. */
 const AT_ONCE_MAX = 3;
-/** Now and then everything must be well again. */
-const CALM_EVERY = 12;
 
 export const everything: Scenario = {
   name: "everything",
@@ -34,18 +33,34 @@ export const everything: Scenario = {
 
 async function play(stage: Stage): Promise<readonly Observation[]> {
   const times = new Map<Deed, number>(NAMES.map((deed) => [deed, 0]));
-  const deck = NAMES.flatMap((deed) => Array.from({ length: DEEDS[deed] }, () => deed));
-  const busy = new Set<Promise<void>>();
   let done = 0;
+  do {
+    for (const deed of await playRound(stage, done)) {
+      times.set(deed, times.get(deed)! + 1);
+      done += 1;
+    }
+    stage.say(`${done} done: until all is well`);
+    await stage.calm();
+    await stage.load.flows(stage.dice.int(10, 300));
+  } while (!stage.overtime);
+  const { held, seen } = await stage.judge();
+  const what = NAMES.map((deed) => `${times.get(deed)} × ${deed}`).join(", ");
+  return [{ fault: "everything at once, by a seed", times: done, seen: `${seen}; ${what}`, held }];
+}
+
+/** Every deed as often as it is in the deck, a few of them under way at any time; gives what was done. */
+async function playRound(stage: Stage, doneBefore: number): Promise<readonly Deed[]> {
+  const done: Deed[] = [];
+  const busy = new Set<Promise<void>>();
   /** Whoever is being hurt is left alone by the next deed; the server is one of those. */
   const hurt = new Set<unknown>();
-  while (!stage.overtime || done < CALM_EVERY) {
-    const deed = stage.dice.pick(deck);
-    const whom = deed.startsWith("server") ? stage.cluster.server : stage.dice.pick(stage.workers);
+  for (const deed of stage.dice.shuffled(DECK)) {
     await sleep(stage.dice.int(0, BETWEEN_MS_MAX));
     stage.tend();
-    if (hurt.has(whom)) continue;
-    stage.say(`${done + 1}: ${deed}`);
+    const whom = deed.startsWith("server") ? stage.cluster.server : stage.dice.pick(stage.workers);
+    if (hurt.has(whom)) await Promise.all(busy);
+    if (!deed.startsWith("server") && !stage.workers.some((worker) => worker === whom)) continue;
+    stage.say(`${doneBefore + done.length + 1}: ${deed}`);
     hurt.add(whom);
     const doing = deeds(stage, whom)
       [deed]()
@@ -54,42 +69,26 @@ async function play(stage: Stage): Promise<readonly Observation[]> {
         busy.delete(doing);
       });
     busy.add(doing);
-    doing.catch(() => undefined);
-    times.set(deed, times.get(deed)! + 1);
-    done += 1;
+    done.push(deed);
     if (busy.size >= AT_ONCE_MAX) await Promise.race(busy);
-    if (done % CALM_EVERY === 0) {
-      stage.say(`${done} deeds: waiting until all is well`);
-      await Promise.all(busy);
-      await stage.calm(CALM_MS_MAX);
-      await stage.load.flows(stage.dice.int(10, 200));
-    }
   }
   await Promise.all(busy);
-  const { held, seen } = await stage.judge();
-  const what = NAMES.map((deed) => `${times.get(deed)} × ${deed}`).join(", ");
-  return [
-    {
-      fault: "everything at once, by a seed",
-      times: done,
-      seen: `${seen}; ${what}`,
-      held,
-    },
-  ];
+  return done;
 }
 
 function deeds(stage: Stage, whom: unknown): Readonly<Record<Deed, () => Promise<void>>> {
   const worker = stage.workers.find((one) => one === whom) ?? stage.workers[0]!;
   return {
-    kill: async () => {
+    "worker kill": async () => {
       await killOne(stage, worker);
     },
-    pause: async () => {
+    "worker stop": async () => {
       worker.kill("SIGSTOP");
       await sleep(stage.dice.int(...ASLEEP_MS));
       worker.kill("SIGCONT");
     },
     network: () => strike(stage, worker, pickFault(stage)),
+    edit: () => stage.edit(),
     // The server may be down: a drain that cannot be finished then ends with code 1, as it says it does.
     restart: () => restartOne(stage, worker, { restarts: 0, faults: [] }),
     "server kill": () => killServer(stage),

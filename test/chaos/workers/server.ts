@@ -5,7 +5,6 @@ import { count } from "../../../lib/cli/numbers.ts";
 import type { Observation, Scenario } from "../scenario.ts";
 import { onStage, type Stage } from "./stage.ts";
 
-const CALM_MS_MAX = 90_000;
 const DOWN_MS_MAX = 1_500;
 /** A request is given up after three seconds: a pause may be shorter or longer than that. */
 const FROZEN_MS = [200, 5_000] as const;
@@ -46,7 +45,7 @@ async function play(stage: Stage): Promise<readonly Observation[]> {
 
 /** All well, or not yet: both happen. */
 async function someTime(stage: Stage): Promise<void> {
-  if (stage.dice.chance(0.6)) await stage.calm(CALM_MS_MAX);
+  if (stage.dice.chance(0.6)) await stage.calm();
   await stage.load.flows(stage.dice.int(10, 600));
 }
 

@@ -7,6 +7,7 @@ import { count, counted } from "../../../lib/cli/numbers.ts";
 import type { PartitionNo, Seq } from "../../../lib/core/types.ts";
 import { storedMessage } from "../../../lib/nats/wire.ts";
 import type { Watermark } from "../../../lib/ports/delta-sink.ts";
+import type { PartitionStatus } from "../../../lib/ports/questions.ts";
 import { Alternation } from "../../support/alternation.ts";
 import type { Load } from "../../support/load.ts";
 import type { Watched } from "../../support/processes.ts";
@@ -21,11 +22,15 @@ import type { ScenarioContext } from "../scenario.ts";
 export const PARTITIONS = 16;
 export const WORKERS = 3;
 /** Many shoppers, so that nobody has a history that the oracle, which looks at all of it each time, takes long over. */
-const SHOPPERS = 4_000;
-const EVENTS_PER_SECOND = 400;
+const SHOPPERS = 6_000;
+const EVENTS_PER_SECOND = 500;
 const HEAL_MS_MAX = 120_000;
 const EAR_MS_MAX = 30_000;
+const CLI_MS_MAX = 60_000;
 const STARTED = /worker: started/;
+/** Whoever is just leaving does not answer any more; asking again is quicker than waiting for it. */
+const ANSWER_MS_MAX = 500;
+const STATUS = JSON.stringify({ op: "status" });
 
 /** Death is noticed soon, checkpoints are many, pages small, and not all of them fit into memory. */
 const VARIABLES = {
@@ -54,11 +59,11 @@ interface Place {
   readonly proxy: TcpProxy | undefined;
 }
 
-const open = new Set<Stage>();
+const opened = new Set<RealCluster>();
 
 /** For Ctrl-C: whatever is being played ends, and leaves nothing behind. */
 export async function closeAll(): Promise<void> {
-  await Promise.all([...open].map((stage) => stage.close()));
+  await Promise.all([...opened].map((cluster) => cluster.close()));
 }
 
 export class Stage {
@@ -76,6 +81,8 @@ export class Stage {
   private readonly deaths: string[] = [];
   private startsInVain = 0;
   private earCuts = 0;
+  private edits = 0;
+  private editsTaken = 0;
 
   private constructor(parts: {
     cluster: RealCluster;
@@ -108,6 +115,7 @@ export class Stage {
   ): Promise<Stage> {
     context.say("starting a nats-server, workers, load and the auditor");
     const cluster = await RealCluster.open({ partitions: PARTITIONS, variables: VARIABLES });
+    opened.add(cluster);
     const { server, processes } = cluster;
     try {
       const places = await Promise.all(
@@ -123,11 +131,9 @@ export class Stage {
       await cluster.apply();
       const load = await cluster.load(context.seed, SHOPPERS, EVENTS_PER_SECOND);
       await load.flows(EVENTS_PER_SECOND);
-      const stage = new Stage({ cluster, name, context, places, load, ear, earConnection, auditor, outages });
-      open.add(stage);
-      return stage;
+      return new Stage({ cluster, name, context, places, load, ear, earConnection, auditor, outages });
     } catch (error) {
-      await cluster.close();
+      await closed(cluster);
       throw error;
     }
   }
@@ -196,15 +202,40 @@ export class Stage {
     return records.filter(({ value }) => value.owner === null || !isAlive(value.owner)).length;
   }
 
-  /** Every partition runs, and its record names somebody who is alive. */
-  async calm(timeoutMs: number): Promise<void> {
-    const owned = async (): Promise<boolean> => {
+  /** Every partition's record names somebody who is alive, and who says that it runs. */
+  async calm(timeoutMs = HEAL_MS_MAX): Promise<void> {
+    const isCalm = async (): Promise<boolean> => {
       this.tend();
-      return (await this.orphans()) === 0;
+      return (await this.orphans()) === 0 && (await this.allRun());
     };
-    // While the server is away nobody can tell.
-    await until("every partition has a living owner", () => owned().catch(() => false), timeoutMs);
-    await this.cluster.everyPartitionRuns(timeoutMs);
+    // While the server is away nobody can tell. Who waited in vain is told what each partition says.
+    await until("all is well", () => isCalm().catch(() => false), timeoutMs).catch(() =>
+      this.cluster.everyPartitionRuns(ANSWER_MS_MAX),
+    );
+  }
+
+  private async allRun(): Promise<boolean> {
+    const { nc, server } = this.cluster;
+    const answers = await Promise.all(
+      Array.from({ length: server.partitions }, (_, partition) =>
+        nc.request(server.names.askSubject(partition), STATUS, { timeout: ANSWER_MS_MAX }),
+      ),
+    );
+    return answers.every((answer) => answer.json<{ status?: PartitionStatus }>().status?.phase === "running");
+  }
+
+  /** A rule is changed while everything goes on: each edit is a sweep, every other one asks the past something new. */
+  async edit(): Promise<void> {
+    this.edits += 1;
+    const file = join(this.cluster.processes.dir, `edit-${this.edits}.yaml`);
+    await writeFile(file, definitionsOf(this.edits));
+    // Whether it is heard is a matter of what is going on; who hears it must hear it everywhere.
+    const ran = await this.cluster.processes.cli(
+      ["segments", "apply", file, "--no-wait"],
+      this.cluster.variables,
+      CLI_MS_MAX,
+    );
+    if (ran.code === 0) this.editsTaken += 1;
   }
 
   /** Of every partition whose record names one of them: what their publishes are fenced by. */
@@ -278,11 +309,12 @@ export class Stage {
   }
 
   private figuresOf(report: AuditReport): string[] {
-    const { deltas, events, records, claims } = report;
+    const { deltas, events, records, claims, batches } = report;
     return [
       `${count(events)} events acknowledged and stored`,
-      `${count(deltas.stored)} deltas: ${countsOf(report)}`,
+      `${count(deltas.stored)} deltas, ${counted(batches, "batch", "batches")}: ${countsOf(report)}`,
       ...(this.startsInVain === 0 ? [] : [`${counted(this.startsInVain, "worker")} found no server when they started`]),
+      ...(this.editsTaken === 0 ? [] : [`${counted(this.editsTaken, "definition")} edited meanwhile`]),
       `${count(claims - PARTITIONS)} take-overs in ${count(records)} watermarks`,
       this.earCuts > 0 ? "(a subscriber's own connection was cut, too)" : "a subscriber heard each once, in order",
     ];
@@ -302,14 +334,31 @@ export class Stage {
   }
 
   async close(): Promise<void> {
-    open.delete(this);
-    await this.cluster.close();
+    await closed(this.cluster);
     await Promise.all(this.proxies.map((proxy) => proxy.close()));
   }
 }
 
+/** Two segments that change with every edit: one by its threshold alone, one by its window, too. */
+function definitionsOf(edit: number): string {
+  const often = { event: { name: "*", count: { gte: 2 + (edit % 3) }, window: { last: "10s" } } };
+  const lately = {
+    event: { name: "Product Viewed", count: { gte: 1 }, window: { last: `${5 + Math.floor(edit / 2)}s` } },
+  };
+  const segments = [
+    { id: "edited-often", rule: often },
+    { id: "edited-lately", rule: lately },
+  ];
+  return JSON.stringify({ segments });
+}
+
 function endOf({ ended }: Watched): string {
   return ended?.signal ?? `code ${ended?.code}`;
+}
+
+async function closed(cluster: RealCluster): Promise<void> {
+  opened.delete(cluster);
+  await cluster.close();
 }
 
 function newWorker(cluster: RealCluster, proxy: TcpProxy | undefined): Watched {

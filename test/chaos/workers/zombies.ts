@@ -10,10 +10,9 @@ import { until } from "../../support/until.ts";
 import type { Observation, Scenario } from "../scenario.ts";
 import { onStage, type Stage } from "./stage.ts";
 
-export const LOST = /partition: another worker owns it now/;
+const LOST = /partition: another worker owns it now/;
 const TWO_ASLEEP = 0.25;
 const NOTICE_MS_MAX = 60_000;
-const CALM_MS_MAX = 60_000;
 /** So much goes on being said after the waking: time enough for a stale publish to be stored, if it could be. */
 const EVENTS_AFTER = 150;
 const IN_FLIGHT_MAX = 2_000;
@@ -39,7 +38,7 @@ async function play(stage: Stage, pausesMin: number): Promise<readonly Observati
   let pauses = 0;
   while (pauses < pausesMin || !stage.overtime) {
     stage.say(`pause ${pauses + 1}`);
-    await stage.calm(CALM_MS_MAX);
+    await stage.calm();
     await stage.load.flows(stage.dice.int(10, 200));
     const first = stage.dice.pick(stage.workers);
     const sleepers = [first];
@@ -64,24 +63,28 @@ async function play(stage: Stage, pausesMin: number): Promise<readonly Observati
   ];
 }
 
-export async function sleepAndWake(stage: Stage, sleepers: readonly Watched[]): Promise<Waking> {
+async function sleepAndWake(stage: Stage, sleepers: readonly Watched[]): Promise<Waking> {
   const { nc, server } = stage.cluster;
   for (const sleeper of sleepers) sleeper.kill("SIGSTOP");
   const fences = await stage.fencesOf(sleepers);
   await stage.takenOver(sleepers, [...fences.keys()]);
   const { last } = await streamState(nc, server.names.segmentsStream);
-  const lostBefore = noticedBy(sleepers);
+  const lostBefore = lostBy(sleepers);
   for (const sleeper of sleepers) sleeper.kill("SIGCONT");
-  const noticed = (): boolean => noticedBy(sleepers) - lostBefore >= fences.size;
-  await until("the woken ones have noticed", noticed, NOTICE_MS_MAX).catch((error: Error) => {
-    throw new Error(`${error.message}: ${noticedBy(sleepers) - lostBefore} of ${fences.size} partitions`);
-  });
+  await haveNoticed(sleepers, lostBefore + fences.size);
   await stage.load.flows(EVENTS_AFTER);
   return { partitions: fences.size, ...(await storedUnder(stage, fences, last)) };
 }
 
-function noticedBy(workers: readonly Watched[]): number {
+/** How many partitions they found to be somebody else's by now, in their own words. */
+export function lostBy(workers: readonly Watched[]): number {
   return workers.reduce((sum, worker) => sum + worker.count(LOST), 0);
+}
+
+export async function haveNoticed(workers: readonly Watched[], lost: number): Promise<void> {
+  await until("they have noticed", () => lostBy(workers) >= lost, NOTICE_MS_MAX).catch((error: Error) => {
+    throw new Error(`${error.message}: ${lostBy(workers)} of ${lost} losses of a partition`);
+  });
 }
 
 /** What SEGMENTS got after a place: how much of it under one of these records. */
