@@ -14,7 +14,7 @@ export interface Run {
 }
 
 const SEEN_COLUMNS_MIN = 40;
-const FAULT_COLUMNS_MAX = 34;
+const FAULT_COLUMNS_MAX = 36;
 
 /** One line of a row that takes several. */
 interface Line {

@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { duration } from "../../lib/cli/numbers.ts";
 import { progressBar } from "../../lib/cli/progress.ts";
 import { styleFor } from "../../lib/cli/style.ts";
+import { fnv1a } from "../../lib/core/ids.ts";
 import { machineText, markdownOf, type Run, tableOf, verdictOf } from "./report.ts";
 import type { Observation, Scenario } from "./scenario.ts";
 import { scenarios } from "./scenarios.ts";
@@ -103,7 +104,7 @@ async function playAll({ chosen, minutes, seed }: Order): Promise<Run> {
   for (const [index, scenario] of chosen.entries()) {
     const title = `[${index + 1}/${chosen.length}] ${scenario.name}`;
     process.stderr.write(`${style.bold(title)}  ${style.dim(scenario.about)}\n`);
-    const rows = await playOne(scenario, { seed: seed + index, minutes: minutes / chosen.length });
+    const rows = await playOne(scenario, { seed: seedOf(seed, scenario), minutes: minutes / chosen.length });
     for (const { fault, times, held } of rows) {
       const verdict = held ? style.green("held") : style.red("FAILED");
       process.stderr.write(`  ${verdict}  ${times} × ${fault}\n`);
@@ -111,6 +112,11 @@ async function playAll({ chosen, minutes, seed }: Order): Promise<Run> {
     observations.push(...rows);
   }
   return { seed, tookMs: performance.now() - startedMs, observations };
+}
+
+/** The same whether a scenario is played alone or among others. */
+function seedOf(seed: number, { name }: Scenario): number {
+  return fnv1a(`${name}/${seed}`);
 }
 
 /** A scenario that breaks off is a row, too: what it waited for in vain is what the product owed. */

@@ -88,7 +88,7 @@ export async function restartOne(
 async function thereAndBack(stage: Stage, counts: Counts): Promise<void> {
   stage.say(`move ${counts.moves + 1}: one comes, and goes again`);
   await stage.calm();
-  const guest = stage.cluster.worker();
+  const guest = stage.guest();
   const held = async (): Promise<number> => {
     const records = await stage.records();
     return records.filter(({ value }) => isOf(guest, value.owner ?? "")).length;

@@ -73,6 +73,7 @@ export class Stage {
   private readonly name: string;
   private readonly context: ScenarioContext;
   private readonly places: Place[];
+  private readonly guests: Watched[] = [];
   private readonly ear: Alternation;
   private readonly auditor: Auditor;
   private readonly startedMs = performance.now();
@@ -169,6 +170,13 @@ export class Stage {
     return proxy;
   }
 
+  /** One more, who has no place and is not missed when it goes. */
+  guest(): Watched {
+    const guest = this.cluster.worker();
+    this.guests.push(guest);
+    return guest;
+  }
+
   /** As an orchestrator does: who ended by itself comes back. Whether it may have ended is judged in the end. */
   tend(): void {
     for (const { worker } of this.places) {
@@ -197,8 +205,8 @@ export class Stage {
   /** How many partitions nobody who is alive owns, by their records: they wait for a take-over. */
   async orphans(): Promise<number> {
     const records = await this.records();
-    const isAlive = (owner: string): boolean =>
-      this.workers.some((worker) => worker.ended === undefined && isOf(worker, owner));
+    const alive = [...this.workers, ...this.guests].filter(({ ended }) => ended === undefined);
+    const isAlive = (owner: string): boolean => alive.some((worker) => isOf(worker, owner));
     return records.filter(({ value }) => value.owner === null || !isAlive(value.owner)).length;
   }
 
@@ -209,9 +217,10 @@ export class Stage {
       return (await this.orphans()) === 0 && (await this.allRun());
     };
     // While the server is away nobody can tell. Who waited in vain is told what each partition says.
-    await until("all is well", () => isCalm().catch(() => false), timeoutMs).catch(() =>
-      this.cluster.everyPartitionRuns(ANSWER_MS_MAX),
-    );
+    await until("all is well", () => isCalm().catch(() => false), timeoutMs).catch(async (error: Error) => {
+      await this.cluster.everyPartitionRuns(ANSWER_MS_MAX);
+      throw error;
+    });
   }
 
   private async allRun(): Promise<boolean> {
@@ -311,12 +320,14 @@ export class Stage {
   private figuresOf(report: AuditReport): string[] {
     const { deltas, events, records, claims, batches } = report;
     return [
-      `${count(events)} events acknowledged and stored`,
       `${count(deltas.stored)} deltas, ${counted(batches, "batch", "batches")}: ${countsOf(report)}`,
-      ...(this.startsInVain === 0 ? [] : [`${counted(this.startsInVain, "worker")} found no server when they started`]),
-      ...(this.editsTaken === 0 ? [] : [`${counted(this.editsTaken, "definition")} edited meanwhile`]),
-      `${count(claims - PARTITIONS)} take-overs in ${count(records)} watermarks`,
-      this.earCuts > 0 ? "(a subscriber's own connection was cut, too)" : "a subscriber heard each once, in order",
+      `${count(events)} events acknowledged and stored`,
+      this.earCuts > 0
+        ? "(a subscriber's own connection was cut, too)"
+        : "a subscriber heard each delta once, in order",
+      `${counted(claims - PARTITIONS, "take-over")} in ${count(records)} watermarks`,
+      ...(this.editsTaken === 0 ? [] : [`${counted(this.editsTaken, "edit")} of definitions`]),
+      ...(this.startsInVain === 0 ? [] : [`${counted(this.startsInVain, "worker")} started while no server was there`]),
     ];
   }
 
