@@ -19,6 +19,10 @@ const COLUMNS_DEFAULT = 140;
 const REDRAW_MS = 250;
 const SEED_MAX = 1_000_000;
 
+let interrupted = false;
+/** Where logs go when nobody said where. */
+let ownLogs: string | undefined;
+
 const HELP = `npm run chaos -- [options]
 
 Kills, stops, cuts off and restarts real processes under load, and lets an auditor that reads
@@ -152,6 +156,7 @@ function shownProgress(name: string, minutes: number) {
   return {
     bar,
     say: (line: string): void => {
+      if (interrupted) return;
       steps += 1;
       newest = line;
       if (redraw === undefined) process.stderr.write(`  ${duration(elapsedMs()).padStart(7)}  ${line}\n`);
@@ -173,6 +178,7 @@ async function withLogs(play: () => Promise<Run>): Promise<Run> {
   const wanted = process.env.ROLLCALL_TEST_LOGS;
   if (wanted !== undefined && wanted !== "") return play();
   const folder = await mkdtemp(join(tmpdir(), "rollcall-chaos-"));
+  ownLogs = folder;
   process.env.ROLLCALL_TEST_LOGS = folder;
   const run = await play();
   if (run.observations.every(({ held }) => held)) await rm(folder, { recursive: true, force: true });
@@ -181,12 +187,12 @@ async function withLogs(play: () => Promise<Run>): Promise<Run> {
 }
 
 function endOnSignal(): void {
-  let asked = false;
   const end = async (): Promise<void> => {
-    if (asked) process.exit(EXIT.interrupted);
-    asked = true;
+    if (interrupted) process.exit(EXIT.interrupted);
+    interrupted = true;
     process.stderr.write("\nending everything that was started; once more Ctrl-C ends at once\n");
     await closeAll().catch(() => undefined);
+    if (ownLogs !== undefined) await rm(ownLogs, { recursive: true, force: true });
     process.exit(EXIT.interrupted);
   };
   process.on("SIGINT", () => void end());

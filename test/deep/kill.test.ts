@@ -61,18 +61,8 @@ test.each(seeds(1))(
   "each delta once, whatever happens to whom, seed %i",
   async (seed) => {
     const report = join(dir, `report-${seed}.md`);
-    const ran = await chaos(
-      "--seed",
-      `${seed}`,
-      "--kills",
-      "6",
-      "--zombies",
-      "2",
-      "--minutes",
-      "0.1",
-      "--report",
-      report,
-    );
+    const few = ["--only", "kills,zombies,rolling,everything", "--kills", "6", "--zombies", "2", "--minutes", "0.1"];
+    const ran = await chaos("--seed", `${seed}`, "--report", report, ...few);
     process.stdout.write(ran.stdout);
     expect(ran.code, ran.stderr).toBe(0);
     const rows = await rowsOf(report);
@@ -80,14 +70,7 @@ test.each(seeds(1))(
     const timesOf = (words: RegExp): number => rows.find(({ fault }) => words.test(fault))?.times ?? 0;
     expect(timesOf(/worker killed/)).toBeGreaterThanOrEqual(6);
     expect(timesOf(/asleep past a take-over/)).toBeGreaterThanOrEqual(2);
-    for (const words of [
-      /good order/,
-      /there and back/,
-      /second SIGTERM/,
-      /half-open/,
-      /nats-server killed/,
-      /everything/,
-    ])
+    for (const words of [/good order/, /there and back/, /second SIGTERM/, /everything/])
       expect(timesOf(words), `${words}`).toBeGreaterThanOrEqual(1);
     const audited = rows.filter(({ seen }) => seen.includes("deltas"));
     expect(audited).toHaveLength(4);

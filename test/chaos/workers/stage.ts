@@ -3,7 +3,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { count, counted } from "../../../lib/cli/numbers.ts";
+import { count, counted, duration } from "../../../lib/cli/numbers.ts";
 import type { PartitionNo, Seq } from "../../../lib/core/types.ts";
 import { storedMessage } from "../../../lib/nats/wire.ts";
 import type { Watermark } from "../../../lib/ports/delta-sink.ts";
@@ -284,6 +284,7 @@ export class Stage {
       faults.push(...(await this.drainAll()));
       this.say("the auditor recomputes everything");
       report = await this.auditor.report();
+      this.say(`${count(report.inputs)} messages of the logs audited in ${duration(report.tookMs)}`);
       faults.push(...(await this.faultsOf(report)));
     } catch (error) {
       faults.push((error as Error).message);
