@@ -51,6 +51,7 @@ async function play(stage: Stage): Promise<readonly Observation[]> {
 /** Every deed as often as it is in the deck, a few of them under way at any time; gives what was done. */
 async function playRound(stage: Stage, doneBefore: number): Promise<readonly Deed[]> {
   const done: Deed[] = [];
+  const failures: unknown[] = [];
   const busy = new Set<Promise<void>>();
   /** Whoever is being hurt is left alone by the next deed; the server is one of those. */
   const hurt = new Set<unknown>();
@@ -64,6 +65,9 @@ async function playRound(stage: Stage, doneBefore: number): Promise<readonly Dee
     hurt.add(whom);
     const doing = deeds(stage, whom)
       [deed]()
+      .catch((error: unknown) => {
+        failures.push(error);
+      })
       .finally(() => {
         hurt.delete(whom);
         busy.delete(doing);
@@ -73,6 +77,7 @@ async function playRound(stage: Stage, doneBefore: number): Promise<readonly Dee
     if (busy.size >= AT_ONCE_MAX) await Promise.race(busy);
   }
   await Promise.all(busy);
+  if (failures.length > 0) throw failures[0];
   return done;
 }
 

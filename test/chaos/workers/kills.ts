@@ -18,7 +18,7 @@ const ANYTIME_MS_MAX = 1_500;
 /** A restore lasts some ten milliseconds, so the blow falls somewhere around it. */
 const RESTORE_MS_MAX = 100;
 const TAKE_OVER_MS_MAX = 60_000;
-const EDIT_CHANCE = 0.1;
+const EDIT_CHANCE = 0.05;
 
 export function kills(killsMin: number): Scenario {
   return {
@@ -109,6 +109,7 @@ async function whoTakesOver(stage: Stage): Promise<Watched | undefined> {
 
 /** For other scenarios: gone at once, and another one comes in its place. */
 export async function killOne(stage: Stage, victim: Watched): Promise<Watched> {
+  stage.dismiss(victim);
   await victim.kill9();
   return stage.replace(victim);
 }

@@ -75,6 +75,7 @@ export async function restartOne(
   worker: Watched,
   counts: Pick<Counts, "restarts" | "faults">,
 ): Promise<void> {
+  stage.dismiss(worker);
   worker.kill("SIGTERM");
   const { code, signal } = await worker.exit(60_000);
   // A worker that is asked to stop before it has begun knows nothing to release.
@@ -109,6 +110,7 @@ async function impatient(stage: Stage, counts: Counts): Promise<void> {
   stage.say(`second SIGTERM ${counts.impatient + 1}`);
   await stage.calm();
   const worker = stage.dice.pick(stage.workers);
+  stage.dismiss(worker);
   worker.kill("SIGTERM");
   await sleep(stage.dice.int(1, IMPATIENCE_MS_MAX));
   worker.kill("SIGTERM");

@@ -79,6 +79,7 @@ export class Stage {
   private readonly startedMs = performance.now();
   /** Servers and connections go away here, so a worker may find nobody when it starts. */
   private readonly outages: boolean;
+  private readonly dismissed = new Set<Watched>();
   private readonly deaths: string[] = [];
   private startsInVain = 0;
   private earCuts = 0;
@@ -156,6 +157,11 @@ export class Stage {
     return performance.now() - this.startedMs > this.context.minutes * 60_000;
   }
 
+  /** It is about to end, and not by itself; `replace` fills its place. */
+  dismiss(worker: Watched): void {
+    this.dismissed.add(worker);
+  }
+
   /** A new worker in the place of one that is gone. */
   replace(worker: Watched): Watched {
     const place = this.places.find((one) => one.worker === worker);
@@ -180,7 +186,7 @@ export class Stage {
   /** As an orchestrator does: who ended by itself comes back. Whether it may have ended is judged in the end. */
   tend(): void {
     for (const { worker } of this.places) {
-      if (worker.ended === undefined) continue;
+      if (worker.ended === undefined || this.dismissed.has(worker)) continue;
       const began = worker.count(STARTED) > 0;
       if (began || !this.outages) this.deaths.push(`${worker.name} ended by itself with ${endOf(worker)}`);
       else this.startsInVain += 1;
@@ -238,13 +244,11 @@ export class Stage {
     this.edits += 1;
     const file = join(this.cluster.processes.dir, `edit-${this.edits}.yaml`);
     await writeFile(file, definitionsOf(this.edits));
-    // Whether it is heard is a matter of what is going on; who hears it must hear it everywhere.
-    const ran = await this.cluster.processes.cli(
-      ["segments", "apply", file, "--no-wait"],
-      this.cluster.variables,
-      CLI_MS_MAX,
-    );
-    if (ran.code === 0) this.editsTaken += 1;
+    const { processes, variables } = this.cluster;
+    // Whether it is heard is a matter of what is going on; once it is heard, it must be in force everywhere.
+    const ran = processes.cli(["segments", "apply", file, "--no-wait"], variables, CLI_MS_MAX);
+    const code = await ran.then((ended) => ended.code).catch(() => null);
+    if (code === 0) this.editsTaken += 1;
   }
 
   /** Of every partition whose record names one of them: what their publishes are fenced by. */
