@@ -62,6 +62,8 @@ async function play(stage: Stage): Promise<readonly Observation[]> {
 
 /** One after the other, the way a deployment does it: the new one comes when the old one is gone. */
 async function restartAll(stage: Stage, counts: Counts): Promise<void> {
+  // Who is asked to stop before it has begun to listen for that just ends, and has nothing to release.
+  await stage.calm();
   for (const worker of stage.workers) {
     stage.say(`restart ${counts.restarts + 1}, in good order`);
     await restartOne(stage, worker, counts);
@@ -78,7 +80,6 @@ export async function restartOne(
   stage.dismiss(worker);
   worker.kill("SIGTERM");
   const { code, signal } = await worker.exit(60_000);
-  // A worker that is asked to stop before it has begun knows nothing to release.
   const released = worker.count(/every partition is released/) === 1;
   if (code !== 0 || !released) counts.faults.push(`${worker.name} ended with ${signal ?? code}`);
   counts.restarts += 1;
