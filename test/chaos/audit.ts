@@ -18,7 +18,7 @@ import { DEFAULT_LIMITS, DEFAULT_VOCABULARY, type Delta, type PartitionNo, type 
 import { DELTA_ID_HEADER, PARTITION_HEADER } from "../../lib/nats/delta-sink.ts";
 import type { Names } from "../../lib/nats/names.ts";
 import { StreamReader } from "../../lib/nats/stream-reader.ts";
-import { storedMessage, streamState } from "../../lib/nats/wire.ts";
+import { type StoredMessage, storedMessage, streamState } from "../../lib/nats/wire.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
 import type { Watermark } from "../../lib/ports/delta-sink.ts";
 import { Collected, compareDeltas, type Differences } from "../../lib/verify/verify.ts";
@@ -41,6 +41,8 @@ const LOOK_MS = 100;
 /** A page that is gone may have been replaced while we read; a manifest that stays the same may not lose one. */
 const MANIFEST_TRIES = 5;
 const LOGS_AT_ONCE = 4;
+const RECORDS_PER_BREATH = 64;
+const READ_TRIES = 10;
 
 export interface AuditOptions {
   readonly nc: NatsConnection;
@@ -162,9 +164,9 @@ export function watchRecords(nc: NatsConnection, names: Names): ReadonlyMap<Part
 
 /** Everything acknowledged must be behind a watermark in the end; what is not is told by partition. */
 async function untilSpoken(options: AuditOptions): Promise<Collected> {
-  const { nc, names, partitions, spokenMsMax = 60_000 } = options;
+  const { names, partitions, spokenMsMax = 60_000 } = options;
   const ends = await eachPartition(partitions, (p) =>
-    storedMessage(nc, names.eventsStream(p), { last_by_subj: names.logSubject(p, "event") }),
+    lastOf(options, names.eventsStream(p), names.logSubject(p, "event")),
   );
   const deadline = performance.now() + spokenMsMax;
   for (;;) {
@@ -182,17 +184,19 @@ async function untilSpoken(options: AuditOptions): Promise<Collected> {
   }
 }
 
-async function newestRecord({ nc, names }: AuditOptions, partition: PartitionNo): Promise<NotedRecord | undefined> {
-  const stored = await storedMessage(nc, names.segmentsStream, { last_by_subj: names.watermarkSubject(partition) });
+async function newestRecord(options: AuditOptions, partition: PartitionNo): Promise<NotedRecord | undefined> {
+  const { names } = options;
+  const stored = await lastOf(options, names.segmentsStream, names.watermarkSubject(partition));
   return stored === undefined ? undefined : { seq: stored.seq, value: jsonOf<Watermark>(stored.data) };
 }
 
 /** All deltas that SEGMENTS holds now, by the partition of their member. */
-async function readDeltas({ nc, names, partitions }: AuditOptions) {
+async function readDeltas(options: AuditOptions) {
+  const { names, partitions } = options;
   const byPartition: FencedDelta[][] = Array.from({ length: partitions }, () => []);
   const mislabelled = new Collected();
   const subject = names.segmentSubject("*", "*");
-  await readUpToLast(nc, names.segmentsStream, subject, (message, seq) => {
+  await readUpToLast(options, names.segmentsStream, subject, (message, seq) => {
     const body = message.string();
     const delta = decodeDelta(body);
     const partition = partitionOf(delta.id, partitions);
@@ -231,17 +235,17 @@ function labelFault(
 }
 
 function readUpToLast(
-  nc: NatsConnection,
+  options: AuditOptions,
   stream: string,
   subject: string,
   onMessage: (message: Msg, seq: Seq) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    void storedMessage(nc, stream, { last_by_subj: subject }).then((last) => {
+    void lastOf(options, stream, subject).then((last) => {
       if (last === undefined) return resolve();
       let reached = 0;
       const reader: StreamReader = new StreamReader({
-        nc,
+        nc: options.nc,
         stream,
         filters: [subject],
         next: () => reached + 1,
@@ -315,6 +319,28 @@ function firstBeyondOf(expected: readonly Delta[], done: Seq): number {
   );
 }
 
+/** Computing long without a pause would let our own requests run out of time. */
+function breathe(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+/** Reading changes nothing, so on a busy machine it is tried again. */
+async function patiently<T>(read: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await read();
+    } catch (error) {
+      if (tries === READ_TRIES) throw error;
+    }
+  }
+}
+
+function lastOf({ nc }: AuditOptions, stream: string, subject: string): Promise<StoredMessage | undefined> {
+  return patiently(() => storedMessage(nc, stream, { last_by_subj: subject }));
+}
+
 /** The slow and obvious way: the oracle reads the log from its first message. */
 async function recompute({ nc, names, partitions }: AuditOptions, partition: PartitionNo, upTo: Seq) {
   const oracle = new Oracle({
@@ -332,10 +358,11 @@ async function recompute({ nc, names, partitions }: AuditOptions, partition: Par
   const digests: string[] = [digestText(EMPTY_DIGEST)];
   let digest = EMPTY_DIGEST;
   let events = 0;
-  const { last } = await streamState(nc, names.eventsStream(partition));
+  const { last } = await patiently(() => streamState(nc, names.eventsStream(partition)));
   for await (const record of logRecords(nc, names, partition, last)) {
     stamps[record.seq] = record.stamp;
     if (record.kind === "event") events += 1;
+    if (record.seq % RECORDS_PER_BREATH === 0) await breathe();
     if (record.seq > upTo) continue;
     const deltas = oracle.apply(record);
     if (deltas.length === 0) continue;
@@ -389,9 +416,9 @@ async function checkedManifest(options: AuditOptions, partition: PartitionNo): P
   }
 }
 
-function storedManifest({ nc, names }: AuditOptions, partition: PartitionNo) {
-  const subject = `$KV.${names.checkpointBucket}.${partition}.manifest`;
-  return storedMessage(nc, `KV_${names.checkpointBucket}`, { last_by_subj: subject });
+function storedManifest(options: AuditOptions, partition: PartitionNo) {
+  const { checkpointBucket } = options.names;
+  return lastOf(options, `KV_${checkpointBucket}`, `$KV.${checkpointBucket}.${partition}.manifest`);
 }
 
 async function checkGeneration(
@@ -408,14 +435,10 @@ async function checkGeneration(
   return 2 + pages.length;
 }
 
-async function readBlob(
-  { nc, names }: AuditOptions,
-  ref: BlobRef,
-  missing: Collected,
-): Promise<Uint8Array | undefined> {
-  const stream = `KV_${names.checkpointBucket}`;
+async function readBlob(options: AuditOptions, ref: BlobRef, missing: Collected): Promise<Uint8Array | undefined> {
+  const { checkpointBucket } = options.names;
   const parts = await Promise.all(
-    keysOf(ref).map((key) => storedMessage(nc, stream, { last_by_subj: `$KV.${names.checkpointBucket}.${key}` })),
+    keysOf(ref).map((key) => lastOf(options, `KV_${checkpointBucket}`, `$KV.${checkpointBucket}.${key}`)),
   );
   if (parts.some((part) => part === undefined)) {
     missing.add(() => `${ref.key} is named and not there`);

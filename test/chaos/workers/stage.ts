@@ -23,7 +23,7 @@ export const PARTITIONS = 16;
 export const WORKERS = 3;
 /** Many shoppers, so that nobody has a history that the oracle, which looks at all of it each time, takes long over. */
 const SHOPPERS = 6_000;
-const EVENTS_PER_SECOND = 500;
+const EVENTS_PER_SECOND = 300;
 const HEAL_MS_MAX = 120_000;
 const EAR_MS_MAX = 30_000;
 const CLI_MS_MAX = 60_000;
