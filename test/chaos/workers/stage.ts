@@ -17,7 +17,7 @@ import { Dice } from "../../support/seed.ts";
 import { until } from "../../support/until.ts";
 import type { AuditReport } from "../audit.ts";
 import { Auditor, countsOf, examplesOf } from "../auditor.ts";
-import type { ScenarioContext } from "../scenario.ts";
+import type { Observation, ScenarioContext } from "../scenario.ts";
 
 export const PARTITIONS = 16;
 export const WORKERS = 3;
@@ -217,16 +217,26 @@ export class Stage {
   }
 
   /** Every partition's record names somebody who is alive, and who says that it runs. */
-  async calm(timeoutMs = HEAL_MS_MAX): Promise<void> {
+  async calm(): Promise<void> {
     const isCalm = async (): Promise<boolean> => {
       this.tend();
       return (await this.orphans()) === 0 && (await this.allRun());
     };
-    // While the server is away nobody can tell. Who waited in vain is told what each partition says.
-    await until("all is well", () => isCalm().catch(() => false), timeoutMs).catch(async (error: Error) => {
-      await this.cluster.everyPartitionRuns(ANSWER_MS_MAX);
-      throw error;
+    // While the server is away nobody can tell.
+    await until("all is well", () => isCalm().catch(() => false), HEAL_MS_MAX).catch(async () => {
+      throw new Error(`after ${duration(HEAL_MS_MAX)} ${await this.whatIsNotWell()}`);
     });
+  }
+
+  /** Of each partition that does not run what its owner says, or that there is none. */
+  private async whatIsNotWell(): Promise<string> {
+    const statuses = await this.cluster.status();
+    const words = statuses.flatMap((status, partition) => {
+      if (status?.phase === "running") return [];
+      const error = status?.error === null || status === null ? "" : ` (${status.error.code}: ${status.error.message})`;
+      return [`partition ${partition}: ${status?.phase ?? "nobody answers"}${error}`];
+    });
+    return words.length === 0 ? "somebody who is gone still stands in a watermark" : words.join(", ");
   }
 
   private async allRun(): Promise<boolean> {
@@ -277,27 +287,47 @@ export class Stage {
   }
 
   /** Ends the load, waits until all is said, drains the workers, and asks the auditor and the ear. */
-  async judge(): Promise<Judgement> {
-    const faults = this.deaths;
+  async judge(brokeOff?: Error): Promise<Judgement> {
     let report: AuditReport | undefined;
-    try {
-      this.say("healing: everything acknowledged must be said");
-      await this.load.stop();
-      await this.calm(HEAL_MS_MAX);
-      await this.cluster.caughtUp(HEAL_MS_MAX);
-      faults.push(...(await this.drainAll()));
+    const faults = brokeOff === undefined ? [] : [brokeOff.message];
+    faults.push(...(await faultsOf(() => this.heal())));
+    faults.push(...(await faultsOf(() => this.drainAll())), ...this.deaths);
+    const audited = async (): Promise<string[]> => {
       this.say("the auditor recomputes everything");
       report = await this.auditor.report();
       this.say(`${count(report.inputs)} messages of the logs audited in ${duration(report.tookMs)}`);
-      faults.push(...(await this.faultsOf(report)));
-    } catch (error) {
-      faults.push((error as Error).message);
-    }
+      return this.differencesOf(report);
+    };
+    faults.push(...(await faultsOf(audited)));
     if (faults.length > 0) await this.keep(faults, report);
     const figures = report === undefined ? [] : this.figuresOf(report);
     const [first, ...rest] = faults.map((fault) => fault.split("\n")[0]!);
     const wrong = first === undefined ? [] : [rest.length === 0 ? first : `${first} (and ${rest.length} more)`];
     return { held: faults.length === 0, seen: [...wrong, ...figures].join("; "), report };
+  }
+
+  private async heal(): Promise<string[]> {
+    this.say("healing: everything acknowledged must be said");
+    this.letGo();
+    let acknowledged = false;
+    void this.load.stop().then(() => {
+      acknowledged = true;
+    });
+    await until("the load is acknowledged", () => acknowledged, HEAL_MS_MAX);
+    await this.calm();
+    await this.cluster.caughtUp(HEAL_MS_MAX);
+    return [];
+  }
+
+  /** Whatever still holds somebody down, after a play that broke off. */
+  private letGo(): void {
+    this.cluster.server.resume();
+    for (const worker of this.workers) worker.kill("SIGCONT");
+    for (const proxy of this.proxies) {
+      proxy.accept();
+      proxy.delay(0);
+      proxy.set("flowing");
+    }
   }
 
   private async drainAll(): Promise<string[]> {
@@ -309,7 +339,7 @@ export class Stage {
     );
   }
 
-  private async faultsOf(report: AuditReport): Promise<string[]> {
+  private async differencesOf(report: AuditReport): Promise<string[]> {
     const faults = report.held ? [] : [countsOf(report), ...examplesOf(report)];
     if (report.events !== this.load.stored)
       faults.push(`${count(this.load.stored)} events were acknowledged, and ${count(report.events)} stand in the logs`);
@@ -327,13 +357,20 @@ export class Stage {
     return [
       `${count(deltas.stored)} deltas, ${counted(batches, "batch", "batches")}: ${countsOf(report)}`,
       `${count(events)} events acknowledged and stored`,
-      this.earCuts > 0
-        ? "(a subscriber's own connection was cut, too)"
-        : "a subscriber heard each delta once, in order",
+      this.whatTheEarHeard(report),
       `${counted(claims - PARTITIONS, "take-over")} in ${count(records)} watermarks`,
       ...(this.editsTaken === 0 ? [] : [`${counted(this.editsTaken, "edit")} of definitions`]),
       ...(this.startsInVain === 0 ? [] : [`${counted(this.startsInVain, "worker")} started while no server was there`]),
     ];
+  }
+
+  private whatTheEarHeard({ deltas }: AuditReport): string {
+    if (this.earCuts > 0) return "(a subscriber's own connection was cut, too)";
+    const { heard, faults } = this.ear;
+    if (faults.length > 0) return `a subscriber heard ${faults[0]!}`;
+    return heard === deltas.stored
+      ? "a subscriber heard each delta once, in order"
+      : `a subscriber heard ${count(heard)} of them`;
   }
 
   private async countCuts(nc: NatsConnection): Promise<void> {
@@ -353,6 +390,11 @@ export class Stage {
     await closed(this.cluster);
     await Promise.all(this.proxies.map((proxy) => proxy.close()));
   }
+}
+
+/** A step that cannot be taken is a fault, too, and the next one is taken all the same. */
+async function faultsOf(step: () => Promise<string[]>): Promise<string[]> {
+  return step().catch((error: Error) => [error.message]);
 }
 
 /** Two segments that change with every edit: one by its threshold alone, one by its window, too. */
@@ -381,16 +423,21 @@ function newWorker(cluster: RealCluster, proxy: TcpProxy | undefined): Watched {
   return cluster.worker(proxy === undefined ? {} : { NATS_URL: proxy.url });
 }
 
-/** Opens a stage, plays on it, and closes it whatever happens. */
-export async function onStage<T>(
+/** Opens a stage, plays on it, and closes it whatever happens. A play that breaks off is judged, too. */
+export async function onStage(
   name: string,
   context: ScenarioContext,
-  play: (stage: Stage) => Promise<T>,
+  play: (stage: Stage) => Promise<readonly Observation[]>,
   options: StageOptions = {},
-): Promise<T> {
+): Promise<readonly Observation[]> {
   const stage = await Stage.open(name, context, options);
   try {
-    return await play(stage);
+    return await play(stage).catch(async (error: Error) => {
+      const [why] = error.message.split("\n");
+      stage.say(`it broke off: ${why}`);
+      const { seen } = await stage.judge(error);
+      return [{ fault: `${name}, broken off`, times: 1, seen, held: false }];
+    });
   } finally {
     await stage.close();
   }
