@@ -62,10 +62,9 @@ async function play(stage: Stage): Promise<readonly Observation[]> {
 
 /** One after the other, the way a deployment does it: the new one comes when the old one is gone. */
 async function restartAll(stage: Stage, counts: Counts): Promise<void> {
-  // Who is asked to stop before it has begun to listen for that just ends, and has nothing to release.
-  await stage.calm();
   for (const worker of stage.workers) {
     stage.say(`restart ${counts.restarts + 1}, in good order`);
+    await stage.begun(worker);
     await restartOne(stage, worker, counts);
     if (stage.dice.chance(0.5)) await stage.calm();
     await stage.load.flows(stage.dice.int(10, 200));
@@ -111,6 +110,7 @@ async function impatient(stage: Stage, counts: Counts): Promise<void> {
   stage.say(`second SIGTERM ${counts.impatient + 1}`);
   await stage.calm();
   const worker = stage.dice.pick(stage.workers);
+  await stage.begun(worker);
   stage.dismiss(worker);
   worker.kill("SIGTERM");
   await sleep(stage.dice.int(1, IMPATIENCE_MS_MAX));

@@ -176,6 +176,11 @@ export class Stage {
     return proxy;
   }
 
+  /** It listens for signals and claims; one that is told to stop before just ends, and has nothing to release. */
+  async begun(worker: Watched): Promise<void> {
+    await worker.says(STARTED, HEAL_MS_MAX);
+  }
+
   /** One more, who has no place and is not missed when it goes. */
   guest(): Watched {
     const guest = this.cluster.worker();
