@@ -257,6 +257,8 @@ export class Speech {
     this.fence = seq;
     this.lastKnown = Math.max(this.lastKnown, seq);
     if (this.lastSeq <= progress.done && this.found.length === 0) this.tailFrom = undefined;
+    // What it said of later inputs holds from now on: an older beginning of the tail is of inputs that are done.
+    else if (this.tailFrom !== undefined) this.tailFrom = Math.max(this.tailFrom, progress.from);
   }
 
   /** From where a delta of ours can be stored that we have no answer for. */

@@ -67,6 +67,20 @@ test("while an input is half said, from stays at or before its first stored delt
   expect(said.progressAfter(0).from).toBe(96);
 });
 
+test("from never falls, also when an unanswered delta is found behind a watermark that settled it", () => {
+  const said = speech();
+  const b = delta(2, "b");
+  input(said, 1, [delta(1, "a")]);
+  input(said, 2, [b, delta(2, "c")]);
+  said.confirm(1, 60);
+  // The publish of b is never answered; a new watermark is set, and the scan up to it finds b.
+  const settling = said.progressAfter(0);
+  expect(settling).toMatchObject({ done: 1, from: 61 });
+  said.confirmFound([stored(70, b)]);
+  said.confirmWatermark(settling, 80);
+  expect(said.progressAfter(0)).toMatchObject({ done: 1, from: 61 });
+});
+
 test("a step under way does not count as passed, however much of it is stored", () => {
   const said = speech();
   input(said, 1, []);
