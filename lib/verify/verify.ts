@@ -138,7 +138,7 @@ async function compareMemberships(
  * Place by place first: that is all there is to do when nothing is wrong. From the first difference on, both sides are
  * counted by content, so that one lost delta is told as one and not as a shift of all that follow.
  */
-async function compareDeltas(
+export async function compareDeltas(
   expected: readonly Delta[],
   stored: VerifyInput["deltas"],
 ): Promise<PartitionReport["deltas"]> {
@@ -216,7 +216,8 @@ function membershipText({ segment, id, n, since }: LiveMembership): string {
   return JSON.stringify({ segment, id, n, since });
 }
 
-class Collected {
+/** Counts all, keeps the words of the first few. */
+export class Collected {
   #count = 0;
   readonly #examples: string[] = [];
 

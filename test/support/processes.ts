@@ -135,10 +135,15 @@ export class Processes {
     return new Processes(await mkdtemp(join(tmpdir(), "rollcall-processes-")), binary);
   }
 
-  /** `file` lies in dist/cmd. Nothing of our own environment reaches it but what a program needs to run at all. */
+  /** `file` lies in dist/cmd. */
   start(name: string, file: string, args: readonly string[] = [], variables: Variables = {}): Watched {
+    return this.program(name, join("cmd", file), args, variables);
+  }
+
+  /** `path` lies in dist. Nothing of our own environment reaches it but what a program needs to run at all. */
+  program(name: string, path: string, args: readonly string[], variables: Variables = {}): Watched {
     const env = { ...cleanEnvironment(), [BINARY_VARIABLE]: this.binary, ...variables };
-    const command = [process.execPath, join(PACKAGE, "dist", "cmd", file), ...args];
+    const command = [process.execPath, join(PACKAGE, "dist", path), ...args];
     const [program, ...rest] = [...(existsSync(SETPRIV) ? [SETPRIV, "--pdeathsig", "KILL", "--"] : []), ...command];
     const child = spawn(program!, rest, { cwd: this.dir, env, stdio: ["ignore", "pipe", "pipe"] });
     const watched = new Watched(name, child);

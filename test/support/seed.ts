@@ -29,6 +29,12 @@ export class Dice {
   pick<T>(from: readonly T[]): T {
     return from[Math.floor(this.next() * from.length)]!;
   }
+
+  /** All of them, in another order. */
+  shuffled<T>(items: readonly T[]): T[] {
+    const rest = [...items];
+    return items.map(() => rest.splice(this.int(0, rest.length - 1), 1)[0]!);
+  }
 }
 
 /**
