@@ -13,6 +13,11 @@ export interface ProxyTarget {
   readonly port: number;
 }
 
+interface Delayed {
+  readonly chunk: Buffer;
+  readonly dueMs: number;
+}
+
 interface Pair {
   readonly near: Socket;
   readonly far: Socket;
@@ -25,6 +30,8 @@ export class TcpProxy {
   private readonly server: Server;
   private readonly pairs = new Set<Pair>();
   private readonly target: ProxyTarget;
+  /** What is on its way to each side. */
+  private readonly lines = new WeakMap<Socket, Delayed[]>();
   private mode: ProxyMode = "flowing";
   private latencyMs = 0;
   private refusing = false;
@@ -131,7 +138,26 @@ export class TcpProxy {
 
   private pass(chunk: Buffer, to: Socket, outward: boolean): void {
     if (this.mode === "silent" || (this.mode === "replies-lost" && !outward)) return;
-    if (this.latencyMs === 0) to.write(chunk);
-    else setTimeout(() => to.writable && to.write(chunk), this.latencyMs);
+    const line = this.lines.get(to) ?? [];
+    this.lines.set(to, line);
+    if (this.latencyMs === 0 && line.length === 0) to.write(chunk);
+    else {
+      line.push({ chunk, dueMs: performance.now() + this.latencyMs });
+      if (line.length === 1) this.deliver(to, line);
+    }
+  }
+
+  /** One after the other, also when the latency changes while some are on their way: a stream must not be reordered. */
+  private deliver(to: Socket, line: Delayed[]): void {
+    const [next] = line;
+    if (next === undefined) return;
+    setTimeout(
+      () => {
+        line.shift();
+        if (to.writable) to.write(next.chunk);
+        this.deliver(to, line);
+      },
+      Math.max(0, next.dueMs - performance.now()),
+    );
   }
 }

@@ -3,7 +3,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { counted } from "../../../lib/cli/numbers.ts";
 import type { Watched } from "../../support/processes.ts";
-import { total } from "../../support/real-cluster.ts";
 import type { Observation, Scenario } from "../scenario.ts";
 import { onStage, type Stage } from "./stage.ts";
 import { haveNoticed, lostBy } from "./zombies.ts";
@@ -41,12 +40,11 @@ interface Seen {
   times: number;
   /** Partitions that were found lost by whoever had them before. */
   lost: number;
-  /** Publishes that nobody answered. */
-  unanswered: number;
 }
 
 async function play(stage: Stage): Promise<readonly Observation[]> {
-  const seenOf = new Map<Fault, Seen>(FAULTS.map((fault) => [fault, { times: 0, lost: 0, unanswered: 0 }]));
+  const seenOf = new Map<Fault, Seen>(FAULTS.map((fault) => [fault, { times: 0, lost: 0 }]));
+  const unanswered = new Map<string, number>();
   let round = 0;
   do {
     // Each once and then again in another order, so that a short run has seen all of them.
@@ -55,29 +53,32 @@ async function play(stage: Stage): Promise<readonly Observation[]> {
       stage.say(`fault ${round}: ${NETWORK_FAULTS[fault]}`);
       await stage.calm();
       await stage.load.flows(stage.dice.int(10, 300));
-      const before = { lost: lostBy(stage.workers), unanswered: await unanswered(stage) };
+      const lostBefore = lostBy(stage.workers);
       const victims = stage.dice.shuffled(stage.workers).slice(0, stage.dice.chance(TWO_WORKERS) ? 2 : 1);
       await Promise.all(victims.map((worker) => strike(stage, worker, fault)));
       await stage.calm();
       const seen = seenOf.get(fault)!;
       seen.times += victims.length;
-      seen.lost += lostBy(stage.workers) - before.lost;
-      seen.unanswered += Math.max(0, (await unanswered(stage)) - before.unanswered);
+      seen.lost += lostBy(stage.workers) - lostBefore;
+      await countUnanswered(stage, unanswered);
     }
   } while (!stage.overtime);
   const { held, seen } = await stage.judge();
   const rows = FAULTS.map((fault): Observation => {
-    const { times, lost, unanswered: without } = seenOf.get(fault)!;
-    const words = `${counted(lost, "partition")} found lost by the old owner, ${counted(without, "publish", "publishes")} without an answer`;
+    const { times, lost } = seenOf.get(fault)!;
+    const words = `${counted(lost, "partition")} found lost by the old owner; judged with the last row of the network`;
     return { fault: NETWORK_FAULTS[fault], times, seen: words, held };
   });
   const all = rows.reduce((sum, { times }) => sum + times, 0);
-  return [...rows, { fault: "the network: all of the above", times: all, seen, held }];
+  const without = [...unanswered.values()].reduce((sum, times) => sum + times, 0);
+  const words = `${seen}; ${counted(without, "publish", "publishes")} got no answer, and what became of them was found out`;
+  return [...rows, { fault: "the network: all of the above", times: all, seen: words, held }];
 }
 
-/** As the owners of now count them; what an owner before counted is not asked for, so it is a lower bound. */
-async function unanswered(stage: Stage): Promise<number> {
-  return total(await stage.cluster.everyPartitionRuns(CALM_MS_MAX), ({ counters }) => counters.publishTimeouts);
+/** Each owner counts for itself; the highest count that was seen of each is kept, since it may own nothing the next time. */
+async function countUnanswered(stage: Stage, unanswered: Map<string, number>): Promise<void> {
+  for (const { owner, partition, counters } of await stage.cluster.everyPartitionRuns(CALM_MS_MAX))
+    unanswered.set(`${owner} ${partition}`, counters.publishTimeouts);
 }
 
 /** Does it to one worker, for a while, and lets the connection heal. */
