@@ -280,6 +280,19 @@ export class Auditor {
     this.pages.set(subject, hash);
   }
 
+  /** With its epoch in the manifest, the owner before can write none any more, nor remove what the new one reads. */
+  lookAtPageRead(partition: PartitionNo, worker: string): void {
+    const watermark = this.standings[partition]!.watermark?.value;
+    if (this.spoiled.has("CHECKPOINT") || this.spoiled.has(partition) || watermark?.owner !== worker) return;
+    const stored = this.server.stream("CHECKPOINT").newest(`${partition}.manifest`);
+    const epoch = stored === undefined ? 0 : decodeManifest(partition, stored.body).epoch;
+    if (epoch >= watermark.epoch) return;
+    this.violation ??= new Violation(
+      "epoch",
+      `partition ${partition}: ${worker} reads pages under epoch ${watermark.epoch} while the manifest bears ${epoch}`,
+    );
+  }
+
   /** A picture is opened now and then, since it takes as long as a restore. */
   private lookAtPicture(partition: PartitionNo, { generations: [newest] }: Manifest, store: MemoryStream): void {
     if (newest === undefined || newest.number % OPENED_EVERY !== 0) return;

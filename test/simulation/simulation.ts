@@ -222,8 +222,11 @@ export class Simulation {
       shard: name,
       host: "simulation",
       pid: this.started,
-      world: watched(memoryWorld(this.network.connect(process), name, this.partitions), (violation) => {
-        this.fault ??= violation;
+      world: watched(memoryWorld(this.network.connect(process), name, this.partitions), {
+        onViolation: (violation) => {
+          this.fault ??= violation;
+        },
+        onPageRead: (partition) => this.auditor.lookAtPageRead(partition, name),
       }),
       machinery: productMachinery(DEFAULT_LIMITS),
       machine: {

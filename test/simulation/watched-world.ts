@@ -1,10 +1,18 @@
-// A worker's world with an eye on its delta sinks: protocol.md 1.2 allows a partition one publish at a time, and that can only
-// be seen where the worker asks, since an unanswered request may still be on its way when the next one is allowed.
+// A worker's world with an eye on what it asks for: one publish of a partition at a time, which can only be seen here, since an
+// unanswered request may still be on its way when the next one is allowed; and no page before the manifest is taken over.
+import type { PartitionNo } from "../../lib/core/types.ts";
 import type { DeltaSink } from "../../lib/ports/delta-sink.ts";
+import type { PageStore } from "../../lib/ports/page-store.ts";
 import type { World } from "../../lib/ports/world.ts";
 import { Violation } from "./auditor.ts";
 
-export function watched(world: World, onViolation: (violation: Violation) => void): World {
+export interface Eye {
+  onViolation(violation: Violation): void;
+  /** A page of the partition is asked for. */
+  onPageRead(partition: PartitionNo): void;
+}
+
+export function watched(world: World, { onViolation, onPageRead }: Eye): World {
   return {
     ...world,
     partition: (partition) => {
@@ -22,7 +30,7 @@ export function watched(world: World, onViolation: (violation: Violation) => voi
           outstanding -= 1;
         }
       };
-      const { sink } = ports;
+      const { sink, pages } = ports;
       const eyed: DeltaSink = {
         batchMax: sink.batchMax,
         publish: (fence, saying) => once(() => sink.publish(fence, saying)),
@@ -32,7 +40,19 @@ export function watched(world: World, onViolation: (violation: Violation) => voi
         scan: (from, to) => sink.scan(from, to),
         bounds: () => sink.bounds(),
       };
-      return { ...ports, sink: eyed };
+      const eyedPages: PageStore = {
+        valueBytesMax: pages.valueBytesMax,
+        put: (key, bytes) => pages.put(key, bytes),
+        get: (key) => {
+          onPageRead(partition);
+          return pages.get(key);
+        },
+        list: () => pages.list(),
+        remove: (key) => pages.remove(key),
+        readManifest: () => pages.readManifest(),
+        putManifest: (expected, bytes) => pages.putManifest(expected, bytes),
+      };
+      return { ...ports, sink: eyed, pages: eyedPages };
     },
   };
 }
