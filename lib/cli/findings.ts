@@ -2,7 +2,8 @@
 // Used by doctor; the findings are lib/doctor's.
 import type { Finding } from "../doctor/finding.ts";
 import { counted } from "./numbers.ts";
-import { type Style, widthOf } from "./style.ts";
+import type { Style } from "./style.ts";
+import { wrap } from "./wrap.ts";
 
 const VERDICT_COLUMNS = 4;
 const CHECK_COLUMNS = 11;
@@ -29,21 +30,6 @@ function remedyLines(remedy: string | undefined, width: number): string[] {
   return (remedy?.split("\n") ?? []).flatMap((part) =>
     wrap(part, width - 2).map((line, index) => `${index === 0 ? "→" : " "} ${line}`),
   );
-}
-
-/** At blanks; a word that is longer than the line stands whole. Blanks at the beginning stay: they indent what may be copied. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = /^ */.exec(text)![0];
-  let empty = true;
-  for (const word of text.trimStart().split(" ")) {
-    if (!empty && widthOf(line) + 1 + widthOf(word) > width) {
-      lines.push(line);
-      line = word;
-    } else line += empty ? word : ` ${word}`;
-    empty = false;
-  }
-  return [...lines, line];
 }
 
 /** How it all stands, in one line. */

@@ -4,6 +4,7 @@ import { cpus, totalmem } from "node:os";
 import { count, counted, duration } from "../../lib/cli/numbers.ts";
 import { type Style, widthOf } from "../../lib/cli/style.ts";
 import { type Column, printRows } from "../../lib/cli/table.ts";
+import { wrap } from "../../lib/cli/wrap.ts";
 import { RELEASE_VERSION } from "../../lib/server/fetch.ts";
 import type { Observation } from "./scenario.ts";
 
@@ -29,8 +30,8 @@ export function tableOf(observations: readonly Observation[], columns: number, s
   const taken = faultWidth + 2 + 7 + 2 + 2 + 6;
   const seenWidth = Math.max(SEEN_COLUMNS_MIN, columns - taken);
   const lines = observations.flatMap(({ fault, times, seen, held }): Line[] => {
-    const left = wrapped(fault, faultWidth);
-    const middle = wrapped(seen, seenWidth);
+    const left = wrap(fault, faultWidth);
+    const middle = wrap(seen, seenWidth);
     return Array.from({ length: Math.max(left.length, middle.length) }, (_, index) => ({
       fault: left[index] ?? "",
       times: index === 0 ? count(times) : "",
@@ -70,18 +71,4 @@ export function machineText(): string {
   const [first] = cpus();
   const gigabytes = Math.round(totalmem() / 2 ** 30);
   return `${cpus().length} × ${first?.model ?? "processor"}, ${gigabytes} GiB, Node ${process.versions.node}, nats-server ${RELEASE_VERSION}`;
-}
-
-function wrapped(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    const longer = line === "" ? word : `${line} ${word}`;
-    if (widthOf(longer) <= width || line === "") line = longer;
-    else {
-      lines.push(line);
-      line = word;
-    }
-  }
-  return [...lines, line];
 }

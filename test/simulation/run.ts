@@ -15,6 +15,7 @@ import { Tally } from "./tally.ts";
 const TRIES_MAX = 600;
 const SEEDS_DEFAULT: Range = { from: 1, to: 200 };
 const EXIT_VIOLATION = 1;
+const COLUMNS_DEFAULT = 120;
 
 interface Range {
   readonly from: number;
@@ -95,7 +96,7 @@ async function playMany({ seeds: { from, to }, jobs, json, shrink: wantsShrink }
     print(JSON.stringify({ seeds: tally.seeds, violation: worst }));
     return worst !== undefined;
   }
-  print(tally.table(performance.now() - startedMs));
+  print(tally.table(performance.now() - startedMs, process.stdout.columns ?? COLUMNS_DEFAULT));
   if (worst === undefined) return false;
   await tell(planOf(worst.seed), { shrink: wantsShrink });
   return true;

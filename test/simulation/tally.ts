@@ -1,9 +1,11 @@
 // What many runs come to: how much was tried, what was seen, which crash points and which harm it met. Printed by run.ts.
 import { createHash } from "node:crypto";
 import { count, duration } from "../../lib/cli/numbers.ts";
+import { wrap } from "../../lib/cli/wrap.ts";
 import type { Summary } from "./play.ts";
 
 const HASH_LENGTH = 16;
+const TEXT_COLUMNS_MIN = 40;
 const HOUR_MS = 3_600_000;
 
 export class Tally {
@@ -36,14 +38,14 @@ export class Tally {
     return hash.digest("hex").slice(0, HASH_LENGTH);
   }
 
-  table(tookMs: number): string {
+  table(tookMs: number, columns: number): string {
     const perSecond = (this.seeds / tookMs) * 1_000;
     const virtualHours = this.virtualMs / HOUR_MS;
     const rows: [string, string][] = [
       ["seeds", `${count(this.seeds)} in ${duration(tookMs)}, ${perSecond.toFixed(1)} a second; traces ${this.hash}`],
       ["virtual time", `${virtualHours.toFixed(1)} hours, ${(virtualHours / (tookMs / 60_000)).toFixed(1)} a minute`],
       ["seen", listed(this.counts)],
-      ["crash points", `${this.crashes.size} named, ${count(total(this.crashes))} crashes: ${listed(this.crashes)}`],
+      ["crash points", `${this.crashes.size} named, ${count(total(this.crashes))} crashes`],
       ...[...this.harms].sort(byName).map(([harm, seen]): [string, string] => [harm, listed(seen)]),
       [
         "violations",
@@ -56,7 +58,11 @@ export class Tally {
       ],
     ];
     const width = Math.max(...rows.map(([name]) => name.length));
-    return rows.map(([name, text]) => `${name.padEnd(width)}  ${text}`).join("\n");
+    const lines = ([name, text]: [string, string]): string[] =>
+      wrap(text, Math.max(TEXT_COLUMNS_MIN, columns - width - 2)).map(
+        (line, index) => `${(index === 0 ? name : "").padEnd(width)}  ${line}`,
+      );
+    return rows.flatMap(lines).join("\n");
   }
 }
 
