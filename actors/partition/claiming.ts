@@ -25,8 +25,7 @@ export interface Claim {
 /** Becomes the owner whatever the old one thinks. The caller has decided that it is time to try. */
 export async function claim(context: PartitionContext): Promise<Claim> {
   const { record, before } = await takeWatermark(context, await lastRemembered(context));
-  // Only now: a replica that lags may have answered before, but on top of its answer nothing could have been stored.
-  context.recollection.check(context.partition, before);
+  await assertNothingUnsaid(context, record, before);
   if (before !== null && record.value.epoch > before.epoch + 1) {
     context.log.error(
       { partition: context.partition, epoch: before.epoch },
@@ -35,6 +34,22 @@ export async function claim(context: PartitionContext): Promise<Claim> {
   }
   const { manifest, revision } = await takeManifest(context, record.value.epoch);
   return { epoch: record.value.epoch, record, before, manifest, manifestRevision: revision };
+}
+
+/**
+ * What is known otherwise of how far was spoken is not more than stood in the record before mine. Asked only now that mine is
+ * stored: a replica that lags may have answered before, but on top of its answer nothing could have been stored.
+ */
+async function assertNothingUnsaid(
+  context: PartitionContext,
+  record: StoredWatermark,
+  before: Watermark | null,
+): Promise<void> {
+  const doubt = context.recollection.doubtOf(context.partition, before);
+  if (doubt === undefined) return;
+  // Whoever was stopped since its claim was stored may have heard of owners that came after it.
+  await assertStillOwner(context, record.value.epoch);
+  throw doubt;
 }
 
 /**

@@ -21,14 +21,14 @@ export class Recollection {
     });
   }
 
-  /** Throws when `stored`, which is known to be the newest record, says less than was seen before. */
-  check(partition: PartitionNo, stored: Watermark | null): void {
+  /** Why `stored`, if it is the newest record but one's own, cannot be all that was said; undefined when it can. */
+  doubtOf(partition: PartitionNo, stored: Watermark | null): OutputRegressed | undefined {
     const known = this.spoken.get(partition);
     const { epoch, done } = stored ?? { epoch: 0, done: 0 };
-    if (known === undefined || (epoch >= known.epoch && done >= known.done)) return;
+    if (known === undefined || (epoch >= known.epoch && done >= known.done)) return undefined;
     const holds =
       stored === null ? "knows nothing of it" : `knows its deltas up to input ${done} (owner number ${epoch})`;
-    throw new OutputRegressed(
+    return new OutputRegressed(
       partition,
       `SEGMENTS ${holds}, but they were said up to input ${known.done} (owner number ${known.epoch}): the stream lost its tail ` +
         "or was restored from an older copy, and what was heard since is not in it; restore a newer copy, or restart all " +

@@ -185,3 +185,38 @@ test("an owner that was stopped in its clean-up, and woken after a take-over, le
     cluster.checkInvariants();
   }
 });
+
+test("a claim whose own answer comes after later owners were heard of is lost, and no sign that SEGMENTS went back", async () => {
+  const cluster = new MemoryCluster({ seed: 8, partitions: 1 });
+  const { server, runtime } = cluster;
+  const first = cluster.startShard();
+  let wake = (): void => undefined;
+  const woken = new Promise<void>((resolve) => {
+    wake = resolve;
+  });
+  let isStopped = false;
+  const call = server.call.bind(server);
+  server.call = async (client, name, work) => {
+    const answer = await call(client, name, work);
+    const isMine = server.stream("SEGMENTS").newest("watermark.0") !== undefined;
+    if (client === first && name === "readWatermark" && isMine && !isStopped) {
+      isStopped = true;
+      await woken;
+    }
+    return answer;
+  };
+  await runtime.until("its claim is stored", () => isStopped);
+  server.isolate(first);
+  const second = cluster.startShard();
+  await runtime.until("the second one runs", () => cluster.shards.get(second)!.partitions[0]?.phase === "running");
+  server.heal(first);
+  await runtime.advance(1_000);
+  wake();
+  await runtime.advance(3_000);
+  expect(cluster.errors).toEqual([]);
+  expect(statusesOf(cluster).map(({ phase }) => phase)).not.toContain("refused");
+});
+
+function statusesOf(cluster: MemoryCluster): PartitionStatus[] {
+  return [...cluster.shards.values()].flatMap((shard) => shard.partitions.map((partition) => partition.status()));
+}

@@ -281,7 +281,7 @@ export class Auditor {
   }
 
   /** With its epoch in the manifest, the owner before can write none any more, nor remove what the new one reads. */
-  lookAtPageRead(partition: PartitionNo, worker: string): void {
+  lookAtRestore(partition: PartitionNo, worker: string): void {
     const watermark = this.standings[partition]!.watermark?.value;
     if (this.spoiled.has("CHECKPOINT") || this.spoiled.has(partition) || watermark?.owner !== worker) return;
     const stored = this.server.stream("CHECKPOINT").newest(`${partition}.manifest`);
@@ -289,7 +289,7 @@ export class Auditor {
     if (epoch >= watermark.epoch) return;
     this.violation ??= new Violation(
       "epoch",
-      `partition ${partition}: ${worker} reads pages under epoch ${watermark.epoch} while the manifest bears ${epoch}`,
+      `partition ${partition}: ${worker} restores under epoch ${watermark.epoch} while the manifest bears ${epoch}`,
     );
   }
 

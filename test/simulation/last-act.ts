@@ -65,6 +65,8 @@ export class LastActPlay {
     // What comes next comes to a world that has made up its mind.
     await sim.advance(CLAIMED_MS);
     this.send(EVENTS_AFTER, 2);
+    // An idle owner misses what it said when it next has something to say: here everybody has, if only of a refusal.
+    for (const partition of verdicts.keys()) sim.append(partition, "event", "no JSON");
     await this.judge(verdicts, facts);
     return { told, verdicts: [...verdicts.values()].map((code) => code ?? "heals") };
   }

@@ -36,6 +36,8 @@ export interface CrashPoint {
 export class Network {
   readonly server: MemoryServer;
   weather: Weather = CALM;
+  /** No more crashes, also of those whose fatal request is on its way. */
+  isHealed = false;
   /** Whose request the server works on just now. */
   writer: string | undefined;
   readonly crashPoints: CrashPoint[] = [];
@@ -149,7 +151,7 @@ export class Network {
       const arrive = (): void => {
         if (this.cut.has(process.name)) return;
         const done = this.work(process, name, work);
-        if (crash === "after") this.crash(process, name, "after it was done");
+        if (crash === "after" && !this.isHealed) this.crash(process, name, "after it was done");
         else if (fate !== "reply-lost") answer(() => ("error" in done ? reject(done.error) : resolve(done.value)));
       };
       this.scheduler.after(onItsWayMs, () => this.arrive(arrive));

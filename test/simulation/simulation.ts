@@ -226,7 +226,7 @@ export class Simulation {
         onViolation: (violation) => {
           this.fault ??= violation;
         },
-        onPageRead: (partition) => this.auditor.lookAtPageRead(partition, name),
+        onRestore: (partition) => this.auditor.lookAtRestore(partition, name),
       }),
       machinery: productMachinery(DEFAULT_LIMITS),
       machine: {
@@ -305,6 +305,7 @@ export class Simulation {
   heal(): void {
     this.trace.note("everything heals");
     this.network.weather = CALM;
+    this.network.isHealed = true;
     this.network.crashPoints.length = 0;
     for (const { process } of this.workers) {
       process.wake();

@@ -8,11 +8,11 @@ import { Violation } from "./auditor.ts";
 
 export interface Eye {
   onViolation(violation: Violation): void;
-  /** A page of the partition is asked for. */
-  onPageRead(partition: PartitionNo): void;
+  /** The partition is being restored: nobody else reads the meta of a checkpoint. */
+  onRestore(partition: PartitionNo): void;
 }
 
-export function watched(world: World, { onViolation, onPageRead }: Eye): World {
+export function watched(world: World, { onViolation, onRestore }: Eye): World {
   return {
     ...world,
     partition: (partition) => {
@@ -44,7 +44,7 @@ export function watched(world: World, { onViolation, onPageRead }: Eye): World {
         valueBytesMax: pages.valueBytesMax,
         put: (key, bytes) => pages.put(key, bytes),
         get: (key) => {
-          onPageRead(partition);
+          if (key.endsWith(".meta")) onRestore(partition);
           return pages.get(key);
         },
         list: () => pages.list(),

@@ -301,7 +301,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "recollection-unchecked",
     bug: "a worker that knows better takes SEGMENTS of an older backup as it is",
     file: CLAIMING,
-    find: "context.recollection.check(context.partition, before);",
+    find: "await assertNothingUnsaid(context, record, before);",
     replace: "",
   },
   {
