@@ -287,8 +287,19 @@ export class Running {
 
   private stateChanged(record: LogRecord): void {
     this.backfills.review();
+    if (record.kind === "control") this.assertDefined();
     // Long folds are not to be done again after a crash.
     if (record.kind === "ready") this.checkpointer.hurry();
+  }
+
+  /** A copy of an entry that DEFINITIONS does not have: else a new entry would bear its number, and be taken for applied. */
+  private assertDefined(): void {
+    const { book, partition } = this.context;
+    const { controlRevision } = this.machine;
+    if (controlRevision <= book.revision) return;
+    book.caughtUp(controlRevision).catch((error: Error) => {
+      this.fail(new ControlLogLost(partition, error.message, { cause: error }));
+    });
   }
 
   private guard(work: () => void): void {

@@ -6,6 +6,8 @@ import { pause, type Runtime } from "../../lib/ports/runtime.ts";
 import type { ControlBook, PartitionLog } from "../partition/context.ts";
 
 const WAIT_MS = 20;
+/** A server that led a moment ago may know fewer entries, but not for so long. */
+const SHORT_MS_MAX = 3_000;
 
 /** DEFINITIONS holds fewer entries than were applied already. */
 export class ControlEntriesMissing extends Error {
@@ -42,10 +44,13 @@ export class FollowedControlBook implements ControlBook {
   }
 
   async caughtUp(revision: number): Promise<void> {
+    let shortSinceMs: number | undefined;
     while (this.revision < revision && !this.stopped) {
       if (this.fault !== undefined) throw this.fault;
       const last = await this.control.lastRevision().catch(() => undefined);
-      if (last !== undefined && last < revision) {
+      if (last === undefined || last >= revision) shortSinceMs = undefined;
+      else shortSinceMs ??= this.runtime.monotonicMs();
+      if (shortSinceMs !== undefined && this.runtime.monotonicMs() - shortSinceMs >= SHORT_MS_MAX) {
         throw new ControlEntriesMissing(
           `revision ${revision} was applied, but DEFINITIONS ends at ${last}: the stream lost its tail or was replaced; restore it from a backup`,
         );

@@ -220,3 +220,13 @@ test("a claim whose own answer comes after later owners were heard of is lost, a
 function statusesOf(cluster: MemoryCluster): PartitionStatus[] {
   return [...cluster.shards.values()].flatMap((shard) => shard.partitions.map((partition) => partition.status()));
 }
+
+test("a copy of a control entry that DEFINITIONS does not have any more is refused, though no record knows of it", async () => {
+  const cluster = new MemoryCluster({ seed: 9, partitions: 1 });
+  cluster.control({ op: "removeList", id: "a" });
+  cluster.append(0, "control", JSON.stringify({ revision: 1, entry: { op: "removeList", id: "a" } }));
+  cluster.append(0, "control", JSON.stringify({ revision: 2, entry: { op: "removeList", id: "b" } }));
+  cluster.startShard();
+  await cluster.runtime.until("refusal", () => statusOf(cluster)?.error?.code === "CTL-001");
+  expect(statusOf(cluster)!.error!.message).toContain("revision 2 was applied, but DEFINITIONS ends at 1");
+});

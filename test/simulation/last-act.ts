@@ -82,9 +82,19 @@ export class LastActPlay {
     for (let round = 0; round < 3; round += 1) {
       this.send(4, round);
       await this.sim.advance(100 + long * 1_500);
+      // Where SEGMENTS goes back, it is to go back behind owners, too.
+      if (this.act.harm === "segments-of-old" && round < 2) await this.changeHands();
     }
-    this.send(5, 1);
-    await this.sim.advance(short * 60);
+    // An entry that is applied, and stands in no checkpoint yet.
+    if (this.act.harm === "definitions-cut") this.sim.define({ op: "removeList", id: "nobody-has-it" });
+    this.send(6, 1);
+    await this.sim.advance(short * (this.act.harm === "definitions-cut" ? 600 : 60));
+  }
+
+  private async changeHands(): Promise<void> {
+    this.sim.dieAll();
+    this.sim.start(false);
+    await this.sim.advance(CLAIMED_MS);
   }
 
   private send(count: number, round: number): void {
@@ -92,7 +102,8 @@ export class LastActPlay {
     for (let index = 0; index < count; index += 1) {
       const user = users[(index * 7 + round * 3) % users.length]!;
       const product = { product_id: "p9", price: 10 + index, quantity: 1 };
-      const [event, properties] = index % 2 === 0 ? ["Ping", { v: 50 }] : ["Product Added", product];
+      const event = ["Ping", "Product Added", "Cart Cleared"][index % 3]!;
+      const properties = event === "Ping" ? { v: 50 } : product;
       this.sim.send({ user, lateMs: undefined, message: { type: "track", event, properties, userId: user } as never });
     }
   }
@@ -185,8 +196,9 @@ export class LastActPlay {
       }
       case "definitions-cut": {
         const definitions = server.stream("DEFINITIONS");
-        definitions.loseTail(Math.floor(act.where[1] * definitions.last));
-        return everybody(({ watermark }) => ((watermark?.revision ?? 0) > definitions.last ? "CTL-001" : undefined));
+        const [, where, close] = act.where;
+        definitions.loseTail(close < 0.5 ? definitions.last - 1 : Math.floor(where * definitions.last));
+        return everybody((one) => (lastRevision(one) > definitions.last ? "CTL-001" : undefined));
       }
     }
   }
@@ -195,14 +207,16 @@ export class LastActPlay {
   private cutTail(facts: Facts, refill: boolean): Verdict {
     const log = this.log(this.victim);
     const before = log.last;
-    const lost = 1 + Math.floor(this.act.where[1] * Math.min(8, before));
-    log.loseTail(Math.max(0, before - lost));
+    const [, where, close] = this.act.where;
+    // Half of the time just what was said before any watermark knew of it.
+    const isClose = close < 0.5 && facts.saidUpTo > (facts.watermark?.done ?? 0);
+    const end = isClose ? facts.saidUpTo - 1 : Math.max(0, before - 1 - Math.floor(where * Math.min(8, before)));
+    log.loseTail(end);
     const isMissed = log.last < processed(facts);
     while (refill && log.last < before + 2)
       this.sim.append(this.victim, "event", `{"type":"track","event":"Ping","userId":"u${log.last}"}`);
     if (!isMissed) return undefined;
     if (!refill) return "LOG-002";
-    const end = Math.max(0, before - lost);
     return end < (facts.watermark?.done ?? 0) ? "LOG-003" : "DLT-001";
   }
 
@@ -244,19 +258,22 @@ export class LastActPlay {
   /** Another message under the same number and stamp: noticed when the replay would say something else than was said. */
   private rewrite(facts: Facts): Verdict {
     const log = this.log(this.victim);
-    const at = Math.max(1, Math.min(log.last, facts.checkpoint + Math.floor(this.act.where[1] * 6) - 2));
-    const message = log.at(at);
-    if (message === undefined) return undefined;
-    const body = new TextEncoder().encode("rewritten");
     const told = (records: readonly LogRecord[]): string[] => {
       const oracle = new Oracle(this.sim.oracleOptions(this.victim));
       const deltas = records.filter(({ seq }) => seq <= processed(facts)).flatMap((record) => oracle.apply(record));
       return deltas.filter(({ cause }) => cause.seq > facts.checkpoint).map(encodeDelta);
     };
-    const rewritten = facts.log.map((record) => (record.seq === at ? { ...record, body } : record));
-    const isNoticed = told(facts.log).join() !== told(rewritten).join();
+    const body = new TextEncoder().encode("rewritten");
+    const rewritten = (at: number): readonly LogRecord[] =>
+      facts.log.map((record) => (record.seq === at ? { ...record, body } : record));
+    const truth = told(facts.log).join();
+    const noticed = facts.log
+      .map(({ seq }) => seq)
+      .filter((seq) => seq > facts.checkpoint && told(rewritten(seq)).join() !== truth);
     // What says the same and is read again would be a past that nobody can tell from the true one.
-    if (at > facts.checkpoint && !isNoticed) return undefined;
+    const at = noticed[Math.floor(this.act.where[1] * noticed.length)] ?? facts.checkpoint;
+    const message = log.at(at);
+    if (message === undefined) return undefined;
     Object.assign(message, { body });
     return at > facts.checkpoint ? "DLT-001" : undefined;
   }
@@ -270,6 +287,8 @@ export class LastActPlay {
     const bit = Math.floor(this.act.where[2] * body.length * 8);
     body[bit >> 3]! ^= 1 << (bit & 7);
     Object.assign(stored, { body });
+    if (manifest && isReadable(this.victim, body))
+      throw new Violation("refusal", `bit ${bit} of a manifest is another, and nobody can tell`);
   }
 
   /** One of all blobs that the newest checkpoint names. */
@@ -291,6 +310,8 @@ export class LastActPlay {
     for (const [partition, code] of refused) {
       await sim.until(`partition ${partition} to be refused with ${code}`, () => this.codeOf(partition) !== undefined);
       const found = this.codeOf(partition);
+      // It takes a while to be sure that definitions are missing, and not only late; until then it goes on by those it has.
+      if (code === "CTL-001") wordsBefore.set(partition, this.said(partition).length);
       if (found !== code)
         throw new Violation(
           "refusal",
@@ -328,6 +349,13 @@ export class LastActPlay {
     const past = isSpoiled ? merged(now, facts.log) : [...facts.log.slice(0, first - 1), ...now];
     const oracle = new Oracle(this.sim.oracleOptions(partition));
     const expected = past.flatMap((record) => oracle.apply(record).map(encodeDelta));
+    const { epoch } = this.factsOf(partition).watermark!;
+    const isOwnedAnew = !this.act.harm.startsWith("alive-");
+    if (epoch < facts.manifest.epoch || (isOwnedAnew && epoch === facts.manifest.epoch))
+      throw new Violation(
+        "epoch",
+        `after ${this.act.harm} partition ${partition} has epoch ${epoch}, its manifest had ${facts.manifest.epoch}`,
+      );
     const said = this.said(partition);
     const at = expected.findIndex((body, index) => body !== said[index]);
     if (at >= 0 || said.length !== expected.length)
@@ -341,6 +369,22 @@ export class LastActPlay {
 /** Every input up to here was processed for sure, by what SEGMENTS tells. */
 function processed({ watermark, saidUpTo }: Facts): number {
   return Math.max(watermark?.done ?? 0, saidUpTo);
+}
+
+/** What was applied, or will be by whoever reads the log. */
+function lastRevision({ watermark, log }: Facts): number {
+  const copies = log.filter(({ kind }) => kind === "control");
+  const revisions = copies.map(({ body }) => (JSON.parse(text.decode(body)) as { revision: number }).revision);
+  return Math.max(watermark?.revision ?? 0, ...revisions);
+}
+
+function isReadable(partition: PartitionNo, manifest: Uint8Array): boolean {
+  try {
+    decodeManifest(partition, manifest);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function newestCheckpoint({ generations }: Manifest, done: number): number {

@@ -23,12 +23,14 @@ export interface Weather {
 
 export const CALM: Weather = { faults: 0, latencyMsMax: 2, slow: 0 };
 
-/** The process dies at the named request: before it is sent, or when it is done and the answer is on its way. */
-export interface CrashPoint {
+/** The process dies, or is stopped, at the named request: before it is sent, or when it is done and the answer is on its way. */
+export interface FatalPoint {
   readonly process: string;
   /** Such as `publish`, `batch`, `watermark`, `putManifest`, `put`; `*` for any. */
   readonly call: string;
   readonly when: "before" | "after";
+  /** It is woken after so long; undefined: it dies. */
+  readonly stopMs: number | undefined;
   /** That many more requests of this name go well. */
   left: number;
 }
@@ -40,9 +42,9 @@ export class Network {
   isHealed = false;
   /** Whose request the server works on just now. */
   writer: string | undefined;
-  readonly crashPoints: CrashPoint[] = [];
-  /** Calls that crashed a process, by name: which points were tried. */
-  readonly crashed = new Map<string, number>();
+  readonly fatalPoints: FatalPoint[] = [];
+  /** Where processes died or were stopped: which points were tried. */
+  readonly struck = new Map<string, number>();
   private readonly scheduler: Scheduler;
   private readonly dice: Dice;
   private readonly trace: Trace;
@@ -124,9 +126,10 @@ export class Network {
   request<T>(process: Process, name: string, work: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       if (process.state === "dead") return;
-      const crash = this.crashAt(process, name);
-      if (crash === "before") {
-        this.crash(process, name, "before it was sent");
+      const point = this.pointAt(process, name);
+      if (point?.when === "before") {
+        this.strike(process, point, `${name} before it was sent`);
+        process.deliver(() => void this.request(process, name, work).then(resolve, reject));
         return;
       }
       const fate = this.fateOf(process);
@@ -151,8 +154,8 @@ export class Network {
       const arrive = (): void => {
         if (this.cut.has(process.name)) return;
         const done = this.work(process, name, work);
-        if (crash === "after" && !this.isHealed) this.crash(process, name, "after it was done");
-        else if (fate !== "reply-lost") answer(() => ("error" in done ? reject(done.error) : resolve(done.value)));
+        if (point !== undefined && !this.isHealed) this.strike(process, point, `${name} after it was done`);
+        if (fate !== "reply-lost") answer(() => ("error" in done ? reject(done.error) : resolve(done.value)));
       };
       this.scheduler.after(onItsWayMs, () => this.arrive(arrive));
     });
@@ -211,23 +214,28 @@ export class Network {
     return slowly ? this.dice.int(0, TIMEOUT_MS) : this.dice.int(0, latencyMsMax);
   }
 
-  private crashAt(process: Process, name: string): "before" | "after" | undefined {
-    for (const [index, point] of this.crashPoints.entries()) {
+  private pointAt(process: Process, name: string): FatalPoint | undefined {
+    for (const [index, point] of this.fatalPoints.entries()) {
       if (point.process !== process.name || (point.call !== "*" && point.call !== name)) continue;
       point.left -= 1;
       if (point.left >= 0) continue;
-      this.crashPoints.splice(index, 1);
-      return point.when;
+      this.fatalPoints.splice(index, 1);
+      return point;
     }
     return undefined;
   }
 
-  private crash(process: Process, name: string, when: string): void {
-    if (process.state === "dead") return;
-    this.trace.note(`${process.name} is killed at ${name}, ${when}`);
-    const point = `${name} ${when}`;
-    this.crashed.set(point, (this.crashed.get(point) ?? 0) + 1);
-    this.onCrash(process);
+  private strike(process: Process, { stopMs }: FatalPoint, where: string): void {
+    if (process.state !== "running") return;
+    this.struck.set(where, (this.struck.get(where) ?? 0) + 1);
+    if (stopMs === undefined) {
+      this.trace.note(`${process.name} is killed at ${where}`);
+      this.onCrash(process);
+      return;
+    }
+    this.trace.note(`${process.name} is stopped at ${where}`);
+    process.stop();
+    this.scheduler.after(stopMs, () => process.wake());
   }
 }
 

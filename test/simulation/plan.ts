@@ -43,6 +43,15 @@ export type Deed =
   /** The server is killed, and started again on what it stored. */
   | { readonly do: "restart"; readonly downMs: number }
   | { readonly do: "clock"; readonly byMs: number }
+  /** Like a crash, but it is only stopped there, and woken. */
+  | {
+      readonly do: "stopAt";
+      readonly worker: number;
+      readonly call: string;
+      readonly when: "before" | "after";
+      readonly left: number;
+      readonly forMs: number;
+    }
   | {
       readonly do: "crash";
       readonly worker: number;
@@ -72,19 +81,25 @@ export type Harm =
   | "alive-log-tail-cut"
   | "alive-segments-of-old";
 
+/** Those whose effect takes some luck stand here more than once. */
 const HARMS: readonly Harm[] = [
+  "log-tail-cut",
   "log-tail-cut",
   "log-tail-cut-and-refilled",
   "log-trimmed",
   "log-message-gone",
   "log-rewritten",
+  "log-rewritten",
   "log-replaced",
+  "page-bit-flipped",
   "page-bit-flipped",
   "manifest-bit-flipped",
   "checkpoints-gone",
   "checkpoints-of-old",
   "segments-gone",
   "segments-of-old",
+  "segments-of-old",
+  "definitions-cut",
   "definitions-cut",
   "alive-log-tail-cut",
   "alive-segments-of-old",
@@ -124,7 +139,7 @@ export const CRASH_CALLS = [
   "define",
 ] as const;
 
-const LAST_ACT_CHANCE = 0.35;
+const LAST_ACT_CHANCE = 0.5;
 
 export function planOf(seed: number): Plan {
   const dice = new Dice(seed * 2 + 1);
@@ -134,13 +149,13 @@ export function planOf(seed: number): Plan {
 
 function worldOf(dice: Dice): World {
   const partitions = dice.pick([1, 1, 2, 2, 3, 4, 5, 8]);
-  const users = Array.from({ length: dice.pick([2, 5, 12, 30]) }, (_, index) => `u${index}`);
+  const users = Array.from({ length: dice.pick([2, 5, 12, 30, 60]) }, (_, index) => `u${index}`);
   return {
     partitions,
     workers: dice.pick([1, 2, 2, 3, 3, 4, 5]),
     users,
     pageBytesMax: dice.pick([200, 600, 4_000]),
-    pageCacheBytesMax: dice.pick([1, 1, 1, 6_000, 1_000_000]),
+    pageCacheBytesMax: dice.pick([1, 1, 6_000, 12_000, 30_000, 1_000_000]),
     clockMode: dice.chance(0.1) ? "event" : "log",
     settings: {
       ...DEFAULT_PARTITION_SETTINGS,
@@ -191,6 +206,17 @@ function troublesOf(dice: Dice): Trouble[] {
     {
       weight: 1,
       make: (from) => ({ do: "clock", byMs: from.pick([-3_600_000, -5_000, -100, 100, 5_000, 3_600_000]) }),
+    },
+    {
+      weight: 3,
+      make: (from) => ({
+        do: "stopAt",
+        worker: worker(from),
+        call: from.pick(CRASH_CALLS),
+        when: from.pick(["before", "after"]),
+        left: from.int(0, 3),
+        forMs: from.pick([900, 2_500, 6_000]),
+      }),
     },
     {
       weight: 4,

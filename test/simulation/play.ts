@@ -10,7 +10,7 @@ export interface Summary {
   readonly virtualMs: number;
   readonly alarms: number;
   readonly counts: Readonly<Record<string, number>>;
-  readonly crashed: readonly (readonly [string, number])[];
+  readonly struck: readonly (readonly [string, number])[];
   readonly harm: string | undefined;
   /** Verdicts of the last act: a code, or `heals`. */
   readonly verdicts: readonly string[];
@@ -18,7 +18,7 @@ export interface Summary {
 
 export async function playSeed(seed: number): Promise<Summary> {
   const plan = planOf(seed);
-  const { hash, violation, virtualMs, alarms, counts, crashed, verdicts } = await new Simulation(plan).run();
+  const { hash, violation, virtualMs, alarms, counts, struck, verdicts } = await new Simulation(plan).run();
   return {
     seed,
     hash,
@@ -26,7 +26,7 @@ export async function playSeed(seed: number): Promise<Summary> {
     virtualMs,
     alarms,
     counts,
-    crashed: [...crashed],
+    struck: [...struck],
     harm: plan.lastAct?.harm,
     verdicts,
   };

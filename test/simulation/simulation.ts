@@ -50,7 +50,8 @@ export interface Outcome {
   readonly virtualMs: number;
   readonly alarms: number;
   readonly counts: Readonly<Record<string, number>>;
-  readonly crashed: ReadonlyMap<string, number>;
+  /** Requests at which workers died or were stopped. */
+  readonly struck: ReadonlyMap<string, number>;
   /** What the last act did and what came of it, in words and as codes. */
   readonly lastAct: string | undefined;
   readonly verdicts: readonly string[];
@@ -190,8 +191,12 @@ export class Simulation {
         this.scheduler.after(step.forMs, () => this.network.heal(process.name));
         return;
       case "crash":
-        this.network.crashPoints.push({ process: process.name, call: step.call, when: step.when, left: step.left });
+      case "stopAt": {
+        const { call, when, left } = step;
+        const stopMs = step.do === "crash" ? undefined : step.forMs;
+        this.network.fatalPoints.push({ process: process.name, call, when, left, stopMs });
         return;
+      }
     }
   }
 
@@ -205,7 +210,7 @@ export class Simulation {
     this.network.server.stream(memoryLogStream(partition)).store([{ subject: kind, body: bytes }]);
   }
 
-  private define(entry: ControlEntry): void {
+  define(entry: ControlEntry): void {
     const body = new TextEncoder().encode(JSON.stringify(entry));
     this.network.server.stream("DEFINITIONS").store([{ subject: "definitions", body }]);
   }
@@ -306,7 +311,7 @@ export class Simulation {
     this.trace.note("everything heals");
     this.network.weather = CALM;
     this.network.isHealed = true;
-    this.network.crashPoints.length = 0;
+    this.network.fatalPoints.length = 0;
     for (const { process } of this.workers) {
       process.wake();
       this.network.heal(process.name);
@@ -468,7 +473,7 @@ export class Simulation {
       virtualMs: scheduler.nowMs,
       alarms: scheduler.steps,
       counts: auditor.counts,
-      crashed: network.crashed,
+      struck: network.struck,
       lastAct: this.lastAct,
       verdicts: this.verdicts,
       lines: trace.lines,

@@ -64,6 +64,8 @@ function stepText(step: Step): string {
       return `the server is killed, and back after ${step.downMs} ms`;
     case "clock":
       return `the server's clock is set ${step.byMs > 0 ? "ahead" : "back"} by ${Math.abs(step.byMs)} ms`;
+    case "stopAt":
+      return `worker ${step.worker} will be stopped ${step.when} its ${step.call === "*" ? "request" : step.call} for ${step.forMs} ms, ${step.left} later ones spared`;
     case "crash":
       return `worker ${step.worker} will die ${step.when} its ${step.call === "*" ? "request" : step.call}, ${step.left} later ones spared`;
   }

@@ -13,18 +13,18 @@ export class Tally {
   readonly broken: number[] = [];
   private virtualMs = 0;
   private readonly counts = new Map<string, number>();
-  private readonly crashes = new Map<string, number>();
+  private readonly struck = new Map<string, number>();
   private readonly harms = new Map<string, Map<string, number>>();
   private readonly hashes = new Map<number, string>();
 
-  add({ seed, hash, violation, virtualMs, alarms, counts, crashed, harm, verdicts }: Summary): void {
+  add({ seed, hash, violation, virtualMs, alarms, counts, struck, harm, verdicts }: Summary): void {
     this.seeds += 1;
     this.virtualMs += virtualMs;
     this.hashes.set(seed, hash);
     if (violation !== undefined) this.broken.push(seed);
     for (const [name, value] of [...Object.entries(counts), ["moments", alarms] as const])
       more(this.counts, name, value);
-    for (const [point, times] of crashed) more(this.crashes, point, times);
+    for (const [point, times] of struck) more(this.struck, point, times);
     if (harm === undefined) return;
     const seen = this.harms.get(harm) ?? new Map<string, number>();
     this.harms.set(harm, seen);
@@ -45,7 +45,7 @@ export class Tally {
       ["seeds", `${count(this.seeds)} in ${duration(tookMs)}, ${perSecond.toFixed(1)} a second; traces ${this.hash}`],
       ["virtual time", `${virtualHours.toFixed(1)} hours, ${(virtualHours / (tookMs / 60_000)).toFixed(1)} a minute`],
       ["seen", listed(this.counts)],
-      ["crash points", `${this.crashes.size} named, ${count(total(this.crashes))} crashes`],
+      ["fatal points", `${this.struck.size} named, ${count(total(this.struck))} deaths and stops`],
       ...[...this.harms].sort(byName).map(([harm, seen]): [string, string] => [harm, listed(seen)]),
       [
         "violations",
