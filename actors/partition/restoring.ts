@@ -65,7 +65,7 @@ async function checkTail(context: PartitionContext, said: Fingerprint): Promise<
 }
 
 /** What was applied must stand in DEFINITIONS: else new entries would bear old numbers, and be taken for applied. */
-async function definitionsUpTo({ book, partition }: PartitionContext, revision: number): Promise<void> {
+export async function definitionsUpTo({ book, partition }: PartitionContext, revision: number): Promise<void> {
   await book.caughtUp(revision).catch((error: Error) => {
     throw new ControlLogLost(partition, error.message, { cause: error });
   });

@@ -14,7 +14,7 @@ import { Checkpointer } from "./checkpoint.ts";
 import type { Claim } from "./claiming.ts";
 import { Halted, type PartitionContext } from "./context.ts";
 import { Copies } from "./copies.ts";
-import type { Restored } from "./restoring.ts";
+import { definitionsUpTo, type Restored } from "./restoring.ts";
 import { Shelf } from "./shelf.ts";
 import { Signal } from "./signal.ts";
 import { Speaker } from "./speaker.ts";
@@ -294,12 +294,9 @@ export class Running {
 
   /** A copy of an entry that DEFINITIONS does not have: else a new entry would bear its number, and be taken for applied. */
   private assertDefined(): void {
-    const { book, partition } = this.context;
     const { controlRevision } = this.machine;
-    if (controlRevision <= book.revision) return;
-    book.caughtUp(controlRevision).catch((error: Error) => {
-      this.fail(new ControlLogLost(partition, error.message, { cause: error }));
-    });
+    if (controlRevision <= this.context.book.revision) return;
+    definitionsUpTo(this.context, controlRevision).catch((error: Error) => this.fail(error));
   }
 
   private guard(work: () => void): void {

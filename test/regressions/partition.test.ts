@@ -29,8 +29,26 @@ async function hear(cluster: MemoryCluster, events: number): Promise<void> {
   }
 }
 
+/** Where a worker is stopped in the middle of a request, until it is woken. */
+class Stop {
+  isReached = false;
+  wake: () => void = () => undefined;
+  private readonly woken = new Promise<void>((resolve) => {
+    this.wake = resolve;
+  });
+
+  async here(): Promise<void> {
+    this.isReached = true;
+    await this.woken;
+  }
+}
+
+function statusesOf(cluster: MemoryCluster): PartitionStatus[] {
+  return [...cluster.shards.values()].flatMap((shard) => shard.partitions.map((partition) => partition.status()));
+}
+
 function statusOf(cluster: MemoryCluster): PartitionStatus | undefined {
-  return [...cluster.shards.values()].flatMap((shard) => shard.partitions.map((partition) => partition.status()))[0];
+  return statusesOf(cluster)[0];
 }
 
 function manifestOf(cluster: MemoryCluster) {
@@ -156,22 +174,15 @@ test("an owner that was stopped in its clean-up, and woken after a take-over, le
   const cluster = new MemoryCluster({ seed: 6, partitions: 1 });
   const { server, runtime } = cluster;
   const first = cluster.startShard();
-  let wake = (): void => undefined;
-  const woken = new Promise<void>((resolve) => {
-    wake = resolve;
-  });
-  let isStopped = false;
+  const stop = new Stop();
   const call = server.call.bind(server);
   server.call = async (client, name, work) => {
-    if (client === first && name === "list") {
-      isStopped = true;
-      await woken;
-    }
+    if (client === first && name === "list") await stop.here();
     return call(client, name, work);
   };
   await runtime.until("it runs", () => statusOf(cluster)?.phase === "running");
   await hear(cluster, 30);
-  await runtime.until("its clean-up begins", () => isStopped);
+  await runtime.until("its clean-up begins", () => stop.isReached);
   server.isolate(first);
   cluster.startShard();
   await hear(cluster, 60);
@@ -179,7 +190,7 @@ test("an owner that was stopped in its clean-up, and woken after a take-over, le
   await hear(cluster, 60);
   await runtime.until("pages of its own", () => server.stream("CHECKPOINT").subjects("0.2.").length > 3);
   server.heal(first);
-  wake();
+  stop.wake();
   for (let step = 0; step < 100; step += 1) {
     await runtime.advance(20);
     cluster.checkInvariants();
@@ -190,36 +201,25 @@ test("a claim whose own answer comes after later owners were heard of is lost, a
   const cluster = new MemoryCluster({ seed: 8, partitions: 1 });
   const { server, runtime } = cluster;
   const first = cluster.startShard();
-  let wake = (): void => undefined;
-  const woken = new Promise<void>((resolve) => {
-    wake = resolve;
-  });
-  let isStopped = false;
+  const stop = new Stop();
   const call = server.call.bind(server);
   server.call = async (client, name, work) => {
     const answer = await call(client, name, work);
     const isMine = server.stream("SEGMENTS").newest("watermark.0") !== undefined;
-    if (client === first && name === "readWatermark" && isMine && !isStopped) {
-      isStopped = true;
-      await woken;
-    }
+    if (client === first && name === "readWatermark" && isMine && !stop.isReached) await stop.here();
     return answer;
   };
-  await runtime.until("its claim is stored", () => isStopped);
+  await runtime.until("its claim is stored", () => stop.isReached);
   server.isolate(first);
   const second = cluster.startShard();
   await runtime.until("the second one runs", () => cluster.shards.get(second)!.partitions[0]?.phase === "running");
   server.heal(first);
   await runtime.advance(1_000);
-  wake();
+  stop.wake();
   await runtime.advance(3_000);
   expect(cluster.errors).toEqual([]);
   expect(statusesOf(cluster).map(({ phase }) => phase)).not.toContain("refused");
 });
-
-function statusesOf(cluster: MemoryCluster): PartitionStatus[] {
-  return [...cluster.shards.values()].flatMap((shard) => shard.partitions.map((partition) => partition.status()));
-}
 
 test("a copy of a control entry that DEFINITIONS does not have any more is refused, though no record knows of it", async () => {
   const cluster = new MemoryCluster({ seed: 9, partitions: 1 });

@@ -1,8 +1,14 @@
 // Looks on at every message the moment the server stores it, and says what must not be: the safety of protocol.md, checked
 // against the oracle, which is fed each log as it grows. Knows the streams alone and nothing of what workers think.
-import { createHash } from "node:crypto";
 import { type Digest, digestText, EMPTY_DIGEST, extendDigest } from "../../actors/partition/digest.ts";
-import { type BlobRef, decodeDirectory, decodeManifest, type Manifest } from "../../actors/partition/manifest.ts";
+import {
+  type BlobRef,
+  decodeDirectory,
+  decodeManifest,
+  hashOf,
+  type Manifest,
+} from "../../actors/partition/manifest.ts";
+import { keysOf } from "../../actors/partition/shelf.ts";
 import type { ControlEntry } from "../../lib/core/control.ts";
 import { decodeDelta, encodeDelta } from "../../lib/core/deltas.ts";
 import type { LogKind, LogRecord, PartitionNo, Reject } from "../../lib/core/types.ts";
@@ -396,20 +402,15 @@ export class Auditor {
 }
 
 function blob(store: MemoryStream, where: string, ref: BlobRef): Uint8Array {
-  const keys = Array.from({ length: ref.parts }, (_, part) => (part === 0 ? ref.key : `${ref.key}.${part}`));
-  const parts = keys.map((key) => {
+  const parts = keysOf(ref).map((key) => {
     const found = store.newest(key)?.body;
     if (found === undefined) throw new Violation("manifest-incomplete", `${where} names ${key}, which is not there`);
     return found;
   });
   const bytes = Buffer.concat(parts);
-  if (createHash("sha1").update(bytes).digest("base64url") !== ref.hash)
+  if (hashOf(bytes) !== ref.hash)
     throw new Violation("manifest-incomplete", `${where} names ${ref.key}, which has other bytes`);
   return bytes;
-}
-
-function hashOf(bytes: Uint8Array): string {
-  return createHash("sha1").update(bytes).digest("base64url");
 }
 
 function entryOf({ body }: MemoryMessage): ControlEntry {

@@ -315,7 +315,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "copies-unchecked",
     bug: "an entry that a log has a copy of, and DEFINITIONS has not, is not missed",
     file: "actors/partition/running.js",
-    find: "if (controlRevision <= book.revision)",
+    find: "if (controlRevision <= this.context.book.revision)",
     replace: "if (true)",
   },
   {
