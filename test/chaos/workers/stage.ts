@@ -337,6 +337,8 @@ export class Stage {
 
   private async drainAll(): Promise<string[]> {
     this.say("the workers are stopped in good order");
+    // All can be well without one that has only just been started.
+    await Promise.all(this.workers.map((worker) => this.begun(worker)));
     for (const worker of this.workers) worker.kill("SIGTERM");
     const ends = await Promise.all(this.workers.map(async (worker) => ({ worker, ...(await worker.exit(60_000)) })));
     return ends.flatMap(({ worker, code }) =>
