@@ -11,8 +11,10 @@ import type { Actor } from "../lib/core/engine/actor.ts";
 import type { PartitionCore } from "../lib/core/engine/core.ts";
 import type { Plan } from "../lib/core/engine/plan.ts";
 import { programHolds } from "../lib/core/engine/reading.ts";
+import { NO_CATALOGUE, NO_SITUATIONS } from "../lib/core/feeds.ts";
 import type { Scalar } from "../lib/core/rules/ast.ts";
-import type { Millis } from "../lib/core/types.ts";
+import { DEFAULT_LIMITS, type Millis } from "../lib/core/types.ts";
+import { DEFAULT_VOCABULARY } from "../lib/core/vocabulary.ts";
 import { workText } from "./segments.bench.ts";
 import { type Bench, type Progress, type Row, type Sizes, size } from "./support/bench.ts";
 import { runAlone } from "./support/cli.ts";
@@ -156,12 +158,19 @@ function lookAtAll(
   return { gatedUs: sum("gatedUs"), plainUs: sum("plainUs"), compared: plan.segments.length * looks.length };
 }
 
+const world = {
+  limits: DEFAULT_LIMITS,
+  vocabulary: DEFAULT_VOCABULARY,
+  catalogue: NO_CATALOGUE,
+  situations: NO_SITUATIONS,
+};
+
 function evaluateAll(plan: Plan, gates: Gates, actor: Actor, now: Millis): Look {
   const count = plan.segments.length;
   const holds = new Uint8Array(count);
   const startedUs = ownCpu();
   for (let no = 0; no < count; no += 1) {
-    if (programHolds(plan.segments[no]!.program, 0, plan, actor, now)) holds[no] = 1;
+    if (programHolds(plan.segments[no]!.program, 0, plan, actor, now, world)) holds[no] = 1;
   }
   const plainUs = ownCpu() - startedUs;
   const again = new Uint8Array(count);
@@ -170,7 +179,7 @@ function evaluateAll(plan: Plan, gates: Gates, actor: Actor, now: Millis): Look 
   for (let no = 0; no < count; no += 1) {
     const trait = traits[no];
     if (trait !== undefined && actor.traits[trait] !== values[no]) continue;
-    if (programHolds(plan.segments[no]!.program, 0, plan, actor, now)) again[no] = 1;
+    if (programHolds(plan.segments[no]!.program, 0, plan, actor, now, world)) again[no] = 1;
   }
   const gatedUs = ownCpu() - gatedFromUs;
   assert.deepEqual(again, holds, "looking at the gate first changed an answer");

@@ -175,6 +175,17 @@ export const LIMIT_OPTIONS: { readonly [K in keyof Limits]: Option<number> } = {
     min: 1,
     why: "Different values of one counter.",
   }),
+  objectsMax: count({
+    default: DEFAULT_LIMITS.objectsMax,
+    min: 1,
+    why: "Objects of one type that a person owns.",
+  }),
+  itemsMax: count({
+    default: DEFAULT_LIMITS.itemsMax,
+    min: 1,
+    why: "Items of one catalog type and person, for favourites.",
+  }),
+  sequenceStepsMax: count({ default: DEFAULT_LIMITS.sequenceStepsMax, min: 2, why: "Steps of one sequence." }),
   ruleNodesMax: count({ default: DEFAULT_LIMITS.ruleNodesMax, min: 1, why: "Rules in one segment." }),
   ruleDepthMax: count({
     default: DEFAULT_LIMITS.ruleDepthMax,

@@ -1,7 +1,7 @@
 // One shard on a connection of its own, with everything a configuration says. Runs in a thread or in the process itself.
 import { hostname } from "node:os";
 import { type Config, natsSettingsOf } from "../../config/options.ts";
-import { DEFAULT_VOCABULARY } from "../../lib/core/types.ts";
+import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { createLog } from "../../lib/log.ts";
 import { connectNats } from "../../lib/nats/connect.ts";
 import { namesOf } from "../../lib/nats/names.ts";

@@ -4,7 +4,8 @@ import type { ControlCopy, ControlEntry } from "../../lib/core/control.ts";
 import { createPartition, type PartitionCore } from "../../lib/core/engine/core.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import type { PartitionOptions } from "../../lib/core/partition.ts";
-import { DEFAULT_LIMITS, DEFAULT_VOCABULARY, type Json, type LogRecord } from "../../lib/core/types.ts";
+import { DEFAULT_LIMITS, type Json, type LogRecord } from "../../lib/core/types.ts";
+import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { type LoadEvent, START } from "./load.ts";
 
 export const MACHINE_OPTIONS: PartitionOptions = {

@@ -1,13 +1,8 @@
 // Holds what a bench computed against the oracle, for a sample of people: a fast wrong answer is none.
 import assert from "node:assert/strict";
 import { encodeDelta } from "../../lib/core/deltas.ts";
-import {
-  DEFAULT_LIMITS,
-  DEFAULT_VOCABULARY,
-  type Delta,
-  type JsonObject,
-  type LogRecord,
-} from "../../lib/core/types.ts";
+import { DEFAULT_LIMITS, type Delta, type JsonObject, type LogRecord } from "../../lib/core/types.ts";
+import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { Oracle, type OracleOptions } from "../../lib/oracle/oracle.ts";
 import { cohortOf, regionOf } from "./load.ts";
 import { controlRecords, type Prepared } from "./machine.ts";

@@ -1,6 +1,6 @@
 // The control log: what DEFINITIONS holds in one total order and every partition's log carries as a copy.
 // An entry's revision is its sequence in DEFINITIONS. ControlState is the fold of all entries up to a revision.
-import type { Json, MemberId, SegmentId, Seq } from "./types.ts";
+import type { Json, JsonObject, MemberId, Millis, SegmentId, Seq } from "./types.ts";
 
 export type ControlEntry =
   /**
@@ -16,7 +16,33 @@ export type ControlEntry =
       readonly mode: "add" | "remove" | "replace";
       readonly members: readonly MemberId[];
     }
-  | { readonly op: "removeList"; readonly id: string };
+  | { readonly op: "removeList"; readonly id: string }
+  /** The vocabulary as written, whole. An edit of every segment that reads what changed: it takes effect like an apply. */
+  | { readonly op: "vocabulary"; readonly vocabulary: Json }
+  /** Items of the catalogue, for what happens from here on. `remove` reads the ids alone. */
+  | { readonly op: "items"; readonly mode: "merge" | "replace" | "remove"; readonly items: readonly CatalogItem[] }
+  /** Values of a feed for a place, until replaced, cleared (`values: null`) or `until`. */
+  | {
+      readonly op: "situation";
+      readonly kind: string;
+      readonly place: SituationPlace;
+      readonly values: JsonObject | null;
+      readonly until?: Millis;
+    }
+  /** What an apply asked for and has not taken effect is given up. */
+  | { readonly op: "cancel"; readonly revision: number };
+
+export interface CatalogItem {
+  readonly id: string;
+  readonly attributes: JsonObject;
+}
+
+/** Compared with letter case folded. The most specific that fits a member's place counts. */
+export interface SituationPlace {
+  readonly country: string;
+  readonly region?: string;
+  readonly city?: string;
+}
 
 /** The body (JSON) of `log.<p>.control`: an entry and its revision. */
 export interface ControlCopy {

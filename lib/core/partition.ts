@@ -2,19 +2,8 @@
 // that is not in memory it yields the page's number and the shell brings it. actors/partition drives it.
 
 import type { ControlEntry } from "./control.ts";
-import type {
-  Delta,
-  Json,
-  Limits,
-  LogRecord,
-  MemberId,
-  Millis,
-  PartitionNo,
-  Reject,
-  SegmentId,
-  Seq,
-  Vocabulary,
-} from "./types.ts";
+import type { Delta, Json, Limits, LogRecord, MemberId, Millis, PartitionNo, Reject, SegmentId, Seq } from "./types.ts";
+import type { Vocabulary } from "./vocabulary.ts";
 
 export type PageNo = number;
 

@@ -83,16 +83,6 @@ export type RejectReason =
   | "bad-control"
   | "bad-clock";
 
-/** What gives events their meaning. One versioned document; carried in every partition's log. */
-export interface Vocabulary {
-  /** A visit ends when the gap to the next event is at least this long. */
-  readonly visitIdleMs: number;
-  /** Amounts in another currency than this are missing; nothing is converted. */
-  readonly currency: string;
-}
-
-export const DEFAULT_VOCABULARY: Vocabulary = { visitIdleMs: 30 * 60_000, currency: "USD" };
-
 /** Limits on input and state; all of them are options in config/. */
 export interface Limits {
   readonly eventBytesMax: number;
@@ -103,6 +93,11 @@ export interface Limits {
   readonly ordersChangeableMax: number;
   readonly visitsChangeableMax: number;
   readonly distinctValuesMax: number;
+  /** Objects of one type that a member owns. */
+  readonly objectsMax: number;
+  /** Items of one catalog type that a member has to do with, for favourites. */
+  readonly itemsMax: number;
+  readonly sequenceStepsMax: number;
   readonly ruleNodesMax: number;
   readonly ruleDepthMax: number;
   readonly nestingMax: number;
@@ -123,6 +118,9 @@ export const DEFAULT_LIMITS: Limits = {
   ordersChangeableMax: 1_000,
   visitsChangeableMax: 1_000,
   distinctValuesMax: 10_000,
+  objectsMax: 1_000,
+  itemsMax: 10_000,
+  sequenceStepsMax: 10,
   ruleNodesMax: 256,
   ruleDepthMax: 16,
   nestingMax: 8,

@@ -6,6 +6,7 @@ import { orderSegments } from "../core/rules/graph.ts";
 import { parseDefinition } from "../core/rules/parse.ts";
 import { questionKeys } from "../core/rules/questions.ts";
 import type { Limits, MemberId, SegmentId } from "../core/types.ts";
+import { DEFAULT_VOCABULARY } from "../core/vocabulary.ts";
 
 export interface Versioned {
   readonly definition: Definition;
@@ -82,6 +83,8 @@ export class Control {
         return { type: "list", id: entry.id, mode: entry.mode, members: entry.members };
       case "removeList":
         return { type: "list", id: entry.id, mode: "replace", members: [] };
+      default:
+        return rejected(`the entry ${entry.op} of revision ${this.#revision} is not known here`);
     }
   }
 
@@ -131,8 +134,9 @@ export class Control {
   }
 
   #asksNothingNew(definitions: readonly Definition[]): boolean {
-    const asked = new Set([...this.#active.values()].flatMap(({ definition }) => questionKeys(definition)));
-    return definitions.flatMap(questionKeys).every((key) => asked.has(key));
+    const keysOf = (definition: Definition): string[] => questionKeys(definition, DEFAULT_VOCABULARY);
+    const asked = new Set([...this.#active.values()].flatMap(({ definition }) => keysOf(definition)));
+    return definitions.flatMap(keysOf).every((key) => asked.has(key));
   }
 
   /** A newer word about a segment cancels older ones that have not taken effect. */

@@ -1,7 +1,15 @@
 // Whether a rule holds for a member at a moment, worked out of the member's whole history every time.
 // due.ts says when silence alone might change the answer; oracle.ts asks both.
 import { createHash } from "node:crypto";
-import type { EventRule, Measure, OrderRule, Path, Rule, Window } from "../core/rules/ast.ts";
+import {
+  type EventRule,
+  type Measure,
+  type OrderRule,
+  type Path,
+  type Rule,
+  unknownRule,
+  type Window,
+} from "../core/rules/ast.ts";
 import type { MemberId, Millis, SegmentId } from "../core/types.ts";
 import type { Member, Membership, Occurrence } from "./history.ts";
 import { orderRecord } from "./shop.ts";
@@ -70,6 +78,8 @@ export function ruleHolds(rule: Rule, question: Question): boolean {
       const position = positionOf(member.id, rule.salt);
       return rule.from <= position && position < rule.to;
     }
+    default:
+      return unknownRule(rule);
   }
 }
 

@@ -1,7 +1,8 @@
 // Everything one member has done, kept whole: occurrences, writes of traits, orders, visits. Nothing is ever counted
 // ahead; evaluate.ts goes through all of it each time. oracle.ts adds one accepted event at a time.
 import type { UserEvent } from "../core/events.ts";
-import type { Json, Limits, MemberId, Millis, SegmentId, Seq, Vocabulary } from "../core/types.ts";
+import type { Json, Limits, MemberId, Millis, SegmentId, Seq } from "../core/types.ts";
+import type { Vocabulary } from "../core/vocabulary.ts";
 import { type Occasion, type Order, type Refusal, Shop } from "./shop.ts";
 import { type DayNumber, isZone, localDayOf, wallClockOf } from "./time.ts";
 import { type Visit, Visits } from "./visits.ts";

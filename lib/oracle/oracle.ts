@@ -14,8 +14,8 @@ import type {
   PartitionNo,
   Reject,
   SegmentId,
-  Vocabulary,
 } from "../core/types.ts";
+import type { Vocabulary } from "../core/vocabulary.ts";
 import { type Active, Control, isObject, readJson } from "./control.ts";
 import { historyInstants, membershipInstants } from "./due.ts";
 import { type Question, ruleHolds } from "./evaluate.ts";

@@ -1,6 +1,7 @@
 // Cart and orders: what the e-commerce events of one member, read in log order, leave behind (rules.md 4.7).
 // history.ts applies every accepted event; a message that cannot stand is answered with a Refusal and changes nothing.
-import type { JsonObject, Limits, Millis, RejectReason, Seq, Vocabulary } from "../core/types.ts";
+import type { JsonObject, Limits, Millis, RejectReason, Seq } from "../core/types.ts";
+import type { Vocabulary } from "../core/vocabulary.ts";
 import { Amount, HeldDate, isRecord, unitsOf } from "./values.ts";
 
 const AMOUNT_UNITS_MAX = 9_000_000_000_000_000n;

@@ -1,6 +1,7 @@
 // What was said of a sample, held against the log and against the owner: each kind of difference is told.
 import { describe, expect, test } from "vitest";
-import { DEFAULT_LIMITS, DEFAULT_VOCABULARY, type Delta, type LogRecord } from "../../lib/core/types.ts";
+import { DEFAULT_LIMITS, type Delta, type LogRecord } from "../../lib/core/types.ts";
+import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { agreementFindings, agreementOf, type LiveMember, trimmedFindings } from "../../lib/doctor/agreement.ts";
 import { MemberSample } from "../../lib/doctor/sample.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";

@@ -2,7 +2,8 @@
 // random definitions, lists and histories, both clocks. SEED=n replays a run.
 import { expect, test } from "vitest";
 import { encodeDelta } from "../../lib/core/deltas.ts";
-import { DEFAULT_LIMITS, DEFAULT_VOCABULARY, type LogRecord } from "../../lib/core/types.ts";
+import { DEFAULT_LIMITS, type LogRecord } from "../../lib/core/types.ts";
+import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { rankOf } from "../../lib/doctor/numbering.ts";
 import { MemberSample } from "../../lib/doctor/sample.ts";
 import { Oracle, type OracleOptions } from "../../lib/oracle/oracle.ts";

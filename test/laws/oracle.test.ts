@@ -3,7 +3,8 @@
 import { expect, test } from "vitest";
 import { encodeDelta } from "../../lib/core/deltas.ts";
 import { encodeId } from "../../lib/core/ids.ts";
-import { DEFAULT_LIMITS, DEFAULT_VOCABULARY, type LogRecord } from "../../lib/core/types.ts";
+import { DEFAULT_LIMITS, type LogRecord } from "../../lib/core/types.ts";
+import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
 import { Dice, seeds } from "../support/seed.ts";
 import { Definitions } from "./definitions.ts";

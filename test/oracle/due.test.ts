@@ -2,13 +2,8 @@
 // late; so at random moments everybody is evaluated, and nothing may be found that time had not announced before.
 import { afterAll, expect, test } from "vitest";
 import { parseDefinition } from "../../lib/core/rules/parse.ts";
-import {
-  DEFAULT_LIMITS,
-  DEFAULT_VOCABULARY,
-  type Delta,
-  type JsonObject,
-  type LogRecord,
-} from "../../lib/core/types.ts";
+import { DEFAULT_LIMITS, type Delta, type JsonObject, type LogRecord } from "../../lib/core/types.ts";
+import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
 import { definition, History, membersOf } from "../laws/generate.ts";
 import { Dice, seeds } from "../support/seed.ts";

@@ -1,14 +1,8 @@
 // A story is a partition's log told line by line: who does what at which time, and what is announced.
 // The tests of this folder read rules.md's law with it.
 import { parse } from "yaml";
-import {
-  DEFAULT_LIMITS,
-  DEFAULT_VOCABULARY,
-  type Delta,
-  type Json,
-  type Limits,
-  type LogKind,
-} from "../../lib/core/types.ts";
+import { DEFAULT_LIMITS, type Delta, type Json, type Limits, type LogKind } from "../../lib/core/types.ts";
+import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
 
 /** "12:30" is on Monday 2 November 2026, "+3 12:30" three days later; an ISO date-time is itself. UTC. */

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { decodeEvent } from "../../lib/core/decode.ts";
 import { encodeId } from "../../lib/core/ids.ts";
-import { DEFAULT_LIMITS, DEFAULT_VOCABULARY, type Delta, type JsonObject } from "../../lib/core/types.ts";
+import { DEFAULT_LIMITS, type Delta, type JsonObject } from "../../lib/core/types.ts";
+import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { loadDefinitions } from "../../lib/definitions/load.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
 import { type ShopEvent, type ShopOptions, shopTraffic } from "../../lib/shop/traffic.ts";

@@ -7,13 +7,8 @@ import { DEFAULT_SHARD_SETTINGS } from "../../actors/worker/settings.ts";
 import { Shard } from "../../actors/worker/shard.ts";
 import type { ControlEntry } from "../../lib/core/control.ts";
 import type { PartitionOptions as MachineOptions, PartitionMachine } from "../../lib/core/partition.ts";
-import {
-  DEFAULT_LIMITS,
-  DEFAULT_VOCABULARY,
-  type LogKind,
-  type LogRecord,
-  type PartitionNo,
-} from "../../lib/core/types.ts";
+import { DEFAULT_LIMITS, type LogKind, type LogRecord, type PartitionNo } from "../../lib/core/types.ts";
+import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { type Fate, MemoryServer } from "../../lib/memory/server.ts";
 import { memoryLogStream, memoryWorld } from "../../lib/memory/world.ts";
 import type { Watermark } from "../../lib/ports/delta-sink.ts";

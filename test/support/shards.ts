@@ -8,7 +8,8 @@ import { productMachinery } from "../../actors/worker/machinery.ts";
 import { DEFAULT_SHARD_SETTINGS } from "../../actors/worker/settings.ts";
 import { Shard } from "../../actors/worker/shard.ts";
 import { systemRuntime } from "../../actors/worker/system-runtime.ts";
-import { DEFAULT_LIMITS, DEFAULT_VOCABULARY } from "../../lib/core/types.ts";
+import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
+import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import type { Names } from "../../lib/nats/names.ts";
 import { natsWorld } from "../../lib/nats/world.ts";
 

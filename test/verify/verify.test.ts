@@ -1,6 +1,7 @@
 // verify tells apart what can go wrong with what was said: lost, repeated, altered, out of order; and with who is in.
 import { describe, expect, test } from "vitest";
-import { DEFAULT_LIMITS, DEFAULT_VOCABULARY, type Delta, type LogRecord } from "../../lib/core/types.ts";
+import { DEFAULT_LIMITS, type Delta, type LogRecord } from "../../lib/core/types.ts";
+import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
 import { verifyTable } from "../../lib/verify/table.ts";
 import { combineReports, EXAMPLES_MAX, type LiveMembership, verifyPartition } from "../../lib/verify/verify.ts";

@@ -3,6 +3,7 @@
 import type { Scalar } from "../rules/ast.ts";
 import type { Json, JsonObject, MemberId, Millis, SegmentId, Seq } from "../types.ts";
 import type { CounterState } from "./counters.ts";
+import type { Kept } from "./readings.ts";
 
 export interface CartLine {
   readonly productId: string;
@@ -69,7 +70,17 @@ export interface Actor {
   lists: Set<string> | undefined;
   memberships: Map<SegmentId, Membership>;
   counters: Map<string, CounterState>;
-  /** Earliest deadline of its counters. */
+  /** Memories of questions that need more than a counter, by the question. */
+  kept: Map<string, Kept>;
+  /** Whole, as the last visit event that carried it gave it. */
+  place: JsonObject | undefined;
+  network: JsonObject | undefined;
+  device: JsonObject | undefined;
+  /** Identifiers by type, in the order in which they came. */
+  identities: Record<string, string[]>;
+  /** What is owned, by type and id. */
+  objects: Record<string, Record<string, JsonObject>>;
+  /** Earliest deadline of its counters and kept memories. */
   counterDue: Millis;
   /** Earliest instant at which a date, a joined window or the like may flip by silence. */
   valueDue: Millis;
@@ -96,6 +107,12 @@ export function newActor(id: MemberId, clock: Millis): Actor {
     lists: undefined,
     memberships: new Map(),
     counters: new Map(),
+    kept: new Map(),
+    place: undefined,
+    network: undefined,
+    device: undefined,
+    identities: Object.create(null) as Record<string, string[]>,
+    objects: Object.create(null) as Record<string, Record<string, JsonObject>>,
     counterDue: Number.POSITIVE_INFINITY,
     valueDue: Number.POSITIVE_INFINITY,
     waits: undefined,
@@ -103,9 +120,10 @@ export function newActor(id: MemberId, clock: Millis): Actor {
   };
 }
 
-/** Earliest deadline of a member's counters. */
-export function earliestOf(actor: Pick<Actor, "counters">): Millis {
+/** Earliest deadline of a member's counters and kept memories. */
+export function earliestOf(actor: Pick<Actor, "counters" | "kept">): Millis {
   let due = Number.POSITIVE_INFINITY;
   for (const state of actor.counters.values()) if (state.due < due) due = state.due;
+  for (const kept of actor.kept.values()) if (kept.due < due) due = kept.due;
   return due;
 }

@@ -2,7 +2,8 @@
 // event before anything is changed, so that an event which is refused leaves no trace. Rules.md 4.7 is the law.
 import type { UserEvent } from "../events.ts";
 import type { Scalar } from "../rules/ast.ts";
-import type { Json, JsonObject, Millis, RejectReason, Seq, Vocabulary } from "../types.ts";
+import type { Json, JsonObject, Millis, RejectReason, Seq } from "../types.ts";
+import type { Vocabulary } from "../vocabulary.ts";
 import type { CartLine, Order } from "./actor.ts";
 import { amountOf } from "./values.ts";
 

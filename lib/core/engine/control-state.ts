@@ -1,11 +1,13 @@
 // The control log folded up to a revision: which definitions are in force, which wait for their activation and what
 // history they ask for. All partitions of a process that stand at one revision share the same state and plan.
 import type { ControlEntry } from "../control.ts";
+import { type Catalogue, NO_CATALOGUE, NO_SITUATIONS, type Situations } from "../feeds.ts";
 import type { Definition } from "../rules/ast.ts";
 import { orderSegments } from "../rules/graph.ts";
 import { parseDefinition } from "../rules/parse.ts";
 import { questionKeys } from "../rules/questions.ts";
 import type { Limits, MemberId, SegmentId } from "../types.ts";
+import { DEFAULT_VOCABULARY, type Vocabulary } from "../vocabulary.ts";
 import { type ActiveDefinition, compilePlan, type Plan } from "./plan.ts";
 
 export interface PendingBatch {
@@ -43,6 +45,9 @@ export class ControlState {
   pending = new Map<number, PendingBatch>();
   #versions = new Map<SegmentId, number>();
   lists = new Set<string>();
+  vocabulary: Vocabulary = DEFAULT_VOCABULARY;
+  catalogue: Catalogue = NO_CATALOGUE;
+  situations: Situations = NO_SITUATIONS;
   #levels = new Map<SegmentId, number>();
   readonly #plans = new Map<string, Plan>();
 
@@ -69,6 +74,9 @@ export class ControlState {
     );
     state.#versions = new Map(this.#versions);
     state.lists = new Set(this.lists);
+    state.vocabulary = this.vocabulary;
+    state.catalogue = this.catalogue;
+    state.situations = this.situations;
     state.#levels = this.#levels;
     const outcome = state.#take(entry);
     // What is in force did not change, so neither did its plan.
@@ -87,10 +95,7 @@ export class ControlState {
     let plan = this.#plans.get(key);
     if (plan === undefined) {
       const dark = installed.flatMap((revision) => [...(this.pending.get(revision)?.define.values() ?? [])]);
-      plan = compilePlan(
-        [...this.active.values()],
-        dark.map(({ definition }) => definition),
-      );
+      plan = compilePlan([...this.active.values()], dark);
       this.#plans.set(key, plan);
     }
     return plan;
@@ -114,6 +119,8 @@ export class ControlState {
       case "removeList":
         this.lists.delete(read.id);
         return { type: "list", id: read.id, mode: "replace", members: [] };
+      default:
+        return rejected(`the entry ${read.op} of revision ${this.revision} is not known here`);
     }
   }
 
@@ -144,7 +151,7 @@ export class ControlState {
   #versioned(definition: Definition): ActiveDefinition {
     const version = (this.#versions.get(definition.id) ?? 0) + 1;
     this.#versions.set(definition.id, version);
-    return { definition, version };
+    return { definition, version, vocabulary: this.vocabulary };
   }
 
   /** No cycle once all that waits has taken effect. */
@@ -166,8 +173,10 @@ export class ControlState {
 
   #newQuestions(definitions: readonly Definition[]): string[] {
     const asked = new Set<string>();
-    for (const { definition } of this.active.values()) for (const key of questionKeys(definition)) asked.add(key);
-    return [...new Set(definitions.flatMap(questionKeys))].filter((key) => !asked.has(key));
+    for (const one of this.active.values())
+      for (const key of questionKeys(one.definition, one.vocabulary)) asked.add(key);
+    const wanted = definitions.flatMap((definition) => questionKeys(definition, this.vocabulary));
+    return [...new Set(wanted)].filter((key) => !asked.has(key));
   }
 
   /** A newer word about a segment cancels older ones that have not taken effect. */

@@ -51,7 +51,7 @@ interface Meta {
 
 export class PartitionCore implements PartitionMachine {
   readonly #options: PartitionOptions;
-  readonly #world: World;
+  #world!: World;
   readonly #pages: PageTable;
   readonly #shared: SharedControl;
   readonly work: WorkCounts = { touches: 0, evaluations: 0, flips: 0, wakeUps: 0, idleWakeUps: 0 };
@@ -72,7 +72,6 @@ export class PartitionCore implements PartitionMachine {
 
   constructor(options: PartitionOptions, shared: SharedControl, plan?: Plan) {
     this.#options = options;
-    this.#world = { limits: options.limits, vocabulary: options.vocabulary };
     this.#pages = new PageTable(options);
     this.#shared = shared;
     this.#control = shared.fold([]);
@@ -127,8 +126,13 @@ export class PartitionCore implements PartitionMachine {
     return this.#pages.residentBytes;
   }
 
+  /** Follows the control state: what is asked, and what members are read against. */
   #setPlan(plan: Plan): void {
-    if (plan === this.#plan) return;
+    const { vocabulary, catalogue, situations } = this.#control;
+    const held = this.#world as World | undefined;
+    const isSame = held?.vocabulary === vocabulary && held.catalogue === catalogue && held.situations === situations;
+    if (plan === this.#plan && isSame) return;
+    if (!isSame) this.#world = { limits: this.#options.limits, vocabulary, catalogue, situations };
     this.#plan = plan;
     this.#evaluation = new Evaluation(plan, this.#world, this.work);
   }
@@ -430,8 +434,7 @@ export class PartitionCore implements PartitionMachine {
   shadow(revision: number): ShadowFold {
     const batch = this.#control.pending.get(revision);
     if (batch === undefined) throw new Fault(`revision ${revision} waits for no history here`);
-    const definitions = Array.from(batch.define.values(), ({ definition }) => definition);
-    return new Shadow(revision, this.#options, this.#shared, compilePlan([], definitions));
+    return new Shadow(revision, this.#options, this.#shared, compilePlan([], [...batch.define.values()]));
   }
 
   needsShadow(record: LogRecord): boolean {
@@ -457,7 +460,8 @@ export class PartitionCore implements PartitionMachine {
       throw new Fault(`ready for revision ${revision} at ${record.seq} came before its history was folded up to there`);
     }
     const { questions } = this.#control.pending.get(revision)!;
-    const fresh = questions.filter((key) => !this.#plan.counters.has(key) && !this.#plan.deltas.has(key));
+    const { counters, deltas, keeps } = this.#plan;
+    const fresh = questions.filter((key) => !counters.has(key) && !deltas.has(key) && !keeps.has(key));
     for (const no of this.#pages.numbers()) {
       yield null;
       if (!this.#pages.isResident(no)) yield no;
@@ -556,7 +560,7 @@ export class PartitionCore implements PartitionMachine {
     const actor = this.#pages.get(this.#pages.pageOf(id)).actors.get(id);
     const active = this.#control.active.get(segment);
     if (actor === undefined || active === undefined) return undefined;
-    return explainSegment(active.definition, this.#plan, actor, this.#clock, this.#world);
+    return explainSegment(active, this.#plan, actor, this.#clock, this.#world);
   }
 
   /** Moves a shadow past a message that is no event. */
@@ -596,6 +600,9 @@ class Shadow implements ShadowFold {
       const state = folded?.counters.get(key);
       if (state === undefined) actor.counters.delete(key);
       else actor.counters.set(key, state);
+      const kept = folded?.kept.get(key);
+      if (kept === undefined) actor.kept.delete(key);
+      else actor.kept.set(key, kept);
     }
   }
 }

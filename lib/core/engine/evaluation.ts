@@ -2,8 +2,8 @@
 // when silence will next matter. Touch first, evaluate once: what lies between old and new state is never announced.
 
 import type { WorkCounts } from "../partition.ts";
-import type { Path, Scalar } from "../rules/ast.ts";
-import type { Cause, Delta, MemberKind, Millis, SegmentId } from "../types.ts";
+import type { Path, RecordKind, Scalar } from "../rules/ast.ts";
+import type { Cause, Delta, JsonObject, MemberKind, Millis, SegmentId } from "../types.ts";
 import { type Actor, earliestOf } from "./actor.ts";
 import {
   type CounterState,
@@ -16,7 +16,7 @@ import {
   settleRunning,
 } from "./counters.ts";
 import { endlessReach, type LeafNo, type Reach } from "./numeric-index.ts";
-import type { CounterBounds, CounterPlan, Plan, SegmentNo } from "./plan.ts";
+import { type CounterBounds, type CounterPlan, type Plan, type SegmentNo, topicOfKeep } from "./plan.ts";
 import {
   canonicalVisit,
   cartRecord,
@@ -27,9 +27,12 @@ import {
   leafContext,
   programHolds,
   readOrders,
+  readScope,
+  recordOf,
   type World,
   zoneFor,
 } from "./reading.ts";
+import type { Keep, Kept } from "./readings.ts";
 import { find, testFlips } from "./values.ts";
 import { momentFlips } from "./windows.ts";
 import { zoneNamed } from "./zones.ts";
@@ -272,6 +275,39 @@ export class Evaluation {
     for (const leaf of this.#plan.userZoneLeaves) this.#touch(leaf);
   }
 
+  // ── readings and records ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /** What the leaves under this topic read has moved. */
+  touchTopic(topic: string): void {
+    for (const leaf of this.#plan.topicLeaves.get(topic) ?? []) this.#touch(leaf);
+  }
+
+  /** A memory of the member, made when this is the first it hears. */
+  keptOf(keep: Keep): Kept {
+    let kept = this.#actor.kept.get(keep.key);
+    if (kept === undefined) {
+      kept = { due: Number.POSITIVE_INFINITY, data: keep.create() };
+      this.#actor.kept.set(keep.key, kept);
+    }
+    return kept;
+  }
+
+  /** Brings a memory up to the clock, and touches what reads it. */
+  refreshKept(keep: Keep, kept: Kept): void {
+    const before = kept.due;
+    kept.due = keep.settle(kept.data, this.#actor, readScope("UTC", this.#actor, this.#now, this.#world));
+    this.#moved(before, kept.due);
+    this.touchTopic(topicOfKeep(keep.key));
+  }
+
+  /** A record is another one than before: touches the leaves that name the old values or the new ones. */
+  recordChanged(kind: RecordKind, before: JsonObject | undefined, after: JsonObject | undefined): void {
+    const context = (zone: string) => leafContext(zone, this.#actor, this.#now);
+    for (const { path, index } of this.#plan.recordPaths.get(kind) ?? []) {
+      index.changed(find(before, path), find(after, path), context, this.touch);
+    }
+  }
+
   // ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Touches what the instant `now` moves: it is a deadline of this member, and the step is as of it. */
@@ -282,6 +318,15 @@ export class Evaluation {
       const counter = this.#plan.counters.get(key);
       if (counter !== undefined) this.refresh(counter, state);
       else this.#touchDelta(key, state);
+    }
+    for (const [key, kept] of actor.kept) {
+      if (kept.due > now) continue;
+      const keep = this.#plan.keeps.get(key);
+      if (keep !== undefined) this.refreshKept(keep, kept);
+      else {
+        kept.due = Number.POSITIVE_INFINITY;
+        this.#rescan = true;
+      }
     }
     if (actor.valueDue <= now) this.#touchValues(now);
     if (actor.waits !== undefined) {
@@ -329,6 +374,15 @@ export class Evaluation {
     }
     for (const entry of plan.cartPaths)
       if (entry.movesByTime) this.#movingOf(entry, cartRecord(actor, entry.path[0] === "products"), after, found);
+    for (const [kind, entries] of plan.recordPaths) {
+      for (const entry of entries)
+        if (entry.movesByTime) this.#movingOf(entry, recordOf(kind, actor, this.#world), after, found);
+    }
+    for (const no of plan.movingReadings) {
+      const leaf = plan.leaves[no]!;
+      if (leaf.kind !== "reading") continue;
+      found(no, leaf.reading.flips(actor, readScope(leaf.zone, actor, after, this.#world)));
+    }
     for (const [segment, leaves] of plan.joinedLeaves) {
       const membership = actor.memberships.get(segment);
       if (membership?.in !== true) continue;
@@ -343,7 +397,7 @@ export class Evaluation {
 
   #movingOf(
     entry: { readonly path: readonly string[]; readonly leaves: readonly LeafNo[] },
-    record: Parameters<typeof find>[0],
+    record: Parameters<typeof find>[0] | undefined,
     after: Millis,
     found: (leaf: LeafNo, flips: Millis) => void,
   ): void {
@@ -351,7 +405,7 @@ export class Evaluation {
     if (values === undefined) return;
     for (const no of entry.leaves) {
       const leaf = this.#plan.leaves[no]!;
-      if (leaf.kind !== "trait" && leaf.kind !== "cart") continue;
+      if (!("path" in leaf)) continue;
       found(no, testFlips(values, leaf.test, leafContext(leaf.zone, this.#actor, after)));
     }
   }
@@ -381,7 +435,7 @@ export class Evaluation {
     for (let no = this.#next(); no !== undefined; no = this.#next()) {
       this.#work.evaluations += 1;
       const segment = this.#plan.segments[no]!;
-      const holds = programHolds(segment.program, 0, this.#plan, this.#actor, this.#now);
+      const holds = programHolds(segment.program, 0, this.#plan, this.#actor, this.#now, this.#world);
       if (!this.#mayFlip(no, holds)) continue;
       say(this.#announce(segment.id, segment.version, kind, holds, cause));
       for (const leaf of this.#plan.segmentLeaves.get(segment.id) ?? []) this.#touch(leaf);
@@ -442,6 +496,11 @@ export class Evaluation {
       if (counter !== undefined) this.refresh(counter, state);
       else if (this.#plan.deltas.has(key)) this.refreshDelta(key);
       else actor.counters.delete(key);
+    }
+    for (const [key, kept] of actor.kept) {
+      const keep = this.#plan.keeps.get(key);
+      if (keep !== undefined) this.refreshKept(keep, kept);
+      else actor.kept.delete(key);
     }
     if (actor.orders.length > 0) this.refreshOrders();
     this.#anew = false;

@@ -16,6 +16,7 @@ import {
   type World,
   zoneFor,
 } from "./reading.ts";
+import type { Heard, TraitChange } from "./readings.ts";
 import { find, type TestContext, whereHolds } from "./values.ts";
 import { addToVisits, type VisitChange, visitStartOf } from "./visits.ts";
 import { rangeHolds } from "./windows.ts";
@@ -86,7 +87,7 @@ export function applyEvent(
   const zoneBefore = userZone(actor);
   const timezone = event.context.timezone;
   if (isZoneName(timezone)) actor.contextZone = timezone;
-  let values = event.type === "identify" && writeTraits(plan, evaluation, actor, event.traits, context);
+  let values = event.type === "identify" && writeTraits(step, actor, event.traits, context);
   const zoneMoved = userZone(actor) !== zoneBefore;
 
   const visit = event.type === "identify" ? undefined : visitOf(actor, event, at, world);
@@ -97,6 +98,7 @@ export function applyEvent(
     prepared.order.apply(actor.orders, { ...context, zone, visiting, changeableMax: world.limits.ordersChangeableMax });
     evaluation.refreshOrders();
   }
+  if (event.type !== "identify") tellKeeps(step, actor, event, context, visit);
   if (event.type !== "identify") countOccurrence(step, actor, event, context, visit, refuse);
   if (visit === "merged" || visit === "added" || visit === "extended") evaluation.refreshVisits();
   if (zoneMoved) evaluation.refreshZone();
@@ -105,19 +107,47 @@ export function applyEvent(
   return values || zoneMoved;
 }
 
+/** Deep equality: the keys of an object may stand in any order. */
+function isEqual(left: Json, right: Json): boolean {
+  if (left === right) return true;
+  if (typeof left !== "object" || typeof right !== "object" || left === null || right === null) return false;
+  if (Array.isArray(left) || Array.isArray(right)) {
+    if (!Array.isArray(left) || !Array.isArray(right) || left.length !== right.length) return false;
+    return left.every((value: Json, index) => isEqual(value, right[index] as Json));
+  }
+  const [one, other] = [left as JsonObject, right as JsonObject];
+  const keys = Object.keys(one);
+  if (keys.length !== Object.keys(other).length) return false;
+  return keys.every((key) => Object.hasOwn(other, key) && isEqual(one[key]!, other[key]!));
+}
+
+function tellChange(
+  { plan, evaluation, world }: { readonly plan: Plan; readonly evaluation: Evaluation; readonly world: World },
+  actor: Actor,
+  change: TraitChange,
+  context: EventContext,
+): void {
+  for (const keep of plan.keepsByTrait.get(change.name) ?? []) {
+    const kept = evaluation.keptOf(keep);
+    const heard: Heard = { ...context, actor, world, visitStart: Number.NaN };
+    if (keep.change(kept.data, change, heard)) evaluation.refreshKept(keep, kept);
+  }
+}
+
 function writeTraits(
-  plan: Plan,
-  evaluation: Evaluation,
+  step: { readonly plan: Plan; readonly evaluation: Evaluation; readonly world: World },
   actor: Actor,
   written: JsonObject,
   context: EventContext,
 ): boolean {
+  const { plan, evaluation } = step;
   let moves = false;
   let gates = false;
   for (const [name, value] of Object.entries(written)) {
     if (!takesWrite(actor, name, context.at)) continue;
     const entries = plan.traitPaths.get(name) ?? [];
     const before = entries.map(({ path }) => find(actor.traits, path));
+    const held = Object.hasOwn(actor.traits, name) ? actor.traits[name]! : null;
     if (value === null) delete actor.traits[name];
     else actor.traits[name] = value;
     actor.traitTimes[name] = context.at;
@@ -128,6 +158,7 @@ function writeTraits(
       moves ||= entry.movesByTime;
     });
     recordDeltas(plan, evaluation, actor, name, context.at);
+    if (!isEqual(held, value)) tellChange(step, actor, { name, from: held, to: value }, context);
     gates ||= plan.gateTraits.has(name);
   }
   if (gates) evaluation.refreshAll();
@@ -155,6 +186,25 @@ function recordDeltas(plan: Plan, evaluation: Evaluation, actor: Actor, name: st
     state.keys.push(at);
     state.as.push(typeof value === "number" ? value : Number.NaN);
     evaluation.refreshDelta(delta.key);
+  }
+}
+
+function tellKeeps(
+  { plan, evaluation, world }: { readonly plan: Plan; readonly evaluation: Evaluation; readonly world: World },
+  actor: Actor,
+  event: UserEvent,
+  context: EventContext,
+  visit: VisitChange | undefined,
+): void {
+  const named = plan.keepsByName.get(event.name);
+  if (named === undefined && plan.keepsOfAll.length === 0) return;
+  const visitStart = visit === undefined || visit === "none" ? Number.NaN : visitStartOf(actor, context.at);
+  const heard: Heard = { ...context, actor, world, visitStart };
+  for (const keeps of [named, plan.keepsOfAll]) {
+    for (const keep of keeps ?? []) {
+      const kept = evaluation.keptOf(keep);
+      if (keep.event(kept.data, event, heard)) evaluation.refreshKept(keep, kept);
+    }
   }
 }
 

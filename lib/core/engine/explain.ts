@@ -2,15 +2,25 @@
 // was found and when silence alone would change it.
 
 import type { ExplainNode } from "../partition.ts";
-import type { Definition, Path, Rule, Test, Where } from "../rules/ast.ts";
+import { type Path, type RecordKind, type Rule, type Test, unknownRule, type Where } from "../rules/ast.ts";
 import { sentenceOf, testSentence, windowSentence } from "../rules/sentence.ts";
 import type { Json, Millis } from "../types.ts";
+import type { Vocabulary } from "../vocabulary.ts";
 import type { Actor } from "./actor.ts";
 import { bucketPosition } from "./bucket.ts";
 import { Evaluation } from "./evaluation.ts";
 import { decodePage, encodePage } from "./page-codec.ts";
-import { type Leaf, leafOfOccurrences, leavesOfWhere, type Plan } from "./plan.ts";
-import { cartRecord, dateMoment, deltaValues, leafContext, leafHolds, type World, zoneFor } from "./reading.ts";
+import { type ActiveDefinition, type Leaf, leafOfOccurrences, leavesOfWhere, type Plan } from "./plan.ts";
+import {
+  dateMoment,
+  deltaValues,
+  leafContext,
+  leafHolds,
+  readScope,
+  recordOf,
+  type World,
+  zoneFor,
+} from "./reading.ts";
 import { find, testFlips } from "./values.ts";
 import { momentFlips } from "./windows.ts";
 
@@ -18,7 +28,9 @@ interface Scope {
   readonly plan: Plan;
   readonly actor: Actor;
   readonly now: Millis;
+  readonly world: World;
   readonly zone: string;
+  readonly vocabulary: Vocabulary;
 }
 
 /** A copy of the actor with all counters read anew: those that nothing depends on are left behind by the clock. */
@@ -31,13 +43,15 @@ function broughtUp(actor: Actor, plan: Plan, now: Millis, world: World): Actor {
 }
 
 export function explainSegment(
-  definition: Definition,
+  active: ActiveDefinition,
   plan: Plan,
   actor: Actor,
   now: Millis,
   world: World,
 ): ExplainNode {
-  const scope = { plan, actor: broughtUp(actor, plan, now, world), now, zone: definition.zone };
+  const { definition, vocabulary } = active;
+  const brought = broughtUp(actor, plan, now, world);
+  const scope = { plan, actor: brought, now, world, zone: definition.zone, vocabulary };
   const rule = explainRule(definition.rule, scope);
   const held = actor.memberships.get(definition.id);
   const wait = actor.waits?.get(definition.id);
@@ -67,7 +81,7 @@ function explainRule(rule: Rule, scope: Scope): ExplainNode {
       return explainWhere(rule.op, rule.where, scope);
     case "event":
     case "order":
-      return explainLeaf(leafOfOccurrences(rule, scope.zone), sentenceOf(rule), scope);
+      return explainLeaf(leafOfOccurrences(rule, scope), sentenceOf(rule), scope);
     case "segment":
     case "list": {
       const nodes = rule.ids.map((id): ExplainNode => {
@@ -92,12 +106,14 @@ function explainRule(rule: Rule, scope: Scope): ExplainNode {
         `bucket ${rule.from} to ${rule.to}`,
         scope,
       );
+    default:
+      return unknownRule(rule);
   }
 }
 
-function explainWhere(kind: "trait" | "cart", where: Where, scope: Scope): ExplainNode {
+function explainWhere(kind: RecordKind, where: Where, scope: Scope): ExplainNode {
   if (where.op === "test") {
-    const nodes = leavesOfWhere(kind, where.path, where.test, scope.zone).map((leaf) =>
+    const nodes = leavesOfWhere(kind, where.path, where.test, scope).map((leaf) =>
       explainLeaf(leaf, `${kind} ${where.path.join(".")}`, scope),
     );
     return nodes.length === 1 ? nodes[0]! : grouped("all", nodes);
@@ -129,7 +145,7 @@ function earliest(nodes: readonly ExplainNode[]): { readonly until?: Millis } {
 function explainLeaf(asked: Leaf, rule: string, scope: Scope): ExplainNode {
   const no = scope.plan.leafNo(asked);
   const leaf = no < 0 ? asked : scope.plan.leaves[no]!;
-  const pass = leafHolds(leaf, scope.actor, scope.now);
+  const pass = leafHolds(leaf, scope.actor, scope.now, scope.world);
   const until = untilOf(leaf, scope);
   const actual = actualOf(leaf, scope);
   return {
@@ -141,7 +157,7 @@ function explainLeaf(asked: Leaf, rule: string, scope: Scope): ExplainNode {
   };
 }
 
-function actualOf(leaf: Leaf, { actor, now }: Scope): Json | undefined {
+function actualOf(leaf: Leaf, { actor, now, world }: Scope): Json | undefined {
   switch (leaf.kind) {
     case "counter": {
       const state = actor.counters.get(leaf.counter.key);
@@ -154,13 +170,6 @@ function actualOf(leaf: Leaf, { actor, now }: Scope): Json | undefined {
     case "moment": {
       const state = actor.counters.get(leaf.counter.key);
       return state === undefined || Number.isNaN(state.a) ? "never" : new Date(state.a).toISOString();
-    }
-    case "trait":
-    case "cart": {
-      const found = find(leaf.kind === "trait" ? actor.traits : cartRecord(actor), leaf.path);
-      if (found === undefined) return "missing";
-      if (leaf.kind === "cart" && isCartAmount(leaf.path)) return (found.values[0] as number) / 10_000;
-      return found.list ? found.values : (found.values[0] ?? "missing");
     }
     case "delta": {
       const value = deltaValues(leaf.delta, actor.counters.get(leaf.delta.key), now)[leaf.unit];
@@ -175,6 +184,14 @@ function actualOf(leaf: Leaf, { actor, now }: Scope): Json | undefined {
     }
     case "list":
       return actor.lists?.has(leaf.id) ? "listed" : "not listed";
+    case "reading":
+      return leaf.reading.actual(actor, readScope(leaf.zone, actor, now, world));
+    default: {
+      const found = find(recordOf(leaf.kind, actor, world), leaf.path);
+      if (found === undefined) return "missing";
+      if (leaf.kind === "cart" && isCartAmount(leaf.path)) return (found.values[0] as number) / 10_000;
+      return found.list ? found.values : (found.values[0] ?? "missing");
+    }
   }
 }
 
@@ -182,8 +199,8 @@ function expectedOf(leaf: Leaf): string {
   switch (leaf.kind) {
     case "counter":
       return testSentence(leaf.counter.amount ? unscaled(leaf.test) : leaf.test);
-    case "trait":
-      return testSentence(leaf.test);
+    case "reading":
+      return leaf.reading.expected;
     case "cart":
       return testSentence(isCartAmount(leaf.path) ? unscaled(leaf.test) : leaf.test);
     case "delta":
@@ -197,6 +214,8 @@ function expectedOf(leaf: Leaf): string {
       return "listed";
     case "bucket":
       return `${leaf.from} ≤ position < ${leaf.to}`;
+    default:
+      return testSentence(leaf.test);
   }
 }
 
@@ -214,17 +233,18 @@ function unscaled(test: Test): Test {
   });
 }
 
-function untilOf(leaf: Leaf, { actor, now }: Scope): Millis {
+function untilOf(leaf: Leaf, { actor, now, world }: Scope): Millis {
   switch (leaf.kind) {
     case "counter":
     case "moment":
       return actor.counters.get(leaf.counter.key)?.due ?? Number.POSITIVE_INFINITY;
     case "delta":
       return actor.counters.get(leaf.delta.key)?.due ?? Number.POSITIVE_INFINITY;
-    case "trait":
-    case "cart": {
-      const found = find(leaf.kind === "trait" ? actor.traits : cartRecord(actor), leaf.path);
-      return testFlips(found, leaf.test, leafContext(leaf.zone, actor, now));
+    case "reading": {
+      const { keep, movesByTime } = leaf.reading;
+      const kept = keep === undefined ? undefined : actor.kept.get(keep.key)?.due;
+      const own = movesByTime ? leaf.reading.flips(actor, readScope(leaf.zone, actor, now, world)) : undefined;
+      return Math.min(kept ?? Number.POSITIVE_INFINITY, own ?? Number.POSITIVE_INFINITY);
     }
     case "joined": {
       const held = actor.memberships.get(leaf.id);
@@ -232,7 +252,13 @@ function untilOf(leaf: Leaf, { actor, now }: Scope): Millis {
       const zone = zoneFor(leaf.zone, actor);
       return momentFlips(leaf.window, dateMoment(held.since, zone), now, zone);
     }
-    default:
+    case "segment":
+    case "list":
+    case "bucket":
       return Number.POSITIVE_INFINITY;
+    default: {
+      const found = find(recordOf(leaf.kind, actor, world), leaf.path);
+      return testFlips(found, leaf.test, leafContext(leaf.zone, actor, now));
+    }
   }
 }

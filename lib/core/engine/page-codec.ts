@@ -5,7 +5,7 @@ import type { Json } from "../types.ts";
 import { type Actor, type CartLine, earliestOf, type Order } from "./actor.ts";
 import type { CounterState } from "./counters.ts";
 
-const FORMAT = 1;
+const FORMAT = 2;
 
 const packr = new Packr({ useRecords: false, moreTypes: false, variableMapSize: true });
 const unpackr = new Unpackr({ useRecords: false, moreTypes: false, mapsAsObjects: true });
@@ -75,6 +75,12 @@ function encodeActor(actor: Actor, dictionary: Dictionary): unknown[] {
     actor.valueDue,
     actor.waits === undefined ? null : [...actor.waits].flatMap(([segment, at]) => [dictionary.number(segment), at]),
     actor.due,
+    [...actor.kept].map(([key, { due, data }]) => [dictionary.number(key), due, data]),
+    actor.place ?? null,
+    actor.network ?? null,
+    actor.device ?? null,
+    actor.identities,
+    actor.objects,
   ];
 }
 
@@ -118,6 +124,9 @@ function decodeActor(row: any[], texts: readonly string[]): Actor {
   const counters = new Map<string, CounterState>(
     row[14].map((counter: unknown[]) => [texts[counter[0] as number]!, decodeCounter(counter)]),
   );
+  const kept: Actor["kept"] = new Map(
+    row[18].map(([key, due, data]: [number, number, unknown]) => [texts[key]!, { due, data }]),
+  );
   return {
     id: row[0],
     traits: bare(row[1]),
@@ -142,7 +151,13 @@ function decodeActor(row: any[], texts: readonly string[]): Actor {
     lists: row[12] === null ? undefined : new Set(row[12].map((number: number) => texts[number]!)),
     memberships,
     counters,
-    counterDue: earliestOf({ counters }),
+    kept,
+    place: row[19] ?? undefined,
+    network: row[20] ?? undefined,
+    device: row[21] ?? undefined,
+    identities: bare(row[22]),
+    objects: bare(row[23]),
+    counterDue: earliestOf({ counters, kept }),
     valueDue: row[15],
     waits: waits === null ? undefined : pairs(waits, texts),
     due: row[17],

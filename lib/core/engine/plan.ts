@@ -1,13 +1,27 @@
 // All active definitions compiled into one plan: shared leaves, the counters they read, the indexes that say which leaf
 // a change may flip, and for every leaf the segments to look at. A plan is immutable; every partition of a process at
 // the same control revision shares it.
-import type { Definition, EventRule, OrderRule, Path, Rule, Scalar, Test, Where, Window } from "../rules/ast.ts";
+import {
+  type Definition,
+  type EventRule,
+  type OrderRule,
+  type Path,
+  type RecordKind,
+  type Rule,
+  type Scalar,
+  type Test,
+  unknownRule,
+  type Where,
+  type Window,
+} from "../rules/ast.ts";
 import { orderSegments } from "../rules/graph.ts";
 import { asksLocalTime, deltaKey, isLocalPath, occurrenceKey, whereAsksLocalTime } from "../rules/questions.ts";
 import type { MemberId, SegmentId } from "../types.ts";
+import type { Vocabulary } from "../vocabulary.ts";
 import { bucketPosition } from "./bucket.ts";
 import { type CounterShape, missingOf, shapeOf } from "./counters.ts";
 import { type LeafNo, NumericIndex, numberPasses } from "./numeric-index.ts";
+import type { Keep, Reading } from "./readings.ts";
 import { ValueIndex, type ValueLeaf } from "./value-index.ts";
 import { amountTest, testHolds, testMovesByTime } from "./values.ts";
 import { zoneNamed } from "./zones.ts";
@@ -17,12 +31,22 @@ export type SegmentNo = number;
 export interface ActiveDefinition {
   readonly definition: Definition;
   readonly version: number;
+  /** As of which its rule is read. */
+  readonly vocabulary: Vocabulary;
+}
+
+/** What a rule is read by besides itself. */
+export interface RuleScope {
+  /** A zone's name, or "user". */
+  readonly zone: string;
+  readonly vocabulary: Vocabulary;
 }
 
 export type Leaf =
   | { readonly kind: "counter"; readonly counter: CounterPlan; readonly test: Test }
   | { readonly kind: "moment"; readonly counter: CounterPlan; readonly window: Window }
-  | { readonly kind: "trait" | "cart"; readonly path: Path; readonly test: Test; readonly zone: string }
+  | { readonly kind: RecordKind; readonly path: Path; readonly test: Test; readonly zone: string }
+  | { readonly kind: "reading"; readonly reading: Reading; readonly zone: string }
   | {
       readonly kind: "delta";
       readonly delta: DeltaPlan;
@@ -141,6 +165,17 @@ export interface Plan {
   /** By a trait's name. */
   readonly traitPaths: ReadonlyMap<string, readonly PathEntry[]>;
   readonly cartPaths: readonly PathEntry[];
+  /** Paths of the other records, by the record. */
+  readonly recordPaths: ReadonlyMap<RecordKind, readonly PathEntry[]>;
+  /** Memories by question; by the events they hear; by the traits. */
+  readonly keeps: ReadonlyMap<string, Keep>;
+  readonly keepsByName: ReadonlyMap<string, readonly Keep[]>;
+  readonly keepsOfAll: readonly Keep[];
+  readonly keepsByTrait: ReadonlyMap<string, readonly Keep[]>;
+  /** Leaves by what moves them. */
+  readonly topicLeaves: ReadonlyMap<string, readonly LeafNo[]>;
+  /** Readings that silence moves. */
+  readonly movingReadings: readonly LeafNo[];
   readonly segmentLeaves: ReadonlyMap<SegmentId, readonly LeafNo[]>;
   readonly joinedLeaves: ReadonlyMap<SegmentId, readonly LeafNo[]>;
   readonly listLeaves: ReadonlyMap<string, readonly LeafNo[]>;
@@ -162,7 +197,7 @@ export const ANY = 3;
 export const NONE = 4;
 
 /** Compiles the active definitions; `dark` are definitions whose counters are kept though nobody asks them yet. */
-export function compilePlan(active: readonly ActiveDefinition[], dark: readonly Definition[] = []): Plan {
+export function compilePlan(active: readonly ActiveDefinition[], dark: readonly ActiveDefinition[] = []): Plan {
   const builder = new PlanBuilder();
   const enabled = active.filter(({ definition }) => definition.enabled);
   // Disabled ones count for the levels, so that switching one off reorders nobody.
@@ -171,7 +206,7 @@ export function compilePlan(active: readonly ActiveDefinition[], dark: readonly 
   const segments = order.flatMap((id): PlannedSegment[] => {
     const found = byId.get(id);
     if (found === undefined) return [];
-    const { definition, version } = found;
+    const { definition, version, vocabulary } = found;
     const segment = {
       id,
       version,
@@ -179,17 +214,19 @@ export function compilePlan(active: readonly ActiveDefinition[], dark: readonly 
       stayMs: definition.stayMs,
       cooldownMs: definition.cooldownMs,
       definition,
-      program: Int32Array.from(builder.program(definition.rule, definition.zone)),
+      program: Int32Array.from(builder.program(definition.rule, { zone: definition.zone, vocabulary })),
     };
     return [segment];
   });
-  for (const { definition } of active) if (!definition.enabled) builder.program(definition.rule, definition.zone);
-  for (const definition of dark) builder.program(definition.rule, definition.zone);
+  const unasked = [...active.filter(({ definition }) => !definition.enabled), ...dark];
+  for (const { definition, vocabulary } of unasked) {
+    builder.program(definition.rule, { zone: definition.zone, vocabulary });
+  }
   return builder.finish(segments);
 }
 
 /** The leaves of a rule, in its own shape, as explain walks it: leaf rules resolve to the same leaves as the program. */
-export function leavesOfWhere(kind: "trait" | "cart", path: Path, test: Test, zone: string): Leaf[] {
+export function leavesOfWhere(kind: RecordKind, path: Path, test: Test, { zone }: RuleScope): Leaf[] {
   const leaves: Leaf[] = [];
   const rest = test.filter((part) => part.op !== "delta");
   const isAmount = kind === "cart" && path.length === 1 && (path[0] === "value" || path[0] === "quantity");
@@ -202,7 +239,7 @@ export function leavesOfWhere(kind: "trait" | "cart", path: Path, test: Test, zo
   return leaves;
 }
 
-export function leafOfOccurrences(rule: EventRule | OrderRule, zone: string): Leaf {
+export function leafOfOccurrences(rule: EventRule | OrderRule, { zone }: RuleScope): Leaf {
   const { measure, where } = rule;
   const counter: CounterPlan = {
     key: occurrenceKey(rule, zone),
@@ -249,26 +286,27 @@ class PlanBuilder {
   readonly #counters = new Map<string, CounterPlan>();
   readonly #streams = new Map<string, { readonly names: readonly string[] | "*"; readonly stream: Stream }>();
   readonly #deltas = new Map<string, DeltaPlan>();
+  readonly #keeps = new Map<string, Keep>();
 
-  program(rule: Rule, zone: string): number[] {
+  program(rule: Rule, scope: RuleScope): number[] {
     switch (rule.op) {
       case "all":
       case "any":
       case "none":
         return group(
           rule.op,
-          rule.rules.map((inner) => this.program(inner, zone)),
+          rule.rules.map((inner) => this.program(inner, scope)),
         );
       case "not":
-        return negated(this.program(rule.rule, zone));
+        return negated(this.program(rule.rule, scope));
       case "trait":
       case "cart":
-        return this.#where(rule.op, rule.where, zone);
+        return this.#where(rule.op, rule.where, scope);
       case "event":
       case "order":
-        return [LEAF, this.#occurrences(rule, zone)];
+        return [LEAF, this.#occurrences(rule, scope)];
       case "segment": {
-        const parts = rule.ids.map((id) => [LEAF, this.#leaf(segmentLeaf(id, rule.joined, zone))]);
+        const parts = rule.ids.map((id) => [LEAF, this.#leaf(segmentLeaf(id, rule.joined, scope.zone))]);
         return group(rule.negate ? "none" : "any", parts);
       }
       case "list": {
@@ -277,22 +315,24 @@ class PlanBuilder {
       }
       case "bucket":
         return [LEAF, this.#leaf({ kind: "bucket", from: rule.from, to: rule.to, salt: rule.salt })];
+      default:
+        return unknownRule(rule);
     }
   }
 
-  #where(kind: "trait" | "cart", where: Where, zone: string): number[] {
+  #where(kind: RecordKind, where: Where, scope: RuleScope): number[] {
     switch (where.op) {
       case "all":
       case "any":
       case "none":
         return group(
           where.op,
-          where.wheres.map((inner) => this.#where(kind, inner, zone)),
+          where.wheres.map((inner) => this.#where(kind, inner, scope)),
         );
       case "not":
-        return negated(this.#where(kind, where.where, zone));
+        return negated(this.#where(kind, where.where, scope));
       case "test": {
-        const leaves = leavesOfWhere(kind, where.path, where.test, zone);
+        const leaves = leavesOfWhere(kind, where.path, where.test, scope);
         return group(
           "all",
           leaves.map((leaf) => [LEAF, this.#leaf(leaf)]),
@@ -301,14 +341,14 @@ class PlanBuilder {
     }
   }
 
-  #occurrences(rule: EventRule | OrderRule, zone: string): LeafNo {
-    const leaf = leafOfOccurrences(rule, zone) as Extract<Leaf, { kind: "counter" | "moment" }>;
+  #occurrences(rule: EventRule | OrderRule, scope: RuleScope): LeafNo {
+    const leaf = leafOfOccurrences(rule, scope) as Extract<Leaf, { kind: "counter" | "moment" }>;
     const known = this.#counters.get(leaf.counter.key);
     const counter = known ?? leaf.counter;
     if (known === undefined) {
       this.#counters.set(counter.key, counter);
       if (rule.op === "event") {
-        const stream = this.#stream(rule, zone);
+        const stream = this.#stream(rule, scope.zone);
         stream.counters.push(counter);
         stream.reads ||= counter.of !== undefined;
       }
@@ -344,6 +384,10 @@ class PlanBuilder {
       this.#deltas.set(delta.key, delta);
       delta.leaves.push(no);
       placed = { ...leaf, delta };
+    } else if (leaf.kind === "reading" && leaf.reading.keep !== undefined) {
+      // One memory for all leaves that ask the same question.
+      const { keep } = leaf.reading;
+      if (!this.#keeps.has(keep.key)) this.#keeps.set(keep.key, keep);
     }
     this.#leaves.push(placed);
     return no;
@@ -378,6 +422,15 @@ class PlanBuilder {
       deltas: this.#deltas,
       traitPaths: pathEntries(leaves, "trait"),
       cartPaths: [...pathEntries(leaves, "cart").values()].flat(),
+      recordPaths: new Map(
+        OTHER_RECORDS.map((kind) => [kind, [...pathEntries(leaves, kind).values()].flat()] as const).filter(
+          ([, entries]) => entries.length > 0,
+        ),
+      ),
+      keeps: this.#keeps,
+      ...keepsByWhatTheyHear(this.#keeps.values()),
+      topicLeaves: topicsOf(leaves),
+      movingReadings: leaves.flatMap((leaf, no) => (leaf.kind === "reading" && leaf.reading.movesByTime ? [no] : [])),
       segmentLeaves: leavesBy(leaves, (leaf) => (leaf.kind === "segment" ? leaf.id : undefined)),
       joinedLeaves: leavesBy(leaves, (leaf) => (leaf.kind === "joined" ? leaf.id : undefined)),
       listLeaves: leavesBy(leaves, (leaf) => (leaf.kind === "list" ? leaf.id : undefined)),
@@ -411,6 +464,8 @@ function leafKey(leaf: Leaf): string {
       return `moment ${leaf.counter.key} ${JSON.stringify(leaf.window)} ${leaf.counter.zone}`;
     case "delta":
       return `delta ${leaf.delta.key} ${leaf.unit} ${JSON.stringify(leaf.test)}`;
+    case "reading":
+      return `reading ${leaf.reading.key} ${leaf.zone}`;
     default:
       return JSON.stringify(leaf);
   }
@@ -431,7 +486,37 @@ function leavesBy(leaves: readonly Leaf[], keyOf: (leaf: Leaf) => string | undef
   return map;
 }
 
-function pathEntries(leaves: readonly Leaf[], kind: "trait" | "cart"): Map<string, PathEntry[]> {
+const OTHER_RECORDS = ["identity", "place", "network", "device", "source", "engagement", "weather", "clock"] as const;
+
+function keepsByWhatTheyHear(keeps: Iterable<Keep>) {
+  const keepsByName = new Map<string, Keep[]>();
+  const keepsByTrait = new Map<string, Keep[]>();
+  const keepsOfAll: Keep[] = [];
+  for (const keep of keeps) {
+    if (keep.names === "*") keepsOfAll.push(keep);
+    else for (const name of new Set(keep.names)) push(keepsByName, name, keep);
+    for (const trait of new Set(keep.traits)) push(keepsByTrait, trait, keep);
+  }
+  return { keepsByName, keepsByTrait, keepsOfAll };
+}
+
+/** The topic of a memory: told when it may have moved. */
+export function topicOfKeep(key: string): string {
+  return `keep ${key}`;
+}
+
+function topicsOf(leaves: readonly Leaf[]): Map<string, LeafNo[]> {
+  const map = new Map<string, LeafNo[]>();
+  leaves.forEach((leaf, no) => {
+    if (leaf.kind !== "reading") return;
+    const { keep, topics } = leaf.reading;
+    for (const topic of new Set(topics)) push(map, topic, no);
+    if (keep !== undefined) push(map, topicOfKeep(keep.key), no);
+  });
+  return map;
+}
+
+function pathEntries(leaves: readonly Leaf[], kind: RecordKind): Map<string, PathEntry[]> {
   const byPath = new Map<string, { readonly path: Path; readonly leaves: ValueLeaf[] }>();
   leaves.forEach((leaf, no) => {
     if (leaf.kind !== kind) return;
@@ -456,11 +541,19 @@ function readsUserZone(leaf: Leaf): boolean {
   switch (leaf.kind) {
     case "trait":
     case "cart":
+    case "place":
+    case "network":
+    case "device":
+    case "source":
+    case "identity":
+    case "weather":
       return leaf.zone === "user" && testMovesByTime(leaf.test);
     case "joined":
       return leaf.zone === "user";
     case "moment":
       return leaf.counter.zone === "user";
+    case "reading":
+      return leaf.zone === "user" && leaf.reading.movesByTime;
     default:
       return false;
   }
@@ -580,8 +673,16 @@ function maybeLeaf(leaf: Leaf): boolean | undefined {
       return numberPasses(none, leaf.test);
     }
     case "trait":
+    case "place":
+    case "network":
+    case "device":
+    case "source":
+    case "weather":
       return testHolds(undefined, leaf.test, { now: 0, zone: zoneNamed("UTC") });
+    case "reading":
+      return leaf.reading.ofNobody;
     case "cart":
+    case "identity":
     case "delta":
     case "bucket":
       return undefined;

@@ -1,7 +1,9 @@
 // Reading one actor: its zone, its records as a where sees them, its counters brought up to a clock, and whether a leaf
 // or a whole segment holds. Nothing here changes a membership; evaluation.ts does.
-import type { Path, Test, Where } from "../rules/ast.ts";
-import type { Json, JsonObject, Limits, Millis, Vocabulary } from "../types.ts";
+import type { Catalogue, Situations } from "../feeds.ts";
+import type { Path, RecordKind, Test, Where } from "../rules/ast.ts";
+import type { Json, JsonObject, Limits, Millis } from "../types.ts";
+import type { Vocabulary } from "../vocabulary.ts";
 import type { Actor, Order } from "./actor.ts";
 import { cartTotals, lineRecord } from "./commerce.ts";
 import { type CounterState, type CounterView, missingOf, newCounter, readCounter } from "./counters.ts";
@@ -19,15 +21,18 @@ import {
   NOT,
   type Plan,
 } from "./plan.ts";
+import type { ReadScope } from "./readings.ts";
 import { amountOf, amountTest, find, scalarsAt, type TestContext, testHolds, whereHoldsBy } from "./values.ts";
 import { visitStartOf } from "./visits.ts";
 import { type Moment, momentFlips, momentInWindow, tileOf } from "./windows.ts";
 import { isZoneName, type Zone, zoneNamed } from "./zones.ts";
 
-/** What does not change while a partition runs. */
+/** What members are read against: it changes with the control log alone. */
 export interface World {
   readonly limits: Limits;
   readonly vocabulary: Vocabulary;
+  readonly catalogue: Catalogue;
+  readonly situations: Situations;
 }
 
 export function userZone(actor: Actor): string {
@@ -70,6 +75,26 @@ export function cartRecord(actor: Actor, products = true): JsonObject {
     changed: actor.cartChanged === undefined ? null : new Date(actor.cartChanged).toISOString(),
     ...(products ? { products: actor.cart.map(lineRecord) } : {}),
   };
+}
+
+/** A record of a member as a `where` sees it; undefined where there is none. */
+export function recordOf(kind: RecordKind, actor: Actor, _world: World, products = true): JsonObject | undefined {
+  switch (kind) {
+    case "trait":
+      return actor.traits;
+    case "cart":
+      return cartRecord(actor, products);
+    case "place":
+    case "network":
+    case "device":
+      return actor[kind];
+    default:
+      throw new Error(`${kind} is no record that is kept`);
+  }
+}
+
+export function readScope(zone: string, actor: Actor, now: Millis, world: World): ReadScope {
+  return { now, zone: zoneFor(zone, actor), world };
 }
 
 const amountTests = new WeakMap<Test, Test>();
@@ -270,7 +295,7 @@ function averagePasses(sum: number, count: number, test: Test): boolean {
 }
 
 /** Whether a leaf holds, from what its counter showed last. */
-export function leafHolds(leaf: Leaf, actor: Actor, now: Millis): boolean {
+export function leafHolds(leaf: Leaf, actor: Actor, now: Millis, world: World): boolean {
   switch (leaf.kind) {
     case "counter": {
       const state = actor.counters.get(leaf.counter.key);
@@ -282,6 +307,8 @@ export function leafHolds(leaf: Leaf, actor: Actor, now: Millis): boolean {
       const moment = counterMoment(actor.counters.get(leaf.counter.key));
       return moment !== undefined && momentInWindow(leaf.window, moment, now, zoneFor(leaf.counter.zone, actor));
     }
+    case "reading":
+      return leaf.reading.holds(actor, readScope(leaf.zone, actor, now, world));
     case "trait":
       return testHolds(find(actor.traits, leaf.path), leaf.test, leafContext(leaf.zone, actor, now));
     case "cart":
@@ -306,6 +333,12 @@ export function leafHolds(leaf: Leaf, actor: Actor, now: Millis): boolean {
       return actor.lists?.has(leaf.id) === true;
     case "bucket":
       return bucketHolds(leaf, actor.id);
+    default:
+      return testHolds(
+        find(recordOf(leaf.kind, actor, world), leaf.path),
+        leaf.test,
+        leafContext(leaf.zone, actor, now),
+      );
   }
 }
 
@@ -323,14 +356,21 @@ export function leafContext(zone: string, actor: Actor, now: Millis): TestContex
 }
 
 /** Whether a segment's rule holds, from its program; see plan.ts for the codes. */
-export function programHolds(program: Int32Array, at: number, plan: Plan, actor: Actor, now: Millis): boolean {
+export function programHolds(
+  program: Int32Array,
+  at: number,
+  plan: Plan,
+  actor: Actor,
+  now: Millis,
+  world: World,
+): boolean {
   const code = program[at]!;
-  if (code === LEAF) return leafHolds(plan.leaves[program[at + 1]!]!, actor, now);
-  if (code === NOT) return !programHolds(program, at + 2, plan, actor, now);
+  if (code === LEAF) return leafHolds(plan.leaves[program[at + 1]!]!, actor, now, world);
+  if (code === NOT) return !programHolds(program, at + 2, plan, actor, now, world);
   const end = at + program[at + 1]!;
   const wanted = code !== ALL;
   for (let child = at + 2; child < end; child += lengthAt(program, child)) {
-    if (programHolds(program, child, plan, actor, now) === wanted) return code === ANY;
+    if (programHolds(program, child, plan, actor, now, world) === wanted) return code === ANY;
   }
   return code !== ANY;
 }

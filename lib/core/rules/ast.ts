@@ -22,29 +22,77 @@ export interface Definition {
 export type Rule =
   | { readonly op: "all" | "any" | "none"; readonly rules: readonly Rule[] }
   | { readonly op: "not"; readonly rule: Rule }
-  | EventRule
-  | OrderRule
-  | { readonly op: "trait" | "cart"; readonly where: Where }
+  | OccurrenceRule
+  | RecordRule
+  | SituationRule
+  | ObjectRule
+  | FavoriteRule
+  | FunnelRule
+  | SequenceRule
+  /** True: no message has carried a user id or another identity yet. */
+  | { readonly op: "anonymous"; readonly is: boolean }
   /** `in` (negate false): a member of at least one; `notIn` (negate true): of none. `joined` only with `in`. */
   | { readonly op: "segment"; readonly ids: readonly SegmentId[]; readonly negate: boolean; readonly joined?: Window }
   | { readonly op: "list"; readonly ids: readonly string[]; readonly negate: boolean }
   | { readonly op: "bucket"; readonly from: number; readonly to: number; readonly salt: string };
 
-export interface EventRule {
-  readonly op: "event";
-  /** Event names, taken together; "*" is every track, page and screen. `each` has been expanded into `all`. */
-  readonly names: readonly string[] | "*";
+// ── what happened ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type OccurrenceRule = EventRule | OrderRule | ItemRule | VisitRule | CampaignRule | ChangeRule;
+
+interface Measured {
   readonly where?: Where;
   readonly measure: Measure;
   /** Absent: all time. Never beside the measures first and latest. */
   readonly window?: Window;
 }
 
-export interface OrderRule {
+export interface EventRule extends Measured {
+  readonly op: "event";
+  /** Event names, taken together; "*" is every track, page and screen. `each` has been expanded into `all`. */
+  readonly names: readonly string[] | "*";
+}
+
+export interface OrderRule extends Measured {
   readonly op: "order";
-  readonly where?: Where;
-  readonly measure: Measure;
-  readonly window?: Window;
+}
+
+/** An interaction with an item of the catalogue; which events are some, the vocabulary says. */
+export interface ItemRule extends Measured, ItemWhich {
+  readonly op: "item";
+}
+
+export interface VisitRule extends Measured {
+  readonly op: "visit";
+}
+
+/** An outcome of a campaign; which events are some, the vocabulary says. */
+export interface CampaignRule extends Measured, CampaignWhich {
+  readonly op: "campaign";
+}
+
+/** An accepted write of a trait that differs from the value before. A `where` reads `from` and `to`. */
+export interface ChangeRule extends Measured {
+  readonly op: "change";
+  readonly trait: Path;
+  readonly from?: Test;
+  readonly to?: Test;
+  /** Only the trait's latest change can match. */
+  readonly stayed: boolean;
+}
+
+export interface ItemWhich {
+  readonly action: string;
+  /** A catalog type: product, category, … */
+  readonly type: string;
+  /** Any of these; absent: any item. */
+  readonly ids?: readonly string[];
+}
+
+export interface CampaignWhich {
+  readonly outcome: string;
+  readonly id?: string;
+  readonly experience?: string;
 }
 
 /** Nothing written = count ≥ 1. total, average, largest only on orders. */
@@ -52,6 +100,79 @@ export type Measure =
   | { readonly kind: "count" | "days" | "visits" | "total" | "average" | "largest"; readonly is: Test }
   | { readonly kind: "sum" | "avg" | "min" | "max" | "distinct"; readonly of: Path; readonly is: Test }
   | { readonly kind: "first" | "latest"; readonly in: Window };
+
+/** One of several things that happen: a step of a sequence or of a funnel. */
+export type StepWhich =
+  | { readonly op: "event"; readonly names: readonly string[] | "*"; readonly where?: Where }
+  | ({ readonly op: "item"; readonly where?: Where } & ItemWhich)
+  | { readonly op: "order"; readonly where?: Where }
+  | ({ readonly op: "campaign"; readonly where?: Where } & CampaignWhich);
+
+/** Log order; the first step is never an absence. */
+export interface SequenceRule {
+  readonly op: "sequence";
+  readonly steps: readonly SequenceStep[];
+  /** In it lies the time at which the last step was complete. */
+  readonly window?: Window;
+}
+
+export type SequenceStep =
+  | { readonly kind: "occurs"; readonly which: StepWhich; readonly withinMs?: number }
+  | { readonly kind: "absent"; readonly which: StepWhich; readonly withinMs: number };
+
+/** `step` is the name of a step of that funnel of the vocabulary. */
+export interface FunnelRule {
+  readonly op: "funnel";
+  readonly id: string;
+  readonly relation: "at" | "before" | "after";
+  readonly step: string;
+}
+
+export type FavoriteMeasure = "views" | "time" | "purchases" | "revenue";
+
+export interface FavoriteRule {
+  readonly op: "favorite";
+  readonly type: string;
+  readonly ids: readonly string[];
+  readonly by: FavoriteMeasure;
+  readonly top: number;
+  readonly window?: Window;
+}
+
+// ── what is ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What a `where` can read as one record of a member, each by its name. */
+export type RecordKind =
+  | "trait"
+  | "identity"
+  | "place"
+  | "network"
+  | "device"
+  | "source"
+  | "cart"
+  | "engagement"
+  | "weather"
+  | "clock";
+
+export interface RecordRule {
+  readonly op: RecordKind;
+  readonly where: Where;
+}
+
+/** Values of a feed for the member's place. `weather` is the same of the kind "weather". */
+export interface SituationRule {
+  readonly op: "situation";
+  readonly kind: string;
+  readonly where: Where;
+}
+
+/** Of the objects of a type that a member owns now and that pass `where`: how many, or an aggregate. */
+export interface ObjectRule {
+  readonly op: "object";
+  readonly type: string;
+  readonly where?: Where;
+  readonly measure: Exclude<Measure, { readonly in: Window }>;
+}
 
 /** Names joined by dots, already split and unescaped: `properties.a\.b` is ["properties", "a.b"]. */
 export type Path = readonly string[];
@@ -96,3 +217,8 @@ export type Window =
 
 /** A whole local day (both ends included), or an instant (from ≤ x < to). */
 export type RangeBound = { readonly day: string } | { readonly at: Millis };
+
+/** For readers of a rule that do not know this one. */
+export function unknownRule(rule: Rule): never {
+  throw new Error(`the rule ${rule.op} is not known here`);
+}

@@ -1,5 +1,6 @@
 // The questions that a definition asks of history, one canonical text each: same text, same counters.
 // Engine, oracle and control log decide by it whether a definition must first be folded over the log (see control.ts).
+import type { Vocabulary } from "../vocabulary.ts";
 import type { Definition, EventRule, OrderRule, Path, Rule, Test, Where, Window } from "./ast.ts";
 
 /**
@@ -7,25 +8,30 @@ import type { Definition, EventRule, OrderRule, Path, Rule, Test, Where, Window 
  * traits how far back a delta looks. Thresholds are no part of it: "at least 3" and "at least 5" read one counter.
  * Plain traits, cart, lists, buckets and segments are kept for everybody and ask nothing.
  */
-export function questionKeys(definition: Definition): string[] {
+export function questionKeys(definition: Definition, vocabulary: Vocabulary): string[] {
   const keys = new Set<string>();
-  collectRule(definition.rule, definition.zone, keys);
+  collectRule(definition.rule, { zone: definition.zone, vocabulary }, keys);
   return [...keys].sort();
 }
 
-function collectRule(rule: Rule, zone: string, keys: Set<string>): void {
+interface Scope {
+  readonly zone: string;
+  readonly vocabulary: Vocabulary;
+}
+
+function collectRule(rule: Rule, scope: Scope, keys: Set<string>): void {
   switch (rule.op) {
     case "all":
     case "any":
     case "none":
-      for (const inner of rule.rules) collectRule(inner, zone, keys);
+      for (const inner of rule.rules) collectRule(inner, scope, keys);
       return;
     case "not":
-      collectRule(rule.rule, zone, keys);
+      collectRule(rule.rule, scope, keys);
       return;
     case "event":
     case "order":
-      keys.add(occurrenceKey(rule, zone));
+      keys.add(occurrenceKey(rule, scope.zone));
       return;
     case "trait":
       collectDeltas(rule.where, keys);

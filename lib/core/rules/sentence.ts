@@ -1,6 +1,6 @@
 // A rule as one plain English sentence about a member: for the command line, the API and explanations.
 // It reads the parsed tree, so it says what is evaluated and not what was written.
-import type { Measure, Rule, Test, TestPart, Where, Window } from "./ast.ts";
+import { type Measure, type Rule, type Test, type TestPart, unknownRule, type Where, type Window } from "./ast.ts";
 
 /** Lists of ids and values are cut after so many; the rest is counted. */
 const SHOWN_MAX = 5;
@@ -32,6 +32,8 @@ export function sentenceOf(rule: Rule): string {
       return `${rule.negate ? "is not" : "is"} on ${noun("list", rule.ids)} ${listed(rule.ids, "or")}`;
     case "bucket":
       return `lies from ${rule.from} % to ${rule.to} % of all${rule.salt === "" ? "" : ` (salt ${rule.salt})`}`;
+    default:
+      return unknownRule(rule);
   }
 }
 

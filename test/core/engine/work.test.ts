@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { createPartition, type PartitionCore } from "../../../lib/core/engine/core.ts";
 import type { LogKind } from "../../../lib/core/types.ts";
-import { DEFAULT_LIMITS, DEFAULT_VOCABULARY, type Json } from "../../../lib/core/types.ts";
+import { DEFAULT_LIMITS, type Json } from "../../../lib/core/types.ts";
+import { DEFAULT_VOCABULARY } from "../../../lib/core/vocabulary.ts";
 
 const START = Date.UTC(2026, 0, 5);
 

@@ -4,11 +4,12 @@ import { parse } from "yaml";
 import { parseDefinition } from "../../../lib/core/rules/parse.ts";
 import { questionKeys } from "../../../lib/core/rules/questions.ts";
 import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
+import { DEFAULT_VOCABULARY } from "../../../lib/core/vocabulary.ts";
 
 function keysOf(rule: string, header: Record<string, unknown> = {}): string[] {
   const parsed = parseDefinition({ id: "s", ...header, rule: parse(rule) }, DEFAULT_LIMITS);
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  return questionKeys(parsed.definition);
+  return questionKeys(parsed.definition, DEFAULT_VOCABULARY);
 }
 
 describe("the same question", () => {
