@@ -135,10 +135,14 @@ const EMPTY: JsonObject = Object.freeze({});
 /** The tree → the event: which fields there must be, and of which type. */
 function readEvent(tree: JsonObject, limits: Limits): UserEvent {
   const type = readType(tree);
+  const isAnonymous = isMissing(tree.userId);
+  const userId = readMemberId(tree, isAnonymous, limits);
   return {
     type,
     name: readName(type, tree),
-    userId: readUserId(tree, limits),
+    userId,
+    anonymousId: isAnonymous ? userId : readOtherId(tree, limits),
+    isAnonymous,
     timestamp: readTimestamp(tree.timestamp),
     channel: readText(tree, "channel"),
     messageId: readText(tree, "messageId"),
@@ -181,10 +185,20 @@ function readName(type: UserEvent["type"], tree: JsonObject): string {
   return refuse("no-event-name", `event is ${nameOf(event)}; a track message names what was done in event`);
 }
 
-function readUserId(tree: JsonObject, limits: Limits): string {
-  const field = isMissing(tree.userId) ? "anonymousId" : "userId";
+/** The id of the member is the `userId`, else the `anonymousId`. */
+function readMemberId(tree: JsonObject, isAnonymous: boolean, limits: Limits): string {
+  if (!isAnonymous) return readId(tree, "userId", limits);
+  if (!isMissing(tree.anonymousId)) return readId(tree, "anonymousId", limits);
+  return refuse("no-user-id", "userId and anonymousId are both missing; send one of them");
+}
+
+/** The `anonymousId` beside a `userId`; libraries send it empty where there is none. */
+function readOtherId(tree: JsonObject, limits: Limits): string | undefined {
+  return isMissing(tree.anonymousId) || tree.anonymousId === "" ? undefined : readId(tree, "anonymousId", limits);
+}
+
+function readId(tree: JsonObject, field: "userId" | "anonymousId", limits: Limits): string {
   const value = tree[field];
-  if (isMissing(value)) return refuse("no-user-id", "userId and anonymousId are both missing; send one of them");
   const id = typeof value === "number" ? decimalId(value, field) : value;
   if (typeof id !== "string") return refuse("bad-id", `${field} is ${nameOf(id)}; it is text`);
   if (id === "") return refuse("bad-id", `${field} is empty; send an id or leave the field out`);

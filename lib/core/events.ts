@@ -7,6 +7,10 @@ export interface UserEvent {
   readonly name: string;
   /** `userId`, else `anonymousId`. */
   readonly userId: MemberId;
+  /** The message's `anonymousId`, also beside a `userId`; undefined when it has none. */
+  readonly anonymousId: string | undefined;
+  /** True when the message has no `userId`: the member's id is its `anonymousId`. */
+  readonly isAnonymous: boolean;
   /** Event time, before it is cut to the clock; undefined when the message has none. */
   readonly timestamp: Millis | undefined;
   readonly channel: string | undefined;
