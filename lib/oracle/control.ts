@@ -1,16 +1,19 @@
 // The fold of the control log: which definitions are in force, which wait for their activation, under which version.
 // oracle.ts reads every control message through it and evaluates whom a change concerns.
 import type { ControlEntry } from "../core/control.ts";
+import { type Catalogue, NO_CATALOGUE } from "../core/feeds.ts";
 import type { Definition } from "../core/rules/ast.ts";
 import { orderSegments } from "../core/rules/graph.ts";
 import { parseDefinition } from "../core/rules/parse.ts";
 import { questionKeys } from "../core/rules/questions.ts";
 import type { Limits, MemberId, SegmentId } from "../core/types.ts";
-import { DEFAULT_VOCABULARY } from "../core/vocabulary.ts";
+import type { Vocabulary } from "../core/vocabulary.ts";
 
 export interface Versioned {
   readonly definition: Definition;
   readonly version: number;
+  /** By which it is read. */
+  readonly vocabulary: Vocabulary;
 }
 
 /** An active segment; `level` is 0 when it references none, else 1 + the highest level it references. */
@@ -39,13 +42,17 @@ const NOTHING: ControlChange = { type: "nothing" };
 
 export class Control {
   readonly #limits: Limits;
+  /** Items as they are known at this place of the log. */
+  readonly catalogue: Catalogue = NO_CATALOGUE;
+  #vocabulary: Vocabulary;
   #revision = 0;
   readonly #versions = new Map<SegmentId, number>();
   readonly #pending = new Map<number, Batch>();
   #active = new Map<SegmentId, Active>();
 
-  constructor(limits: Limits) {
+  constructor(limits: Limits, vocabulary: Vocabulary) {
     this.#limits = limits;
+    this.#vocabulary = vocabulary;
   }
 
   get revision(): number {
@@ -113,7 +120,7 @@ export class Control {
   #version(definition: Definition): Versioned {
     const version = (this.#versions.get(definition.id) ?? 0) + 1;
     this.#versions.set(definition.id, version);
-    return { definition, version };
+    return { definition, version, vocabulary: this.#vocabulary };
   }
 
   /** No cycle, once everything that waits has taken effect. */
@@ -134,9 +141,10 @@ export class Control {
   }
 
   #asksNothingNew(definitions: readonly Definition[]): boolean {
-    const keysOf = (definition: Definition): string[] => questionKeys(definition, DEFAULT_VOCABULARY);
-    const asked = new Set([...this.#active.values()].flatMap(({ definition }) => keysOf(definition)));
-    return definitions.flatMap(keysOf).every((key) => asked.has(key));
+    const asked = new Set(
+      [...this.#active.values()].flatMap(({ definition, vocabulary }) => questionKeys(definition, vocabulary)),
+    );
+    return definitions.flatMap((one) => questionKeys(one, this.#vocabulary)).every((key) => asked.has(key));
   }
 
   /** A newer word about a segment cancels older ones that have not taken effect. */

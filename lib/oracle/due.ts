@@ -2,7 +2,7 @@
 // Many of them change nothing. That costs time and no truth: evaluate.ts works out what holds at each of them.
 import type { Definition, EventRule, OrderRule, Rule, TestPart, Where, Window } from "../core/rules/ast.ts";
 import type { Millis } from "../core/types.ts";
-import { endOf, matchedBy, type Question, zoneOf } from "./evaluate.ts";
+import { endOf, matchedBy, meaningOf, type Question, zoneOf } from "./evaluate.ts";
 import { dateInstants, occurrenceInstants, type Placed, tileOf } from "./time.ts";
 import { dateOf, HeldDate, isRecord, placed } from "./values.ts";
 
@@ -48,7 +48,7 @@ function ruleInstants(rule: Rule, question: Question): Millis[] {
         ...deltaInstants(rule.where, question),
       ];
     case "cart":
-      return dateTestInstants(rule.where, question.member.cartRecord(), question);
+      return dateTestInstants(rule.where, meaningOf(question).cartRecord(), question);
     default:
       return innerRules(rule).flatMap((inner) => ruleInstants(inner, question));
   }
@@ -59,10 +59,16 @@ function happenedInstants(rule: EventRule | OrderRule, question: Question): Mill
   const matched = matchedBy(rule, question);
   const tested = "in" in measure ? measure.in : window;
   if (tested === undefined || matched.length === 0) return [];
-  if (tested.kind === "visit") return [(question.member.visits.newest?.last ?? 0) + question.idleMs];
+  if (tested.kind === "visit") return visitEnd(question);
   const end = "in" in measure ? endOf(matched, measure.kind) : undefined;
   const concerned = end === undefined ? matched : [end];
   return concerned.flatMap((one) => occurrenceInstants(tested, one, zoneOf(question)));
+}
+
+/** When the newest visit ends, if nothing follows. */
+function visitEnd(question: Question): Millis[] {
+  const newest = meaningOf(question).visits.newest;
+  return newest === undefined ? [] : [newest.last + question.vocabulary.visitIdleMs];
 }
 
 /** Any date anywhere in the record might be the one that a test reads. */

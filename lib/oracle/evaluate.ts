@@ -11,7 +11,9 @@ import {
   type Window,
 } from "../core/rules/ast.ts";
 import type { MemberId, Millis, SegmentId } from "../core/types.ts";
+import type { Vocabulary } from "../core/vocabulary.ts";
 import type { Member, Membership, Occurrence } from "./history.ts";
+import type { Meaning } from "./meaning.ts";
 import { orderRecord } from "./shop.ts";
 import { type DayNumber, dateLies, isOver, occurrenceLies, tileOf } from "./time.ts";
 import { Amount, endsOf, measureHolds, placed, type TestContext, unitsOf, whereHolds } from "./values.ts";
@@ -22,7 +24,13 @@ export interface Question {
   readonly member: Member;
   readonly clock: Millis;
   readonly zone: string;
-  readonly idleMs: number;
+  /** By which the definition is read. */
+  readonly vocabulary: Vocabulary;
+}
+
+/** What the member's history comes to for the one who asks. */
+export function meaningOf({ member, vocabulary }: Question): Meaning {
+  return member.by(vocabulary);
 }
 
 /** An event, or an order by the event that completed it, with what a rule reads of it. */
@@ -32,15 +40,15 @@ export class Happening {
   readonly record: Record<string, unknown>;
   readonly #occurrence: Occurrence;
   readonly #zone: string;
-  readonly #member: Member;
+  readonly #meaning: Meaning;
 
-  constructor(occurrence: Occurrence, zone: string, member: Member, record: Record<string, unknown>) {
+  constructor(occurrence: Occurrence, zone: string, meaning: Meaning, record: Record<string, unknown>) {
     this.time = occurrence.time;
     this.seq = occurrence.seq;
     this.record = record;
     this.#occurrence = occurrence;
     this.#zone = zone;
-    this.#member = member;
+    this.#meaning = meaning;
   }
 
   day(): DayNumber {
@@ -48,7 +56,7 @@ export class Happening {
   }
 
   visit(): Visit | undefined {
-    return this.#member.visitOf(this.#occurrence);
+    return this.#meaning.visitOf(this.#occurrence);
   }
 }
 
@@ -69,7 +77,7 @@ export function ruleHolds(rule: Rule, question: Question): boolean {
     case "trait":
       return whereHolds(rule.where, member.traits(), { clock, zone: zoneOf(question), deltaOf: deltaOf(question) });
     case "cart":
-      return whereHolds(rule.where, member.cartRecord(), { clock, zone: zoneOf(question) });
+      return whereHolds(rule.where, meaningOf(question).cartRecord(), { clock, zone: zoneOf(question) });
     case "segment":
       return rule.ids.some((id) => belongs(id, rule.joined, question)) !== rule.negate;
     case "list":
@@ -138,7 +146,7 @@ interface Matched {
   happenings: Happening[];
 }
 
-const matchedOf = new WeakMap<Member, Map<object, Matched>>();
+const matchedOf = new WeakMap<Meaning, Map<object, Matched>>();
 
 /**
  * All events or orders that pass a rule's names and where, but for those that have left its window for good: a history of
@@ -159,10 +167,11 @@ export function matchedBy(rule: EventRule | OrderRule, question: Question): read
  */
 function matchedEver(rule: EventRule | OrderRule, question: Question): Matched {
   const { member } = question;
-  const ofMember = matchedOf.get(member) ?? new Map<object, Matched>();
-  matchedOf.set(member, ofMember);
-  const matched = ofMember.get(rule) ?? { version: -1, seen: 0, happenings: [] };
-  ofMember.set(rule, matched);
+  const meaning = meaningOf(question);
+  const ofMeaning = matchedOf.get(meaning) ?? new Map<object, Matched>();
+  matchedOf.set(meaning, ofMeaning);
+  const matched = ofMeaning.get(rule) ?? { version: -1, seen: 0, happenings: [] };
+  ofMeaning.set(rule, matched);
   const version = rule.op === "order" ? member.ordersVersion : member.version;
   if (matched.version === version) return matched;
   matched.version = version;
@@ -178,23 +187,26 @@ function matchedEver(rule: EventRule | OrderRule, question: Question): Matched {
   return matched;
 }
 
-function matchedEvent(rule: EventRule, occurrence: Occurrence, { member, zone }: Question): Happening | undefined {
+function matchedEvent(rule: EventRule, occurrence: Occurrence, question: Question): Happening | undefined {
+  const { zone } = question;
   if (rule.names !== "*" && !rule.names.includes(occurrence.event.name)) return undefined;
   const itsZone = zone === "user" ? occurrence.zone : zone;
   const record = occurrence.recordIn(itsZone);
   const moment = { clock: occurrence.clock, zone: itsZone };
   if (rule.where !== undefined && !whereHolds(rule.where, record, moment)) return undefined;
-  return new Happening(occurrence, itsZone, member, record);
+  return new Happening(occurrence, itsZone, meaningOf(question), record);
 }
 
-function matchedOrders(rule: OrderRule, { member, zone }: Question): Happening[] {
-  const standing = member.orders.filter((order) => !order.isNone);
+function matchedOrders(rule: OrderRule, question: Question): Happening[] {
+  const { member, zone } = question;
+  const meaning = meaningOf(question);
+  const standing = meaning.orders.filter((order) => !order.isNone);
   return standing.flatMap((order) => {
     const record = orderRecord(order);
     const moment = { clock: order.readClock, zone: zone === "user" ? order.readZone : zone };
     if (rule.where !== undefined && !whereHolds(rule.where, record, moment)) return [];
     const occurrence = member.completedIn.get(order.seq)!;
-    return [new Happening(occurrence, zone === "user" ? occurrence.zone : zone, member, record)];
+    return [new Happening(occurrence, zone === "user" ? occurrence.zone : zone, meaning, record)];
   });
 }
 
@@ -221,12 +233,18 @@ export function endOf(happenings: readonly Happening[], end: "first" | "latest")
 }
 
 function liesIn(window: Window, one: Happening, question: Question): boolean {
-  const { member, clock, idleMs } = question;
+  const { clock } = question;
   if (window.kind === "visit") {
-    const newest = member.visits.newest;
-    return newest !== undefined && one.visit() === newest && clock < newest.last + idleMs;
+    const current = visitUnderWay(question);
+    return current !== undefined && one.visit() === current;
   }
   return occurrenceLies(window, one, { clock, zone: zoneOf(question) });
+}
+
+/** The newest visit, until its last event + idle time. */
+export function visitUnderWay(question: Question): Visit | undefined {
+  const newest = meaningOf(question).visits.newest;
+  return newest !== undefined && question.clock < newest.last + question.vocabulary.visitIdleMs ? newest : undefined;
 }
 
 type Aggregate = Exclude<Measure, { readonly in: Window }>;

@@ -1,11 +1,12 @@
-// Everything one member has done, kept whole: occurrences, writes of traits, orders, visits. Nothing is ever counted
-// ahead; evaluate.ts goes through all of it each time. oracle.ts adds one accepted event at a time.
+// Everything one member has done, kept whole: occurrences and writes of traits. Nothing is ever counted ahead; meaning.ts
+// reads it by a vocabulary, evaluate.ts goes through all of it each time. oracle.ts adds one accepted event at a time.
 import type { UserEvent } from "../core/events.ts";
+import type { Catalogue } from "../core/feeds.ts";
 import type { Json, Limits, MemberId, Millis, SegmentId, Seq } from "../core/types.ts";
 import type { Vocabulary } from "../core/vocabulary.ts";
-import { type Occasion, type Order, type Refusal, Shop } from "./shop.ts";
+import { Meaning } from "./meaning.ts";
+import { type Occasion, type Refusal, Shop } from "./shop.ts";
 import { type DayNumber, isZone, localDayOf, wallClockOf } from "./time.ts";
-import { type Visit, Visits } from "./visits.ts";
 
 /** A track, page or screen event that happened. */
 export class Occurrence implements Occasion {
@@ -13,19 +14,23 @@ export class Occurrence implements Occasion {
   readonly time: Millis;
   readonly clock: Millis;
   readonly zone: string;
+  readonly catalogue: Catalogue;
   readonly event: UserEvent;
-  /** The visit it belonged to when it came in; Visits.now says which one that has become. */
-  readonly visit: Visit | undefined;
   #days: Map<string, DayNumber> | undefined;
   #records: Map<string, Record<string, unknown>> | undefined;
 
-  constructor({ seq, time, clock, zone }: Occasion, event: UserEvent, visit: Visit | undefined) {
+  constructor({ seq, time, clock, zone, catalogue }: Occasion, event: UserEvent) {
     this.seq = seq;
     this.time = time;
     this.clock = clock;
     this.zone = zone;
+    this.catalogue = catalogue;
     this.event = event;
-    this.visit = visit;
+  }
+
+  /** Events of a server belong to no visit. */
+  get isOfVisits(): boolean {
+    return this.event.channel !== "server";
   }
 
   /** Its local day in a zone; worked out once, for it never changes. */
@@ -81,8 +86,9 @@ export class Member {
   readonly writes = new Map<string, TraitWrite[]>();
   readonly lists = new Set<string>();
   readonly memberships = new Map<SegmentId, Membership>();
-  readonly visits: Visits;
+  /** Decides which messages about orders and carts stand; what they come to is read by each vocabulary. */
   readonly #shop: Shop;
+  readonly #meanings = new Map<Vocabulary, Meaning>();
   readonly #limits: Limits;
   #newestTime: Millis | undefined;
   #contextZone: string | undefined;
@@ -90,13 +96,16 @@ export class Member {
   constructor(id: MemberId, limits: Limits, vocabulary: Vocabulary) {
     this.id = id;
     this.idBytes = Buffer.from(id, "utf8");
-    this.visits = new Visits(vocabulary.visitIdleMs, limits.visitsChangeableMax);
     this.#shop = new Shop(limits, vocabulary);
     this.#limits = limits;
   }
 
-  get orders(): readonly Order[] {
-    return this.#shop.orders;
+  /** What the history comes to by a vocabulary. */
+  by(vocabulary: Vocabulary): Meaning {
+    const meaning = this.#meanings.get(vocabulary) ?? new Meaning(vocabulary, this.#limits);
+    this.#meanings.set(vocabulary, meaning);
+    meaning.readOn(this.occurrences);
+    return meaning;
   }
 
   get newestTime(): Millis | undefined {
@@ -104,11 +113,11 @@ export class Member {
   }
 
   /** Takes an event, or refuses it as a whole: then nothing has changed. */
-  add(event: UserEvent, seq: Seq, time: Millis, clock: Millis): Refusal | undefined {
+  add(event: UserEvent, { seq, time, clock, catalogue }: Omit<Occasion, "zone">): Refusal | undefined {
     const refusal = event.type === "identify" ? this.#refuseTraits(event, time) : undefined;
     if (refusal !== undefined) return refusal;
     const zone = this.#zoneAfter(event, time);
-    const when = { seq, time, clock, zone };
+    const when = { seq, time, clock, zone, catalogue };
     if (event.type === "track") {
       const refused = this.#shop.apply(event.name, event.properties, when);
       if (refused !== undefined) return refused;
@@ -123,8 +132,7 @@ export class Member {
   }
 
   #occur(event: UserEvent, when: Occasion): void {
-    const visit = event.channel === "server" ? undefined : this.visits.add(when.time);
-    const occurrence = new Occurrence(when, event, visit);
+    const occurrence = new Occurrence(when, event);
     this.occurrences.push(occurrence);
     if (event.type === "track" && event.name === "Order Completed") this.completedIn.set(when.seq, occurrence);
   }
@@ -177,13 +185,5 @@ export class Member {
   /** The value of a trait in force at an instant. */
   traitAt(key: string, time: Millis): Json | undefined {
     return this.writes.get(key)?.findLast((write) => write.time <= time)?.value;
-  }
-
-  cartRecord(): Record<string, unknown> {
-    return this.#shop.cartRecord();
-  }
-
-  visitOf(occurrence: Occurrence | undefined): Visit | undefined {
-    return occurrence?.visit === undefined ? undefined : this.visits.now(occurrence.visit);
   }
 }

@@ -60,7 +60,7 @@ export class Oracle {
 
   constructor(options: OracleOptions) {
     this.#options = options;
-    this.#control = new Control(options.limits);
+    this.#control = new Control(options.limits, options.vocabulary);
   }
 
   get clock(): Millis {
@@ -141,7 +141,8 @@ export class Oracle {
     const { limits, vocabulary } = this.#options;
     const member = this.#members.get(event.userId) ?? new Member(event.userId, limits, vocabulary);
     const isLate = member.newestTime !== undefined && time < member.newestTime;
-    const refusal = member.add(event, record.seq, time, this.#clock);
+    const { catalogue } = this.#control;
+    const refusal = member.add(event, { seq: record.seq, time, clock: this.#clock, catalogue });
     if (refusal !== undefined) return refusal;
     this.#members.set(member.id, member);
     const { messageId } = event;
@@ -257,9 +258,8 @@ export class Oracle {
     });
   }
 
-  #question(member: Member, { definition }: Active): Question {
-    const { visitIdleMs } = this.#options.vocabulary;
-    return { member, clock: this.#clock, zone: definition.zone, idleMs: visitIdleMs };
+  #question(member: Member, { definition, vocabulary }: Active): Question {
+    return { member, clock: this.#clock, zone: definition.zone, vocabulary };
   }
 
   /** After a change of history or definitions: all instants ahead, worked out from the beginning. */

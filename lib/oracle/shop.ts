@@ -1,5 +1,6 @@
 // Cart and orders: what the e-commerce events of one member, read in log order, leave behind (rules.md 4.7).
 // history.ts applies every accepted event; a message that cannot stand is answered with a Refusal and changes nothing.
+import type { Catalogue } from "../core/feeds.ts";
 import type { JsonObject, Limits, Millis, RejectReason, Seq } from "../core/types.ts";
 import type { Vocabulary } from "../core/vocabulary.ts";
 import { Amount, HeldDate, isRecord, unitsOf } from "./values.ts";
@@ -40,6 +41,8 @@ export interface Occasion {
   readonly time: Millis;
   readonly clock: Millis;
   readonly zone: string;
+  /** What is known of items at this place of the log. */
+  readonly catalogue: Catalogue;
 }
 
 export class Shop {
