@@ -5,17 +5,8 @@ import type { Scalar } from "../rules/ast.ts";
 import type { Json, JsonObject, Millis, RejectReason, Seq } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import type { CartLine, Order } from "./actor.ts";
+import { isObject, nameOf } from "./interactions.ts";
 import { amountOf } from "./values.ts";
-
-/** A text, or a number as its decimal text; undefined for anything else. */
-function nameOf(value: Json | undefined): string | undefined {
-  if (typeof value === "number") return String(value);
-  return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 function isForeign(properties: JsonObject, vocabulary: Vocabulary): boolean {
   const currency = properties.currency;
