@@ -14,8 +14,9 @@ import type { JsonObject } from "../../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY } from "../../../lib/core/vocabulary.ts";
 
 function said(name: string, properties: JsonObject): UserEvent {
+  const who = { userId: "ann", anonymousId: undefined, isAnonymous: false };
   const nothing = { timestamp: undefined, channel: undefined, messageId: undefined, context: {}, traits: {} };
-  return { type: "track", name, userId: "ann", properties, ...nothing };
+  return { type: "track", name, properties, ...who, ...nothing };
 }
 
 function found(name: string, properties: JsonObject, catalogue: Catalogue = NO_CATALOGUE) {
