@@ -8,6 +8,10 @@ import type { Shelf } from "./shelf.ts";
 const MEMBERS_MAX = 100_000;
 const MEMBERS_DEFAULT = 1_000;
 const QUESTIONS_WAITING_MAX = 1_000;
+/** People looked at in one slice of a trial: a few milliseconds. */
+const TRIAL_SLICE_MEMBERS = 100;
+const TRIAL_SAMPLES_DEFAULT = 5;
+const TRIAL_SAMPLES_MAX = 100;
 
 interface Asked {
   readonly question: Question;
@@ -72,13 +76,30 @@ export class Answers {
         const size = this.machine.sizes().get(question.segment) ?? 0;
         return { position, clock, size, members: await this.members(question.segment, question.limit, size) };
       }
+      case "try":
+        return { position, clock, universe, ...(await this.tryOut(question)) };
       case "sizes":
         return { position, clock, universe, sizes: Object.fromEntries(this.machine.sizes()) };
       case "status":
         return { status: this.status() };
       default:
-        throw new RangeError("unknown question; ask user, explain, members, sizes or status");
+        throw new RangeError("unknown question; ask user, explain, members, try, sizes or status");
     }
+  }
+
+  /** One slice: the live path waits for it, so it is short, and whoever asks goes on from its cursor. */
+  private async tryOut({ definition, cursor, samples = TRIAL_SAMPLES_DEFAULT }: Extract<Question, { op: "try" }>) {
+    if (!Number.isSafeInteger(cursor) || cursor < 0)
+      throw new RangeError("cursor is 0, or what the answer before gave");
+    const walk = this.machine.tryOut(definition, cursor, Math.min(samples, TRIAL_SAMPLES_MAX));
+    do {
+      const { page } = walk;
+      if (page === undefined) break;
+      await this.bring(page);
+      walk.look();
+      this.shelf.spill(this.machine.evictPages());
+    } while (walk.part.members < TRIAL_SLICE_MEMBERS);
+    return { part: walk.part, cursor: walk.page === undefined ? null : walk.cursor };
   }
 
   private async members(segment: string, limit = MEMBERS_DEFAULT, size: number): Promise<MemberEntry[]> {

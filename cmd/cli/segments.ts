@@ -23,6 +23,7 @@ import { nearest } from "../../lib/core/rules/problems.ts";
 import { loadDefinitions, type PlacedProblem } from "../../lib/definitions/load.ts";
 import { type Context, connected, optionsOf, unknownSegment } from "./context.ts";
 import { note, print, printJson, withOutput } from "./output.ts";
+import { addTrials } from "./trials.ts";
 
 const POLL_MS = 100;
 
@@ -45,6 +46,7 @@ export function addSegments(program: Command): void {
     .action((id: string, options: { output: Format }, command: Command) =>
       connected(command, (context) => show(context, id, options.output)),
     );
+  addTrials(segments);
   segments
     .command("rm")
     .description("delete segments; everybody leaves them")

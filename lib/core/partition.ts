@@ -77,11 +77,59 @@ export interface UserView {
 export interface ExplainNode {
   readonly rule: string;
   readonly pass: boolean;
+  /** What it asks of the past is not kept, so nobody knows whether it passes; `pass` is false then. */
+  readonly unknown?: true;
   readonly actual?: Json;
   readonly expected?: string;
   /** When silence alone would change this node, if it would. */
   readonly until?: Millis;
   readonly nodes?: readonly ExplainNode[];
+}
+
+/** A definition tried on some of the members, without being in force. Parts of several pages and partitions add up. */
+export interface TrialPart {
+  /** Looked at. */
+  readonly members: number;
+  readonly in: number;
+  /** Whether they would be in depends on history that is not kept. */
+  readonly unknown: number;
+  /** Against the segment of that id as it is in force now. */
+  readonly joins: number;
+  readonly leaves: number;
+  /** They fail one rule only. */
+  readonly nearMisses: number;
+  /** The rule's nodes in the order of its tree, and how many pass each. */
+  readonly nodes: readonly TrialNode[];
+  readonly inSample: readonly MemberId[];
+  readonly joinSample: readonly MemberId[];
+  readonly leaveSample: readonly MemberId[];
+  readonly nearSample: readonly NearMiss[];
+}
+
+export interface TrialNode {
+  readonly rule: string;
+  readonly depth: number;
+  readonly pass: number;
+  readonly unknown: number;
+}
+
+export interface NearMiss {
+  readonly id: MemberId;
+  /** The one rule that fails; under a `not`, the one that passes. */
+  readonly rule: string;
+  readonly actual: Json;
+  readonly expected: string;
+}
+
+/** Under way through a partition's pages. */
+export interface TrialWalk {
+  readonly part: TrialPart;
+  /** The page to provide before `look`; undefined when all have been looked at. */
+  readonly page: PageNo | undefined;
+  /** Where it stands, for who goes on later. */
+  readonly cursor: number;
+  /** Looks at the people of that page, which must be resident, and goes on to the next. */
+  look(): void;
 }
 
 /** Counts of work, for metrics and for tests that hold the engine to law 5. */
@@ -146,6 +194,11 @@ export interface PartitionMachine {
   /** Of a member whose page is resident; undefined when nobody knows the id. */
   user(id: MemberId): UserView | undefined;
   explain(segment: SegmentId, id: MemberId): ExplainNode | undefined;
+  /**
+   * Tries a definition on the members from a cursor on (0 is the start). Throws RangeError naming what is wrong with the
+   * definition.
+   */
+  tryOut(source: Json, cursor: number, samplesMax: number): TrialWalk;
 }
 
 export interface RestoreSource {

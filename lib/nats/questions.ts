@@ -2,7 +2,7 @@
 // The client knows which partition a user lives in; what concerns all of them it asks all and puts the answers together.
 import { type NatsConnection, RequestError } from "@nats-io/transport-node";
 import { partitionOf } from "../core/ids.ts";
-import type { MemberId, Millis, PartitionNo, SegmentId } from "../core/types.ts";
+import type { Json, MemberId, Millis, PartitionNo, SegmentId } from "../core/types.ts";
 import {
   type Answering,
   type Answers,
@@ -85,6 +85,11 @@ export class Questions {
     return this.ask(partitionOf(id, this.partitions), { op: "explain", segment, id });
   }
 
+  /** One slice of a trial in one partition; lib/api/trial.ts goes on from its cursor. */
+  tryOut(partition: PartitionNo, definition: Json, cursor: number, samples: number): Promise<Answers["try"]> {
+    return this.ask(partition, { op: "try", definition, cursor, samples });
+  }
+
   async members(segment: SegmentId, limit = 1_000): Promise<Members> {
     const answers = await this.askAll({ op: "members", segment, limit });
     const members = answers.flatMap((answer) => answer.members).sort((a, b) => compareText(a.id, b.id));
@@ -131,7 +136,7 @@ export class Questions {
   }
 
   private async request(partition: PartitionNo, question: Question): Promise<Reply> {
-    const timeout = question.op === "members" ? MEMBERS_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
+    const timeout = question.op === "members" || question.op === "try" ? MEMBERS_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
     try {
       const message = await this.nc.request(this.names.askSubject(partition), JSON.stringify(question), { timeout });
       return message.json<Reply>();

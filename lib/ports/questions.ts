@@ -1,12 +1,14 @@
 // Questions that only the owner of a partition can answer, and the shapes of its answers.
 // Carried by lib/nats/questions.ts; answered by actors/partition/answers.ts between two steps.
-import type { ExplainNode, UserView } from "../core/partition.ts";
-import type { MemberId, Millis, PartitionNo, SegmentId, Seq } from "../core/types.ts";
+import type { ExplainNode, TrialPart, UserView } from "../core/partition.ts";
+import type { Json, MemberId, Millis, PartitionNo, SegmentId, Seq } from "../core/types.ts";
 
 export type Question =
   | { readonly op: "user"; readonly id: MemberId }
   | { readonly op: "explain"; readonly segment: SegmentId; readonly id: MemberId }
   | { readonly op: "members"; readonly segment: SegmentId; readonly limit?: number }
+  /** A slice of a trial: the definition as written, and where the slice before ended (0 at first). */
+  | { readonly op: "try"; readonly definition: Json; readonly cursor: number; readonly samples?: number }
   | { readonly op: "sizes" }
   | { readonly op: "status" };
 
@@ -83,6 +85,15 @@ export interface Answers {
     readonly clock: Millis;
     readonly size: number;
     readonly members: readonly MemberEntry[];
+  };
+  try: {
+    readonly position: Seq;
+    readonly clock: Millis;
+    readonly part: TrialPart;
+    /** Null: everybody of this partition has been looked at. */
+    readonly cursor: number | null;
+    /** Of this partition, now. */
+    readonly universe: number;
   };
   sizes: {
     readonly position: Seq;

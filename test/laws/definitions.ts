@@ -4,6 +4,7 @@ import { parseDefinition } from "../../lib/core/rules/parse.ts";
 import { DEFAULT_LIMITS, type Json, type JsonObject, type LogRecord } from "../../lib/core/types.ts";
 import type { Dice } from "../support/seed.ts";
 import { definition, type History, LIST_IDS } from "./generate.ts";
+import type { Rig } from "./rig.ts";
 
 /** Defines, edits and deletes segments, as a batch that is applied, made ready and activated, or that needs none of it. */
 export class Definitions {
@@ -79,6 +80,18 @@ export class Definitions {
 
   #isUsed(id: string): boolean {
     return [...this.sources.values()].some((source) => JSON.stringify(source).includes(`["${id}"]`));
+  }
+
+  /** Applies one definition with no event in between; undefined when it is refused. */
+  sizeOnceInForce(rig: Rig, source: JsonObject): number | undefined {
+    if (!parseDefinition(source, DEFAULT_LIMITS).ok) return undefined;
+    this.#revision += 1;
+    const revision = this.#revision;
+    rig.apply(this.#history.control(revision, { op: "apply", define: [source], remove: [] }));
+    rig.apply(this.#history.ready(revision));
+    this.#revision += 1;
+    rig.apply(this.#history.control(this.#revision, { op: "activate", revision }));
+    return rig.machine.sizes().get(source.id as string);
   }
 
   *#apply(define: Json[], remove: string[]): Generator<LogRecord> {

@@ -71,6 +71,11 @@ export class Rig {
     this.#machine.provideShadow(shadow);
   }
 
+  /** Brings a page into memory if it is not there. */
+  provide(page: PageNo): void {
+    if (!this.#machine.isResident(page)) this.#provide(page);
+  }
+
   evict(): void {
     for (const { page, bytes } of this.#machine.evictPages()) {
       if (bytes === undefined) continue;

@@ -370,6 +370,10 @@ export class FakeMachine implements PartitionMachine {
   explain(): undefined {
     return undefined;
   }
+
+  tryOut(): never {
+    throw new RangeError("the fake machine tries nothing");
+  }
 }
 
 function encodePage(page: FakePage): Uint8Array {

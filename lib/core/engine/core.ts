@@ -15,18 +15,32 @@ import type {
   PartitionOptions,
   RestoreSource,
   ShadowFold,
+  TrialWalk,
   UserView,
   WorkCounts,
 } from "../partition.ts";
-import type { Cause, Delta, LogRecord, MemberId, Millis, Reject, RejectReason, SegmentId, Seq } from "../types.ts";
+import { parseDefinition } from "../rules/parse.ts";
+import type {
+  Cause,
+  Delta,
+  Json,
+  LogRecord,
+  MemberId,
+  Millis,
+  Reject,
+  RejectReason,
+  SegmentId,
+  Seq,
+} from "../types.ts";
 import { type Actor, newActor } from "./actor.ts";
 import { type ControlOutcome, type ControlState, SharedControl } from "./control-state.ts";
 import { Evaluation } from "./evaluation.ts";
 import { applyEvent, prepareEvent } from "./event-step.ts";
 import { explainSegment } from "./explain.ts";
-import { type Page, type PageDirectory, PageTable } from "./pages.ts";
+import { type Page, type PageDirectory, PageTable, WALK_END } from "./pages.ts";
 import { compilePlan, type Plan } from "./plan.ts";
 import { cartRecord, type World } from "./reading.ts";
+import { Trial } from "./trial.ts";
 import { viewOf } from "./view.ts";
 
 /** The log broke its own order, or a step was asked for something impossible: the partition must stop. */
@@ -460,8 +474,7 @@ export class PartitionCore implements PartitionMachine {
       throw new Fault(`ready for revision ${revision} at ${record.seq} came before its history was folded up to there`);
     }
     const { questions } = this.#control.pending.get(revision)!;
-    const { counters, deltas, keeps } = this.#plan;
-    const fresh = questions.filter((key) => !counters.has(key) && !deltas.has(key) && !keeps.has(key));
+    const fresh = questions.filter((key) => !this.#plan.asks(key));
     for (const no of this.#pages.numbers()) {
       yield null;
       if (!this.#pages.isResident(no)) yield no;
@@ -561,6 +574,31 @@ export class PartitionCore implements PartitionMachine {
     const active = this.#control.active.get(segment);
     if (actor === undefined || active === undefined) return undefined;
     return explainSegment(active, this.#plan, actor, this.#clock, this.#world);
+  }
+
+  tryOut(source: Json, cursor: number, samplesMax: number): TrialWalk {
+    const parsed = parseDefinition(source, this.#options.limits);
+    if (!parsed.ok) {
+      const { path, message } = parsed.problems[0]!;
+      throw new RangeError(`${path}: ${message}`);
+    }
+    const trial = new Trial(parsed.definition, this.#control.vocabulary, this.#plan, samplesMax);
+    const pages = this.#pages;
+    let at = cursor;
+    return {
+      part: trial.part,
+      get page() {
+        return at < WALK_END ? pages.walk(at).page : undefined;
+      },
+      get cursor() {
+        return at;
+      },
+      look: () => {
+        const { page, next } = pages.walk(at);
+        for (const actor of pages.get(page).actors.values()) trial.look(actor, this.#clock, this.#world);
+        at = next;
+      },
+    };
   }
 
   /** Moves a shadow past a message that is no event. */

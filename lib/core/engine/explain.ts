@@ -3,6 +3,7 @@
 
 import type { ExplainNode } from "../partition.ts";
 import { type Path, type RecordKind, type Rule, type Test, unknownRule, type Where } from "../rules/ast.ts";
+import { questionsOfRule } from "../rules/questions.ts";
 import { sentenceOf, testSentence, windowSentence } from "../rules/sentence.ts";
 import type { Json, Millis } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
@@ -24,13 +25,15 @@ import {
 import { find, testFlips } from "./values.ts";
 import { momentFlips } from "./windows.ts";
 
-interface Scope {
+export interface Scope {
   readonly plan: Plan;
   readonly actor: Actor;
   readonly now: Millis;
   readonly world: World;
   readonly zone: string;
   readonly vocabulary: Vocabulary;
+  /** Whether the answer to a question is kept; absent: all are. */
+  readonly isKept?: (question: string) => boolean;
 }
 
 /** A copy of the actor with all counters read anew: those that nothing depends on are left behind by the clock. */
@@ -65,7 +68,23 @@ export function explainSegment(
   };
 }
 
-function explainRule(rule: Rule, scope: Scope): ExplainNode {
+/** The rule's own shape: the same tree for everybody, so that its nodes can be counted one by one. */
+export function explainRule(rule: Rule, scope: Scope): ExplainNode {
+  return isGroup(rule) || isAnswerable(rule, scope)
+    ? explainKnown(rule, scope)
+    : { rule: sentenceOf(rule), pass: false, unknown: true, expected: "needs history that is not kept yet" };
+}
+
+function isGroup({ op }: Rule): boolean {
+  return op === "all" || op === "any" || op === "none" || op === "not";
+}
+
+function isAnswerable(rule: Rule, scope: Scope): boolean {
+  const { isKept } = scope;
+  return isKept === undefined || questionsOfRule(rule, scope).every(isKept);
+}
+
+function explainKnown(rule: Rule, scope: Scope): ExplainNode {
   switch (rule.op) {
     case "all":
     case "any":
@@ -128,11 +147,16 @@ function explainWhere(kind: RecordKind, where: Where, scope: Scope): ExplainNode
 function grouped(op: "all" | "any" | "none", nodes: readonly ExplainNode[]): ExplainNode {
   if (nodes.length === 1 && op !== "none") return nodes[0]!;
   const passes = nodes.filter(({ pass }) => pass).length;
-  const pass = op === "all" ? passes === nodes.length : op === "any" ? passes > 0 : passes === 0;
-  return { rule: op, pass, nodes, ...earliest(nodes) };
+  const unknown = nodes.filter((node) => node.unknown).length;
+  const fails = nodes.length - passes - unknown;
+  // What is not known leaves the whole open, unless the rest decides it.
+  const isOpen = unknown > 0 && (op === "all" ? fails === 0 : passes === 0);
+  const pass = op === "all" ? passes === nodes.length : op === "any" ? passes > 0 : passes + unknown === 0;
+  return { rule: op, pass, ...(isOpen ? { unknown: true } : {}), nodes, ...earliest(nodes) };
 }
 
 function negated(node: ExplainNode): ExplainNode {
+  if (node.unknown) return { rule: "not", pass: false, unknown: true, nodes: [node] };
   return { rule: "not", pass: !node.pass, nodes: [node], ...earliest([node]) };
 }
 

@@ -34,6 +34,8 @@ const PAGES_MAX = 65_536;
 /** Pages that one step may bring in before the next chance to let others go. */
 const PAGES_SPARE = 4_096;
 const DEPTH_MAX = 24;
+/** Where `walk` ends. */
+export const WALK_END = 2 ** DEPTH_MAX;
 
 export class PageTable {
   readonly #entries = new Map<PageNo, PageEntry>();
@@ -97,6 +99,16 @@ export class PageTable {
   /** Of an id's hash (ids.ts), for who has it already. */
   pageAt(hash: number): PageNo {
     return this.#directory[mix(hash) & ((1 << this.#depth) - 1)]!;
+  }
+
+  /**
+   * Walks the pages in an order that splits do not disturb: a page is an interval of hashes read from their last bit on.
+   * Begin at 0, go on at `next`, end at WALK_END; nobody is met twice, and nobody who stays is missed.
+   */
+  walk(from: number): { readonly page: PageNo; readonly next: number } {
+    const page = this.#directory[reversed(from) & ((1 << this.#depth) - 1)]!;
+    const { depth, bits } = this.#entries.get(page)!;
+    return { page, next: reversed(bits) + 2 ** (DEPTH_MAX - depth) };
   }
 
   numbers(): PageNo[] {
@@ -308,6 +320,13 @@ export class PageTable {
 export interface PageDirectory {
   readonly nextNo: PageNo;
   readonly entries: readonly (readonly [no: PageNo, depth: number, bits: number, due: Millis])[];
+}
+
+/** The last DEPTH_MAX bits in the opposite order. */
+function reversed(bits: number): number {
+  let result = 0;
+  for (let bit = 0; bit < DEPTH_MAX; bit += 1) if ((bits >>> bit) & 1) result |= 1 << (DEPTH_MAX - 1 - bit);
+  return result;
 }
 
 /** Partition and page must not depend on the same bits, so the hash is mixed once more (MurmurHash3's finalizer). */

@@ -185,6 +185,8 @@ export interface Plan {
   readonly userZoneLeaves: readonly LeafNo[];
   /** Segments that may hold for a person of whom nothing is known but the id. */
   readonly ofNobody: readonly SegmentNo[];
+  /** Whether the answer to a question (questions.ts) is kept for this plan. */
+  asks(question: string): boolean;
   /** The leaf of a question, for explain. */
   leafNo(leaf: Leaf): LeafNo;
 }
@@ -436,6 +438,7 @@ class PlanBuilder {
       listLeaves: leavesBy(leaves, (leaf) => (leaf.kind === "list" ? leaf.id : undefined)),
       userZoneLeaves: leaves.flatMap((leaf, no) => (readsUserZone(leaf) ? [no] : [])),
       ofNobody: segments.flatMap((segment, no) => (maybe(segment.program, 0, leaves) === false ? [] : [no])),
+      asks: (question) => this.#counters.has(question) || this.#deltas.has(question) || this.#keeps.has(question),
       leafNo: (leaf) => this.#leafByKey.get(leafKey(leaf)) ?? -1,
     };
   }

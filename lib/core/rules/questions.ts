@@ -14,6 +14,13 @@ export function questionKeys(definition: Definition, vocabulary: Vocabulary): st
   return [...keys].sort();
 }
 
+/** The same of one rule. */
+export function questionsOfRule(rule: Rule, scope: Scope): string[] {
+  const keys = new Set<string>();
+  collectRule(rule, scope, keys);
+  return [...keys].sort();
+}
+
 interface Scope {
   readonly zone: string;
   readonly vocabulary: Vocabulary;

@@ -1,0 +1,82 @@
+// `segments try` and `segments diff` against a real server and a real worker: what they say is what applying then does.
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type CliRig, openCliRig } from "../support/cli-rig.ts";
+
+const PARTITIONS = 4;
+const PEOPLE = 250;
+let rig: CliRig;
+let folder: string;
+
+beforeAll(async () => {
+  rig = await openCliRig(PARTITIONS);
+  folder = join(rig.server.dataDir, "files");
+  await mkdir(folder);
+  const nc = await rig.server.connection("channel");
+  for (let index = 0; index < PEOPLE; index += 1) {
+    const userId = `u${index}`;
+    const plan = index % 5 === 0 ? "pro" : "free";
+    const traits = { type: "identify", userId, traits: { plan, seats: index % 50 } };
+    await nc.request(`events.${userId}`, JSON.stringify(traits));
+    await nc.request(`events.${userId}`, JSON.stringify({ type: "track", userId, event: "Report Viewed" }));
+  }
+  await rig.caughtUp();
+});
+afterAll(() => rig.close());
+
+async function fileOf(name: string, content: string): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, content);
+  return path;
+}
+
+test("try: who would be in, what each node lets through, who misses it by one rule; nothing is changed", async () => {
+  const file = await fileOf(
+    "pros.yaml",
+    "id: pros\nname: Busy pros\nrule:\n  all:\n    - trait: { plan: pro }\n    - trait: { seats: { gte: 20 } }\n",
+  );
+  const { code, out } = await rig.rollcall("segments", "try", file);
+  expect(code).toBe(0);
+  expect(out).toContain("30 of 250 people would be in (12.0 %)");
+  expect(out).toMatch(/^all +30$/m);
+  expect(out).toMatch(/^├─ trait plan +50$/m);
+  expect(out).toMatch(/^└─ trait seats +150$/m);
+  expect(out).toContain("near misses  140 people fail one rule only");
+  expect(out.split("\n").every((line) => line.length <= 80)).toBe(true);
+  const json = JSON.parse((await rig.rollcall("segments", "try", file, "-o", "json", "--sample", "2")).out);
+  expect(json).toMatchObject({ members: 250, in: 30, unknown: 0, joins: 30, leaves: 0, nearMisses: 140 });
+  expect(json.inSample).toHaveLength(2);
+  expect((await rig.rollcall("segments", "ls", "-o", "json")).out).toBe("[]\n");
+});
+
+test("try: what needs history is said to, and not guessed", async () => {
+  const file = await fileOf(
+    "readers.yaml",
+    "id: readers\nrule:\n  all:\n    - trait: { plan: pro }\n    - event: { name: Report Viewed }\n",
+  );
+  const { out } = await rig.rollcall("segments", "try", file);
+  expect(out).toContain("0 of 250 people would be in");
+  expect(out).toContain("50 more depend on history that is not kept yet");
+  expect(out).toMatch(/did Report Viewed +needs history$/m);
+  expect((await rig.rollcall("segments", "apply", file)).code).toBe(0);
+  expect((await rig.rollcall("segments", "try", file)).out).toContain("50 of 250 people would be in");
+});
+
+test("diff: the rules line by line, and who would join and leave", async () => {
+  const before = await fileOf("plans.yaml", "id: plans\nrule: { trait: { plan: pro, seats: { lt: 10 } } }\n");
+  const fresh = await rig.rollcall("segments", "diff", before);
+  expect(fresh.out).toContain("plans  new");
+  expect(fresh.out).toContain("10 would join");
+  expect((await rig.rollcall("segments", "apply", before)).code).toBe(0);
+  const after = await fileOf("plans.yaml", "id: plans\nrule: { trait: { plan: pro, seats: { between: [5, 20] } } }\n");
+  const { out } = await rig.rollcall("segments", "diff", after);
+  expect(out).toMatch(/^- .*lt: 10/m);
+  expect(out).toMatch(/^\+ .*between/m);
+  expect(out).toMatch(/15 would join \(.*\), 5 would leave \(u\d+/);
+  const [json] = JSON.parse((await rig.rollcall("segments", "diff", after, "-o", "json")).out);
+  expect(json).toMatchObject({ id: "plans", change: "changed", trial: { joins: 15, leaves: 5 } });
+  expect((await rig.rollcall("segments", "diff", before.replace("plans", "readers"))).out).toContain(
+    "readers  unchanged",
+  );
+});

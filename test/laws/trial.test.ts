@@ -1,0 +1,78 @@
+// A trial tells what applying would do: for random rules after random histories, those it says would be in are in once
+// the definition is in force, and those it says nothing of are the only others that can be.
+import { expect, test } from "vitest";
+import type { TrialPart } from "../../lib/core/partition.ts";
+import { DEFAULT_LIMITS, type Json, type LogRecord } from "../../lib/core/types.ts";
+import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
+import { Dice, seeds } from "../support/seed.ts";
+import { Definitions } from "./definitions.ts";
+import { definition, History, membersOf } from "./generate.ts";
+import { Rig } from "./rig.ts";
+
+const CANDIDATES = 6;
+const SAMPLES = 3;
+
+function played(seed: number) {
+  const dice = new Dice(seed);
+  const rig = new Rig({
+    partition: 0,
+    partitions: 1,
+    clockMode: "log",
+    clockStepMsMax: 40 * 86_400_000,
+    limits: DEFAULT_LIMITS,
+    vocabulary: DEFAULT_VOCABULARY,
+    pageCacheBytesMax: dice.pick([1, 100_000_000]),
+    pageBytesMax: dice.pick([800, 65_536]),
+  });
+  const members = membersOf(dice.int(2, 12), 0, 1);
+  const start = Date.UTC(2026, 2, 26, 20);
+  const history = new History(dice, { partition: 0, partitions: 1, clockMode: "log", members, start });
+  const shop = new Definitions(dice, history);
+  const feed = (record: LogRecord): void => void rig.apply(record);
+  for (const record of shop.start()) feed(record);
+  for (let index = dice.int(20, 80); index > 0; index -= 1) {
+    if (dice.chance(0.03)) for (const record of shop.change()) feed(record);
+    feed(history.next());
+  }
+  return { dice, rig, shop };
+}
+
+/** All slices of one trial; a page that is not in memory is provided, as the owner's desk does. */
+function tried(rig: Rig, source: Json): TrialPart {
+  const walk = rig.machine.tryOut(source, 0, SAMPLES);
+  while (walk.page !== undefined) {
+    rig.provide(walk.page);
+    walk.look();
+    rig.evict();
+  }
+  return walk.part;
+}
+
+function isInForceAsWritten(source: Json): boolean {
+  const { stay, cooldown, enabled } = source as { stay?: string; cooldown?: string; enabled?: boolean };
+  return stay === undefined && cooldown === undefined && enabled !== false;
+}
+
+test.each(seeds(60))("what is in force changes nobody, and what is new takes in whom it said, seed %i", (seed) => {
+  const { dice, rig, shop } = played(seed);
+  const sizes = rig.machine.sizes();
+  for (const [id, source] of shop.sources) {
+    if (!sizes.has(id) || !isInForceAsWritten(source)) continue;
+    const part = tried(rig, source);
+    expect({ id, ...part }).toMatchObject({ id, members: rig.machine.universe, unknown: 0, joins: 0, leaves: 0 });
+    expect(part.in, id).toBe(sizes.get(id));
+    expect(part.inSample.length).toBe(Math.min(SAMPLES, part.in));
+    expect(part.nearMisses).toBeLessThanOrEqual(part.members - part.in);
+    expect(part.nodes[0]?.pass ?? 0).toBe(part.in);
+  }
+  for (let index = 0; index < CANDIDATES; index += 1) {
+    const source = definition(dice, `new${index}`, [...shop.sources.keys()]);
+    if (!isInForceAsWritten(source)) continue;
+    const part = tried(rig, source);
+    expect(part.joins).toBe(part.in);
+    const size = shop.sizeOnceInForce(rig, source);
+    if (size === undefined) continue;
+    expect(size, `SEED=${seed} ${JSON.stringify(source)}`).toBeGreaterThanOrEqual(part.in);
+    expect(size, `SEED=${seed} ${JSON.stringify(source)}`).toBeLessThanOrEqual(part.in + part.unknown);
+  }
+});

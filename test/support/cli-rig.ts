@@ -1,0 +1,73 @@
+// The command line as a person types it, against a real server and a real worker: output, exit codes, remedies.
+// Used by test/cli; whole processes are test/end-to-end's.
+import { vi } from "vitest";
+import { type RunningWorker, startWorker } from "../../actors/worker/worker.ts";
+import { runCli } from "../../cmd/cli/program.ts";
+import { loadConfig } from "../../config/load.ts";
+import { dataSetOf } from "../../config/options.ts";
+import { provision } from "../../lib/nats/provision.ts";
+import { Questions } from "../../lib/nats/questions.ts";
+import { startTestServer, type TestServer } from "./nats.ts";
+import { until } from "./until.ts";
+
+export interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface CliRig {
+  readonly server: TestServer;
+  rollcall(...args: string[]): Promise<Ended>;
+  /** Every partition is owned, and has processed all that its log holds. */
+  caughtUp(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function openCliRig(partitions: number, variables: Record<string, unknown> = {}): Promise<CliRig> {
+  const server = await startTestServer({ partitions });
+  const { config } = loadConfig(
+    { natsUrl: server.url, partitions, logLevel: "silent", ...variables },
+    {},
+    server.dataDir,
+  );
+  await provision(await server.connection(), dataSetOf(config), { create: true });
+  const worker: RunningWorker = await startWorker(config);
+  const questions = new Questions(await server.connection("api"), server.names, partitions);
+  const caughtUp = async (): Promise<void> => {
+    await until("every partition has caught up", async () => {
+      const statuses = await questions.status();
+      return statuses.every((status) => status?.phase === "running" && status.lag === 0 && status.unsaid === 0);
+    });
+  };
+  await caughtUp();
+  return {
+    server,
+    rollcall: (...args) => typed(server, args),
+    caughtUp,
+    close: async () => {
+      await worker.drain();
+      await server.stop();
+    },
+  };
+}
+
+async function typed(server: TestServer, args: readonly string[]): Promise<Ended> {
+  vi.stubEnv("NO_COLOR", "1");
+  const written = { out: "", err: "" };
+  const out = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    written.out += text;
+    return true;
+  });
+  const err = vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    written.err += text;
+    return true;
+  });
+  try {
+    return { code: await runCli(["--nats-url", server.url, ...args]), ...written };
+  } finally {
+    out.mockRestore();
+    err.mockRestore();
+    vi.unstubAllEnvs();
+  }
+}
