@@ -62,6 +62,12 @@ export function newCounter(shape: CounterShape): CounterState {
   };
 }
 
+/** Forgets every occurrence. What its leaves saw last stands until it is read anew. */
+export function emptyCounter(shape: CounterShape, state: CounterState): void {
+  const { shown, shownB, due } = state;
+  Object.assign(state, newCounter(shape), { shown, shownB, due });
+}
+
 /** The value over no occurrence: 0, or missing. */
 export function missingOf(aggregate: Aggregate): number {
   return aggregate === "count" || aggregate === "sum" || aggregate === "distinct" ? 0 : Number.NaN;

@@ -186,7 +186,7 @@ export class Evaluation {
       this.#refreshMoment(counter, state);
       return;
     }
-    if (shape.plain && counter.source === "event") {
+    if (shape.plain && counter.source !== "order") {
       if (shape.running) settleRunning(shape, state, this.#now);
       this.#refreshPlain(counter, state);
       return;

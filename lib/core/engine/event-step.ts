@@ -3,8 +3,9 @@
 import type { UserEvent } from "../events.ts";
 import type { Json, JsonObject, Millis, Reject, RejectReason, Seq } from "../types.ts";
 import type { Actor, CartLine } from "./actor.ts";
+import { changeAt, meansChange } from "./changes.ts";
 import { cartAfter, isSameCart, type OrderEffect, orderEffect } from "./commerce.ts";
-import { addOccurrence, type Contribution, type CounterState, newCounter } from "./counters.ts";
+import { addOccurrence, type Contribution, type CounterState, emptyCounter, newCounter } from "./counters.ts";
 import type { Evaluation } from "./evaluation.ts";
 import type { CounterPlan, Plan, Stream } from "./plan.ts";
 import {
@@ -17,7 +18,7 @@ import {
   zoneFor,
 } from "./reading.ts";
 import type { Heard, TraitChange } from "./readings.ts";
-import { find, type TestContext, whereHolds } from "./values.ts";
+import { find, isEqual, type TestContext, whereHolds } from "./values.ts";
 import { addToVisits, type VisitChange, visitStartOf } from "./visits.ts";
 import { rangeHolds } from "./windows.ts";
 import { isZoneName, type Zone } from "./zones.ts";
@@ -73,6 +74,9 @@ function takesWrite(actor: Actor, name: string, at: Millis): boolean {
   return at >= held;
 }
 
+/** Takes what an event is refused for in part: it counts, and something of it finds no room. */
+type Refuse = (reject: Omit<Reject, "seq" | "stamp" | "body">) => void;
+
 /** True when the deadlines of values (dates, joined windows) must be set anew. */
 export function applyEvent(
   step: { readonly plan: Plan; readonly evaluation: Evaluation; readonly world: World },
@@ -80,14 +84,14 @@ export function applyEvent(
   event: UserEvent,
   prepared: Extract<Prepared, { ok: true }>,
   context: EventContext,
-  refuse: (reject: Omit<Reject, "seq" | "stamp" | "body">) => void,
+  refuse: Refuse,
 ): boolean {
   const { plan, evaluation, world } = step;
   const { at, clock } = context;
   const zoneBefore = userZone(actor);
   const timezone = event.context.timezone;
   if (isZoneName(timezone)) actor.contextZone = timezone;
-  let values = event.type === "identify" && writeTraits(step, actor, event.traits, context);
+  let values = event.type === "identify" && writeTraits(step, actor, event.traits, context, refuse);
   const zoneMoved = userZone(actor) !== zoneBefore;
 
   const visit = event.type === "identify" ? undefined : visitOf(actor, event, at, world);
@@ -105,20 +109,6 @@ export function applyEvent(
   actor.lastSeen = clock;
   if (at > actor.newest) actor.newest = at;
   return values || zoneMoved;
-}
-
-/** Deep equality: the keys of an object may stand in any order. */
-function isEqual(left: Json, right: Json): boolean {
-  if (left === right) return true;
-  if (typeof left !== "object" || typeof right !== "object" || left === null || right === null) return false;
-  if (Array.isArray(left) || Array.isArray(right)) {
-    if (!Array.isArray(left) || !Array.isArray(right) || left.length !== right.length) return false;
-    return left.every((value: Json, index) => isEqual(value, right[index] as Json));
-  }
-  const [one, other] = [left as JsonObject, right as JsonObject];
-  const keys = Object.keys(one);
-  if (keys.length !== Object.keys(other).length) return false;
-  return keys.every((key) => Object.hasOwn(other, key) && isEqual(one[key]!, other[key]!));
 }
 
 function tellChange(
@@ -139,10 +129,12 @@ function writeTraits(
   actor: Actor,
   written: JsonObject,
   context: EventContext,
+  refuse: Refuse,
 ): boolean {
   const { plan, evaluation } = step;
   let moves = false;
   let gates = false;
+  const changes: TraitChange[] = [];
   for (const [name, value] of Object.entries(written)) {
     if (!takesWrite(actor, name, context.at)) continue;
     const entries = plan.traitPaths.get(name) ?? [];
@@ -158,11 +150,37 @@ function writeTraits(
       moves ||= entry.movesByTime;
     });
     recordDeltas(plan, evaluation, actor, name, context.at);
-    if (!isEqual(held, value)) tellChange(step, actor, { name, from: held, to: value }, context);
+    if (!isEqual(held, value)) changes.push({ name, from: held, to: value });
     gates ||= plan.gateTraits.has(name);
+  }
+  // Once all is written: a new zone in the same message is the zone of its changes, wherever it stands in it.
+  for (const change of changes) {
+    tellChange(step, actor, change, context);
+    countChange(step, actor, change, context, refuse);
   }
   if (gates) evaluation.refreshAll();
   return moves;
+}
+
+function countChange(
+  step: { readonly plan: Plan; readonly evaluation: Evaluation; readonly world: World },
+  actor: Actor,
+  change: TraitChange,
+  context: EventContext,
+  refuse: Refuse,
+): void {
+  const { plan, evaluation } = step;
+  for (const stream of plan.changeStreams.get(change.name) ?? []) {
+    const record = changeAt(stream.path, change);
+    if (record === undefined) continue;
+    const means = meansChange(stream, record, { now: context.clock, zone: zoneFor(stream.zone, actor) });
+    for (const counter of stream.counters) {
+      const state = stream.stayed ? actor.counters.get(counter.key) : undefined;
+      if (state !== undefined) emptyCounter(counter.shape, state);
+      if (means) count(step, actor, counter, record, context, Number.NaN, refuse);
+      if (state !== undefined) evaluation.refresh(counter, state);
+    }
+  }
 }
 
 /** Keeps the past of numeric traits that some rule compares with. */
@@ -242,7 +260,7 @@ function countOccurrence(
   event: UserEvent,
   context: EventContext,
   visit: VisitChange | undefined,
-  refuse: (reject: Omit<Reject, "seq" | "stamp" | "body">) => void,
+  refuse: Refuse,
 ): void {
   const { plan } = step;
   const named = plan.streamsByName.get(event.name);
@@ -276,7 +294,7 @@ function count(
   record: JsonObject,
   context: EventContext,
   visitStart: Millis,
-  refuse: (reject: Omit<Reject, "seq" | "stamp" | "body">) => void,
+  refuse: Refuse,
 ): void {
   const { evaluation, world } = step;
   const { shape } = counter;

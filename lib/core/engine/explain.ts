@@ -9,6 +9,7 @@ import type { Json, Millis } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import type { Actor } from "./actor.ts";
 import { bucketPosition } from "./bucket.ts";
+import { leafOfChange } from "./changes.ts";
 import { Evaluation } from "./evaluation.ts";
 import { decodePage, encodePage } from "./page-codec.ts";
 import { type ActiveDefinition, type Leaf, leafOfOccurrences, leavesOfWhere, type Plan } from "./plan.ts";
@@ -101,6 +102,8 @@ function explainKnown(rule: Rule, scope: Scope): ExplainNode {
     case "event":
     case "order":
       return explainLeaf(leafOfOccurrences(rule, scope), sentenceOf(rule), scope);
+    case "change":
+      return explainLeaf(leafOfChange(rule, scope), sentenceOf(rule), scope);
     case "segment":
     case "list": {
       const nodes = rule.ids.map((id): ExplainNode => {

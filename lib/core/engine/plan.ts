@@ -2,6 +2,7 @@
 // a change may flip, and for every leaf the segments to look at. A plan is immutable; every partition of a process at
 // the same control revision shares it.
 import {
+  type ChangeRule,
   type Definition,
   type EventRule,
   type OrderRule,
@@ -19,6 +20,7 @@ import { asksLocalTime, deltaKey, isLocalPath, occurrenceKey, whereAsksLocalTime
 import type { MemberId, SegmentId } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import { bucketPosition } from "./bucket.ts";
+import { type ChangeStream, changeStream, changeStreamKey, leafOfChange } from "./changes.ts";
 import { type CounterShape, missingOf, shapeOf } from "./counters.ts";
 import { type LeafNo, NumericIndex, numberPasses } from "./numeric-index.ts";
 import type { Keep, Reading } from "./readings.ts";
@@ -61,7 +63,7 @@ export type Leaf =
 /** One question about what happened. Its leaves differ only in what they compare the answer with. */
 export interface CounterPlan {
   readonly key: string;
-  readonly source: "event" | "order";
+  readonly source: "event" | "order" | "change";
   readonly shape: CounterShape;
   readonly where: Where | undefined;
   readonly measure: string;
@@ -161,6 +163,8 @@ export interface Plan {
   readonly countsVisits: boolean;
   readonly streamsByName: ReadonlyMap<string, readonly Stream[]>;
   readonly streamsOfAll: readonly Stream[];
+  /** By a trait's name. */
+  readonly changeStreams: ReadonlyMap<string, readonly ChangeStream[]>;
   readonly deltas: ReadonlyMap<string, DeltaPlan>;
   /** By a trait's name. */
   readonly traitPaths: ReadonlyMap<string, readonly PathEntry[]>;
@@ -287,6 +291,7 @@ class PlanBuilder {
   readonly #leafByKey = new Map<string, LeafNo>();
   readonly #counters = new Map<string, CounterPlan>();
   readonly #streams = new Map<string, { readonly names: readonly string[] | "*"; readonly stream: Stream }>();
+  readonly #changeStreams = new Map<string, ChangeStream>();
   readonly #deltas = new Map<string, DeltaPlan>();
   readonly #keeps = new Map<string, Keep>();
 
@@ -307,6 +312,8 @@ class PlanBuilder {
       case "event":
       case "order":
         return [LEAF, this.#occurrences(rule, scope)];
+      case "change":
+        return [LEAF, this.#changes(rule, scope)];
       case "segment": {
         const parts = rule.ids.map((id) => [LEAF, this.#leaf(segmentLeaf(id, rule.joined, scope.zone))]);
         return group(rule.negate ? "none" : "any", parts);
@@ -358,6 +365,19 @@ class PlanBuilder {
     return this.#leaf({ ...leaf, counter });
   }
 
+  #changes(rule: ChangeRule, scope: RuleScope): LeafNo {
+    const leaf = leafOfChange(rule, scope);
+    const counter = this.#counters.get(leaf.counter.key) ?? leaf.counter;
+    if (counter === leaf.counter) {
+      this.#counters.set(counter.key, counter);
+      const key = changeStreamKey(rule, scope.zone);
+      const stream = this.#changeStreams.get(key) ?? changeStream(rule, scope.zone);
+      this.#changeStreams.set(key, stream);
+      stream.counters.push(counter);
+    }
+    return this.#leaf({ ...leaf, counter });
+  }
+
   #stream(rule: EventRule, zone: string): Stream {
     const names = rule.names === "*" ? "*" : [...new Set(rule.names)].sort();
     const of = "of" in rule.measure && isLocalPath(rule.measure.of);
@@ -402,6 +422,8 @@ class PlanBuilder {
       if (names === "*") streamsOfAll.push(stream);
       else for (const name of names) push(streamsByName, name, stream);
     }
+    const changeStreams = new Map<string, ChangeStream[]>();
+    for (const stream of this.#changeStreams.values()) push(changeStreams, stream.path[0]!, stream);
     const leaves = this.#leaves;
     const segmentNo = new Map(segments.map(({ id }, no) => [id, no]));
     const postings = postingsOf(segments, leaves);
@@ -421,6 +443,7 @@ class PlanBuilder {
       countsVisits: [...this.#counters.values()].some(({ visits }) => visits),
       streamsByName,
       streamsOfAll,
+      changeStreams,
       deltas: this.#deltas,
       traitPaths: pathEntries(leaves, "trait"),
       cartPaths: [...pathEntries(leaves, "cart").values()].flat(),

@@ -85,6 +85,20 @@ export function scalarsAt(root: Json | undefined, path: Path, from = 0): (string
   return value === null || value === undefined || typeof value === "object" ? [] : [value as string | number | boolean];
 }
 
+/** Deep equality: the keys of an object may stand in any order. */
+export function isEqual(left: Json, right: Json): boolean {
+  if (left === right) return true;
+  if (typeof left !== "object" || typeof right !== "object" || left === null || right === null) return false;
+  if (Array.isArray(left) || Array.isArray(right)) {
+    if (!Array.isArray(left) || !Array.isArray(right) || left.length !== right.length) return false;
+    return left.every((value: Json, index) => isEqual(value, right[index] as Json));
+  }
+  const [one, other] = [left as JsonObject, right as JsonObject];
+  const keys = Object.keys(one);
+  if (keys.length !== Object.keys(other).length) return false;
+  return keys.every((key) => Object.hasOwn(other, key) && isEqual(one[key]!, other[key]!));
+}
+
 export interface TestContext {
   readonly now: Millis;
   readonly zone: Zone;

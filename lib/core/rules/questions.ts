@@ -2,6 +2,7 @@
 // Engine, oracle and control log decide by it whether a definition must first be folded over the log (see control.ts).
 import type { Vocabulary } from "../vocabulary.ts";
 import type { Definition, EventRule, OrderRule, Path, Rule, Test, Where, Window } from "./ast.ts";
+import { changeKey } from "./journey-questions.ts";
 
 /**
  * One text for each distinct question that needs history: of events and orders what is counted, where and when; of
@@ -43,6 +44,9 @@ function collectRule(rule: Rule, scope: Scope, keys: Set<string>): void {
     case "trait":
       collectDeltas(rule.where, keys);
       return;
+    case "change":
+      keys.add(changeKey(rule, scope.zone));
+      return;
     default:
       return;
   }
@@ -70,7 +74,7 @@ export function asksLocalTime(rule: EventRule | OrderRule, window: Window | unde
   return rule.where !== undefined && whereAsksLocalTime(rule.where);
 }
 
-function isLocalWindow(window: Window): boolean {
+export function isLocalWindow(window: Window): boolean {
   if (window.kind === "calendar") return true;
   if (window.kind !== "range") return false;
   return [window.from, window.to].some((bound) => bound !== undefined && "day" in bound);
@@ -93,7 +97,7 @@ export function whereAsksLocalTime(where: Where): boolean {
   }
 }
 
-function testAsksLocalTime(test: Test): boolean {
+export function testAsksLocalTime(test: Test): boolean {
   // A date without a time is midnight in the segment's zone, so every date test reads the zone.
   return test.some((part) => part.op === "date" || (part.op === "has" && whereAsksLocalTime(part.where)));
 }
@@ -114,7 +118,7 @@ export function deltaKey(path: Path, overMs: number): string {
 }
 
 /** JSON with the keys of every object in order, so that the text does not depend on how a tree was built. */
-function canonical(value: unknown): string {
+export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
