@@ -1,13 +1,13 @@
 // The fold of the control log: which definitions are in force, which wait for their activation, under which version.
 // oracle.ts reads every control message through it and evaluates whom a change concerns.
 import type { ControlEntry } from "../core/control.ts";
-import { type Catalogue, NO_CATALOGUE } from "../core/feeds.ts";
 import type { Definition } from "../core/rules/ast.ts";
 import { orderSegments } from "../core/rules/graph.ts";
 import { parseDefinition } from "../core/rules/parse.ts";
 import { questionKeys } from "../core/rules/questions.ts";
 import type { Limits, MemberId, SegmentId } from "../core/types.ts";
 import type { Vocabulary } from "../core/vocabulary.ts";
+import { KnownItems } from "./catalogue.ts";
 
 export interface Versioned {
   readonly definition: Definition;
@@ -43,7 +43,7 @@ const NOTHING: ControlChange = { type: "nothing" };
 export class Control {
   readonly #limits: Limits;
   /** Items as they are known at this place of the log. */
-  readonly catalogue: Catalogue = NO_CATALOGUE;
+  catalogue = new KnownItems();
   #vocabulary: Vocabulary;
   #revision = 0;
   readonly #versions = new Map<SegmentId, number>();
@@ -90,6 +90,12 @@ export class Control {
         return { type: "list", id: entry.id, mode: entry.mode, members: entry.members };
       case "removeList":
         return { type: "list", id: entry.id, mode: "replace", members: [] };
+      case "items":
+        this.catalogue = this.catalogue.after(entry);
+        return NOTHING;
+      case "cancel":
+        this.#pending.delete(entry.revision);
+        return NOTHING;
       default:
         return rejected(`the entry ${entry.op} of revision ${this.#revision} is not known here`);
     }
@@ -198,16 +204,28 @@ function readEntry(entry: unknown): ControlEntry | undefined {
     case "apply":
       return Array.isArray(entry.define) && isTexts(entry.remove) ? (entry as unknown as ControlEntry) : undefined;
     case "activate":
+    case "cancel":
       return Number.isSafeInteger(entry.revision) ? (entry as unknown as ControlEntry) : undefined;
     case "list": {
       const isMode = ["add", "remove", "replace"].includes(entry.mode as string);
       return isMode && isTexts([entry.id]) && isTexts(entry.members) ? (entry as unknown as ControlEntry) : undefined;
+    }
+    case "items": {
+      const isMode = ["merge", "replace", "remove"].includes(entry.mode as string);
+      return isMode && areItems(entry.items, entry.mode) ? (entry as unknown as ControlEntry) : undefined;
     }
     case "removeList":
       return isTexts([entry.id]) ? (entry as unknown as ControlEntry) : undefined;
     default:
       return undefined;
   }
+}
+
+function areItems(items: unknown, mode: unknown): boolean {
+  if (!Array.isArray(items)) return false;
+  return items.every((item) => {
+    return isObject(item) && isTexts([item.id]) && (mode === "remove" || isObject(item.attributes));
+  });
 }
 
 /** A list of texts that can be ids: not empty, and valid Unicode. */

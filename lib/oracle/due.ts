@@ -1,8 +1,17 @@
 // When silence alone might change an answer: every instant at which something turns old, a day begins, a visit ends.
 // Many of them change nothing. That costs time and no truth: evaluate.ts works out what holds at each of them.
-import type { Definition, EventRule, OrderRule, Rule, TestPart, Where, Window } from "../core/rules/ast.ts";
+import type { Definition, FavoriteRule, Rule, TestPart, Where, Window } from "../core/rules/ast.ts";
 import type { Millis } from "../core/types.ts";
-import { endOf, matchedBy, meaningOf, type Question, zoneOf } from "./evaluate.ts";
+import {
+  type CountedRule,
+  endOf,
+  matchedBy,
+  meaningOf,
+  measuredBy,
+  type Question,
+  recordOf,
+  zoneOf,
+} from "./evaluate.ts";
 import { dateInstants, occurrenceInstants, type Placed, tileOf } from "./time.ts";
 import { dateOf, HeldDate, isRecord, placed } from "./values.ts";
 
@@ -41,6 +50,9 @@ function ruleInstants(rule: Rule, question: Question): Millis[] {
   switch (rule.op) {
     case "event":
     case "order":
+    case "item":
+    case "visit":
+    case "campaign":
       return happenedInstants(rule, question);
     case "trait":
       return [
@@ -49,12 +61,28 @@ function ruleInstants(rule: Rule, question: Question): Millis[] {
       ];
     case "cart":
       return dateTestInstants(rule.where, meaningOf(question).cartRecord(), question);
+    case "place":
+    case "network":
+    case "device":
+      return dateTestInstants(rule.where, recordOf(rule.op, question), question);
+    case "source":
+      return [...visitEnd(question), ...dateTestInstants(rule.where, recordOf("source", question), question)];
+    case "favorite":
+      return favoriteInstants(rule, question);
     default:
       return innerRules(rule).flatMap((inner) => ruleInstants(inner, question));
   }
 }
 
-function happenedInstants(rule: EventRule | OrderRule, question: Question): Millis[] {
+/** Whatever enters or leaves the window may be what makes or unmakes the favourite. */
+function favoriteInstants(rule: FavoriteRule, question: Question): Millis[] {
+  const { window } = rule;
+  if (window === undefined) return [];
+  if (window.kind === "visit") return visitEnd(question);
+  return measuredBy(rule, question).flatMap((one) => occurrenceInstants(window, one, zoneOf(question)));
+}
+
+function happenedInstants(rule: CountedRule, question: Question): Millis[] {
   const { measure, window } = rule;
   const matched = matchedBy(rule, question);
   const tested = "in" in measure ? measure.in : window;

@@ -2,21 +2,28 @@
 // due.ts says when silence alone might change the answer; oracle.ts asks both.
 import { createHash } from "node:crypto";
 import {
+  type CampaignRule,
   type EventRule,
+  type FavoriteRule,
+  type ItemRule,
   type Measure,
   type OrderRule,
   type Path,
   type Rule,
   unknownRule,
+  type VisitRule,
   type Window,
 } from "../core/rules/ast.ts";
 import type { MemberId, Millis, SegmentId } from "../core/types.ts";
 import type { Vocabulary } from "../core/vocabulary.ts";
+import { isFavorite, isMeasuredBy } from "./favorites.ts";
 import type { Member, Membership, Occurrence } from "./history.ts";
+import { type Interaction, isInteraction, isOutcome } from "./items.ts";
 import type { Meaning } from "./meaning.ts";
 import { orderRecord } from "./shop.ts";
 import { type DayNumber, dateLies, isOver, occurrenceLies, tileOf } from "./time.ts";
 import { Amount, endsOf, measureHolds, placed, type TestContext, unitsOf, whereHolds } from "./values.ts";
+import { visitRecord } from "./visit-records.ts";
 import type { Visit } from "./visits.ts";
 
 /** Who is asked, when, and in which zone. `zone` is a zone's name or "user", as the definition says. */
@@ -73,11 +80,24 @@ export function ruleHolds(rule: Rule, question: Question): boolean {
       return !ruleHolds(rule.rule, question);
     case "event":
     case "order":
+    case "item":
+    case "visit":
+    case "campaign":
       return occurrencesHold(rule, question);
     case "trait":
       return whereHolds(rule.where, member.traits(), { clock, zone: zoneOf(question), deltaOf: deltaOf(question) });
     case "cart":
       return whereHolds(rule.where, meaningOf(question).cartRecord(), { clock, zone: zoneOf(question) });
+    case "place":
+    case "network":
+    case "device":
+    case "source":
+      return whereHolds(rule.where, recordOf(rule.op, question), { clock, zone: zoneOf(question) });
+    case "favorite":
+      return isFavorite(
+        rule,
+        measuredBy(rule, question).filter((one) => rule.window === undefined || liesIn(rule.window, one, question)),
+      );
     case "segment":
       return rule.ids.some((id) => belongs(id, rule.joined, question)) !== rule.negate;
     case "list":
@@ -89,6 +109,17 @@ export function ruleHolds(rule: Rule, question: Question): boolean {
     default:
       return unknownRule(rule);
   }
+}
+
+/** What is known of a member's last visit events, or of where the member came from. */
+export function recordOf(kind: "place" | "network" | "device" | "source", question: Question): object | undefined {
+  if (kind !== "source") return question.member.lastCarried(kind);
+  return meaningOf(question).sourceRecord(visitUnderWay(question));
+}
+
+/** The interactions that a favourite is measured by, whenever they were. */
+export function measuredBy(rule: FavoriteRule, question: Question): ItemHappening[] {
+  return itemsThat((interaction) => isMeasuredBy(rule, interaction), question);
 }
 
 /** The zone's name: the definition's, or the member's own. */
@@ -139,6 +170,8 @@ function numberAt(member: Member, path: Path, time: Millis): number | undefined 
   return typeof value === "number" ? value : undefined;
 }
 
+export type CountedRule = EventRule | OrderRule | ItemRule | VisitRule | CampaignRule;
+
 interface Matched {
   version: number;
   /** So many of the member's occurrences have been looked at. */
@@ -149,10 +182,10 @@ interface Matched {
 const matchedOf = new WeakMap<Meaning, Map<object, Matched>>();
 
 /**
- * All events or orders that pass a rule's names and where, but for those that have left its window for good: a history of
+ * All events, orders, visits or interactions that pass a rule's names and where, but for those that have left its window for good: a history of
  * years is not gone through for the last five minutes of it.
  */
-export function matchedBy(rule: EventRule | OrderRule, question: Question): readonly Happening[] {
+export function matchedBy(rule: CountedRule, question: Question): readonly Happening[] {
   const matched = matchedEver(rule, question);
   const { window } = rule;
   if (window !== undefined) {
@@ -162,10 +195,10 @@ export function matchedBy(rule: EventRule | OrderRule, question: Question): read
 }
 
 /**
- * A where is read as of the message in whose step it is read and not as of the clock, so an event is looked at once, and
- * the orders again after the next message that is about one.
+ * A where is read as of the message in whose step it is read and not as of the clock, so an event is looked at once, the
+ * orders again after the next message that is about one, and visits and interactions after every message.
  */
-function matchedEver(rule: EventRule | OrderRule, question: Question): Matched {
+function matchedEver(rule: CountedRule, question: Question): Matched {
   const { member } = question;
   const meaning = meaningOf(question);
   const ofMeaning = matchedOf.get(meaning) ?? new Map<object, Matched>();
@@ -177,6 +210,10 @@ function matchedEver(rule: EventRule | OrderRule, question: Question): Matched {
   matched.version = version;
   if (rule.op === "order") {
     matched.happenings = matchedOrders(rule, question);
+  } else if (rule.op === "visit") {
+    matched.happenings = matchedVisits(rule, question);
+  } else if (rule.op === "item") {
+    matched.happenings = matchedItems(rule, question);
   } else {
     for (const occurrence of member.occurrences.slice(matched.seen)) {
       const happening = matchedEvent(rule, occurrence, question);
@@ -187,14 +224,63 @@ function matchedEver(rule: EventRule | OrderRule, question: Question): Matched {
   return matched;
 }
 
-function matchedEvent(rule: EventRule, occurrence: Occurrence, question: Question): Happening | undefined {
-  const { zone } = question;
-  if (rule.names !== "*" && !rule.names.includes(occurrence.event.name)) return undefined;
+function matchedEvent(
+  rule: EventRule | CampaignRule,
+  occurrence: Occurrence,
+  question: Question,
+): Happening | undefined {
+  const { zone, vocabulary } = question;
+  const isMeant = rule.op === "event" ? isNamed(rule, occurrence) : isOutcome(rule, occurrence, vocabulary);
+  if (!isMeant) return undefined;
   const itsZone = zone === "user" ? occurrence.zone : zone;
   const record = occurrence.recordIn(itsZone);
   const moment = { clock: occurrence.clock, zone: itsZone };
   if (rule.where !== undefined && !whereHolds(rule.where, record, moment)) return undefined;
   return new Happening(occurrence, itsZone, meaningOf(question), record);
+}
+
+function isNamed({ names }: EventRule, { event }: Occurrence): boolean {
+  return names === "*" || names.includes(event.name);
+}
+
+/** A visit counts at its start, which is its earliest event's time; its where is read as of its last message. */
+function matchedVisits({ where }: VisitRule, question: Question): Happening[] {
+  const { zone, vocabulary } = question;
+  const meaning = meaningOf(question);
+  return meaning.stories.flatMap((story) => {
+    const record = visitRecord(story, vocabulary);
+    const lastSaid = story.events.reduce((last, one) => (one.seq > last.seq ? one : last));
+    const moment = { clock: lastSaid.clock, zone: zone === "user" ? lastSaid.zone : zone };
+    if (where !== undefined && !whereHolds(where, record, moment)) return [];
+    const earliest = story.events[0]!;
+    return [new Happening(earliest, zone === "user" ? earliest.zone : zone, meaning, record)];
+  });
+}
+
+/** An interaction, which is one event's or one of several of one event. */
+class ItemHappening extends Happening {
+  readonly interaction: Interaction;
+
+  constructor(interaction: Interaction, zone: string, meaning: Meaning) {
+    super(interaction.occurrence, zone, meaning, meaning.itemRecord(interaction));
+    this.interaction = interaction;
+  }
+}
+
+function itemsThat(isMeant: (interaction: Interaction) => boolean, question: Question): ItemHappening[] {
+  const meaning = meaningOf(question);
+  const zoneOfIts = ({ occurrence }: Interaction) => (question.zone === "user" ? occurrence.zone : question.zone);
+  return meaning.interactions.filter(isMeant).map((one) => new ItemHappening(one, zoneOfIts(one), meaning));
+}
+
+/** A where is read as of the interaction's own message, though `time` is known only later. */
+function matchedItems(rule: ItemRule, question: Question): Happening[] {
+  const { where } = rule;
+  return itemsThat((interaction) => isInteraction(rule, interaction), question).filter((one) => {
+    const { clock, zone } = one.interaction.occurrence;
+    const moment = { clock, zone: question.zone === "user" ? zone : question.zone };
+    return where === undefined || whereHolds(where, one.record, moment);
+  });
 }
 
 function matchedOrders(rule: OrderRule, question: Question): Happening[] {
@@ -210,7 +296,7 @@ function matchedOrders(rule: OrderRule, question: Question): Happening[] {
   });
 }
 
-function occurrencesHold(rule: EventRule | OrderRule, question: Question): boolean {
+function occurrencesHold(rule: CountedRule, question: Question): boolean {
   const matched = matchedBy(rule, question);
   const { measure, window } = rule;
   if ("in" in measure) {

@@ -7,6 +7,7 @@ import type { Vocabulary } from "../core/vocabulary.ts";
 import { Meaning } from "./meaning.ts";
 import { type Occasion, type Refusal, Shop } from "./shop.ts";
 import { type DayNumber, isZone, localDayOf, wallClockOf } from "./time.ts";
+import { carried } from "./visit-records.ts";
 
 /** A track, page or screen event that happened. */
 export class Occurrence implements Occasion {
@@ -98,6 +99,12 @@ export class Member {
     this.idBytes = Buffer.from(id, "utf8");
     this.#shop = new Shop(limits, vocabulary);
     this.#limits = limits;
+  }
+
+  /** The last visit event's in the log that carried one, whole. */
+  lastCarried(kind: "place" | "network" | "device"): object | undefined {
+    const last = this.occurrences.findLast((one) => one.isOfVisits && carried(one, kind) !== undefined);
+    return last && carried(last, kind);
   }
 
   /** What the history comes to by a vocabulary. */

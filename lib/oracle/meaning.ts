@@ -3,7 +3,9 @@
 import type { Limits } from "../core/types.ts";
 import type { Vocabulary } from "../core/vocabulary.ts";
 import type { Occurrence } from "./history.ts";
+import { type Interaction, interactionsOf, isView, saidMsOf } from "./items.ts";
 import { type Order, Shop } from "./shop.ts";
+import { type VisitStory, visitSource, visitStory } from "./visit-records.ts";
 import { type Visit, Visits } from "./visits.ts";
 
 export class Meaning {
@@ -12,6 +14,11 @@ export class Meaning {
   readonly #shop: Shop;
   /** The visit an occurrence belonged to when it came in; Visits.now says which one that has become. */
   readonly #visitOf = new Map<Occurrence, Visit>();
+  readonly interactions: Interaction[] = [];
+  /** The visit event that came next in the log. */
+  readonly #nextOf = new Map<Occurrence, Occurrence>();
+  #waiting: Occurrence[] = [];
+  #stories: readonly VisitStory[] | undefined;
   /** So many occurrences have been read. */
   #read = 0;
 
@@ -28,6 +35,13 @@ export class Meaning {
 
   #take(occurrence: Occurrence): void {
     const { event } = occurrence;
+    this.#stories = undefined;
+    if (occurrence.isOfVisits) {
+      for (const before of this.#waiting) this.#nextOf.set(before, occurrence);
+      this.#waiting = [];
+    }
+    this.#waiting.push(occurrence);
+    this.interactions.push(...interactionsOf(occurrence, this.vocabulary));
     if (event.type === "track") this.#shop.apply(event.name, event.properties, occurrence);
     const visit = occurrence.isOfVisits ? this.visits.add(occurrence.time) : undefined;
     if (visit !== undefined) this.#visitOf.set(occurrence, visit);
@@ -36,6 +50,44 @@ export class Meaning {
   visitOf(occurrence: Occurrence): Visit | undefined {
     const visit = this.#visitOf.get(occurrence);
     return visit === undefined ? undefined : this.visits.now(visit);
+  }
+
+  /** All visits that are kept, the oldest first, each with the events that belong to it now. */
+  get stories(): readonly VisitStory[] {
+    this.#stories ??= this.#tellStories();
+    return this.#stories;
+  }
+
+  #tellStories(): VisitStory[] {
+    const events = new Map<Visit, Occurrence[]>();
+    for (const [occurrence, visit] of this.#visitOf) {
+      const current = this.visits.now(visit);
+      events.set(current, [...(events.get(current) ?? []), occurrence]);
+    }
+    return [...events].map(([visit, its]) => visitStory(visit, its)).sort((a, b) => a.visit.start - b.visit.start);
+  }
+
+  /** What a `where` of an item rule reads: `time` of a view is 0 until its user's next visit event. */
+  itemRecord(interaction: Interaction): Record<string, unknown> {
+    return { ...interaction.record, time: isView(interaction) ? this.#viewMs(interaction) : undefined };
+  }
+
+  #viewMs(interaction: Interaction): number {
+    const said = saidMsOf(interaction);
+    if (said !== undefined) return said;
+    const gap = (this.#nextOf.get(interaction.occurrence)?.time ?? 0) - interaction.occurrence.time;
+    return gap > 0 && gap < this.vocabulary.visitIdleMs ? gap : 0;
+  }
+
+  /** What a `source` rule reads. `underWay`: the visit that has not ended. */
+  sourceRecord(underWay: Visit | undefined): Record<string, unknown> {
+    const { stories } = this;
+    const sourceOf = (story: VisitStory | undefined) => story && visitSource(story, this.vocabulary);
+    return {
+      first: sourceOf(stories[0]),
+      latest: sourceOf(stories.at(-1)),
+      current: sourceOf(stories.find(({ visit }) => visit === underWay)),
+    };
   }
 
   get orders(): readonly Order[] {

@@ -12,11 +12,11 @@ export interface Refusal {
   readonly detail: string;
 }
 
-/** A product of a cart or an order: as written, with its id as text, a quantity and a price. */
+/** A product of a cart or an order: as written, with its id as text, a quantity and a price (0 where there is none). */
 interface Line {
   readonly key: string;
   readonly quantity: number;
-  readonly price: number;
+  readonly price: number | undefined;
   readonly written: JsonObject;
 }
 
@@ -65,12 +65,12 @@ export class Shop {
   apply(name: string, properties: JsonObject, when: Occasion): Refusal | undefined {
     switch (name) {
       case "Product Added":
-        return this.#setCart(this.#withAdded(properties), when);
+        return this.#setCart(this.#withAdded(properties, when), when);
       case "Product Removed":
         return this.#setCart(this.#withRemoved(properties), when);
       case "Cart Viewed":
       case "Cart Updated":
-        return this.#setCart(this.#withUpdated(name, properties), when);
+        return this.#setCart(this.#withUpdated(name, properties, when), when);
       case "Cart Cleared":
         return this.#setCart(new Map(), when);
       case "Order Completed":
@@ -96,12 +96,12 @@ export class Shop {
     return undefined;
   }
 
-  #withAdded(properties: JsonObject): Map<string, Line> {
+  #withAdded(properties: JsonObject, when: Occasion): Map<string, Line> {
     const key = lineKey(properties);
     if (key === undefined) return this.#cart;
     const held = this.#cart.get(key);
     const quantity = (held?.quantity ?? 0) + (numberOf(properties.quantity) ?? 1);
-    const price = this.#priceOf(properties, properties) ?? held?.price ?? 0;
+    const price = this.#priceOf(properties, properties) ?? held?.price ?? this.#knownPrice(properties, when);
     return new Map(this.#cart).set(key, { key, quantity, price, written: properties });
   }
 
@@ -113,16 +113,17 @@ export class Shop {
     return new Map(this.#cart).set(key, { ...held, quantity });
   }
 
-  #withUpdated(name: string, properties: JsonObject): Map<string, Line> {
-    if (Array.isArray(properties.products)) return this.#replaced(properties.products, properties);
+  #withUpdated(name: string, properties: JsonObject, when: Occasion): Map<string, Line> {
+    if (Array.isArray(properties.products)) return this.#replaced(properties.products, properties, when);
     const key = lineKey(properties);
     const quantity = numberOf(properties.quantity);
     if (name !== "Cart Updated" || key === undefined || quantity === undefined) return this.#cart;
-    const price = this.#priceOf(properties, properties) ?? this.#cart.get(key)?.price ?? 0;
+    const held = this.#cart.get(key);
+    const price = this.#priceOf(properties, properties) ?? held?.price ?? this.#knownPrice(properties, when);
     return new Map(this.#cart).set(key, { key, quantity, price, written: properties });
   }
 
-  #replaced(products: readonly unknown[], message: JsonObject): Map<string, Line> {
+  #replaced(products: readonly unknown[], message: JsonObject, when: Occasion): Map<string, Line> {
     const cart = new Map<string, Line>();
     for (const product of products) {
       const key = isRecord(product) ? lineKey(product as JsonObject) : undefined;
@@ -131,7 +132,8 @@ export class Shop {
       const before = cart.get(key);
       const quantity = (before?.quantity ?? 0) + (numberOf(written.quantity) ?? 1);
       const held = before ?? this.#cart.get(key);
-      cart.set(key, { key, quantity, price: this.#priceOf(written, message) ?? held?.price ?? 0, written });
+      const price = this.#priceOf(written, message) ?? held?.price ?? this.#knownPrice(written, when);
+      cart.set(key, { key, quantity, price, written });
     }
     return cart;
   }
@@ -139,6 +141,12 @@ export class Shop {
   /** A price in another currency is missing. */
   #priceOf(product: JsonObject, message: JsonObject): number | undefined {
     return this.#isOurs(message.currency) ? numberOf(product.price) : undefined;
+  }
+
+  /** The catalogue's, for a line that nobody has given one. */
+  #knownPrice(product: JsonObject, { catalogue }: Occasion): number | undefined {
+    const known = catalogue.attributesOf(idText(product.product_id) ?? "");
+    return known !== undefined && this.#isOurs(known.currency) ? numberOf(known.price) : undefined;
   }
 
   #isOurs(currency: unknown): boolean {
@@ -244,8 +252,12 @@ function orderLines(products: unknown): Line[] {
   });
 }
 
+function priceOf({ price }: Line): number {
+  return price ?? 0;
+}
+
 function worthOf(line: Line): bigint | undefined {
-  return unitsOf(line.price * line.quantity);
+  return unitsOf(priceOf(line) * line.quantity);
 }
 
 function sumOf(units: readonly (bigint | undefined)[]): bigint {
@@ -255,7 +267,7 @@ function sumOf(units: readonly (bigint | undefined)[]): bigint {
 function productOf(line: Line): Record<string, unknown> {
   const { product_id, ...written } = line.written;
   const id = idText(product_id);
-  return { ...written, ...(id === undefined ? {} : { product_id: id }), quantity: line.quantity, price: line.price };
+  return { ...written, ...(id === undefined ? {} : { product_id: id }), quantity: line.quantity, price: priceOf(line) };
 }
 
 function isSameCart(one: ReadonlyMap<string, Line>, other: ReadonlyMap<string, Line>): boolean {
@@ -263,7 +275,7 @@ function isSameCart(one: ReadonlyMap<string, Line>, other: ReadonlyMap<string, L
     one.size === other.size &&
     [...one].every(([key, line]) => {
       const held = other.get(key);
-      return held !== undefined && held.quantity === line.quantity && held.price === line.price;
+      return held !== undefined && held.quantity === line.quantity && priceOf(held) === priceOf(line);
     })
   );
 }
