@@ -19,7 +19,10 @@ export type ControlEntry =
   | { readonly op: "removeList"; readonly id: string }
   /** The vocabulary as written, whole. An edit of every segment that reads what changed: it takes effect like an apply. */
   | { readonly op: "vocabulary"; readonly vocabulary: Json }
-  /** Items of the catalogue, for what happens from here on. `remove` reads the ids alone. */
+  /**
+   * Items of the catalogue, for what happens from here on. `merge` lays the attributes given over those known (null
+   * takes one away), `replace` makes these the item's only ones, `remove` forgets the item and reads the ids alone.
+   */
   | { readonly op: "items"; readonly mode: "merge" | "replace" | "remove"; readonly items: readonly CatalogItem[] }
   /** Values of a feed for a place, until replaced, cleared (`values: null`) or `until`. */
   | {
@@ -37,7 +40,7 @@ export interface CatalogItem {
   readonly attributes: JsonObject;
 }
 
-/** Compared with letter case folded. The most specific that fits a member's place counts. */
+/** Compared with letter case folded. The most specific that fits a member's place counts. A city needs its region. */
 export interface SituationPlace {
   readonly country: string;
   readonly region?: string;

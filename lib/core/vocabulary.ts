@@ -1,7 +1,7 @@
 // What gives events their meaning: one versioned document, applied like a segment and carried in every partition's log.
 // Here is what it comes to once it is read; vocabulary-document.ts reads what a person wrote.
 import type { Path, StepWhich } from "./rules/ast.ts";
-import type { Millis, SegmentId } from "./types.ts";
+import type { JsonObject, Millis, SegmentId } from "./types.ts";
 
 export interface Vocabulary {
   /** A visit ends when the gap to the next event is at least this long. */
@@ -45,6 +45,8 @@ export interface Funnel {
 export interface FunnelStep {
   readonly name: string;
   readonly which: StepWhich;
+  /** As written, for showing; what it means is `which`. */
+  readonly source?: JsonObject;
 }
 
 export interface Engagement {
