@@ -480,7 +480,13 @@ export class PartitionCore implements PartitionMachine {
       if (!this.#pages.isResident(no)) yield no;
       const page = this.#pages.get(no);
       this.#pages.willChange(page);
-      for (const actor of page.actors.values()) shadow.giveTo(actor, fresh);
+      for (const actor of page.actors.values()) {
+        shadow.giveTo(actor, fresh);
+        // Silence moves a memory before anybody asks it, and from what it was then the next events go on.
+        for (const { due } of actor.kept.values()) actor.counterDue = Math.min(actor.counterDue, due);
+        actor.due = Math.min(actor.due, actor.counterDue);
+      }
+      this.#pages.reschedule(page);
     }
     this.#shadow = undefined;
     this.#installed = [...this.#installed, revision];

@@ -259,6 +259,7 @@ export class Evaluation {
 
   /** After visits changed: what is counted by visit, or in the visit under way. */
   refreshVisits(): void {
+    if (this.#plan.keepsFollowVisits) this.#refreshKeeps(({ followsVisits }) => followsVisits === true);
     if (!this.#plan.countsVisits) return;
     for (const [key, state] of this.#actor.counters) {
       const counter = this.#plan.counters.get(key);
@@ -272,7 +273,15 @@ export class Evaluation {
       const counter = this.#plan.counters.get(key);
       if (counter?.zone === "user") this.refresh(counter, state);
     }
+    if (this.#plan.keepsFollowZone) this.#refreshKeeps(({ followsZone }) => followsZone === true);
     for (const leaf of this.#plan.userZoneLeaves) this.#touch(leaf);
+  }
+
+  #refreshKeeps(concerns: (keep: Keep) => boolean): void {
+    for (const [key, kept] of this.#actor.kept) {
+      const keep = this.#plan.keeps.get(key);
+      if (keep !== undefined && concerns(keep)) this.refreshKept(keep, kept);
+    }
   }
 
   // ── readings and records ──────────────────────────────────────────────────────────────────────────────────────────

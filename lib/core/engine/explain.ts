@@ -23,6 +23,7 @@ import {
   type World,
   zoneFor,
 } from "./reading.ts";
+import { funnelReading, sequenceReading } from "./registers.ts";
 import { find, testFlips } from "./values.ts";
 import { momentFlips } from "./windows.ts";
 
@@ -104,6 +105,11 @@ function explainKnown(rule: Rule, scope: Scope): ExplainNode {
       return explainLeaf(leafOfOccurrences(rule, scope), sentenceOf(rule), scope);
     case "change":
       return explainLeaf(leafOfChange(rule, scope), sentenceOf(rule), scope);
+    case "sequence":
+    case "funnel": {
+      const reading = rule.op === "funnel" ? funnelReading(rule, scope) : sequenceReading(rule, scope);
+      return explainLeaf({ kind: "reading", reading, zone: scope.zone }, sentenceOf(rule), scope);
+    }
     case "segment":
     case "list": {
       const nodes = rule.ids.map((id): ExplainNode => {

@@ -24,6 +24,7 @@ import { type ChangeStream, changeStream, changeStreamKey, leafOfChange } from "
 import { type CounterShape, missingOf, shapeOf } from "./counters.ts";
 import { type LeafNo, NumericIndex, numberPasses } from "./numeric-index.ts";
 import type { Keep, Reading } from "./readings.ts";
+import { funnelReading, sequenceReading } from "./registers.ts";
 import { ValueIndex, type ValueLeaf } from "./value-index.ts";
 import { amountTest, testHolds, testMovesByTime } from "./values.ts";
 import { zoneNamed } from "./zones.ts";
@@ -176,6 +177,9 @@ export interface Plan {
   readonly keepsByName: ReadonlyMap<string, readonly Keep[]>;
   readonly keepsOfAll: readonly Keep[];
   readonly keepsByTrait: ReadonlyMap<string, readonly Keep[]>;
+  /** Some memory is moved by the member's own zone; by visits. */
+  readonly keepsFollowZone: boolean;
+  readonly keepsFollowVisits: boolean;
   /** Leaves by what moves them. */
   readonly topicLeaves: ReadonlyMap<string, readonly LeafNo[]>;
   /** Readings that silence moves. */
@@ -314,6 +318,10 @@ class PlanBuilder {
         return [LEAF, this.#occurrences(rule, scope)];
       case "change":
         return [LEAF, this.#changes(rule, scope)];
+      case "sequence":
+        return [LEAF, this.#leaf({ kind: "reading", reading: sequenceReading(rule, scope), zone: scope.zone })];
+      case "funnel":
+        return [LEAF, this.#leaf({ kind: "reading", reading: funnelReading(rule, scope), zone: scope.zone })];
       case "segment": {
         const parts = rule.ids.map((id) => [LEAF, this.#leaf(segmentLeaf(id, rule.joined, scope.zone))]);
         return group(rule.negate ? "none" : "any", parts);
@@ -454,6 +462,8 @@ class PlanBuilder {
       ),
       keeps: this.#keeps,
       ...keepsByWhatTheyHear(this.#keeps.values()),
+      keepsFollowZone: [...this.#keeps.values()].some(({ followsZone }) => followsZone),
+      keepsFollowVisits: [...this.#keeps.values()].some(({ followsVisits }) => followsVisits),
       topicLeaves: topicsOf(leaves),
       movingReadings: leaves.flatMap((leaf, no) => (leaf.kind === "reading" && leaf.reading.movesByTime ? [no] : [])),
       segmentLeaves: leavesBy(leaves, (leaf) => (leaf.kind === "segment" ? leaf.id : undefined)),

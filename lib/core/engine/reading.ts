@@ -120,7 +120,8 @@ function orderRecord(order: Order): JsonObject {
   };
 }
 
-function orderPasses(order: Order, where: Where | undefined, zone: string): boolean {
+/** Whether an order, as its last message left it, passes a where. */
+export function orderPasses(order: Order, where: Where | undefined, zone: string): boolean {
   if (where === undefined) return true;
   const context = { now: order.readAt, zone: zoneNamed(zone === "user" ? order.readZone : zone) };
   const record = orderRecord(order);

@@ -59,6 +59,10 @@ export interface Keep {
   readonly names: readonly string[] | "*";
   /** Traits whose changes it hears. */
   readonly traits: readonly string[];
+  /** True when the member's own zone moves it: `settle` is asked anew where that changes. Absent: false. */
+  readonly followsZone?: boolean;
+  /** The same for visits that the member's events make, lengthen or merge. */
+  readonly followsVisits?: boolean;
   /** Plain data of numbers, texts, booleans, null, arrays and objects: it is written down as it stands. */
   create(): unknown;
   /** True when a leaf that reads it may have flipped. */

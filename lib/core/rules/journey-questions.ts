@@ -1,6 +1,7 @@
 // What change, sequence, funnel and engagement rules ask of history, as texts: questions.ts gathers them, the engine
 // keeps its counters and registers under them. What the vocabulary says in their place is part of the text.
-import type { ChangeRule } from "./ast.ts";
+import type { FunnelStep, Vocabulary } from "../vocabulary.ts";
+import type { ChangeRule, SequenceRule, StepWhich } from "./ast.ts";
 import { canonical, isLocalWindow, testAsksLocalTime, whereAsksLocalTime } from "./questions.ts";
 
 /** The question that a change rule asks. */
@@ -25,4 +26,59 @@ export function changeAsksLocalTime({ from, to, where, measure, window }: Change
   if (measure.kind === "days" || (tested !== undefined && isLocalWindow(tested))) return true;
   if (testAsksLocalTime(from ?? []) || testAsksLocalTime(to ?? [])) return true;
   return where !== undefined && whereAsksLocalTime(where);
+}
+
+/** The question that a sequence asks: its steps, and the window, by which its registers fall due. */
+export function sequenceKey({ steps, window }: SequenceRule, zone: string, vocabulary: Vocabulary): string {
+  const isLocal = window !== undefined && isLocalWindow(window);
+  return canonical({
+    op: "sequence",
+    steps: steps.map(({ kind, which, withinMs }) => ({ kind, withinMs, ...stepText(which, zone, vocabulary) })),
+    window,
+    ...(isLocal ? { zone } : {}),
+    ...(window?.kind === "visit" ? { idleMs: vocabulary.visitIdleMs } : {}),
+  });
+}
+
+/** The question that rules on a funnel ask together: its steps without their names, so that one can be renamed. */
+export function funnelKey(steps: readonly FunnelStep[], zone: string, vocabulary: Vocabulary): string {
+  return canonical({ op: "funnel", steps: steps.map(({ which }) => stepText(which, zone, vocabulary)) });
+}
+
+/** What completes a step, with what the vocabulary says of the events that may. */
+function stepText(which: StepWhich, zone: string, vocabulary: Vocabulary): Record<string, unknown> {
+  const local = which.where !== undefined && whereAsksLocalTime(which.where) ? { zone } : {};
+  switch (which.op) {
+    case "event":
+      return { ...which, names: which.names === "*" ? "*" : [...new Set(which.names)].sort(), ...local };
+    case "order":
+      return { ...which, ...local };
+    case "campaign":
+      return { ...which, events: outcomeNames(which.outcome, vocabulary), ...local };
+    case "item": {
+      const { events, types } = vocabulary.items;
+      const meant = Object.entries(events).filter(([, { action }]) => action === which.action);
+      // Events that bring any item read all types; the others only ask whether the rule's own is one.
+      const readsTypes = meant.some(([, { of }]) => of === "item");
+      return {
+        ...which,
+        ids: which.ids === undefined ? undefined : [...new Set(which.ids)].sort(),
+        events: Object.fromEntries(meant.map(([name, { of }]) => [name, of])),
+        types: readsTypes ? [...types].sort() : types.includes(which.type),
+        ...local,
+      };
+    }
+  }
+}
+
+/** Names of the events that are an outcome of campaigns, in the order of their text. */
+export function outcomeNames(outcome: string, { campaigns }: Pick<Vocabulary, "campaigns">): string[] {
+  const named = Object.entries(campaigns).filter(([, means]) => means === outcome);
+  return named.map(([name]) => name).sort();
+}
+
+/** Names of the events that bring interactions of an action. */
+export function actionNames(action: string, { items }: Pick<Vocabulary, "items">): string[] {
+  const named = Object.entries(items.events).filter(([, means]) => means.action === action);
+  return named.map(([name]) => name).sort();
 }

@@ -2,7 +2,7 @@
 // Engine, oracle and control log decide by it whether a definition must first be folded over the log (see control.ts).
 import type { Vocabulary } from "../vocabulary.ts";
 import type { Definition, EventRule, OrderRule, Path, Rule, Test, Where, Window } from "./ast.ts";
-import { changeKey } from "./journey-questions.ts";
+import { changeKey, funnelKey, sequenceKey } from "./journey-questions.ts";
 
 /**
  * One text for each distinct question that needs history: of events and orders what is counted, where and when; of
@@ -47,6 +47,15 @@ function collectRule(rule: Rule, scope: Scope, keys: Set<string>): void {
     case "change":
       keys.add(changeKey(rule, scope.zone));
       return;
+    case "sequence":
+      keys.add(sequenceKey(rule, scope.zone, scope.vocabulary));
+      return;
+    case "funnel": {
+      const { funnels } = scope.vocabulary;
+      const steps = Object.hasOwn(funnels, rule.id) ? funnels[rule.id]!.steps : [];
+      keys.add(funnelKey(steps, scope.zone, scope.vocabulary));
+      return;
+    }
     default:
       return;
   }

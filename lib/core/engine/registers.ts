@@ -1,0 +1,274 @@
+// Sequences and funnels: a register a step, the latest time at which all steps up to it were complete, in log order.
+// A message tries the last step first, so that one event never completes two steps in a row (rules.md 4.8).
+//
+//   steps      viewed ──▶ added (within 2h) ──▶ no order (for 1d)
+//   registers  R0 09:00   R1 09:30               R2 next day 09:30, by silence; it waits from R1 until then
+import type { UserEvent } from "../events.ts";
+import type { FunnelRule, SequenceRule, Window } from "../rules/ast.ts";
+import { funnelKey, sequenceKey } from "../rules/journey-questions.ts";
+import { isLocalWindow } from "../rules/questions.ts";
+import { windowSentence } from "../rules/sentence.ts";
+import type { Millis } from "../types.ts";
+import type { FunnelStep } from "../vocabulary.ts";
+import type { Actor } from "./actor.ts";
+import type { RuleScope } from "./plan.ts";
+import { counterView, zoneFor } from "./reading.ts";
+import type { Heard, Keep, Reading, ReadScope } from "./readings.ts";
+import { type Step, stepOf } from "./steps.ts";
+import { type Moment, momentFlips, momentInWindow } from "./windows.ts";
+
+/** How a step is completed: by its event, soon enough after the step before, or by its event not coming for so long. */
+interface Register {
+  readonly kind: "occurs" | "absent";
+  readonly step: Step;
+  /** Infinity where any time will do. */
+  readonly withinMs: number;
+}
+
+/** What is kept of a member, as page-codec.ts writes it down. */
+interface Registers {
+  /** Null: not complete. */
+  readonly at: (Millis | null)[];
+  /** Of an absence that is waited for: the instant that completes it. */
+  readonly waits: (Millis | null)[];
+  /** Of the last register: its local day, and whether its event belongs to a visit. */
+  day: number;
+  visiting: boolean;
+}
+
+// ── a sequence ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export function sequenceReading(rule: SequenceRule, scope: RuleScope): Reading {
+  const { steps, window } = rule;
+  const key = sequenceKey(rule, scope.zone, scope.vocabulary);
+  const registers = steps.map(
+    ({ kind, which, withinMs }): Register => ({
+      kind,
+      step: stepOf(which, scope),
+      withinMs: withinMs ?? Number.POSITIVE_INFINITY,
+    }),
+  );
+  const keep = registersKeep(key, registers, window, scope.zone);
+  const last = steps.length - 1;
+  const within = window === undefined ? "" : `, the last ${windowSentence(window)}`;
+  return {
+    key,
+    topics: [],
+    keep,
+    movesByTime: false,
+    ofNobody: false,
+    holds: (actor, { now, world }) => {
+      const held = registersOf(actor, key);
+      return held !== undefined && held.at[last] !== null && lies(held, window, scope.zone, actor, now, world);
+    },
+    flips: () => Number.POSITIVE_INFINITY,
+    actual: (actor) => reachedText(registersOf(actor, key), steps.length),
+    expected: `${steps.length === 1 ? "the step" : `all ${steps.length} steps in order`}${within}`,
+  };
+}
+
+function registersOf(actor: Actor, key: string): Registers | undefined {
+  return actor.kept.get(key)?.data as Registers | undefined;
+}
+
+function registersKeep(key: string, registers: readonly Register[], window: Window | undefined, zone: string): Keep {
+  const names = registers.map(({ step }) => step.names);
+  const isLocal = window !== undefined && isLocalWindow(window);
+  const dayOf = (actor: Actor, at: Millis): number => (isLocal ? zoneFor(zone, actor).dayOf(at) : 0);
+  return {
+    key,
+    names: names.some((name) => name === "*") ? "*" : names.flat(),
+    traits: [],
+    followsZone: isLocal && zone === "user",
+    followsVisits: window?.kind === "visit",
+    create: (): Registers => ({
+      at: registers.map(() => null),
+      waits: registers.map(() => null),
+      day: 0,
+      visiting: false,
+    }),
+    event: (data, event, heard) => {
+      const held = data as Registers;
+      const waited = endWaits(registers, held, heard.clock, (at) => dayOf(heard.actor, at));
+      return hear(registers, held, event, heard, (at) => dayOf(heard.actor, at)) || waited;
+    },
+    change: () => false,
+    settle: (data, actor, scope) => {
+      const held = data as Registers;
+      endWaits(registers, held, scope.now, (at) => dayOf(actor, at));
+      return Math.min(earliest(held.waits), flipsAt(held, window, zone, actor, scope));
+    },
+  };
+}
+
+/** Tries an event on every step, the last first. True when a register moved. */
+function hear(
+  registers: readonly Register[],
+  held: Registers,
+  event: UserEvent,
+  heard: Heard,
+  dayOf: (at: Millis) => number,
+): boolean {
+  const visiting = !Number.isNaN(heard.visitStart);
+  let moved = false;
+  for (let index = registers.length - 1; index >= 0; index -= 1) {
+    const { kind } = registers[index]!;
+    const hears =
+      kind === "occurs" ? mayComplete(registers, held, index, heard.at) : mayClear(registers, held, index, heard.at);
+    if (!hears || !registers[index]!.step.completes(event, heard)) continue;
+    moved = true;
+    if (kind === "absent") clear(registers, held, index, heard.at);
+    else set(registers, held, index, heard.at, visiting, dayOf);
+  }
+  return moved;
+}
+
+function mayComplete(registers: readonly Register[], held: Registers, index: number, at: Millis): boolean {
+  const own = held.at[index]!;
+  if (own !== null && own >= at) return false;
+  if (index === 0) return true;
+  const before = held.at[index - 1]!;
+  return before !== null && before <= at && at - before <= registers[index]!.withinMs;
+}
+
+/** Whether the event of an absence would clear what it waits from, or, after the last absence, its own register. */
+function mayClear(registers: readonly Register[], held: Registers, index: number, at: Millis): boolean {
+  return isAwaited(registers, held, index, at) || (index === registers.length - 1 && held.at[index] !== null);
+}
+
+function isAwaited(registers: readonly Register[], held: Registers, index: number, at: Millis): boolean {
+  const before = held.at[index - 1]!;
+  return before !== null && before <= at && at < before + registers[index]!.withinMs;
+}
+
+function clear(registers: readonly Register[], held: Registers, index: number, at: Millis): void {
+  if (isAwaited(registers, held, index, at)) {
+    held.at[index - 1] = null;
+    held.waits[index] = null;
+  }
+  if (index === registers.length - 1) held.at[index] = null;
+}
+
+/** A newer time of a step starts the wait of an absence after it anew. */
+function set(
+  registers: readonly Register[],
+  held: Registers,
+  index: number,
+  at: Millis,
+  visiting: boolean,
+  dayOf: (at: Millis) => number,
+): void {
+  held.at[index] = at;
+  const next = registers[index + 1];
+  if (next?.kind === "absent") held.waits[index + 1] = at + next.withinMs;
+  if (next !== undefined) return;
+  held.day = dayOf(at);
+  held.visiting = visiting;
+}
+
+/** Completes the absences whose wait is over, in the order in which they are: one may start the wait of the next. */
+function endWaits(
+  registers: readonly Register[],
+  held: Registers,
+  now: Millis,
+  dayOf: (at: Millis) => number,
+): boolean {
+  let moved = false;
+  for (let due = earliest(held.waits); due <= now; due = earliest(held.waits)) {
+    const index = held.waits.indexOf(due);
+    held.waits[index] = null;
+    const own = held.at[index]!;
+    if (own !== null && own >= due) continue;
+    set(registers, held, index, due, false, dayOf);
+    moved = true;
+  }
+  return moved;
+}
+
+function earliest(waits: readonly (Millis | null)[]): Millis {
+  let first = Number.POSITIVE_INFINITY;
+  for (const at of waits) if (at !== null && at < first) first = at;
+  return first;
+}
+
+function lastMoment({ at, day }: Registers): Moment {
+  return { at: at[at.length - 1]!, day, tiled: true };
+}
+
+/** Whether the last register, which is set, lies in the window. */
+function lies(
+  held: Registers,
+  window: Window | undefined,
+  zone: string,
+  actor: Actor,
+  now: Millis,
+  world: ReadScope["world"],
+): boolean {
+  if (window === undefined) return true;
+  const moment = lastMoment(held);
+  if (window.kind !== "visit") return momentInWindow(window, moment, now, zoneFor(zone, actor));
+  const view = counterView(actor, zoneFor("UTC", actor), now, world);
+  return held.visiting && moment.at >= view.visitStart && moment.at <= view.visitLast && now < view.visitEnd;
+}
+
+function flipsAt(
+  held: Registers,
+  window: Window | undefined,
+  zone: string,
+  actor: Actor,
+  { now, world }: ReadScope,
+): Millis {
+  if (window === undefined || held.at[held.at.length - 1] === null) return Number.POSITIVE_INFINITY;
+  if (window.kind !== "visit") return momentFlips(window, lastMoment(held), now, zoneFor(zone, actor));
+  if (!lies(held, window, zone, actor, now, world)) return Number.POSITIVE_INFINITY;
+  return counterView(actor, zoneFor("UTC", actor), now, world).visitEnd;
+}
+
+function reachedText(held: Registers | undefined, steps: number): string {
+  const reached = held === undefined ? -1 : held.at.findLastIndex((at) => at !== null);
+  const waits = held === undefined ? Number.POSITIVE_INFINITY : earliest(held.waits);
+  const wait = Number.isFinite(waits) ? `; waits for silence until ${new Date(waits).toISOString()}` : "";
+  if (reached < 0) return `no step of ${steps}${wait}`;
+  return `step ${reached + 1} of ${steps} at ${new Date(held!.at[reached]!).toISOString()}${wait}`;
+}
+
+// ── a funnel ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export function funnelReading(rule: FunnelRule, scope: RuleScope): Reading {
+  const { id, relation, step } = rule;
+  const steps = funnelSteps(id, scope);
+  const index = steps.findIndex(({ name }) => name === step);
+  const key = funnelKey(steps, scope.zone, scope.vocabulary);
+  const registers = steps.map(
+    ({ which }): Register => ({ kind: "occurs", step: stepOf(which, scope), withinMs: Number.POSITIVE_INFINITY }),
+  );
+  return {
+    key: `${key} ${relation} ${index}`,
+    topics: [],
+    keep: registersKeep(key, registers, undefined, scope.zone),
+    movesByTime: false,
+    ofNobody: relation === "before",
+    holds: (actor) => {
+      const reached = furthest(registersOf(actor, key));
+      if (relation === "before") return reached < index;
+      return relation === "at" ? reached === index : reached > index;
+    },
+    flips: () => Number.POSITIVE_INFINITY,
+    actual: (actor) => {
+      const held = registersOf(actor, key);
+      const reached = furthest(held);
+      return reached < 0 ? "no step" : `${steps[reached]!.name} since ${new Date(held!.at[reached]!).toISOString()}`;
+    },
+    expected: `${relation} ${step}`,
+  };
+}
+
+/** A funnel or a step that the vocabulary does not know is refused when the definition is applied. */
+function funnelSteps(id: string, { vocabulary }: RuleScope): readonly FunnelStep[] {
+  return Object.hasOwn(vocabulary.funnels, id) ? vocabulary.funnels[id]!.steps : [];
+}
+
+/** The furthest step reached; −1 before the first. A step is never reached without those before it. */
+function furthest(held: Registers | undefined): number {
+  return held === undefined ? -1 : held.at.findLastIndex((at) => at !== null);
+}
