@@ -10,6 +10,8 @@ export interface Domain {
   readonly present: boolean;
   /** The least number there can be. */
   readonly least: number;
+  /** The greatest; undefined: there is none. */
+  readonly most?: number;
   readonly whole: boolean;
 }
 
@@ -59,6 +61,7 @@ function candidatesOf(test: Test): readonly Scalar[] | undefined {
 
 function inDomain(value: Scalar, domain: Domain): boolean {
   if (typeof value !== "number") return true;
+  if (domain.most !== undefined && value > domain.most) return false;
   return value >= domain.least && (!domain.whole || Number.isInteger(value));
 }
 
@@ -68,6 +71,7 @@ function emptyBetweenBounds(test: Test, domain: Domain): boolean {
   const floors = bounds.filter(({ side }) => side === "low");
   if (Number.isFinite(domain.least)) floors.push({ side: "low", value: domain.least, open: false });
   const ceilings = bounds.filter(({ side }) => side === "high");
+  if (domain.most !== undefined) ceilings.push({ side: "high", value: domain.most, open: false });
   return floors.some((low) => ceilings.some((high) => leavesNothing(low, high, domain)));
 }
 
@@ -113,6 +117,10 @@ function alwaysPasses(part: TestPart, domain: Domain): boolean {
       return typeof part.value === "number" && part.value <= domain.least;
     case "gt":
       return typeof part.value === "number" && part.value < domain.least;
+    case "lte":
+      return typeof part.value === "number" && domain.most !== undefined && part.value >= domain.most;
+    case "lt":
+      return typeof part.value === "number" && domain.most !== undefined && part.value > domain.most;
     case "ne":
       return !inDomain(part.value, domain);
     case "notIn":
@@ -164,7 +172,7 @@ function mayPass(part: TestPart, value: Scalar): boolean {
 
 /**
  * Whether a rule holds for a member of whom nothing is known: no events, no orders, no traits, an empty cart, in no
- * segment and on no list. Undefined where that depends on the member's id (bucket).
+ * segment and on no list. Undefined where that depends on the member's id (bucket) or on the hour (clock).
  */
 export function holdsForStranger(rule: Rule): boolean | undefined {
   switch (rule.op) {
@@ -177,19 +185,37 @@ export function holdsForStranger(rule: Rule): boolean | undefined {
     case "not":
       return negated(holdsForStranger(rule.rule));
     case "event":
+    case "item":
     case "order":
+    case "visit":
+    case "campaign":
+    case "change":
+    case "object":
       return measuresNothing(rule.measure);
-    case "trait":
-      return whereOfNothing(rule.where, () => undefined);
-    case "cart":
-      return whereOfNothing(rule.where, (path) => (["value", "quantity", "lines"].includes(path) ? 0 : undefined));
+    case "sequence":
+    case "favorite":
+      return false;
+    case "funnel":
+      return rule.relation === "before";
+    case "anonymous":
+      return rule.is;
+    case "clock":
+      return undefined;
     case "segment":
     case "list":
       return rule.negate;
     case "bucket":
       return rule.from === 0 && rule.to === 100 ? true : undefined;
+    default:
+      return whereOfNothing(rule.where, (path) => OF_NOBODY[rule.op]?.[path]);
   }
 }
+
+/** What there is of everybody, also of those nobody has heard of. */
+const OF_NOBODY: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  cart: { value: 0, quantity: 0, lines: 0 },
+  engagement: { score: 0 },
+};
 
 function measuresNothing(measure: Measure): boolean {
   if ("in" in measure) return false;
@@ -256,7 +282,11 @@ export function joinsAtMidnight(rule: Rule): boolean {
     case "not":
       return joinsAtMidnight(rule.rule);
     case "event":
+    case "item":
     case "order":
+    case "visit":
+    case "campaign":
+    case "change":
       return isCalendar(rule.window) && rule.measure.kind !== "first" && rule.measure.kind !== "latest";
     default:
       return false;

@@ -3,6 +3,7 @@
 import type { Scalar, Test, TestPart } from "./ast.ts";
 import { isTimeOfDay, parseDay, parseInstant } from "./dates.ts";
 import { ELEMENT_FIELDS, type FieldType, PRODUCT_FIELDS } from "./fields.ts";
+import { FOLDING_OPERATORS, OPERATORS, OPERATORS_OF, WEEKDAYS } from "./grammar.ts";
 import { ANY_VALUE, type Domain, verdictOfTest } from "./lint.ts";
 import { parseWhere } from "./parse-where.ts";
 import { parseDuration, parseWindow } from "./parse-window.ts";
@@ -18,26 +19,6 @@ import {
   shown,
   suggestion,
 } from "./problems.ts";
-
-const EQUALITY = ["eq", "ne", "in", "notIn", "exists"];
-const ORDER = ["gt", "gte", "lt", "lte", "between"];
-const TEXT = ["contains", "notContains", "startsWith", "endsWith", "like"];
-const OTHER = ["includesAll", "has", "date", "near", "delta"];
-const OPERATORS = [...EQUALITY, ...ORDER, ...TEXT, ...OTHER];
-
-const OPERATORS_OF: Readonly<Record<FieldType, readonly string[]>> = {
-  any: OPERATORS,
-  number: [...EQUALITY, ...ORDER],
-  text: [...EQUALITY, ...TEXT, "includesAll"],
-  name: [...EQUALITY, ...TEXT, "includesAll"],
-  time: [...EQUALITY, ...ORDER],
-  weekday: EQUALITY,
-  date: ["date", "exists"],
-  objects: ["has", "exists"],
-};
-
-const FOLDING: ReadonlySet<string> = new Set(["eq", "ne", "in", "notIn", "includesAll", ...TEXT]);
-const WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 const SYNONYMS: Readonly<Record<string, string>> = {
   "=": "eq",
@@ -124,6 +105,7 @@ function parseAnyForm(
 
 function mismatch({ type, key }: TestContext): string {
   if (type === "date") return `${key} is a date; test it with {date: window} or {exists: true}`;
+  if (type === "point") return `${key} is a point; test it with {near: {lat, lon, within}} or {exists: true}`;
   return `${key} is a list of objects; test it with {has: where} or {exists: true}, or name a field of theirs`;
 }
 
@@ -151,7 +133,7 @@ function parseOperators(
     const part = parsePart(op, value[op], at, { report, context, fold, depth });
     if (part !== undefined) parts.push(part);
   }
-  if (fold && keys.every((op) => !FOLDING.has(op) || !holdsText(value[op]))) {
+  if (fold && keys.every((op) => !FOLDING_OPERATORS.includes(op) || !holdsText(value[op]))) {
     return report.problem(keyPath(path, "fold"), "fold stands beside an operator on text, such as contains or eq");
   }
   return parts.length === 0 ? undefined : parts;
@@ -179,10 +161,8 @@ function isOperator(
   if (allowed.includes(op)) return true;
   if (refuseForbidden(op, path, report)) return false;
   if (OPERATORS.includes(op)) {
-    const shape =
-      context.type === "date" || context.type === "objects"
-        ? mismatch(context)
-        : `${context.key} is ${typeName(context.type)}`;
+    const special = context.type === "date" || context.type === "objects" || context.type === "point";
+    const shape = special ? mismatch(context) : `${context.key} is ${typeName(context.type)}`;
     report.problem(at, `${op} does not suit it: ${shape}; allowed: ${allowed.join(", ")}`);
     return false;
   }
@@ -197,6 +177,10 @@ function typeName(type: FieldType): string {
   switch (type) {
     case "number":
       return "a number";
+    case "duration":
+      return "a duration";
+    case "boolean":
+      return "true or false";
     case "time":
       return 'a time of day "HH:MM"';
     case "weekday":
@@ -272,6 +256,11 @@ function parseScalar(value: unknown, path: string, { report, context }: Place): 
       return parsePlainText(value, path, report, context.key);
     case "text":
       return parsePlainText(value, path, report, context.key);
+    case "duration":
+      return parseMillis(value, path, report, context.key);
+    case "boolean":
+      if (typeof value === "boolean") return value;
+      return report.problem(path, `${context.key} is true or false; found ${shown(value)}`);
     case "time":
       if (typeof value === "string" && isTimeOfDay(value)) return value;
       return report.problem(
@@ -291,8 +280,18 @@ function parseScalar(value: unknown, path: string, { report, context }: Place): 
   }
 }
 
+/** A duration, or its number of milliseconds. */
+function parseMillis(value: unknown, path: string, report: Report, key: string): number | undefined {
+  if (typeof value === "string") return parseDuration(value, path, report, true);
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  return report.problem(path, `${key} is a duration such as 10m, or a number of ms; found ${shown(value)}`);
+}
+
 function parsePlainText(value: unknown, path: string, report: Report, key: string): string | undefined {
-  if (typeof value !== "string") return report.problem(path, `${key} is text; found ${shown(value)}`);
+  if (typeof value !== "string") {
+    const hint = typeof value === "number" ? `"${value}"` : undefined;
+    return report.problem(path, `${key} is text; found ${shown(value)}`, hint);
+  }
   return withinLength(value, path, report);
 }
 
@@ -332,7 +331,7 @@ function parseScalars(op: string, operand: unknown, path: string, place: Place):
 
 function parseOrdered(op: string, operand: unknown, path: string, place: Place): number | string | undefined {
   const { report, context } = place;
-  if (context.type === "number" || context.type === "time") {
+  if (context.type === "number" || context.type === "time" || context.type === "duration") {
     return parseScalar(operand, path, place) as number | string | undefined;
   }
   if (typeof operand === "number" && Number.isFinite(operand)) return operand;

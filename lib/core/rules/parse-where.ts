@@ -1,5 +1,5 @@
 // A `where`: tests by path over one record, and their combinations. Paths are split and unescaped here.
-// parse-rule.ts and parse-test.ts (`has`) call it; it calls parse-test.ts for what is asked of each path.
+// The parsers of rules and parse-test.ts (`has`) call it; it calls parse-test.ts for what is asked of each path.
 import type { Path, Where } from "./ast.ts";
 import type { FieldType, RecordFields } from "./fields.ts";
 import { parseTest } from "./parse-test.ts";
@@ -72,7 +72,8 @@ function parseTests(
     const at = keyPath(path, key);
     const field = parseField(key, at, report, fields);
     if (field === undefined) continue;
-    const test = parseTest(value[key], at, report, { ...field, keepsPast: fields.keepsPast, key }, depth);
+    const context = { type: field.type, keepsPast: fields.keepsPast, key, domain: fields.domainOf(field.path) };
+    const test = parseTest(value[key], at, report, context, depth);
     if (test !== undefined) wheres.push({ op: "test", path: field.path, test });
   }
   if (wheres.length === 1 && keys.length === 1) return wheres[0];

@@ -1,7 +1,8 @@
 // Durations, dates and windows: when something must have happened, or where a date must lie.
-// parse-test.ts (dates) and parse-rule.ts (occurrences, joined) call it.
+// parse-test.ts (dates) and the parsers of rules (occurrences, joined) call it.
 import type { RangeBound, Window } from "./ast.ts";
 import { parseDay, parseInstant } from "./dates.ts";
+import { CALENDAR_UNITS, WINDOWS } from "./grammar.ts";
 import { checkKeys, type Fields, isObject, keyPath, quoted, type Report, shown } from "./problems.ts";
 
 const DAY_MS = 86_400_000;
@@ -9,7 +10,6 @@ const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_60
 /** A month's share of the 1,096 days that three years can have. */
 const MONTH_DAYS = 30.4375;
 
-const WINDOW_KEYS = ["last", "ago", "next", "today", "calendar", "from", "to", "visit"];
 const WINDOW_SYNONYMS: Readonly<Record<string, string>> = {
   within: "last",
   past: "last",
@@ -65,15 +65,12 @@ export function parseWindow(value: unknown, path: string, report: Report, role: 
     const hint = typeof value === "string" ? windowHint(value) : undefined;
     return report.problem(path, `expected a window such as {last: 7d} or {today: true}; found ${shown(value)}`, hint);
   }
-  checkKeys(value, path, report, WINDOW_KEYS, WINDOW_SYNONYMS);
-  const kinds = Object.keys(value).filter((key) => WINDOW_KEYS.includes(key));
+  checkKeys(value, path, report, WINDOWS, WINDOW_SYNONYMS);
+  const kinds = Object.keys(value).filter((key) => WINDOWS.includes(key));
   if (kinds.length === 0) {
     // An unknown key has been reported already, with the word that was probably meant.
     if (Object.keys(value).length > 0) return undefined;
-    return report.problem(
-      path,
-      `an empty window; choose one of ${WINDOW_KEYS.join(", ")}, or leave it out for all time`,
-    );
+    return report.problem(path, `an empty window; choose one of ${WINDOWS.join(", ")}, or leave it out for all time`);
   }
   if (kinds.every((kind) => kind === "from" || kind === "to")) return parseRange(value, path, report);
   if (kinds.length > 1) {
@@ -120,7 +117,7 @@ function subjectOf(role: WindowRole): string {
 function parseVisit(operand: unknown, path: string, report: Report, role: WindowRole): Window | undefined {
   if (role !== "occurrence") {
     const what = role === "joined" ? "the time of joining" : "a date held as a value";
-    return report.problem(path, `a visit is a window for event and order; ${what} belongs to no visit`, "last");
+    return report.problem(path, `a visit is a window for what happened; ${what} belongs to no visit`, "last");
   }
   if (operand !== "current") return report.problem(path, `expected current; found ${shown(operand)}`, "current");
   return { kind: "visit" };
@@ -153,8 +150,6 @@ function parseAgo(operand: unknown, path: string, report: Report): Window | unde
     ...(ltMs === undefined ? {} : { ltMs }),
   };
 }
-
-const CALENDAR_UNITS = ["days", "weeks", "months"] as const;
 
 function parseCalendar(operand: unknown, path: string, report: Report): Window | undefined {
   if (!isObject(operand)) {

@@ -3,7 +3,8 @@
 import type { Json, Limits } from "../types.ts";
 import type { Definition, Rule } from "./ast.ts";
 import { holdsForStranger, joinsAtMidnight } from "./lint.ts";
-import { parseRule, parseSegmentId } from "./parse-rule.ts";
+import { parseSegmentId } from "./parse-belongs.ts";
+import { parseRule } from "./parse-rule.ts";
 import { parseDuration } from "./parse-window.ts";
 import {
   checkKeys,

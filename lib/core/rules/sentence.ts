@@ -1,11 +1,39 @@
-// A rule as one plain English sentence about a member: for the command line, the API and explanations.
+// A definition and each rule of it as one plain English sentence: for the command line, the API and explanations.
 // It reads the parsed tree, so it says what is evaluated and not what was written.
-import { type Measure, type Rule, type Test, type TestPart, unknownRule, type Where, type Window } from "./ast.ts";
+import type {
+  CampaignRule,
+  Definition,
+  EventRule,
+  FavoriteRule,
+  ItemRule,
+  Measure,
+  ObjectRule,
+  OccurrenceRule,
+  OrderRule,
+  RecordKind,
+  Rule,
+  SequenceRule,
+  StepWhich,
+  Test,
+  TestPart,
+  Where,
+  Window,
+} from "./ast.ts";
 
 /** Lists of ids and values are cut after so many; the rest is counted. */
 const SHOWN_MAX = 5;
 
-/** To follow "somebody who": `did Signed Up at least 3 times in the last 7d`. */
+/** A definition as one sentence: `People who did Signed Up at least 3 times in the last 7d.` */
+export function definitionSentence(definition: Definition): string {
+  const { rule, stayMs, cooldownMs, zone } = definition;
+  const stay = stayMs === 0 ? [] : [`once in, they stay for at least ${durationText(stayMs)}`];
+  const cooldown = cooldownMs === 0 ? [] : [`once out, they stay out for at least ${durationText(cooldownMs)}`];
+  const days =
+    zone === "UTC" ? [] : [`days and hours are ${zone === "user" ? "each person's own" : `those of ${zone}`}`];
+  return [`People who ${sentenceOf(rule)}`, ...stay, ...cooldown, ...days].join("; ").concat(".");
+}
+
+/** To follow "people who": `did Signed Up at least 3 times in the last 7d`. */
 export function sentenceOf(rule: Rule): string {
   switch (rule.op) {
     case "all":
@@ -17,25 +45,49 @@ export function sentenceOf(rule: Rule): string {
     case "not":
       return `not (${sentenceOf(rule.rule)})`;
     case "event":
-      return happened(`did ${rule.names === "*" ? "any event" : listed(rule.names, "or")}`, rule);
+    case "item":
     case "order":
-      return happened("ordered", rule);
-    case "trait":
-      return `has trait ${whereSentence(rule.where)}`;
-    case "cart":
-      return `has a cart with ${whereSentence(rule.where)}`;
+    case "visit":
+    case "campaign":
+    case "change":
+      return happened(rule);
+    case "sequence":
+      return sequenceSentence(rule);
+    case "favorite":
+      return favoriteSentence(rule);
+    case "funnel":
+      return `are ${rule.relation === "at" ? "at" : rule.relation} the step ${rule.step} of the funnel ${rule.id}`;
+    case "object":
+      return objectSentence(rule);
+    case "anonymous":
+      return rule.is ? "are anonymous" : "are not anonymous";
+    case "situation":
+      return `are where ${rule.kind} has ${whereSentence(rule.where)}`;
     case "segment": {
       const since = rule.joined === undefined ? "" : `, joined ${windowSentence(rule.joined)}`;
-      return `${rule.negate ? "is not" : "is"} in ${noun("segment", rule.ids)} ${listed(rule.ids, "or")}${since}`;
+      return `${rule.negate ? "are not" : "are"} in ${noun("segment", rule.ids)} ${listed(rule.ids, "or")}${since}`;
     }
     case "list":
-      return `${rule.negate ? "is not" : "is"} on ${noun("list", rule.ids)} ${listed(rule.ids, "or")}`;
+      return `${rule.negate ? "are not" : "are"} on ${noun("list", rule.ids)} ${listed(rule.ids, "or")}`;
     case "bucket":
-      return `lies from ${rule.from} % to ${rule.to} % of all${rule.salt === "" ? "" : ` (salt ${rule.salt})`}`;
+      return `lie from ${rule.from} % to ${rule.to} % of all${rule.salt === "" ? "" : ` (salt ${rule.salt})`}`;
     default:
-      return unknownRule(rule);
+      return `${RECORD_WORDS[rule.op]} ${whereSentence(rule.where)}`;
   }
 }
+
+const RECORD_WORDS: Readonly<Record<RecordKind, string>> = {
+  trait: "have trait",
+  identity: "have an identity with",
+  place: "were last in a place with",
+  network: "were last on a network with",
+  device: "were last on a device with",
+  source: "came from a source with",
+  cart: "have a cart with",
+  engagement: "have engagement with",
+  weather: "are where the weather has",
+  clock: "are looked at while the clock has",
+};
 
 /** A combination inside a combination is set in brackets. */
 function part(rule: Rule): string {
@@ -43,12 +95,65 @@ function part(rule: Rule): string {
   return rule.op === "all" || rule.op === "any" || rule.op === "none" ? `(${sentence})` : sentence;
 }
 
-function happened(what: string, rule: Extract<Rule, { op: "event" | "order" }>): string {
+function happened(rule: OccurrenceRule): string {
   const where = rule.where === undefined ? "" : ` with ${whereSentence(rule.where)},`;
   const measure = measureSentence(rule.measure);
   const window = rule.window === undefined ? "" : windowSentence(rule.window);
-  const sentence = [`${what}${where}`, measure, window].filter((words) => words !== "").join(" ");
+  const sentence = [`${deed(rule)}${where}`, measure, window].filter((words) => words !== "").join(" ");
   return sentence.endsWith(",") ? sentence.slice(0, -1) : sentence;
+}
+
+function deed(rule: OccurrenceRule): string {
+  switch (rule.op) {
+    case "visit":
+      return "visited";
+    case "change": {
+      const from = rule.from === undefined ? "" : ` from ${testSentence(rule.from)}`;
+      const to = rule.to === undefined ? "" : ` to ${testSentence(rule.to)}`;
+      return `had a change of trait ${rule.trait.join(".")}${from}${to}${rule.stayed ? ", unchanged since," : ""}`;
+    }
+    default:
+      return stepDeed(rule);
+  }
+}
+
+function stepDeed(which: StepWhich | EventRule | ItemRule | OrderRule | CampaignRule): string {
+  switch (which.op) {
+    case "event":
+      return `did ${which.names === "*" ? "any event" : listed(which.names, "or")}`;
+    case "order":
+      return "ordered";
+    case "item":
+      return `${which.action} ${which.ids === undefined ? `any ${which.type}` : `${which.type} ${listed(which.ids, "or")}`}`;
+    case "campaign": {
+      const of = which.id === undefined ? "any campaign" : `campaign ${which.id}`;
+      return `had ${of}${which.experience === undefined ? "" : ` (experience ${which.experience})`} ${which.outcome}`;
+    }
+  }
+}
+
+/** `did A, then within 2h did B, then for 1d not once ordered`. */
+function sequenceSentence({ steps, window }: SequenceRule): string {
+  const said = steps.map((step, index) => {
+    const { which } = step;
+    const deedSaid = `${stepDeed(which)}${which.where === undefined ? "" : ` with ${whereSentence(which.where)}`}`;
+    if (step.kind === "absent") return `then for ${durationText(step.withinMs)} not (${deedSaid})`;
+    const within = step.withinMs === undefined ? "" : `within ${durationText(step.withinMs)} `;
+    return index === 0 ? deedSaid : `then ${within}${deedSaid}`;
+  });
+  return `${said.join(", ")}${window === undefined ? "" : `, all of it complete ${windowSentence(window)}`}`;
+}
+
+function favoriteSentence({ type, ids, by, top, window }: FavoriteRule): string {
+  const rank = top === 1 ? `their favorite ${type}` : `among their ${top} favorites of type ${type}`;
+  const when = window === undefined ? "" : ` ${windowSentence(window)}`;
+  return `have ${listed(ids, "or")} as ${rank} by ${by}${when}`.replace("as among", "among");
+}
+
+function objectSentence({ type, where, measure }: ObjectRule): string {
+  const of = where === undefined ? "" : ` with ${whereSentence(where)}`;
+  if (measure.kind !== "count") return `own objects of type ${type}${of}, ${measureSentence(measure)}`;
+  return `own ${isOnce(measure.is) ? "at least 1" : testSentence(measure.is)} of type ${type}${of}`;
 }
 
 /** Empty for the measure that is meant when none is written: at least once. */

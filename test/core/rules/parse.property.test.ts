@@ -10,7 +10,10 @@ import { DEFAULT_LIMITS, type Json } from "../../../lib/core/types.ts";
 const WORDS = (
   "all any none not event order trait cart segment list bucket item name where window count days sum avg distinct of is first " +
   "latest total last ago next today calendar from to visit eq ne in notIn exists gt gte lt between contains like fold has date " +
-  "near lat lon within delta over percent joined salt skip months properties.a at.time each __proto__ constructor"
+  "near lat lon within delta over percent joined salt skip months properties.a at.time each __proto__ constructor " +
+  "visit campaign change sequence funnel favorite object identity anonymous place network device source engagement weather " +
+  "situation clock action type ids outcome id experience stayed steps absent before after by top kind country point score " +
+  "duration weekday first.domain"
 ).split(" ");
 const VALUES: Json[] = [
   "7d",
@@ -32,6 +35,8 @@ const VALUES: Json[] = [
   "x",
   "web",
   "mon",
+  "views",
+  "10m",
 ];
 
 const { tree } = fc.letrec<{ tree: Json }>((tie) => ({
@@ -67,6 +72,34 @@ const LAWFUL: Json[] = [
       { bucket: { from: 0, to: 50, salt: "s" } },
       { list: { notIn: ["l"] } },
       { trait: { p: { near: { lat: 1, lon: 2, within: "5mi" } } } },
+    ],
+  },
+  { item: { action: "viewed", type: "a", ids: ["b", 1], where: { time: { gt: "5m" } }, sum: { of: "time", is: 5 } } },
+  { visit: { where: { duration: { gte: "10m" }, "place.country": "DE" }, first: { last: "7d" } } },
+  { campaign: { outcome: "sent", id: "a", experience: "b", where: { channel: "email" }, days: { gte: 2 } } },
+  { change: { trait: "a", from: "x", to: { gt: 5 }, stayed: true, window: { last: "7d" } } },
+  {
+    sequence: {
+      steps: [
+        { event: { name: { any: ["A"] } } },
+        { order: { where: { total: { gt: 1 } } }, within: "1d" },
+        { absent: { item: { action: "added" } }, within: "1h" },
+      ],
+      window: { last: "30d" },
+    },
+  },
+  { any: [{ funnel: { id: "f", at: "a" } }, { favorite: { type: "t", ids: ["a"], by: "views", top: 2 } }] },
+  { object: { type: "lease", where: { ends: { date: { next: "60d" } } }, max: { of: "rent", is: { lt: 1000 } } } },
+  {
+    all: [
+      { anonymous: true },
+      { identity: { crm: { exists: true } } },
+      { place: { point: { near: { lat: 1, lon: 2, within: 5 } } } },
+      { device: { bot: false } },
+      { source: { "first.medium": "email" } },
+      { engagement: { score: { gte: 70 } } },
+      { situation: { kind: "traffic", where: { level: 3 } } },
+      { clock: { time: { gte: "09:00" }, weekday: ["mon"], now: { date: { from: "2026-01-01" } } } },
     ],
   },
 ];

@@ -7,11 +7,11 @@ import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
 test.each<[unknown, string]>([
   [
     { all: [{ cart: { value: { gt: 0, lt: 100 } } }, { not: { segment: { in: ["employees"] } } }] },
-    "has a cart with value above 0 and below 100 and not (is in segment employees)",
+    "have a cart with value above 0 and below 100 and not (are in segment employees)",
   ],
   [
     { any: [{ all: [{ trait: { plan: "pro" } }, { trait: { vip: true } }] }, { list: { notIn: ["a", "b"] } }] },
-    '(has trait plan "pro" and has trait vip true) or is not on one of the lists a or b',
+    '(have trait plan "pro" and have trait vip true) or are not on one of the lists a or b',
   ],
   [{ none: [{ order: {} }, { event: { name: "*" } }] }, "neither ordered nor did any event"],
   [
@@ -43,22 +43,22 @@ test.each<[unknown, string]>([
   [{ order: { where: { coupon: "x" } } }, 'ordered with coupon "x"'],
   [{ order: { count: 0, window: { last: "30d" } } }, "ordered 0 times in the last 30d"],
   [{ order: { window: { to: "2026-01-01T00:00:00Z" } } }, "ordered until 2026-01-01T00:00:00.000Z"],
-  [{ trait: { a: { contains: "x", fold: true } } }, 'has trait a containing "x" (in any case)'],
-  [{ trait: { a: { exists: false } } }, "has trait a unknown"],
-  [{ trait: { a: [1, 2, 3, 4, 5, 6] } }, "has trait a 1, 2, 3, 4, 5 … (6)"],
+  [{ trait: { a: { contains: "x", fold: true } } }, 'have trait a containing "x" (in any case)'],
+  [{ trait: { a: { exists: false } } }, "have trait a unknown"],
+  [{ trait: { a: [1, 2, 3, 4, 5, 6] } }, "have trait a 1, 2, 3, 4, 5 … (6)"],
   [
     { trait: { any: [{ a: 1 }, { all: [{ b: { ne: 2 } }, { c: { notIn: ["x"] } }] }] } },
-    'has trait a 1 or (b not 2 and c none of "x")',
+    'have trait a 1 or (b not 2 and c none of "x")',
   ],
   [
     { trait: { kpi: { delta: { over: "30d", percent: { gte: 20 } } } } },
-    "has trait kpi changed over 30d by percent at least 20",
+    "have trait kpi changed over 30d by percent at least 20",
   ],
-  [{ trait: { p: { near: { lat: 1, lon: 2, within: "25mi" } } } }, "has trait p within 40.234 km of 1, 2"],
-  [{ trait: { l: { has: { rent: { gt: 5 } } } } }, "has trait l with an element where rent above 5"],
-  [{ trait: { d: { date: { next: "30d" } } } }, "has trait d in the next 30d"],
-  [{ segment: { in: ["vip"], joined: { last: "90s" } } }, "is in segment vip, joined in the last 90s"],
-  [{ bucket: { from: 0, to: 10, salt: "s" } }, "lies from 0 % to 10 % of all (salt s)"],
+  [{ trait: { p: { near: { lat: 1, lon: 2, within: "25mi" } } } }, "have trait p within 40.234 km of 1, 2"],
+  [{ trait: { l: { has: { rent: { gt: 5 } } } } }, "have trait l with an element where rent above 5"],
+  [{ trait: { d: { date: { next: "30d" } } } }, "have trait d in the next 30d"],
+  [{ segment: { in: ["vip"], joined: { last: "90s" } } }, "are in segment vip, joined in the last 90s"],
+  [{ bucket: { from: 0, to: 10, salt: "s" } }, "lie from 0 % to 10 % of all (salt s)"],
 ])("%j", (rule, sentence) => {
   const parsed = parseDefinition({ id: "x", rule }, DEFAULT_LIMITS);
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
