@@ -1,5 +1,8 @@
 // The vocabulary as people write it, read into what the engine works by, and the whole of one written back.
 // vocabulary.ts says what it comes to; the control log carries what was written, and everybody reads it through here.
+
+import { STEPS } from "./rules/grammar.ts";
+import { parseStepWhich } from "./rules/parse-steps.ts";
 import { parsePath } from "./rules/parse-where.ts";
 import { parseDuration } from "./rules/parse-window.ts";
 import {
@@ -15,7 +18,6 @@ import {
   shown,
   suggestion,
 } from "./rules/problems.ts";
-import { parseStepWhich, STEP_KINDS } from "./rules/step-which.ts";
 import type { JsonObject, Limits, Millis } from "./types.ts";
 import {
   DEFAULT_VOCABULARY,
@@ -247,16 +249,16 @@ function readStep(value: unknown, path: string, report: Report): FunnelStep | un
   if (Object.hasOwn(value, "within") || Object.hasOwn(value, "absent")) {
     return report.problem(path, "a funnel's steps have no within and no absent; a sequence rule has both");
   }
-  checkKeys(value, path, report, ["name", ...STEP_KINDS], { id: "name", title: "name", track: "event" });
+  checkKeys(value, path, report, ["name", ...STEPS], { id: "name", title: "name", track: "event" });
   const name = readName(value.name, keyPath(path, "name"), report, "a step's name, such as visited");
-  const kinds = STEP_KINDS.filter((kind) => Object.hasOwn(value, kind));
+  const kinds = STEPS.filter((kind) => Object.hasOwn(value, kind));
   const kind = kinds[0];
   if (kind === undefined || kinds.length > 1) {
-    return report.problem(path, `a step has its name and one of ${STEP_KINDS.join(", ")}, such as ${example}`);
+    return report.problem(path, `a step has its name and one of ${STEPS.join(", ")}, such as ${example}`);
   }
   // Each step has the nodes of a rule to itself.
   const own = new Report(report.limits);
-  const which = parseStepWhich(kind, value[kind], keyPath(path, kind), own);
+  const which = parseStepWhich(kind, value[kind], keyPath(path, kind), own, 1);
   for (const problem of own.problems) report.problem(problem.path, problem.message, problem.hint);
   for (const warning of own.warnings) report.warn(warning.path, warning.message, warning.hint);
   return name === undefined || which === undefined ? undefined : { name, which, source: value as JsonObject };

@@ -143,7 +143,7 @@ const MISTAKES: readonly [string, string, RegExp, string?][] = [
     /no field/,
     "total",
   ],
-  ["{funnels: {f: {steps: [{name: a, item: {}}]}}}", "funnels.f.steps[0].item.action", /found nothing/],
+  ["{funnels: {f: {steps: [{name: a, item: {}}]}}}", "funnels.f.steps[0].item.action", /needs an action/],
   ["{engagement: {parts: []}}", "engagement.parts", /1 to 100 parts/],
   ["{engagement: {parts: [{weight: 0, full: 1, visits: true}]}}", "engagement.parts[0].weight", /not 0/],
   ["{engagement: {parts: [{weight: 100, full: 0, visits: true}]}}", "engagement.parts[0].full", /above 0/],

@@ -153,13 +153,7 @@ export function parseStepBody(
 
 function parseItemWhich(body: Fields, path: string, report: Report): ItemWhich | undefined {
   const problemsBefore = report.problems.length;
-  const action = needed(
-    body,
-    "action",
-    path,
-    report,
-    "an item rule needs an action, such as viewed, added or purchased",
-  );
+  const action = needed(body, "action", path, report, "an item needs an action, such as viewed, added or purchased");
   const type = optionalLabel(body, "type", path, report, "a catalog type such as product or category");
   const ids = Object.hasOwn(body, "ids") ? parseIds(body.ids, keyPath(path, "ids"), report) : undefined;
   if (action === undefined || report.problems.length > problemsBefore) return undefined;
@@ -173,7 +167,7 @@ export function parseIds(value: unknown, path: string, report: Report): string[]
 
 function parseCampaignWhich(body: Fields, path: string, report: Report): CampaignWhich | undefined {
   const problemsBefore = report.problems.length;
-  const reason = "a campaign rule needs an outcome, such as viewed, clicked or opened";
+  const reason = "a campaign needs an outcome, such as viewed, clicked or opened";
   const outcome = needed(body, "outcome", path, report, reason);
   const id = optionalLabel(body, "id", path, report, "a campaign's id");
   const experience = optionalLabel(body, "experience", path, report, "an experience's id");

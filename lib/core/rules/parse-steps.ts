@@ -1,5 +1,5 @@
 // Steps in an order: what completes each, how soon after the one before, and what must not come.
-// parse-rule.ts calls it for sequences; the vocabulary reads the steps of its funnels by parseStep.
+// parse-rule.ts calls it for sequences; the vocabulary reads the steps of its funnels by parseStepWhich.
 import type { Rule, SequenceRule, SequenceStep, StepWhich } from "./ast.ts";
 import { OCCURRENCE_FIELDS } from "./fields.ts";
 import { EDGES, MEASURES_OF, STEPS, type StepName, WHICH_KEYS } from "./grammar.ts";
@@ -104,7 +104,7 @@ const STEP_SYNONYMS: Readonly<Record<string, string>> = {
 };
 
 /** One of several things that happen, as an object with its name as key; `besides` are keys that may stand next to it. */
-export function parseStep(
+function parseStep(
   value: Fields,
   path: string,
   report: Report,
@@ -120,10 +120,17 @@ export function parseStep(
     return told ? undefined : report.problem(path, `a step names what happens: one of ${FORMS}`);
   }
   if (found.length > 1) return report.problem(path, `one thing a step; found ${found.join(" and ")}`);
-  return parseStepOf(op, value[op], keyPath(path, op), report, depth);
+  return parseStepWhich(op, value[op], keyPath(path, op), report, depth);
 }
 
-function parseStepOf(op: StepName, body: unknown, path: string, report: Report, depth: number): StepWhich | undefined {
+/** What stands under the name of a step: which events, items, orders or outcomes complete it. */
+export function parseStepWhich(
+  op: StepName,
+  body: unknown,
+  path: string,
+  report: Report,
+  depth: number,
+): StepWhich | undefined {
   if (!isObject(body)) {
     const hint = op === "event" && typeof body === "string" ? `{name: ${body}}` : undefined;
     return report.problem(path, `expected an object that says which ${op}; found ${shown(body)}`, hint);
