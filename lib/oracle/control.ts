@@ -2,12 +2,13 @@
 // oracle.ts reads every control message through it and evaluates whom a change concerns.
 import type { ControlEntry } from "../core/control.ts";
 import type { Definition } from "../core/rules/ast.ts";
-import { orderSegments } from "../core/rules/graph.ts";
 import { parseDefinition } from "../core/rules/parse.ts";
 import { questionKeys } from "../core/rules/questions.ts";
 import type { Limits, MemberId, SegmentId } from "../core/types.ts";
 import type { Vocabulary } from "../core/vocabulary.ts";
 import { KnownItems } from "./catalogue.ts";
+import { levelsOf, type Readable } from "./nesting.ts";
+import { isSituation, Situations } from "./situations.ts";
 
 export interface Versioned {
   readonly definition: Definition;
@@ -30,6 +31,7 @@ interface Batch {
 export type ControlChange =
   | { readonly type: "nothing" }
   | { readonly type: "rejected"; readonly detail: string }
+  | { readonly type: "feed" }
   | { readonly type: "sweep"; readonly named: ReadonlySet<SegmentId>; readonly removed: readonly Active[] }
   | {
       readonly type: "list";
@@ -44,6 +46,7 @@ export class Control {
   readonly #limits: Limits;
   /** Items as they are known at this place of the log. */
   catalogue = new KnownItems();
+  readonly situations = new Situations();
   #vocabulary: Vocabulary;
   #revision = 0;
   readonly #versions = new Map<SegmentId, number>();
@@ -96,6 +99,9 @@ export class Control {
       case "cancel":
         this.#pending.delete(entry.revision);
         return NOTHING;
+      case "situation":
+        this.situations.apply(entry);
+        return { type: "feed" };
       default:
         return rejected(`the entry ${entry.op} of revision ${this.#revision} is not known here`);
     }
@@ -131,19 +137,14 @@ export class Control {
 
   /** No cycle, once everything that waits has taken effect. */
   #isSound(definitions: readonly Definition[], removed: ReadonlySet<SegmentId>): boolean {
-    const after = new Map([...this.#active].map(([id, { definition }]) => [id, definition]));
+    const after = new Map<SegmentId, Readable>(this.#active);
     for (const { define, remove } of this.#pending.values()) {
       for (const id of remove) after.delete(id);
-      for (const [id, { definition }] of define) after.set(id, definition);
+      for (const [id, versioned] of define) after.set(id, versioned);
     }
     for (const id of removed) after.delete(id);
-    for (const definition of definitions) after.set(definition.id, definition);
-    try {
-      orderSegments(after.values());
-      return true;
-    } catch {
-      return false;
-    }
+    for (const definition of definitions) after.set(definition.id, { definition, vocabulary: this.#vocabulary });
+    return levelsOf(after) !== undefined;
   }
 
   #asksNothingNew(definitions: readonly Definition[]): boolean {
@@ -169,8 +170,11 @@ export class Control {
     const after = new Map<SegmentId, Versioned>(this.#active);
     for (const { definition } of removed) after.delete(definition.id);
     for (const [id, versioned] of define) after.set(id, versioned);
-    const { levels, order } = orderSegments([...after.values()].map(({ definition }) => definition));
-    this.#active = new Map(order.map((id) => [id, { ...after.get(id)!, level: levels.get(id)! }]));
+    const levels = levelsOf(after);
+    if (levels === undefined) throw new Error("a batch that was sound when it was applied closes a cycle of segments");
+    const active = [...after].map(([id, one]) => ({ ...one, level: levels.get(id)! }));
+    active.sort((a, b) => a.level - b.level || (a.definition.id < b.definition.id ? -1 : 1));
+    this.#active = new Map(active.map((one) => [one.definition.id, one]));
     return { type: "sweep", named: new Set(define.keys()), removed };
   }
 }
@@ -214,6 +218,8 @@ function readEntry(entry: unknown): ControlEntry | undefined {
       const isMode = ["merge", "replace", "remove"].includes(entry.mode as string);
       return isMode && areItems(entry.items, entry.mode) ? (entry as unknown as ControlEntry) : undefined;
     }
+    case "situation":
+      return isSituation(entry) ? (entry as unknown as ControlEntry) : undefined;
     case "removeList":
       return isTexts([entry.id]) ? (entry as unknown as ControlEntry) : undefined;
     default:

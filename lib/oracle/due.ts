@@ -1,7 +1,9 @@
 // When silence alone might change an answer: every instant at which something turns old, a day begins, a visit ends.
 // Many of them change nothing. That costs time and no truth: evaluate.ts works out what holds at each of them.
-import type { Definition, FavoriteRule, Rule, TestPart, Where, Window } from "../core/rules/ast.ts";
+import type { Definition, FavoriteRule, Rule, SequenceRule, TestPart, Where, Window } from "../core/rules/ast.ts";
 import type { Millis } from "../core/types.ts";
+import { clockInstants } from "./clock.ts";
+import { engagementInstants } from "./engagement.ts";
 import {
   type CountedRule,
   endOf,
@@ -12,6 +14,8 @@ import {
   recordOf,
   zoneOf,
 } from "./evaluate.ts";
+import { objectsOf } from "./objects.ts";
+import { sequenceEnd, sequenceInstants } from "./sequence.ts";
 import { dateInstants, occurrenceInstants, type Placed, tileOf } from "./time.ts";
 import { dateOf, HeldDate, isRecord, placed } from "./values.ts";
 
@@ -53,6 +57,7 @@ function ruleInstants(rule: Rule, question: Question): Millis[] {
     case "item":
     case "visit":
     case "campaign":
+    case "change":
       return happenedInstants(rule, question);
     case "trait":
       return [
@@ -64,11 +69,22 @@ function ruleInstants(rule: Rule, question: Question): Millis[] {
     case "place":
     case "network":
     case "device":
+    case "identity":
       return dateTestInstants(rule.where, recordOf(rule.op, question), question);
     case "source":
       return [...visitEnd(question), ...dateTestInstants(rule.where, recordOf("source", question), question)];
     case "favorite":
       return favoriteInstants(rule, question);
+    case "engagement":
+      return engagementInstants(question);
+    case "object":
+      return rule.where === undefined
+        ? []
+        : dateTestInstants(rule.where, objectsOf(question.member.messages, rule.type), question);
+    case "weather":
+      return situationInstants(rule.op, rule.where, question);
+    case "situation":
+      return situationInstants(rule.kind, rule.where, question);
     default:
       return innerRules(rule).flatMap((inner) => ruleInstants(inner, question));
   }
@@ -80,6 +96,34 @@ function favoriteInstants(rule: FavoriteRule, question: Question): Millis[] {
   if (window === undefined) return [];
   if (window.kind === "visit") return visitEnd(question);
   return measuredBy(rule, question).flatMap((one) => occurrenceInstants(window, one, zoneOf(question)));
+}
+
+/** Values end, and those for a wider place come in their stead: dates among them are read at each evaluation. */
+function situationInstants(kind: string, where: Where, question: Question): Millis[] {
+  return [...question.situations.untilsOf(kind), ...dateTestInstants(where, question.situations.allOf(kind), question)];
+}
+
+/** Instants that silence itself moves: the wall clock's next times, and where the absences of a sequence lead. */
+export function movingInstants(definition: Definition, question: Question): Millis[] {
+  return movingInstantsOf(definition.rule, question);
+}
+
+function movingInstantsOf(rule: Rule, question: Question): Millis[] {
+  switch (rule.op) {
+    case "clock":
+      return clockInstants(rule.where, { clock: question.clock, zone: zoneOf(question) });
+    case "sequence":
+      return [...sequenceInstants(rule, question), ...windowInstants(rule, question)];
+    default:
+      return innerRules(rule).flatMap((inner) => movingInstantsOf(inner, question));
+  }
+}
+
+function windowInstants(rule: SequenceRule, question: Question): Millis[] {
+  const end = sequenceEnd(rule, question);
+  if (end === undefined || rule.window === undefined) return [];
+  if (rule.window.kind === "visit") return visitEnd(question);
+  return occurrenceInstants(rule.window, end, zoneOf(question));
 }
 
 function happenedInstants(rule: CountedRule, question: Question): Millis[] {

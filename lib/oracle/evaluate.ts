@@ -3,24 +3,35 @@
 import { createHash } from "node:crypto";
 import {
   type CampaignRule,
+  type ChangeRule,
   type EventRule,
   type FavoriteRule,
   type ItemRule,
   type Measure,
+  type ObjectRule,
   type OrderRule,
   type Path,
+  type RecordKind,
   type Rule,
+  type StepWhich,
   unknownRule,
   type VisitRule,
   type Window,
 } from "../core/rules/ast.ts";
 import type { MemberId, Millis, SegmentId } from "../core/types.ts";
 import type { Vocabulary } from "../core/vocabulary.ts";
+import { changesOf } from "./changes.ts";
+import { clockRecord } from "./clock.ts";
+import { engagementRecord } from "./engagement.ts";
 import { isFavorite, isMeasuredBy } from "./favorites.ts";
 import type { Member, Membership, Occurrence } from "./history.ts";
+import { identityRecord, isAnonymous } from "./identities.ts";
 import { type Interaction, isInteraction, isOutcome } from "./items.ts";
 import type { Meaning } from "./meaning.ts";
+import { objectsOf } from "./objects.ts";
+import { funnelHolds, sequenceEnd } from "./sequence.ts";
 import { orderRecord } from "./shop.ts";
+import type { Situations } from "./situations.ts";
 import { type DayNumber, dateLies, isOver, occurrenceLies, tileOf } from "./time.ts";
 import { Amount, endsOf, measureHolds, placed, type TestContext, unitsOf, whereHolds } from "./values.ts";
 import { visitRecord } from "./visit-records.ts";
@@ -33,6 +44,7 @@ export interface Question {
   readonly zone: string;
   /** By which the definition is read. */
   readonly vocabulary: Vocabulary;
+  readonly situations: Situations;
 }
 
 /** What the member's history comes to for the one who asks. */
@@ -40,8 +52,17 @@ export function meaningOf({ member, vocabulary }: Question): Meaning {
   return member.by(vocabulary);
 }
 
-/** An event, or an order by the event that completed it, with what a rule reads of it. */
-export class Happening {
+/** Anything that happened, with what a rule reads of it. */
+export interface Happened {
+  readonly time: Millis;
+  readonly seq: number;
+  readonly record: Record<string, unknown>;
+  day(): DayNumber;
+  visit(): Visit | undefined;
+}
+
+/** An event, or an order by the event that completed it. */
+export class Happening implements Happened {
   readonly time: Millis;
   readonly seq: number;
   readonly record: Record<string, unknown>;
@@ -83,6 +104,7 @@ export function ruleHolds(rule: Rule, question: Question): boolean {
     case "item":
     case "visit":
     case "campaign":
+    case "change":
       return occurrencesHold(rule, question);
     case "trait":
       return whereHolds(rule.where, member.traits(), { clock, zone: zoneOf(question), deltaOf: deltaOf(question) });
@@ -92,12 +114,31 @@ export function ruleHolds(rule: Rule, question: Question): boolean {
     case "network":
     case "device":
     case "source":
+    case "identity":
+    case "engagement":
+    case "weather":
+    case "clock":
       return whereHolds(rule.where, recordOf(rule.op, question), { clock, zone: zoneOf(question) });
     case "favorite":
       return isFavorite(
         rule,
         measuredBy(rule, question).filter((one) => rule.window === undefined || liesIn(rule.window, one, question)),
       );
+    case "situation":
+      return whereHolds(rule.where, situationRecord(rule.kind, question), { clock, zone: zoneOf(question) });
+    case "anonymous":
+      return isAnonymous(member.messages) === rule.is;
+    case "object":
+      return measureHolds(rule.measure.is, measured(rule.measure, matchedObjects(rule, question)), {
+        clock,
+        zone: zoneOf(question),
+      });
+    case "sequence": {
+      const end = sequenceEnd(rule, question);
+      return end !== undefined && (rule.window === undefined || liesIn(rule.window, end, question));
+    }
+    case "funnel":
+      return funnelHolds(rule, question);
     case "segment":
       return rule.ids.some((id) => belongs(id, rule.joined, question)) !== rule.negate;
     case "list":
@@ -111,12 +152,6 @@ export function ruleHolds(rule: Rule, question: Question): boolean {
   }
 }
 
-/** What is known of a member's last visit events, or of where the member came from. */
-export function recordOf(kind: "place" | "network" | "device" | "source", question: Question): object | undefined {
-  if (kind !== "source") return question.member.lastCarried(kind);
-  return meaningOf(question).sourceRecord(visitUnderWay(question));
-}
-
 /** The interactions that a favourite is measured by, whenever they were. */
 export function measuredBy(rule: FavoriteRule, question: Question): ItemHappening[] {
   return itemsThat((interaction) => isMeasuredBy(rule, interaction), question);
@@ -125,6 +160,31 @@ export function measuredBy(rule: FavoriteRule, question: Question): ItemHappenin
 /** The zone's name: the definition's, or the member's own. */
 export function zoneOf({ zone, member }: Question): string {
   return zone === "user" ? member.zone : zone;
+}
+
+/** What a `where` of these rules reads of the member now. */
+export function recordOf(kind: Exclude<RecordKind, "trait" | "cart">, question: Question): object | undefined {
+  switch (kind) {
+    case "place":
+    case "network":
+    case "device":
+      return question.member.lastCarried(kind);
+    case "source":
+      return meaningOf(question).sourceRecord(visitUnderWay(question));
+    case "identity":
+      return identityRecord(question.member.messages);
+    case "engagement":
+      return engagementRecord(question);
+    case "weather":
+      return situationRecord("weather", question);
+    case "clock":
+      return clockRecord({ clock: question.clock, zone: zoneOf(question) });
+  }
+}
+
+/** Values of a feed for the member's last known place; without a place, or without values for it, all are missing. */
+export function situationRecord(kind: string, { member, situations, clock }: Question): Record<string, unknown> {
+  return situations.valuesAt(kind, member.lastCarried("place"), clock) ?? {};
 }
 
 function belongs(id: SegmentId, joined: Window | undefined, question: Question): boolean {
@@ -170,7 +230,7 @@ function numberAt(member: Member, path: Path, time: Millis): number | undefined 
   return typeof value === "number" ? value : undefined;
 }
 
-export type CountedRule = EventRule | OrderRule | ItemRule | VisitRule | CampaignRule;
+export type CountedRule = EventRule | OrderRule | ItemRule | VisitRule | CampaignRule | ChangeRule;
 
 interface Matched {
   version: number;
@@ -182,10 +242,11 @@ interface Matched {
 const matchedOf = new WeakMap<Meaning, Map<object, Matched>>();
 
 /**
- * All events, orders, visits or interactions that pass a rule's names and where, but for those that have left its window for good: a history of
- * years is not gone through for the last five minutes of it.
+ * All that happened and passes a rule's names and where, but for what has left its window for good: a history of years
+ * is not gone through for the last five minutes of it.
  */
-export function matchedBy(rule: CountedRule, question: Question): readonly Happening[] {
+export function matchedBy(rule: CountedRule, question: Question): readonly Happened[] {
+  if (rule.op === "change") return changesOf(rule, question);
   const matched = matchedEver(rule, question);
   const { window } = rule;
   if (window !== undefined) {
@@ -198,7 +259,7 @@ export function matchedBy(rule: CountedRule, question: Question): readonly Happe
  * A where is read as of the message in whose step it is read and not as of the clock, so an event is looked at once, the
  * orders again after the next message that is about one, and visits and interactions after every message.
  */
-function matchedEver(rule: CountedRule, question: Question): Matched {
+function matchedEver(rule: Exclude<CountedRule, ChangeRule>, question: Question): Matched {
   const { member } = question;
   const meaning = meaningOf(question);
   const ofMeaning = matchedOf.get(meaning) ?? new Map<object, Matched>();
@@ -216,7 +277,7 @@ function matchedEver(rule: CountedRule, question: Question): Matched {
     matched.happenings = matchedItems(rule, question);
   } else {
     for (const occurrence of member.occurrences.slice(matched.seen)) {
-      const happening = matchedEvent(rule, occurrence, question);
+      const happening = eventMatches(rule, occurrence, question);
       if (happening !== undefined) matched.happenings.push(happening);
     }
     matched.seen = member.occurrences.length;
@@ -224,11 +285,10 @@ function matchedEver(rule: CountedRule, question: Question): Matched {
   return matched;
 }
 
-function matchedEvent(
-  rule: EventRule | CampaignRule,
-  occurrence: Occurrence,
-  question: Question,
-): Happening | undefined {
+type EventWhich = Extract<StepWhich, { readonly op: "event" | "campaign" }>;
+
+/** The occurrence as what a rule or a step names, passing its where as of the message; undefined when it is none. */
+export function eventMatches(rule: EventWhich, occurrence: Occurrence, question: Question): Happening | undefined {
   const { zone, vocabulary } = question;
   const isMeant = rule.op === "event" ? isNamed(rule, occurrence) : isOutcome(rule, occurrence, vocabulary);
   if (!isMeant) return undefined;
@@ -239,7 +299,7 @@ function matchedEvent(
   return new Happening(occurrence, itsZone, meaningOf(question), record);
 }
 
-function isNamed({ names }: EventRule, { event }: Occurrence): boolean {
+function isNamed({ names }: Pick<EventRule, "names">, { event }: Occurrence): boolean {
   return names === "*" || names.includes(event.name);
 }
 
@@ -296,6 +356,14 @@ function matchedOrders(rule: OrderRule, question: Question): Happening[] {
   });
 }
 
+/** Objects that the member owns now, read as of now: what they are worth needs no time. */
+function matchedObjects({ type, where }: ObjectRule, question: Question): Measurable[] {
+  const moment = { clock: question.clock, zone: zoneOf(question) };
+  const owned = objectsOf(question.member.messages, type);
+  const passing = where === undefined ? owned : owned.filter((record) => whereHolds(where, record, moment));
+  return passing.map((record) => ({ record }));
+}
+
 function occurrencesHold(rule: CountedRule, question: Question): boolean {
   const matched = matchedBy(rule, question);
   const { measure, window } = rule;
@@ -309,16 +377,16 @@ function occurrencesHold(rule: CountedRule, question: Question): boolean {
 }
 
 /** The first or the latest by time; of equal times the one that stands first, or last, in the log. */
-export function endOf(happenings: readonly Happening[], end: "first" | "latest"): Happening | undefined {
+export function endOf(happenings: readonly Happened[], end: "first" | "latest"): Happened | undefined {
   const sign = end === "first" ? 1 : -1;
-  let found: Happening | undefined;
+  let found: Happened | undefined;
   for (const one of happenings) {
     if (found === undefined || sign * (one.time - found.time || one.seq - found.seq) < 0) found = one;
   }
   return found;
 }
 
-function liesIn(window: Window, one: Happening, question: Question): boolean {
+function liesIn(window: Window, one: Happened, question: Question): boolean {
   const { clock } = question;
   if (window.kind === "visit") {
     const current = visitUnderWay(question);
@@ -335,14 +403,17 @@ export function visitUnderWay(question: Question): Visit | undefined {
 
 type Aggregate = Exclude<Measure, { readonly in: Window }>;
 
-function measured(measure: Aggregate, matched: readonly Happening[]): number | Amount | undefined {
+/** What a measure reads; days and visits are asked of things that happened alone. */
+type Measurable = Pick<Happened, "record"> & Partial<Happened>;
+
+function measured(measure: Aggregate, matched: readonly Measurable[]): number | Amount | undefined {
   switch (measure.kind) {
     case "count":
       return matched.length;
     case "days":
-      return new Set(matched.map((one) => one.day())).size;
+      return new Set(matched.map((one) => one.day!())).size;
     case "visits":
-      return new Set(matched.flatMap((one) => one.visit() ?? [])).size;
+      return new Set(matched.flatMap((one) => one.visit!() ?? [])).size;
     case "total":
     case "average":
     case "largest": {
@@ -362,7 +433,7 @@ function measured(measure: Aggregate, matched: readonly Happening[]): number | A
   }
 }
 
-function valuesOf(matched: readonly Happening[], path: Path): unknown[] {
+function valuesOf(matched: readonly Measurable[], path: Path): unknown[] {
   return matched.flatMap((one) => endsOf(one.record, path));
 }
 

@@ -5,6 +5,7 @@ import type { Catalogue } from "../core/feeds.ts";
 import type { Json, Limits, MemberId, Millis, SegmentId, Seq } from "../core/types.ts";
 import type { Vocabulary } from "../core/vocabulary.ts";
 import { Meaning } from "./meaning.ts";
+import { refuseObject } from "./objects.ts";
 import { type Occasion, type Refusal, Shop } from "./shop.ts";
 import { type DayNumber, isZone, localDayOf, wallClockOf } from "./time.ts";
 import { carried } from "./visit-records.ts";
@@ -62,10 +63,18 @@ function recordOf({ properties, context, channel }: UserEvent, time: Millis, zon
   };
 }
 
+/** An accepted message of any kind; `occurrence` when it is a track, page or screen. */
+export interface Message {
+  readonly when: Occasion;
+  readonly event: UserEvent;
+  readonly occurrence: Occurrence | undefined;
+}
+
 /** An accepted write of a trait; null removes. */
 export interface TraitWrite {
   readonly time: Millis;
   readonly value: Json;
+  readonly when: Occasion;
 }
 
 export interface Membership {
@@ -81,6 +90,8 @@ export class Member {
   version = 0;
   /** The same of the orders: only their own messages change them. */
   ordersVersion = 0;
+  /** All that was accepted, in log order. */
+  readonly messages: Message[] = [];
   readonly occurrences: Occurrence[] = [];
   /** The occurrence in which each order was first completed. */
   readonly completedIn = new Map<Seq, Occurrence>();
@@ -90,7 +101,7 @@ export class Member {
   /** Decides which messages about orders and carts stand; what they come to is read by each vocabulary. */
   readonly #shop: Shop;
   readonly #meanings = new Map<Vocabulary, Meaning>();
-  readonly #limits: Limits;
+  readonly limits: Limits;
   #newestTime: Millis | undefined;
   #contextZone: string | undefined;
 
@@ -98,7 +109,7 @@ export class Member {
     this.id = id;
     this.idBytes = Buffer.from(id, "utf8");
     this.#shop = new Shop(limits, vocabulary);
-    this.#limits = limits;
+    this.limits = limits;
   }
 
   /** The last visit event's in the log that carried one, whole. */
@@ -109,7 +120,7 @@ export class Member {
 
   /** What the history comes to by a vocabulary. */
   by(vocabulary: Vocabulary): Meaning {
-    const meaning = this.#meanings.get(vocabulary) ?? new Meaning(vocabulary, this.#limits);
+    const meaning = this.#meanings.get(vocabulary) ?? new Meaning(vocabulary, this.limits);
     this.#meanings.set(vocabulary, meaning);
     meaning.readOn(this.occurrences);
     return meaning;
@@ -126,28 +137,33 @@ export class Member {
     const zone = this.#zoneAfter(event, time);
     const when = { seq, time, clock, zone, catalogue };
     if (event.type === "track") {
+      const refusedObject = refuseObject(event, this.messages, this.limits);
+      if (refusedObject !== undefined) return refusedObject;
       const refused = this.#shop.apply(event.name, event.properties, when);
       if (refused !== undefined) return refused;
       if (event.name.startsWith("Order ")) this.ordersVersion += 1;
     }
     if (isZone(event.context.timezone)) this.#contextZone = event.context.timezone;
-    if (event.type === "identify") this.#write(event, time);
-    else this.#occur(event, when);
+    if (event.type === "identify") this.#write(event, when);
+    const occurrence = event.type === "identify" ? undefined : this.#occur(event, when);
+    this.messages.push({ when, event, occurrence });
     this.#newestTime = Math.max(this.#newestTime ?? time, time);
     this.version += 1;
     return undefined;
   }
 
-  #occur(event: UserEvent, when: Occasion): void {
+  #occur(event: UserEvent, when: Occasion): Occurrence {
     const occurrence = new Occurrence(when, event);
     this.occurrences.push(occurrence);
     if (event.type === "track" && event.name === "Order Completed") this.completedIn.set(when.seq, occurrence);
+    return occurrence;
   }
 
-  #write(event: UserEvent, time: Millis): void {
+  #write(event: UserEvent, when: Occasion): void {
+    const { time } = when;
     for (const [key, value] of this.#taken(event, time)) {
       const writes = this.writes.get(key) ?? [];
-      writes.push({ time, value });
+      writes.push({ time, value, when });
       this.writes.set(key, writes);
     }
   }
@@ -166,7 +182,7 @@ export class Member {
       if (value === null) after.delete(key);
       else after.set(key, value);
     }
-    const { traitsMax } = this.#limits;
+    const { traitsMax } = this.limits;
     if (after.size <= traitsMax) return undefined;
     return { reason: "limit", detail: `the user would have more than ${traitsMax} traits` };
   }

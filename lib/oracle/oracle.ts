@@ -3,7 +3,6 @@
 import { decodeEvent } from "../core/decode.ts";
 import type { UserEvent } from "../core/events.ts";
 import { partitionOf } from "../core/ids.ts";
-import { references } from "../core/rules/graph.ts";
 import type {
   Cause,
   Delta,
@@ -17,9 +16,10 @@ import type {
 } from "../core/types.ts";
 import type { Vocabulary } from "../core/vocabulary.ts";
 import { type Active, Control, isObject, readJson } from "./control.ts";
-import { historyInstants, membershipInstants } from "./due.ts";
+import { historyInstants, membershipInstants, movingInstants } from "./due.ts";
 import { type Question, ruleHolds } from "./evaluate.ts";
 import { Member, type Membership } from "./history.ts";
+import { nestedIn } from "./nesting.ts";
 import type { Refusal } from "./shop.ts";
 import { Wakeups } from "./wakeups.ts";
 
@@ -170,6 +170,9 @@ export class Oracle {
     if (change.type === "rejected") return { reason: "bad-control", detail: change.detail };
     const { seq } = record;
     if (change.type === "list") this.#changeList(change.id, change.mode, change.members, { type: "list", seq });
+    if (change.type === "feed") {
+      for (const member of byId(this.#members.values())) this.#evaluateAnew(member, { type: "feed", seq });
+    }
     if (change.type === "sweep") this.#sweep(change.named, change.removed, { type: "definition", seq });
     return undefined;
   }
@@ -224,7 +227,7 @@ export class Oracle {
     );
     const dueSegments = new Set(due.map(({ segment }) => segment));
     for (const segment of this.#control.active) {
-      if (!dueSegments.has(segment) && references(segment.definition.rule).length === 0) continue;
+      if (!dueSegments.has(segment) && nestedIn(segment).length === 0) continue;
       this.#evaluateSegment(member, segment, cause, NONE);
     }
     this.#planOn(member, agendas);
@@ -259,7 +262,8 @@ export class Oracle {
   }
 
   #question(member: Member, { definition, vocabulary }: Active): Question {
-    return { member, clock: this.#clock, zone: definition.zone, vocabulary };
+    const { situations } = this.#control;
+    return { member, clock: this.#clock, zone: definition.zone, vocabulary, situations };
   }
 
   /** After a change of history or definitions: all instants ahead, worked out from the beginning. */
@@ -278,7 +282,9 @@ export class Oracle {
     let earliest = Number.POSITIVE_INFINITY;
     for (const agenda of agendas) {
       while (agenda.ahead[agenda.next]! <= this.#clock) agenda.next += 1;
-      const instants = membershipInstants(agenda.segment.definition, this.#question(member, agenda.segment));
+      const { definition } = agenda.segment;
+      const question = this.#question(member, agenda.segment);
+      const instants = [...membershipInstants(definition, question), ...movingInstants(definition, question)];
       agenda.others = instants.filter((at) => at > this.#clock);
       earliest = Math.min(earliest, agenda.ahead[agenda.next] ?? earliest, ...agenda.others);
     }

@@ -1,7 +1,14 @@
 // Cart and orders: what the e-commerce events of one member, read in log order, leave behind (rules.md 4.7).
 // history.ts applies every accepted event; a message that cannot stand is answered with a Refusal and changes nothing.
 import type { Catalogue } from "../core/feeds.ts";
-import type { JsonObject, Limits, Millis, RejectReason, Seq } from "../core/types.ts";
+import {
+  DEFAULT_LIMITS,
+  type JsonObject,
+  type Limits,
+  type Millis,
+  type RejectReason,
+  type Seq,
+} from "../core/types.ts";
 import type { Vocabulary } from "../core/vocabulary.ts";
 import { Amount, HeldDate, isRecord, unitsOf } from "./values.ts";
 
@@ -223,6 +230,13 @@ export class Shop {
   }
 }
 
+/** The same of an order as one `Order Completed` tells it, whatever came later. */
+export function orderAsOf(properties: JsonObject, when: Occasion, vocabulary: Vocabulary): Record<string, unknown> {
+  const shop = new Shop(DEFAULT_LIMITS, vocabulary);
+  shop.apply("Order Completed", properties, when);
+  return orderRecord(shop.orders[0]!);
+}
+
 /** What an `order` rule reads. */
 export function orderRecord(order: Order): Record<string, unknown> {
   return {
@@ -289,7 +303,7 @@ function lineKey(product: JsonObject): string | undefined {
 }
 
 /** Where an id stands, a number is read as its decimal text. */
-function idText(value: unknown): string | undefined {
+export function idText(value: unknown): string | undefined {
   if (typeof value === "number") return String(value);
   return typeof value === "string" && value !== "" ? value : undefined;
 }

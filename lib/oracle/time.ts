@@ -22,7 +22,7 @@ export function tileOf(span: number): number {
 }
 
 /** The instant at which what happened at `time` turns `span` old: the end of its tile + span. */
-function turns(time: Millis, span: number): Millis {
+export function turns(time: Millis, span: number): Millis {
   const tile = tileOf(span);
   return (Math.floor(time / tile) + 1) * tile + span;
 }
@@ -73,6 +73,53 @@ export function wallClockOf(time: Millis, zone: string): { readonly time: string
   const shown = Temporal.Instant.fromEpochMilliseconds(time).toZonedDateTimeISO(zone);
   const two = (value: number) => String(value).padStart(2, "0");
   return { time: `${two(shown.hour)}:${two(shown.minute)}`, weekday: WEEKDAYS[shown.dayOfWeek - 1]! };
+}
+
+const MINUTES_A_DAY = 24 * 60;
+
+/**
+ * Every instant from a day before `clock` to two days after it at which a zone's wall clock comes to one of these times
+ * ("HH:MM"), or is put forward or back. A time that is repeated is told twice; one that is skipped gives an instant at
+ * which nothing changes.
+ */
+export function wallInstants(clock: Millis, times: Iterable<string>, zone: string): Millis[] {
+  const now = Temporal.Instant.fromEpochMilliseconds(clock).toZonedDateTimeISO(zone);
+  const dates = [-1, 0, 1, 2].map((days) => now.toPlainDate().add({ days }));
+  const told = dates.flatMap((date) =>
+    [...times].flatMap((time) => {
+      const plain = date.toPlainDateTime(Temporal.PlainTime.from(time));
+      return (["earlier", "later"] as const).map(
+        (disambiguation) => plain.toZonedDateTime(zone, { disambiguation }).epochMilliseconds,
+      );
+    }),
+  );
+  const moved = now.getTimeZoneTransition("next");
+  return moved === null ? told : [...told, moved.epochMilliseconds];
+}
+
+export function minuteAfter(time: string): string {
+  const [hours, minutes] = time.split(":").map(Number);
+  return timeOfMinute((hours! * 60 + minutes! + 1) % MINUTES_A_DAY);
+}
+
+export function everyMinute(): string[] {
+  return Array.from({ length: MINUTES_A_DAY }, (_, minute) => timeOfMinute(minute));
+}
+
+function timeOfMinute(minute: number): string {
+  return [Math.floor(minute / 60), minute % 60].map((value) => String(value).padStart(2, "0")).join(":");
+}
+
+/** The instants at which a window that is the same for every clock begins and ends. */
+export function rangeInstants(window: Window, zone: string): Millis[] {
+  if (window.kind !== "range") return [];
+  const { from, to } = window;
+  return [...boundInstants(from, 0, zone), ...boundInstants(to, 1, zone)];
+}
+
+function boundInstants(bound: RangeBound | undefined, daysAfter: number, zone: string): Millis[] {
+  if (bound === undefined) return [];
+  return ["at" in bound ? bound.at : firstInstantOf(parseDay(bound.day)! / DAY + daysAfter, zone)];
 }
 
 /** Which day, week (from Monday) or month a local day lies in, counted through without gaps. */

@@ -176,11 +176,12 @@ function orderOf(amount: Amount, bound: number): number {
   return amount.units < scaled ? -1 : amount.units > scaled ? 1 : 0;
 }
 
-function isTimeOfDay(text: string): boolean {
+export function isTimeOfDay(text: string): boolean {
   return /^(?:[01]\d|2[0-3]):[0-5]\d$/.test(text);
 }
 
-function folded(text: string): string {
+/** Letters compared without their case, and without locale. */
+export function folded(text: string): string {
   return text.normalize("NFC").toLowerCase().normalize("NFC");
 }
 
