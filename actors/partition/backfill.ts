@@ -7,6 +7,7 @@ import type { BackfillJob, PartitionMachine, ShadowFold } from "../../lib/core/p
 import type { LogRecord, Seq } from "../../lib/core/types.ts";
 import { BackfillTrimmed, type Refusal } from "../../lib/ports/errors.ts";
 import type { LogReading } from "../../lib/ports/event-log.ts";
+import type { PartitionStatus } from "../../lib/ports/questions.ts";
 import { pause } from "../../lib/ports/runtime.ts";
 import { insist } from "./claiming.ts";
 import { Halted, type PartitionContext } from "./context.ts";
@@ -21,6 +22,8 @@ interface Job {
   readonly shadow: ShadowFold;
   reading: LogReading | undefined;
   first: Seq;
+  readonly begunMs: number;
+  folded: number;
   readySaid: boolean;
   failed: Refusal | undefined;
 }
@@ -38,12 +41,20 @@ export class Backfills {
     this.signal = signal;
   }
 
-  get folding(): readonly { revision: number; position: Seq; segments: BackfillJob["segments"] }[] {
-    return [...this.jobs.values()].map(({ revision, shadow, segments }) => ({
-      revision,
-      position: shadow.position,
-      segments,
+  get folding(): PartitionStatus["folding"] {
+    return [...this.jobs.values()].map((job) => ({
+      revision: job.revision,
+      from: job.first,
+      position: job.shadow.position,
+      perSecond: this.rateOf(job),
+      segments: job.segments,
+      failed: job.failed?.message ?? null,
     }));
+  }
+
+  private rateOf({ folded, begunMs }: Job): number {
+    const tookMs = this.context.runtime.monotonicMs() - begunMs;
+    return tookMs <= 0 ? 0 : Math.round((folded * 1_000) / tookMs);
   }
 
   get problem(): Refusal | undefined {
@@ -94,7 +105,17 @@ export class Backfills {
 
   private begin(revision: number, segments: BackfillJob["segments"]): void {
     const shadow = this.machine.shadow(revision);
-    const job: Job = { revision, segments, shadow, reading: undefined, first: 1, readySaid: false, failed: undefined };
+    const job: Job = {
+      revision,
+      segments,
+      shadow,
+      reading: undefined,
+      first: 1,
+      begunMs: this.context.runtime.monotonicMs(),
+      folded: 0,
+      readySaid: false,
+      failed: undefined,
+    };
     this.jobs.set(revision, job);
     this.open(job).catch((error: unknown) => {
       if (error instanceof Halted) return;
@@ -142,6 +163,7 @@ export class Backfills {
     const max = Math.min(recordsMax, upTo - position);
     const records = max <= 0 ? [] : (job.reading?.take(max) ?? []);
     for (const record of records) job.shadow.apply(record);
+    job.folded += records.length;
     return records.length > 0;
   }
 

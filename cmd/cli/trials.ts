@@ -90,7 +90,7 @@ function sentenceLine({ rule }: Definition): string {
 
 async function inForce(context: Context, id: string): Promise<{ version: number; size: number } | undefined> {
   const entry = (await context.catalogue()).entry(id);
-  if (entry === undefined || entry.state === "preparing") return undefined;
+  if (entry === undefined || entry.version === 0 || entry.state === "backfilling") return undefined;
   return { version: entry.version, size: 0 };
 }
 

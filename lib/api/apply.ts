@@ -9,6 +9,7 @@ import type { Loaded, LoadedDefinition, LoadedList, PlacedProblem } from "../def
 import type { ControlLog } from "../ports/control-log.ts";
 import type { PartitionStatus } from "../ports/questions.ts";
 import type { Catalogue } from "./catalogue.ts";
+import { type Preparation, preparationsOf } from "./preparations.ts";
 
 export interface ApplyPlan {
   readonly created: readonly SegmentId[];
@@ -228,6 +229,8 @@ export interface ActivationProgress {
   readonly partitions: number;
   /** Partitions that nobody answers for. */
   readonly silent: number;
+  /** Of the history that must be read; undefined when there is none. */
+  readonly preparation: Preparation | undefined;
 }
 
 export interface ActivationOptions {
@@ -246,7 +249,18 @@ export async function waitUntilActive(options: ActivationOptions): Promise<void>
   if (outcome?.type === "rejected") throw new ApplyRefused(`Revision ${revision} was refused: ${outcome.detail}.`, []);
   for (;;) {
     signal?.throwIfAborted();
-    const progress = progressOf(catalogue, revision, await options.status());
+    const statuses = await options.status();
+    const failed = preparationsOf(catalogue.state, statuses).find((one) => one.revision === revision)?.failed ?? null;
+    if (failed !== null) {
+      throw new ApplyRefused(
+        `Revision ${revision} cannot be completed: ${failed}. Mend the cause, then \`rollcall segments retry\`; or give it up with \`rollcall segments cancel\`.`,
+        [],
+      );
+    }
+    if (catalogue.fateOf(revision) === "given up") {
+      throw new ApplyRefused(`Revision ${revision} was given up: cancelled, or overtaken by a newer change.`, []);
+    }
+    const progress = progressOf(catalogue, revision, statuses);
     options.onProgress(progress);
     if (progress.inForce === progress.partitions) return;
     await new Promise((resolve) => {
@@ -269,6 +283,7 @@ function progressOf(
     inForce: statuses.filter((status) => status !== null && status.revision >= inForceFrom).length,
     partitions: statuses.length,
     silent: statuses.filter((status) => status === null).length,
+    preparation: preparationsOf(catalogue.state, statuses).find((one) => one.revision === revision),
   };
 }
 

@@ -11,10 +11,12 @@ export interface SegmentSummary {
   readonly folder: string | null;
   readonly tags: readonly string[];
   readonly version: number;
-  /** `preparing`: its history is being read; it has no members yet. */
-  readonly state: "active" | "preparing" | "disabled";
-  /** A newer version that is being prepared while this one serves. */
+  /** `draft` and `backfilling` (its history is being read) have no members yet. */
+  readonly state: "draft" | "backfilling" | "live" | "disabled";
+  /** A newer version whose history is being read while this one serves. */
   readonly nextVersion: number | null;
+  /** Somebody keeps a draft of what it might become. */
+  readonly hasDraft: boolean;
   /** Null while not every partition answers. */
   readonly size: number | null;
 }

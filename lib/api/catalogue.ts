@@ -2,9 +2,10 @@
 // Follows DEFINITIONS; asked by nats-audience.ts and by the command line.
 import type { ControlCopy } from "../core/control.ts";
 import { type ControlOutcome, ControlState } from "../core/engine/control-state.ts";
-import type { Limits, MemberId, SegmentId } from "../core/types.ts";
+import type { Json, Limits, MemberId, Millis, SegmentId } from "../core/types.ts";
 import type { ControlLog, Following } from "../ports/control-log.ts";
 import type { SegmentDetail } from "./audience.ts";
+import { type SegmentVersion, Versions } from "./versions.ts";
 
 export type CatalogueEntry = Omit<SegmentDetail, "size">;
 
@@ -13,6 +14,8 @@ export class Catalogue {
   readonly lists = new Map<string, ReadonlySet<MemberId>>();
   /** What each revision meant; `rejected` says why nothing came of it. */
   readonly outcomes = new Map<number, ControlOutcome>();
+  private readonly fates = new Map<number, "in force" | "given up">();
+  private readonly versionsOf = new Versions();
   private following: Following | undefined;
   private fault: Error | undefined;
   private waiting: {
@@ -30,7 +33,7 @@ export class Catalogue {
     const catalogue = new Catalogue(limits);
     const revision = await control.lastRevision();
     catalogue.following = control.follow(
-      (copy) => catalogue.take(copy),
+      (copy, storedAt) => catalogue.take(copy, storedAt),
       (error) => catalogue.fail(error),
     );
     await catalogue.when(() => catalogue.state.revision >= revision);
@@ -52,11 +55,20 @@ export class Catalogue {
     return [...this.ids()].sort().map((id) => this.entry(id)!);
   }
 
+  /** Every version that was applied, newest first. */
+  versions(id: SegmentId): readonly SegmentVersion[] {
+    return this.versionsOf.of(id, this.state);
+  }
+
+  get drafts(): ReadonlyMap<SegmentId, Json> {
+    return this.versionsOf.drafts;
+  }
+
   entry(id: SegmentId): CatalogueEntry | undefined {
     const active = this.state.active.get(id);
     const next = this.pendingOf(id);
     const shown = active ?? next;
-    if (shown === undefined) return undefined;
+    if (shown === undefined) return this.draftEntry(id);
     const { definition, version } = shown;
     return {
       id,
@@ -65,14 +77,35 @@ export class Catalogue {
       folder: definition.folder ?? null,
       tags: definition.tags,
       version,
-      state: active === undefined ? "preparing" : definition.enabled ? "active" : "disabled",
+      state: active === undefined ? "backfilling" : definition.enabled ? "live" : "disabled",
       nextVersion: active !== undefined && next !== undefined ? next.version : null,
+      hasDraft: this.drafts.has(id),
       definition: definition.source,
     };
   }
 
+  /** A draft may be anything that has an id: what it says of itself is shown as far as it can be read. */
+  private draftEntry(id: SegmentId): CatalogueEntry | undefined {
+    const source = this.drafts.get(id);
+    if (source === undefined) return undefined;
+    const { name, description, folder, tags } = source as Record<string, Json>;
+    const text = (value: Json | undefined): string | undefined => (typeof value === "string" ? value : undefined);
+    return {
+      id,
+      name: text(name) ?? id,
+      description: text(description) ?? "",
+      folder: text(folder) ?? null,
+      tags: Array.isArray(tags) ? tags.filter((tag): tag is string => typeof tag === "string") : [],
+      version: 0,
+      state: "draft",
+      nextVersion: null,
+      hasDraft: true,
+      definition: source,
+    };
+  }
+
   private ids(): ReadonlySet<SegmentId> {
-    const ids = new Set(this.state.active.keys());
+    const ids = new Set([...this.state.active.keys(), ...this.drafts.keys()]);
     for (const { define } of this.state.pending.values()) for (const id of define.keys()) ids.add(id);
     return ids;
   }
@@ -83,9 +116,20 @@ export class Catalogue {
       .findLast((found) => found !== undefined);
   }
 
-  private take({ entry }: ControlCopy): void {
-    const { state, outcome } = this.state.next(entry);
+  /** What became of a batch that had to wait; undefined while it waits, and for those that never had to. */
+  fateOf(revision: number): "in force" | "given up" | undefined {
+    return this.fates.get(revision);
+  }
+
+  private take({ entry }: ControlCopy, storedAt: Millis): void {
+    const before = this.state;
+    const { state, outcome } = before.next(entry);
     this.state = state;
+    for (const revision of before.pending.keys()) {
+      if (state.pending.has(revision)) continue;
+      this.fates.set(revision, entry.op === "activate" && entry.revision === revision ? "in force" : "given up");
+    }
+    if (entry !== null) this.versionsOf.take(entry, outcome, state, storedAt);
     this.outcomes.set(state.revision, outcome);
     if (outcome.type === "list") this.takeList(outcome);
     if (entry.op === "removeList") this.lists.delete(entry.id);

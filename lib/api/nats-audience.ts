@@ -71,7 +71,7 @@ export class NatsAudience implements Audience {
   async members(id: SegmentId, limit: number): Promise<MemberList | undefined> {
     const entry = this.catalogue.entry(id);
     if (entry === undefined) return undefined;
-    if (entry.state !== "active") return { segment: id, size: 0, members: [] };
+    if (entry.state !== "live") return { segment: id, size: 0, members: [] };
     const { size, members } = await this.questions.members(id, limit);
     return { segment: id, size, members };
   }
@@ -128,7 +128,7 @@ function sizeOf(
   { id, state }: { readonly id: SegmentId; readonly state: string },
 ): number | null {
   if (sizes === undefined) return null;
-  return state === "active" ? (sizes.sizes[id] ?? 0) : 0;
+  return state === "live" ? (sizes.sizes[id] ?? 0) : 0;
 }
 
 /** Empty when the partition is served. */

@@ -37,7 +37,7 @@ function makeRow(segment) {
 }
 
 function badgeText(segment) {
-  if (segment.state !== "active") return segment.state;
+  if (segment.state !== "live") return segment.state;
   return segment.nextVersion === null ? "" : "version " + segment.nextVersion + " in preparation";
 }
 

@@ -68,7 +68,7 @@ function segmentRow(segment: SegmentSummary): string {
 }
 
 function badge(segment: SegmentSummary): string {
-  if (segment.state !== "active") return `<span class="badge">${segment.state}</span>`;
+  if (segment.state !== "live") return `<span class="badge">${segment.state}</span>`;
   return segment.nextVersion === null ? "" : `<span class="badge">version ${segment.nextVersion} in preparation</span>`;
 }
 

@@ -35,7 +35,7 @@ export async function liveMemberships(
   collect: () => Promise<readonly (readonly StoredDelta[])[]>,
 ): Promise<readonly Standing[]> {
   const answers: Answer[] = [];
-  for (const { id } of catalogue.segments().filter(({ state }) => state === "active")) {
+  for (const { id } of catalogue.segments().filter(({ state }) => state === "live")) {
     const { members, positions } = await questions.members(id, EVERYBODY);
     const found = members.map(({ id: member, n, since }) => ({ segment: id, id: member, n, since }));
     answers.push({ segment: id, positions: positions.map(({ position }) => position), members: found });

@@ -32,6 +32,8 @@ export type ControlEntry =
       readonly values: JsonObject | null;
       readonly until?: Millis;
     }
+  /** Definitions as written, kept for people to go on with: nothing follows from them. An apply of the id ends its draft. */
+  | { readonly op: "draft"; readonly define: readonly Json[]; readonly discard: readonly SegmentId[] }
   /** What an apply asked for and has not taken effect is given up. */
   | { readonly op: "cancel"; readonly revision: number };
 

@@ -49,7 +49,7 @@ export async function segments(nc: NatsConnection, names: Names, limits: Limits)
   const catalogue = await Catalogue.open(new NatsControlLog(nc, names), limits);
   catalogue.stop();
   const all = catalogue.segments();
-  const preparing = all.filter(({ state, nextVersion }) => state === "preparing" || nextVersion !== null).length;
+  const preparing = all.filter(({ state, nextVersion }) => state === "backfilling" || nextVersion !== null).length;
   if (all.length === 0) return warn("segments", "none yet", "rollcall segments apply config/segments");
   return ok("segments", `${counted(all.length, "segment")}${preparing > 0 ? `, ${preparing} in preparation` : ""}`);
 }

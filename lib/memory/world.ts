@@ -1,7 +1,7 @@
 // Everything a shard asks of the world, answered in memory: the same promises as lib/nats, with faults on request.
 // One MemoryServer is shared by all clients of a test or simulation; each shard has a client name of its own.
 import type { ControlCopy, ControlEntry } from "../core/control.ts";
-import type { LogKind, PartitionNo, Reject } from "../core/types.ts";
+import type { LogKind, Millis, PartitionNo, Reject } from "../core/types.ts";
 import type { Cluster, Hearing, Heartbeat } from "../ports/cluster.ts";
 import type { ControlLog, Following } from "../ports/control-log.ts";
 import type { DeltaSink, Saying, StoredSaying, StoredWatermark, Watermark } from "../ports/delta-sink.ts";
@@ -247,7 +247,7 @@ export class MemoryControlLog implements ControlLog {
     return this.server.call(this.client, "lastRevision", () => this.stream.last);
   }
 
-  follow(onEntry: (copy: ControlCopy) => void, onFault: (error: Error) => void): Following {
+  follow(onEntry: (copy: ControlCopy, storedAt: Millis) => void, onFault: (error: Error) => void): Following {
     return new MemoryFollowing(this.server, this.client, onEntry, onFault);
   }
 
@@ -260,7 +260,7 @@ export class MemoryControlLog implements ControlLog {
 class MemoryFollowing implements Following {
   private readonly server: MemoryServer;
   private readonly client: string;
-  private readonly onEntry: (copy: ControlCopy) => void;
+  private readonly onEntry: (copy: ControlCopy, storedAt: Millis) => void;
   private readonly onFault: (error: Error) => void;
   private readonly forgetReturns: () => void;
   private forgetSource: () => void = () => undefined;
@@ -270,7 +270,7 @@ class MemoryFollowing implements Following {
   constructor(
     server: MemoryServer,
     client: string,
-    onEntry: (copy: ControlCopy) => void,
+    onEntry: (copy: ControlCopy, storedAt: Millis) => void,
     onFault: (error: Error) => void,
   ) {
     this.server = server;
@@ -306,11 +306,11 @@ class MemoryFollowing implements Following {
     if (!this.server.reaches(this.client)) return;
     const stream = this.server.stream(DEFINITIONS);
     if (stream.last < this.last) this.fault(`ends at ${stream.last}, but entry ${this.last} was already read`);
-    for (const { seq, body } of stream.from(this.last + 1)) {
+    for (const { seq, stamp, body } of stream.from(this.last + 1)) {
       if (seq !== this.last + 1) this.fault(`entry ${this.last + 1} is missing`);
       if (this.stopped) return;
       this.last = seq;
-      this.onEntry({ revision: seq, entry: entryOf(body) });
+      this.onEntry({ revision: seq, entry: entryOf(body) }, stamp);
     }
   }
 

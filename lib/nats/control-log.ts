@@ -1,6 +1,7 @@
 // The control log: the stream DEFINITIONS. Answers lib/ports/control-log.ts. An entry's revision is its sequence.
 import { headers, type Msg, type NatsConnection } from "@nats-io/transport-node";
 import type { ControlCopy, ControlEntry } from "../core/control.ts";
+import type { Millis } from "../core/types.ts";
 import type { ControlLog, Following } from "../ports/control-log.ts";
 import type { Published } from "../ports/publishing.ts";
 import type { Names } from "./names.ts";
@@ -28,7 +29,7 @@ export class NatsControlLog implements ControlLog {
     return (await streamState(this.nc, this.names.definitionsStream)).last;
   }
 
-  follow(onEntry: (copy: ControlCopy) => void, onFault: (error: Error) => void): Following {
+  follow(onEntry: (copy: ControlCopy, storedAt: Millis) => void, onFault: (error: Error) => void): Following {
     let last = 0;
     let missing = 0;
     let shortSinceMs: number | undefined;
@@ -54,11 +55,11 @@ export class NatsControlLog implements ControlLog {
       next: () => last + 1,
       room: () => IN_FLIGHT_MAX,
       check: assertNotShorter,
-      onMessage: (message, { seq }) => {
+      onMessage: (message, { seq, stampMs }) => {
         if (seq <= last) return;
         if (seq === last + 1) {
           last = seq;
-          onEntry({ revision: seq, entry: entryOf(message) });
+          onEntry({ revision: seq, entry: entryOf(message) }, stampMs);
         } else if (missing !== last + 1) {
           missing = last + 1;
           reader.reopen();

@@ -96,6 +96,8 @@ export class Control {
       case "items":
         this.catalogue = this.catalogue.after(entry);
         return NOTHING;
+      case "draft":
+        return NOTHING;
       case "cancel":
         this.#pending.delete(entry.revision);
         return NOTHING;
@@ -207,6 +209,8 @@ function readEntry(entry: unknown): ControlEntry | undefined {
   switch (entry.op) {
     case "apply":
       return Array.isArray(entry.define) && isTexts(entry.remove) ? (entry as unknown as ControlEntry) : undefined;
+    case "draft":
+      return Array.isArray(entry.define) && isTexts(entry.discard) ? (entry as unknown as ControlEntry) : undefined;
     case "activate":
     case "cancel":
       return Number.isSafeInteger(entry.revision) ? (entry as unknown as ControlEntry) : undefined;

@@ -67,8 +67,14 @@ export interface PartitionStatus {
   /** Backfills under way: how far the fold of the history has come. */
   readonly folding: readonly {
     readonly revision: number;
+    /** The log's first message that there is to fold, and the last that has been. */
+    readonly from: Seq;
     readonly position: Seq;
+    /** Messages folded a second since it began. */
+    readonly perSecond: number;
     readonly segments: readonly SegmentId[];
+    /** Why the history cannot be read; null while it can. */
+    readonly failed: string | null;
   }[];
   readonly residentBytes: number;
   /** Why the last publish has to be tried again; null when nothing hinders. */

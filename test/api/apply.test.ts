@@ -39,7 +39,7 @@ describe("the plan", () => {
 
   test("compares with what is being prepared, not only with what is in force", async () => {
     const { catalogue } = await opened(COUNTING);
-    expect(catalogue.entry("counting")).toMatchObject({ state: "preparing" });
+    expect(catalogue.entry("counting")).toMatchObject({ state: "backfilling" });
     expect(planApply(catalogue, request(COUNTING))).toMatchObject({ unchanged: ["counting"], entry: undefined });
   });
 
@@ -148,7 +148,7 @@ describe("waiting", () => {
 
   test("history is waited for with its progress, then every partition", async () => {
     const { control, catalogue } = await opened(COUNTING);
-    const fold = { revision: 1, position: 50, segments: ["counting"] };
+    const fold = { revision: 1, from: 1, position: 50, perSecond: 10, segments: ["counting"], failed: null };
     const told: ActivationProgress[] = [];
     const answers = [
       () => [status(1, [fold]), null],
@@ -172,7 +172,26 @@ describe("waiting", () => {
       [1, 1, 0],
       [1, 2, 0],
     ]);
-    expect(catalogue.entry("counting")).toMatchObject({ state: "active", version: 1 });
+    expect(catalogue.entry("counting")).toMatchObject({ state: "live", version: 1 });
+  });
+
+  test("history that cannot be read, and a batch that is given up, end the wait with the reason", async () => {
+    const { control, catalogue } = await opened(COUNTING);
+    const fold = {
+      revision: 1,
+      from: 1,
+      position: 50,
+      perSecond: 10,
+      segments: ["counting"],
+      failed: "it was trimmed",
+    };
+    const waited = (statuses: PartitionStatus[]) =>
+      waitUntilActive({ catalogue, status: async () => statuses, revision: 1, pollMs: 0, onProgress: () => {} });
+    await expect(waited([status(1), status(1, [fold])])).rejects.toThrow(/cannot be completed: it was trimmed/);
+    control.write({ op: "cancel", revision: 1 });
+    await expect(waited([status(2)])).rejects.toThrow(/revision 1 was given up/i);
+    expect(catalogue.entry("counting")).toBeUndefined();
+    expect(catalogue.versions("counting")).toMatchObject([{ version: 1, state: "given up", inForceFrom: null }]);
   });
 
   test("what the control log refuses is said, not waited for", async () => {
@@ -189,11 +208,45 @@ describe("waiting", () => {
   });
 });
 
+test("every version is remembered, with when it was in force and what it said", async () => {
+  const { control, catalogue } = await opened(COUNTING);
+  control.write({ op: "activate", revision: 1 });
+  await apply(control, catalogue, request(COUNTING.replace("gte: 3", "gte: 5")));
+  await apply(control, catalogue, request(COUNTING.replace("Ping", "Pong")));
+  await apply(control, catalogue, request(COUNTING.replace("gte: 3", "gte: 7")));
+  expect(catalogue.versions("counting").map(({ state }) => state)).toEqual(["backfilling", "given up", "live", "past"]);
+  control.write({ op: "activate", revision: 5 });
+  const versions = catalogue.versions("counting");
+  expect(
+    versions.map(({ version, state, inForceFrom, inForceUntil }) => [version, state, inForceFrom, inForceUntil]),
+  ).toEqual([
+    [4, "live", 6, null],
+    [3, "given up", null, null],
+    [2, "past", 3, 6],
+    [1, "past", 2, 3],
+  ]);
+  expect(versions[2]!.source).toMatchObject({ rule: { event: { count: { gte: 5 } } } });
+  control.write({ op: "apply", define: [], remove: ["counting"] });
+  expect(catalogue.versions("counting")[0]).toMatchObject({ version: 4, state: "past", inForceUntil: 7 });
+});
+
+test("a draft is kept, shown as one, and ends when it is applied or discarded", async () => {
+  const { control, catalogue } = await opened();
+  control.write({ op: "draft", define: [{ id: "cart", name: "Half done" }], discard: [] });
+  expect(catalogue.entry("cart")).toMatchObject({ state: "draft", version: 0, name: "Half done", hasDraft: true });
+  await apply(control, catalogue, request(CART));
+  expect(catalogue.entry("cart")).toMatchObject({ state: "live", hasDraft: false });
+  control.write({ op: "draft", define: [{ id: "cart", name: "Other" }], discard: [] });
+  expect(catalogue.entry("cart")).toMatchObject({ state: "live", name: "Cart", hasDraft: true });
+  control.write({ op: "draft", define: [], discard: ["cart"] });
+  expect(catalogue.drafts.size).toBe(0);
+});
+
 test("a version in preparation is shown beside the one that serves", async () => {
   const { control, catalogue } = await opened(COUNTING);
   control.write({ op: "activate", revision: 1 });
   await apply(control, catalogue, request(COUNTING.replace("Ping", "Pong")));
-  expect(catalogue.entry("counting")).toMatchObject({ state: "active", version: 1, nextVersion: 2 });
+  expect(catalogue.entry("counting")).toMatchObject({ state: "live", version: 1, nextVersion: 2 });
   control.write({ op: "activate", revision: 3 });
   expect(catalogue.entry("counting")).toMatchObject({ version: 2, nextVersion: null });
 });

@@ -10,14 +10,14 @@ export class ControlInMemory implements ControlLog {
   meanwhile: (() => void) | undefined;
   /** The next append is stored, and its answer lost. */
   loseNextAnswer = false;
-  private readonly listeners = new Set<(copy: ControlCopy) => void>();
+  private readonly listeners = new Set<(copy: ControlCopy, storedAt: number) => void>();
 
   async lastRevision(): Promise<number> {
     return this.entries.length;
   }
 
-  follow(onEntry: (copy: ControlCopy) => void) {
-    for (const [index, entry] of this.entries.entries()) onEntry({ revision: index + 1, entry });
+  follow(onEntry: (copy: ControlCopy, storedAt: number) => void) {
+    for (const [index, entry] of this.entries.entries()) onEntry({ revision: index + 1, entry }, index + 1);
     this.listeners.add(onEntry);
     return { stop: () => void this.listeners.delete(onEntry) };
   }
@@ -35,6 +35,6 @@ export class ControlInMemory implements ControlLog {
 
   write(entry: ControlEntry): void {
     this.entries.push(entry);
-    for (const listener of this.listeners) listener({ revision: this.entries.length, entry });
+    for (const listener of this.listeners) listener({ revision: this.entries.length, entry }, this.entries.length);
   }
 }

@@ -21,6 +21,9 @@ export interface CliRig {
   rollcall(...args: string[]): Promise<Ended>;
   /** Every partition is owned, and has processed all that its log holds. */
   caughtUp(): Promise<void>;
+  /** The worker goes in good order; another one comes. Between the two nobody owns anything. */
+  stopWorker(): Promise<void>;
+  startWorker(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -32,7 +35,7 @@ export async function openCliRig(partitions: number, variables: Record<string, u
     server.dataDir,
   );
   await provision(await server.connection(), dataSetOf(config), { create: true });
-  const worker: RunningWorker = await startWorker(config);
+  let worker: RunningWorker | undefined = await startWorker(config);
   const questions = new Questions(await server.connection("api"), server.names, partitions);
   const caughtUp = async (): Promise<void> => {
     await until("every partition has caught up", async () => {
@@ -41,12 +44,21 @@ export async function openCliRig(partitions: number, variables: Record<string, u
     });
   };
   await caughtUp();
+  const stopWorker = async (): Promise<void> => {
+    await worker?.drain();
+    worker = undefined;
+  };
   return {
     server,
     rollcall: (...args) => typed(server, args),
     caughtUp,
+    stopWorker,
+    startWorker: async () => {
+      worker = await startWorker(config);
+      await caughtUp();
+    },
     close: async () => {
-      await worker.drain();
+      await stopWorker();
       await server.stop();
     },
   };

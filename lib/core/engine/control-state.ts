@@ -119,6 +119,11 @@ export class ControlState {
       case "removeList":
         this.lists.delete(read.id);
         return { type: "list", id: read.id, mode: "replace", members: [] };
+      case "draft":
+        return NOTHING;
+      case "cancel":
+        this.pending.delete(read.revision);
+        return NOTHING;
       default:
         return rejected(`the entry ${read.op} of revision ${this.revision} is not known here`);
     }
@@ -220,7 +225,10 @@ function readEntry(entry: unknown): ControlEntry | undefined {
   switch (entry.op) {
     case "apply":
       return Array.isArray(entry.define) && areIds(entry.remove) ? known : undefined;
+    case "draft":
+      return Array.isArray(entry.define) && areIds(entry.discard) ? known : undefined;
     case "activate":
+    case "cancel":
       return Number.isSafeInteger(entry.revision) ? known : undefined;
     case "list":
       return ["add", "remove", "replace"].includes(entry.mode as string) && areIds([entry.id]) && areIds(entry.members)

@@ -1,0 +1,103 @@
+// Applying as the command line does it: what differs is printed, then the wait until it is in force, with its progress.
+// Used by `segments` and all that changes definitions; the checks and the writing are lib/api/apply.ts.
+import {
+  type ActivationProgress,
+  type Applied,
+  type ApplyPlan,
+  ApplyRefused,
+  type ApplyRequest,
+  apply,
+  waitUntilActive,
+} from "../../lib/api/apply.ts";
+import { CliError, EXIT } from "../../lib/cli/errors.ts";
+import { count, counted } from "../../lib/cli/numbers.ts";
+import { progressBar } from "../../lib/cli/progress.ts";
+import { plain, styleFor } from "../../lib/cli/style.ts";
+import type { PlacedProblem } from "../../lib/definitions/load.ts";
+import type { Context } from "./context.ts";
+import { note, print } from "./output.ts";
+
+const POLL_MS = 100;
+
+export async function applyAndWait(context: Context, request: ApplyRequest, wait: boolean): Promise<void> {
+  const applied = await applyOrRefuse(context, request);
+  print(difference(applied.plan, false));
+  const { revision } = applied;
+  if (revision !== undefined && wait) await waitInForce(context, revision);
+}
+
+/** Shows how far it is until it is in force everywhere. */
+export async function waitInForce(context: Context, revision: number): Promise<void> {
+  const catalogue = await context.catalogue();
+  const bar = progressBar("reading history");
+  let last: ActivationProgress | undefined;
+  try {
+    await waitUntilActive({
+      catalogue,
+      status: () => context.questions.status(),
+      revision,
+      pollMs: POLL_MS,
+      onProgress: (progress) => {
+        last = progress;
+        const note = progress.silent > 0 ? `${progress.silent} without a worker` : undefined;
+        const { preparation } = progress;
+        const state = {
+          fraction: progress.fraction,
+          done: preparation?.done ?? progress.inForce,
+          unit: preparation === undefined ? `of ${progress.partitions} partitions` : "messages",
+        };
+        bar.update(note === undefined ? state : { ...state, note });
+      },
+    });
+  } catch (error) {
+    if (error instanceof ApplyRefused) throw new CliError(EXIT.usage, error.message);
+    throw error;
+  } finally {
+    bar.end();
+  }
+  note(styleFor(process.stderr).green(`in force in all ${last?.partitions} partitions`));
+}
+
+async function applyOrRefuse(context: Context, request: ApplyRequest): Promise<Applied> {
+  try {
+    return await apply(context.control, await context.catalogue(), request);
+  } catch (error) {
+    if (error instanceof ApplyRefused && error.problems.length > 0) throw refused(error.problems);
+    throw error;
+  }
+}
+
+export function refused(problems: readonly PlacedProblem[]): CliError {
+  const style = styleFor(process.stderr);
+  const lines = problems.map((problem) => problemLine(problem, style.red("error")));
+  return new CliError(EXIT.usage, `${lines.join("\n")}\n${counted(problems.length, "problem")}; nothing was applied.`);
+}
+
+export function tellWarnings(warnings: readonly PlacedProblem[]): void {
+  const style = styleFor(process.stderr);
+  for (const warning of warnings) note(problemLine(warning, style.yellow("warning")));
+}
+
+function problemLine({ file, line, column, message, hint }: PlacedProblem, kind: string): string {
+  const place = file === "" ? "" : line === 0 ? `${file}: ` : `${file}:${line}:${column}: `;
+  return `${place}${kind}: ${plain(message)}${hint === undefined ? "" : ` (did you mean ${plain(hint)}?)`}`;
+}
+
+export function difference(plan: ApplyPlan, dryRun: boolean): string {
+  const style = styleFor(process.stdout);
+  const lines = [
+    ...plan.created.map((id) => `${style.green("+")} ${id}  ${style.dim("new")}`),
+    ...plan.changed.map((id) => `${style.yellow("~")} ${id}  ${style.dim("changed")}`),
+    ...plan.removed.map((id) => `${style.red("-")} ${id}  ${style.dim("removed")}`),
+    ...plan.lists.map(
+      ({ id, members }) => `${style.yellow("~")} list ${id}  ${style.dim(counted(members.length, "member"))}`,
+    ),
+  ];
+  const counts = [
+    `${count(plan.created.length)} new`,
+    `${count(plan.changed.length)} changed`,
+    ...(plan.removed.length > 0 ? [`${count(plan.removed.length)} removed`] : []),
+    `${count(plan.unchanged.length)} unchanged`,
+  ].join(", ");
+  return [...lines, dryRun ? `${counts}; nothing was applied (--dry-run)` : counts].join("\n");
+}

@@ -1,0 +1,82 @@
+// What is being prepared, as people watch it: of each batch that waits for its history, how far every partition is, how
+// fast it goes, what is left, and why it goes no further.
+import type { ControlState } from "../core/engine/control-state.ts";
+import type { Millis, PartitionNo, SegmentId } from "../core/types.ts";
+import type { PartitionStatus } from "../ports/questions.ts";
+
+/** `waiting`: has not heard of it, or nobody answers. `ready`: its history is folded, the others are waited for. */
+export type ShareState = "waiting" | "folding" | "ready" | "failed";
+
+export interface Share {
+  readonly partition: PartitionNo;
+  readonly state: ShareState;
+  /** Messages folded, and how many there are to fold. */
+  readonly done: number;
+  readonly total: number;
+  readonly perSecond: number;
+  /** Null while nobody knows. */
+  readonly leftMs: Millis | null;
+  /** Why it failed. */
+  readonly reason: string | null;
+}
+
+export interface Preparation {
+  readonly revision: number;
+  readonly segments: readonly SegmentId[];
+  readonly removes: readonly SegmentId[];
+  readonly shares: readonly Share[];
+  readonly done: number;
+  readonly total: number;
+  readonly perSecond: number;
+  /** Of the slowest partition. */
+  readonly leftMs: Millis | null;
+  /** One of the reasons. */
+  readonly failed: string | null;
+}
+
+export function preparationsOf(
+  state: ControlState,
+  statuses: readonly (PartitionStatus | null)[],
+): readonly Preparation[] {
+  return state.pendingRevisions().map((revision) => {
+    const { define, remove } = state.pending.get(revision)!;
+    const shares = statuses.map((status, partition) => shareOf(status, partition, revision));
+    const lefts = shares.filter(({ state: at }) => at !== "ready").map(({ leftMs }) => leftMs);
+    return {
+      revision,
+      segments: [...define.keys()],
+      removes: [...remove],
+      shares,
+      done: sum(shares.map(({ done }) => done)),
+      total: sum(shares.map(({ total }) => total)),
+      perSecond: sum(shares.map(({ perSecond }) => perSecond)),
+      leftMs: lefts.includes(null) ? null : Math.max(0, ...lefts.map((left) => left!)),
+      failed: shares.find(({ reason }) => reason !== null)?.reason ?? null,
+    };
+  });
+}
+
+function shareOf(status: PartitionStatus | null, partition: PartitionNo, revision: number): Share {
+  const nothing = { partition, done: 0, total: 0, perSecond: 0, leftMs: null, reason: null };
+  if (status === null || status.revision < revision) return { ...nothing, state: "waiting" };
+  const fold = status.folding.find((folding) => folding.revision === revision);
+  if (fold === undefined) {
+    return { ...nothing, state: "ready", done: status.position, total: status.position, leftMs: 0 };
+  }
+  const total = Math.max(0, status.position - fold.from + 1);
+  const done = Math.min(total, Math.max(0, fold.position - fold.from + 1));
+  const { perSecond, failed } = fold;
+  return {
+    partition,
+    state: failed === null ? "folding" : "failed",
+    done,
+    total,
+    perSecond,
+    leftMs: failed !== null || perSecond === 0 ? null : Math.round(((total - done) * 1_000) / perSecond),
+    reason: failed,
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
