@@ -70,6 +70,8 @@ export interface Actor {
   lists: Set<string> | undefined;
   memberships: Map<SegmentId, Membership>;
   counters: Map<string, CounterState>;
+  /** Questions with views whose time is not known yet, which the next visit event tells. */
+  viewing: Set<string> | undefined;
   /** Memories of questions that need more than a counter, by the question. */
   kept: Map<string, Kept>;
   /** Whole, as the last visit event that carried it gave it. */
@@ -107,6 +109,7 @@ export function newActor(id: MemberId, clock: Millis): Actor {
     lists: undefined,
     memberships: new Map(),
     counters: new Map(),
+    viewing: undefined,
     kept: new Map(),
     place: undefined,
     network: undefined,

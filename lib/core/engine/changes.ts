@@ -34,6 +34,7 @@ export function leafOfChange(rule: ChangeRule, { zone }: RuleScope): Extract<Lea
     amount,
     // Changes belong to no visit, so none of them ever moves with the visits.
     visits: false,
+    idleMs: undefined,
     local: changeAsksLocalTime(rule),
     leaves: [],
     bounds: undefined,

@@ -644,6 +644,7 @@ class Shadow implements ShadowFold {
       const state = folded?.counters.get(key);
       if (state === undefined) actor.counters.delete(key);
       else actor.counters.set(key, state);
+      if (state?.waiting !== undefined) actor.viewing = new Set(actor.viewing).add(key);
       const kept = folded?.kept.get(key);
       if (kept === undefined) actor.kept.delete(key);
       else actor.kept.set(key, kept);

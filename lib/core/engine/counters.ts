@@ -7,6 +7,7 @@
 import type { Measure, Window } from "../rules/ast.ts";
 import type { Millis } from "../types.ts";
 import { isWithin, type Reach } from "./numeric-index.ts";
+import type { WaitingView } from "./view-times.ts";
 import { calendarDays, momentFlips, momentInWindow, tileOf, turnsOld } from "./windows.ts";
 import type { Zone } from "./zones.ts";
 
@@ -44,6 +45,8 @@ export interface CounterState {
   as: number[];
   bs: number[];
   sets: Set<string | number>[] | undefined;
+  /** Views whose time is not known yet; only of questions that read it. */
+  waiting: WaitingView[] | undefined;
 }
 
 export function newCounter(shape: CounterShape): CounterState {
@@ -59,6 +62,7 @@ export function newCounter(shape: CounterShape): CounterState {
     as: [],
     bs: [],
     sets: undefined,
+    waiting: undefined,
   };
 }
 

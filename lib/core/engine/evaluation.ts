@@ -34,6 +34,7 @@ import {
 } from "./reading.ts";
 import type { Keep, Kept } from "./readings.ts";
 import { find, testFlips } from "./values.ts";
+import { withWaiting } from "./view-times.ts";
 import { momentFlips } from "./windows.ts";
 import { zoneNamed } from "./zones.ts";
 
@@ -186,7 +187,7 @@ export class Evaluation {
       this.#refreshMoment(counter, state);
       return;
     }
-    if (shape.plain && counter.source !== "order") {
+    if (shape.plain && counter.source !== "order" && state.waiting === undefined) {
       if (shape.running) settleRunning(shape, state, this.#now);
       this.#refreshPlain(counter, state);
       return;
@@ -200,11 +201,12 @@ export class Evaluation {
       next = orders.next;
     } else {
       settle(shape, state, view);
-      read = readCounter(shape, state, view, counter.measure === "visits" ? canonicalVisit(this.#actor) : undefined);
+      const whole = withWaiting(counter, state, this.#now);
+      read = readCounter(shape, whole, view, counter.measure === "visits" ? canonicalVisit(this.#actor) : undefined);
+      next = nextChange(shape, whole, view);
     }
     this.#show(counter, state, read.value, read.b);
-    if (counter.leaves.length === 0) state.due = Number.POSITIVE_INFINITY;
-    else state.due = counter.source === "order" ? next : nextChange(shape, state, view);
+    state.due = counter.leaves.length === 0 ? Number.POSITIVE_INFINITY : next;
   }
 
   /** A counter whose totals are at hand: nothing around it has to be looked at. */
@@ -234,7 +236,7 @@ export class Evaluation {
 
   #refreshMoment(counter: CounterPlan, state: CounterState): void {
     if (counter.source === "order") readOrders(counter, state, this.#actor, this.#now, this.#world);
-    const moment = counterMoment(state);
+    const moment = counterMoment(counter, state);
     const zone = zoneFor(counter.zone, this.#actor);
     state.due = Number.POSITIVE_INFINITY;
     for (const { leaf, window } of counter.leaves) {

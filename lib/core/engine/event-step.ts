@@ -1,34 +1,21 @@
 // What one accepted event does to one member: first everything it would be refused for, then traits, visits, cart,
 // orders and counters in that order, each touching the leaves it may flip. The caller evaluates once, at the end.
 import type { UserEvent } from "../events.ts";
-import type { Json, JsonObject, Millis, Reject, RejectReason, Seq } from "../types.ts";
+import type { Json, JsonObject, Millis, RejectReason } from "../types.ts";
 import type { Actor, CartLine } from "./actor.ts";
 import { changeAt, meansChange } from "./changes.ts";
 import { cartAfter, isSameCart, type OrderEffect, orderEffect } from "./commerce.ts";
-import { addOccurrence, type Contribution, type CounterState, emptyCounter, newCounter } from "./counters.ts";
+import { emptyCounter, newCounter } from "./counters.ts";
+import { type CountingStep, count, type EventContext, type Refuse } from "./counting.ts";
 import type { Evaluation } from "./evaluation.ts";
-import type { CounterPlan, Plan, Stream } from "./plan.ts";
-import {
-  cartRecord,
-  contributedNumbers,
-  distinctValues,
-  leafContext,
-  userZone,
-  type World,
-  zoneFor,
-} from "./reading.ts";
+import { countItems, tellViews } from "./item-step.ts";
+import type { Plan, Stream } from "./plan.ts";
+import { cartRecord, leafContext, userZone, type World, zoneFor } from "./reading.ts";
 import type { Heard, TraitChange } from "./readings.ts";
+import { campaignStreamsOf } from "./routes.ts";
 import { find, isEqual, type TestContext, whereHolds } from "./values.ts";
 import { addToVisits, type VisitChange, visitStartOf } from "./visits.ts";
-import { rangeHolds } from "./windows.ts";
 import { isZoneName, type Zone } from "./zones.ts";
-
-export interface EventContext {
-  readonly seq: Seq;
-  /** Event time, cut to the clock. */
-  readonly at: Millis;
-  readonly clock: Millis;
-}
 
 export type Prepared =
   | {
@@ -74,12 +61,9 @@ function takesWrite(actor: Actor, name: string, at: Millis): boolean {
   return at >= held;
 }
 
-/** Takes what an event is refused for in part: it counts, and something of it finds no room. */
-type Refuse = (reject: Omit<Reject, "seq" | "stamp" | "body">) => void;
-
 /** True when the deadlines of values (dates, joined windows) must be set anew. */
 export function applyEvent(
-  step: { readonly plan: Plan; readonly evaluation: Evaluation; readonly world: World },
+  step: CountingStep,
   actor: Actor,
   event: UserEvent,
   prepared: Extract<Prepared, { ok: true }>,
@@ -102,8 +86,11 @@ export function applyEvent(
     prepared.order.apply(actor.orders, { ...context, zone, visiting, changeableMax: world.limits.ordersChangeableMax });
     evaluation.refreshOrders();
   }
-  if (event.type !== "identify") tellKeeps(step, actor, event, context, visit);
-  if (event.type !== "identify") countOccurrence(step, actor, event, context, visit, refuse);
+  if (event.type !== "identify") {
+    tellKeeps(step, actor, event, context, visit);
+    if (visit !== undefined) tellViews(step, actor, context, refuse);
+    countOccurrence(step, actor, event, context, visit, refuse);
+  }
   if (visit === "merged" || visit === "added" || visit === "extended") evaluation.refreshVisits();
   if (zoneMoved) evaluation.refreshZone();
   actor.lastSeen = clock;
@@ -112,7 +99,7 @@ export function applyEvent(
 }
 
 function tellChange(
-  { plan, evaluation, world }: { readonly plan: Plan; readonly evaluation: Evaluation; readonly world: World },
+  { plan, evaluation, world }: CountingStep,
   actor: Actor,
   change: TraitChange,
   context: EventContext,
@@ -125,7 +112,7 @@ function tellChange(
 }
 
 function writeTraits(
-  step: { readonly plan: Plan; readonly evaluation: Evaluation; readonly world: World },
+  step: CountingStep,
   actor: Actor,
   written: JsonObject,
   context: EventContext,
@@ -163,7 +150,7 @@ function writeTraits(
 }
 
 function countChange(
-  step: { readonly plan: Plan; readonly evaluation: Evaluation; readonly world: World },
+  step: CountingStep,
   actor: Actor,
   change: TraitChange,
   context: EventContext,
@@ -177,7 +164,7 @@ function countChange(
     for (const counter of stream.counters) {
       const state = stream.stayed ? actor.counters.get(counter.key) : undefined;
       if (state !== undefined) emptyCounter(counter.shape, state);
-      if (means) count(step, actor, counter, record, context, Number.NaN, refuse);
+      if (means) count(step, actor, counter, { record, visitStart: Number.NaN, waits: false }, context, refuse);
       if (state !== undefined) evaluation.refresh(counter, state);
     }
   }
@@ -208,7 +195,7 @@ function recordDeltas(plan: Plan, evaluation: Evaluation, actor: Actor, name: st
 }
 
 function tellKeeps(
-  { plan, evaluation, world }: { readonly plan: Plan; readonly evaluation: Evaluation; readonly world: World },
+  { plan, evaluation, world }: CountingStep,
   actor: Actor,
   event: UserEvent,
   context: EventContext,
@@ -255,7 +242,7 @@ function changeCart(
 }
 
 function countOccurrence(
-  step: { readonly plan: Plan; readonly evaluation: Evaluation; readonly world: World },
+  step: CountingStep,
   actor: Actor,
   event: UserEvent,
   context: EventContext,
@@ -263,15 +250,16 @@ function countOccurrence(
   refuse: Refuse,
 ): void {
   const { plan } = step;
-  const named = plan.streamsByName.get(event.name);
-  if (named === undefined && plan.streamsOfAll.length === 0) return;
   const visitStart = visit === undefined || visit === "none" ? Number.NaN : visitStartOf(actor, context.at);
-  for (const streams of [named, plan.streamsOfAll]) {
+  countItems(step, actor, event, visitStart, context, refuse);
+  const named = plan.streamsByName.get(event.name);
+  for (const streams of [named, campaignStreamsOf(event, plan), plan.streamsOfAll]) {
     for (const stream of streams ?? []) {
       const zone = zoneFor(stream.zone, actor);
       const record = stream.reads ? recordOf(event, stream, context.at, zone) : NOTHING_READ;
       if (stream.where !== undefined && !whereHolds(record, stream.where, { now: context.clock, zone })) continue;
-      for (const counter of stream.counters) count(step, actor, counter, record, context, visitStart, refuse);
+      for (const counter of stream.counters)
+        count(step, actor, counter, { record, visitStart, waits: false }, context, refuse);
     }
   }
 }
@@ -285,72 +273,4 @@ function recordOf(event: UserEvent, stream: Stream, at: Millis, zone: Zone): Jso
   if (channel !== undefined) record.channel = channel;
   if (stream.localTime) record.at = { time: zone.timeOfDay(at), weekday: zone.weekday(at) };
   return record;
-}
-
-function count(
-  step: { readonly evaluation: Evaluation; readonly world: World },
-  actor: Actor,
-  counter: CounterPlan,
-  record: JsonObject,
-  context: EventContext,
-  visitStart: Millis,
-  refuse: Refuse,
-): void {
-  const { evaluation, world } = step;
-  const { shape } = counter;
-  const zone = zoneFor(counter.zone, actor);
-  const { at, clock } = context;
-  const day = counter.local ? zone.dayOf(at) : 0;
-  if (shape.window?.kind === "range" && !rangeHolds(shape.window, { at, day, tiled: true })) return;
-  const state = evaluation.stateOf(counter);
-  given.at = at;
-  given.day = day;
-  given.visitStart = visitStart;
-  const max = world.limits.distinctValuesMax;
-  if (!contribute(counter, state, record, clock, max)) {
-    const what = counter.of?.join(".") ?? counter.measure;
-    const detail = `a new value of ${what} is not counted: ${max} different ones are kept (limits.distinctValuesMax)`;
-    refuse({ reason: "limit", detail });
-  }
-  evaluation.refresh(counter, state);
-}
-
-/** Filled anew for every counter: an event may feed dozens. */
-const given: Contribution = { at: 0, day: 0, number: 0, value: undefined, visitStart: 0 };
-
-/** Adds one entry, or one for each value that a path through a list finds. False when a new value found no room. */
-function contribute(
-  counter: CounterPlan,
-  state: CounterState,
-  record: JsonObject,
-  clock: Millis,
-  distinctMax: number,
-): boolean {
-  const { shape } = counter;
-  switch (shape.aggregate) {
-    case "count":
-    case "first":
-    case "latest":
-      return addOccurrence(shape, state, given, clock, distinctMax);
-    case "distinct": {
-      let room = true;
-      for (const value of distinctOf(counter, record)) {
-        given.value = value;
-        room = addOccurrence(shape, state, given, clock, distinctMax) && room;
-      }
-      return room;
-    }
-    default:
-      for (const number of contributedNumbers(counter, record)) {
-        given.number = number;
-        addOccurrence(shape, state, given, clock, distinctMax);
-      }
-      return true;
-  }
-}
-
-function distinctOf(counter: CounterPlan, record: JsonObject): (string | number)[] {
-  if (counter.measure === "days") return [given.day];
-  if (counter.measure === "visits") return Number.isNaN(given.visitStart) ? [] : [given.visitStart];
-  return distinctValues(record, counter.of!);
 }

@@ -14,6 +14,7 @@ import { Evaluation } from "./evaluation.ts";
 import { decodePage, encodePage } from "./page-codec.ts";
 import { type ActiveDefinition, type Leaf, leafOfOccurrences, leavesOfWhere, type Plan } from "./plan.ts";
 import {
+  counterMoment,
   dateMoment,
   deltaValues,
   leafContext,
@@ -102,6 +103,8 @@ function explainKnown(rule: Rule, scope: Scope): ExplainNode {
       return explainWhere(rule.op, rule.where, scope);
     case "event":
     case "order":
+    case "item":
+    case "campaign":
       return explainLeaf(leafOfOccurrences(rule, scope), sentenceOf(rule), scope);
     case "change":
       return explainLeaf(leafOfChange(rule, scope), sentenceOf(rule), scope);
@@ -201,8 +204,8 @@ function actualOf(leaf: Leaf, { actor, now, world }: Scope): Json | undefined {
       return aggregate === "avg" ? shown / state.shownB : shown;
     }
     case "moment": {
-      const state = actor.counters.get(leaf.counter.key);
-      return state === undefined || Number.isNaN(state.a) ? "never" : new Date(state.a).toISOString();
+      const moment = counterMoment(leaf.counter, actor.counters.get(leaf.counter.key));
+      return moment === undefined ? "never" : new Date(moment.at).toISOString();
     }
     case "delta": {
       const value = deltaValues(leaf.delta, actor.counters.get(leaf.delta.key), now)[leaf.unit];

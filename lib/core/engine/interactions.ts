@@ -137,21 +137,6 @@ export function interactionMatches(
   return where === undefined || whereHolds(record, where, context);
 }
 
-/** Names of the events that a campaign rule or step hears, in order of their text. */
-export function campaignNames(outcome: string, { campaigns }: Pick<Vocabulary, "campaigns">): string[] {
-  return Object.keys(campaigns)
-    .filter((name) => campaigns[name] === outcome)
-    .sort();
-}
-
-/** Names of the events that may be interactions of an item rule or step, in order of their text. */
-export function itemNames({ action, type }: ItemWhich, { items }: Pick<Vocabulary, "items">): string[] {
-  return Object.entries(items.events)
-    .filter(([, means]) => means.action === action && (means.of !== "category" || type === "category"))
-    .map(([name]) => name)
-    .sort();
-}
-
 /** Whether a campaign rule or step is about this event; its where is the caller's. */
 export function campaignMatches(
   which: CampaignWhich,

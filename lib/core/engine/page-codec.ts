@@ -105,10 +105,14 @@ function encodeOrder(order: Order): unknown[] {
 
 function encodeCounter(key: number, state: CounterState): unknown[] {
   const row: unknown[] = [key, state.shown, state.shownB, state.due, state.a, state.b];
-  if (state.keys.length > 0 || state.set !== undefined) row.push(state.keys, state.as, state.bs);
-  if (state.set !== undefined || state.sets !== undefined) {
+  const { waiting } = state;
+  if (state.keys.length > 0 || state.set !== undefined || waiting !== undefined) {
+    row.push(state.keys, state.as, state.bs);
+  }
+  if (state.set !== undefined || state.sets !== undefined || waiting !== undefined) {
     row.push(state.set === undefined ? null : [...state.set], state.sets?.map((set) => [...set]) ?? null);
   }
+  if (waiting !== undefined) row.push(waiting);
   return row;
 }
 
@@ -157,11 +161,23 @@ function decodeActor(row: any[], texts: readonly string[]): Actor {
     device: row[21] ?? undefined,
     identities: bare(row[22]),
     objects: bare(row[23]),
+    viewing: waitingCounters(counters),
     counterDue: earliestOf({ counters, kept }),
     valueDue: row[15],
     waits: waits === null ? undefined : pairs(waits, texts),
     due: row[17],
   };
+}
+
+/** Only looked for where it is needed: it follows from the counters. */
+function waitingCounters(counters: ReadonlyMap<string, CounterState>): Set<string> | undefined {
+  let keys: Set<string> | undefined;
+  for (const [key, { waiting }] of counters) {
+    if (waiting === undefined) continue;
+    keys ??= new Set();
+    keys.add(key);
+  }
+  return keys;
 }
 
 function pairs(flat: readonly number[], texts: readonly string[]): Map<string, number> {
@@ -208,5 +224,6 @@ function decodeCounter(row: unknown[]): CounterState {
     bs: (row[8] as number[] | undefined) ?? [],
     set: set === null || set === undefined ? undefined : new Set(set),
     sets: sets === null || sets === undefined ? undefined : sets.map((values) => new Set(values)),
+    waiting: row[11] as CounterState["waiting"],
   };
 }

@@ -2,10 +2,11 @@
 // a change may flip, and for every leaf the segments to look at. A plan is immutable; every partition of a process at
 // the same control revision shares it.
 import {
+  type CampaignRule,
   type ChangeRule,
   type Definition,
   type EventRule,
-  type OrderRule,
+  type ItemRule,
   type Path,
   type RecordKind,
   type Rule,
@@ -16,8 +17,17 @@ import {
   type Window,
 } from "../rules/ast.ts";
 import { orderSegments } from "../rules/graph.ts";
-import { asksLocalTime, deltaKey, isLocalPath, occurrenceKey, whereAsksLocalTime } from "../rules/questions.ts";
-import type { MemberId, SegmentId } from "../types.ts";
+import {
+  asksLocalTime,
+  type CountedRule,
+  deltaKey,
+  isLocalPath,
+  occurrenceKey,
+  readsViewTime,
+  whereAsksLocalTime,
+  whereReadsTime,
+} from "../rules/questions.ts";
+import type { MemberId, Millis, SegmentId } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import { bucketPosition } from "./bucket.ts";
 import { type ChangeStream, changeStream, changeStreamKey, leafOfChange } from "./changes.ts";
@@ -25,6 +35,7 @@ import { type CounterShape, missingOf, shapeOf } from "./counters.ts";
 import { type LeafNo, NumericIndex, numberPasses } from "./numeric-index.ts";
 import type { Keep, Reading } from "./readings.ts";
 import { funnelReading, sequenceReading } from "./registers.ts";
+import { type Route, type Routes, routeOf, routesOf } from "./routes.ts";
 import { ValueIndex, type ValueLeaf } from "./value-index.ts";
 import { amountTest, testHolds, testMovesByTime } from "./values.ts";
 import { zoneNamed } from "./zones.ts";
@@ -64,7 +75,7 @@ export type Leaf =
 /** One question about what happened. Its leaves differ only in what they compare the answer with. */
 export interface CounterPlan {
   readonly key: string;
-  readonly source: "event" | "order" | "change";
+  readonly source: "event" | "order" | "change" | "item";
   readonly shape: CounterShape;
   readonly where: Where | undefined;
   readonly measure: string;
@@ -73,6 +84,8 @@ export interface CounterPlan {
   /** Numbers are compared as amounts. */
   readonly amount: boolean;
   readonly visits: boolean;
+  /** Views that wait for their time count 0 until then; set where the question reads view time. */
+  readonly idleMs: Millis | undefined;
   /** It reads local dates or hours, so an occurrence's local day is worth computing. */
   readonly local: boolean;
   readonly leaves: { readonly leaf: LeafNo; readonly test: Test; readonly window: Window | undefined }[];
@@ -119,6 +132,8 @@ export interface Stream {
   readonly counters: CounterPlan[];
   /** A where or a counter looks into the event. */
   reads: boolean;
+  /** Of views: its where reads how long they took. */
+  readonly viewTime: boolean;
 }
 
 /** The past of one numeric trait, as far back as a delta looks. */
@@ -152,7 +167,7 @@ interface PathEntry {
   readonly leaves: readonly LeafNo[];
 }
 
-export interface Plan {
+export interface Plan extends Routes {
   /** In the order in which deltas of one member go out: nested before nesting, then by id. */
   readonly segments: readonly PlannedSegment[];
   readonly segmentNo: ReadonlyMap<SegmentId, SegmentNo>;
@@ -162,8 +177,6 @@ export interface Plan {
   readonly orderCounters: readonly CounterPlan[];
   /** Some counter counts visits, or within the visit under way. */
   readonly countsVisits: boolean;
-  readonly streamsByName: ReadonlyMap<string, readonly Stream[]>;
-  readonly streamsOfAll: readonly Stream[];
   /** By a trait's name. */
   readonly changeStreams: ReadonlyMap<string, readonly ChangeStream[]>;
   readonly deltas: ReadonlyMap<string, DeltaPlan>;
@@ -249,11 +262,12 @@ export function leavesOfWhere(kind: RecordKind, path: Path, test: Test, { zone }
   return leaves;
 }
 
-export function leafOfOccurrences(rule: EventRule | OrderRule, { zone }: RuleScope): Leaf {
+export function leafOfOccurrences(rule: CountedRule, scope: RuleScope): Leaf {
   const { measure, where } = rule;
+  const { zone, vocabulary } = scope;
   const counter: CounterPlan = {
-    key: occurrenceKey(rule, zone),
-    source: rule.op,
+    key: occurrenceKey(rule, scope),
+    source: rule.op === "campaign" ? "event" : rule.op,
     shape: shapeOf(measure, rule.window),
     where,
     measure: measure.kind,
@@ -261,6 +275,7 @@ export function leafOfOccurrences(rule: EventRule | OrderRule, { zone }: RuleSco
     zone,
     amount: isAmountMeasure(rule),
     visits: measure.kind === "visits" || rule.window?.kind === "visit",
+    idleMs: rule.op === "item" && readsViewTime(rule) ? vocabulary.visitIdleMs : undefined,
     local: asksLocalTime(rule, "in" in measure ? measure.in : rule.window),
     leaves: [],
     bounds: undefined,
@@ -269,7 +284,7 @@ export function leafOfOccurrences(rule: EventRule | OrderRule, { zone }: RuleSco
   return { kind: "counter", counter, test: counter.amount ? amountTest(measure.is) : measure.is };
 }
 
-function isAmountMeasure(rule: EventRule | OrderRule): boolean {
+function isAmountMeasure(rule: CountedRule): boolean {
   const { measure } = rule;
   switch (measure.kind) {
     case "sum":
@@ -294,7 +309,7 @@ class PlanBuilder {
   readonly #leaves: Leaf[] = [];
   readonly #leafByKey = new Map<string, LeafNo>();
   readonly #counters = new Map<string, CounterPlan>();
-  readonly #streams = new Map<string, { readonly names: readonly string[] | "*"; readonly stream: Stream }>();
+  readonly #streams = new Map<string, { readonly route: Route; readonly stream: Stream }>();
   readonly #changeStreams = new Map<string, ChangeStream>();
   readonly #deltas = new Map<string, DeltaPlan>();
   readonly #keeps = new Map<string, Keep>();
@@ -315,6 +330,8 @@ class PlanBuilder {
         return this.#where(rule.op, rule.where, scope);
       case "event":
       case "order":
+      case "item":
+      case "campaign":
         return [LEAF, this.#occurrences(rule, scope)];
       case "change":
         return [LEAF, this.#changes(rule, scope)];
@@ -358,14 +375,14 @@ class PlanBuilder {
     }
   }
 
-  #occurrences(rule: EventRule | OrderRule, scope: RuleScope): LeafNo {
+  #occurrences(rule: CountedRule, scope: RuleScope): LeafNo {
     const leaf = leafOfOccurrences(rule, scope) as Extract<Leaf, { kind: "counter" | "moment" }>;
     const known = this.#counters.get(leaf.counter.key);
     const counter = known ?? leaf.counter;
     if (known === undefined) {
       this.#counters.set(counter.key, counter);
-      if (rule.op === "event") {
-        const stream = this.#stream(rule, scope.zone);
+      if (rule.op !== "order") {
+        const stream = this.#stream(rule, scope);
         stream.counters.push(counter);
         stream.reads ||= counter.of !== undefined;
       }
@@ -386,14 +403,18 @@ class PlanBuilder {
     return this.#leaf({ ...leaf, counter });
   }
 
-  #stream(rule: EventRule, zone: string): Stream {
-    const names = rule.names === "*" ? "*" : [...new Set(rule.names)].sort();
-    const of = "of" in rule.measure && isLocalPath(rule.measure.of);
-    const localTime = of || (rule.where !== undefined && whereAsksLocalTime(rule.where));
-    const key = JSON.stringify([names, rule.where ?? null, localTime, localTime ? zone : ""]);
+  #stream(rule: EventRule | CampaignRule | ItemRule, scope: RuleScope): Stream {
+    const { where, measure } = rule;
+    const { zone } = scope;
+    const route = routeOf(rule, scope);
+    const of = "of" in measure && isLocalPath(measure.of);
+    const localTime = of || (where !== undefined && whereAsksLocalTime(where));
+    const key = JSON.stringify([route, where ?? null, localTime, localTime ? zone : ""]);
     let entry = this.#streams.get(key);
     if (entry === undefined) {
-      entry = { names, stream: { where: rule.where, zone, localTime, counters: [], reads: rule.where !== undefined } };
+      const viewTime = rule.op === "item" && where !== undefined && whereReadsTime(where);
+      const stream = { where, zone, localTime, counters: [], reads: where !== undefined, viewTime };
+      entry = { route, stream };
       this.#streams.set(key, entry);
     }
     return entry.stream;
@@ -424,12 +445,6 @@ class PlanBuilder {
   }
 
   finish(segments: readonly PlannedSegment[]): Plan {
-    const streamsByName = new Map<string, Stream[]>();
-    const streamsOfAll: Stream[] = [];
-    for (const { names, stream } of this.#streams.values()) {
-      if (names === "*") streamsOfAll.push(stream);
-      else for (const name of names) push(streamsByName, name, stream);
-    }
     const changeStreams = new Map<string, ChangeStream[]>();
     for (const stream of this.#changeStreams.values()) push(changeStreams, stream.path[0]!, stream);
     const leaves = this.#leaves;
@@ -449,9 +464,8 @@ class PlanBuilder {
       counters: this.#counters,
       orderCounters: [...this.#counters.values()].filter(({ source }) => source === "order"),
       countsVisits: [...this.#counters.values()].some(({ visits }) => visits),
-      streamsByName,
-      streamsOfAll,
       changeStreams,
+      ...routesOf(this.#streams.values()),
       deltas: this.#deltas,
       traitPaths: pathEntries(leaves, "trait"),
       cartPaths: [...pathEntries(leaves, "cart").values()].flat(),

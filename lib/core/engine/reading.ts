@@ -1,11 +1,12 @@
 // Reading one actor: its zone, its records as a where sees them, its counters brought up to a clock, and whether a leaf
 // or a whole segment holds. Nothing here changes a membership; evaluation.ts does.
 import type { Catalogue, Situations } from "../feeds.ts";
-import type { Path, RecordKind, Test, Where } from "../rules/ast.ts";
-import type { Json, JsonObject, Limits, Millis } from "../types.ts";
+import type { RecordKind, Test, Where } from "../rules/ast.ts";
+import type { JsonObject, Limits, Millis } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import type { Actor, Order } from "./actor.ts";
 import { cartTotals, lineRecord } from "./commerce.ts";
+import { distinctValues, numbersAsAmounts, numbersAt } from "./contributions.ts";
 import { type CounterState, type CounterView, missingOf, newCounter, readCounter } from "./counters.ts";
 import { numberPasses } from "./numeric-index.ts";
 import {
@@ -22,7 +23,8 @@ import {
   type Plan,
 } from "./plan.ts";
 import type { ReadScope } from "./readings.ts";
-import { amountOf, amountTest, find, scalarsAt, type TestContext, testHolds, whereHoldsBy } from "./values.ts";
+import { amountTest, find, type TestContext, testHolds, whereHoldsBy } from "./values.ts";
+import { withWaiting } from "./view-times.ts";
 import { visitStartOf } from "./visits.ts";
 import { type Moment, momentFlips, momentInWindow, tileOf } from "./windows.ts";
 import { isZoneName, type Zone, zoneNamed } from "./zones.ts";
@@ -219,29 +221,6 @@ function addNumber(aggregate: string, into: CounterState, value: number): void {
   into.b += 1;
 }
 
-/** What enters a sum: numbers, as amounts; those beyond bounds are missing. */
-function numbersAsAmounts(values: readonly number[]): number[] {
-  return values.map(amountOf).filter((amount) => !Number.isNaN(amount));
-}
-
-/** The values of one occurrence that enter a counter. */
-export function contributedNumbers(counter: CounterPlan, record: Json): number[] {
-  const values = numbersAt(record, counter.of!);
-  return counter.amount ? numbersAsAmounts(values) : values;
-}
-
-function numbersAt(record: Json, path: Path): number[] {
-  return scalarsAt(record, path).filter((value) => typeof value === "number");
-}
-
-/** Texts, numbers and booleans as distinct keys. */
-export function distinctValues(record: Json, path: Path): (string | number)[] {
-  return scalarsAt(record, path).map((value) => {
-    if (typeof value === "string") return `"${value}`;
-    return typeof value === "number" ? value : String(value);
-  });
-}
-
 // ── deltas of traits ────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Now against then: `then` is the write in force at the last tile edge at or before clock − over; NaN is missing. */
@@ -305,7 +284,7 @@ export function leafHolds(leaf: Leaf, actor: Actor, now: Millis, world: World): 
       return numberPasses(shown, leaf.test);
     }
     case "moment": {
-      const moment = counterMoment(actor.counters.get(leaf.counter.key));
+      const moment = counterMoment(leaf.counter, actor.counters.get(leaf.counter.key));
       return moment !== undefined && momentInWindow(leaf.window, moment, now, zoneFor(leaf.counter.zone, actor));
     }
     case "reading":
@@ -343,9 +322,10 @@ export function leafHolds(leaf: Leaf, actor: Actor, now: Millis, world: World): 
   }
 }
 
-export function counterMoment(state: CounterState | undefined): Moment | undefined {
-  if (state === undefined || Number.isNaN(state.a)) return undefined;
-  return { at: state.a, day: state.b, tiled: true };
+export function counterMoment(counter: CounterPlan, state: CounterState | undefined): Moment | undefined {
+  if (state === undefined) return undefined;
+  const { a, b } = withWaiting(counter, state, 0);
+  return Number.isNaN(a) ? undefined : { at: a, day: b, tiled: true };
 }
 
 export function dateMoment(at: Millis, zone: Zone): Moment {

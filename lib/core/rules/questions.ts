@@ -1,7 +1,20 @@
 // The questions that a definition asks of history, one canonical text each: same text, same counters.
 // Engine, oracle and control log decide by it whether a definition must first be folded over the log (see control.ts).
 import type { Vocabulary } from "../vocabulary.ts";
-import type { Definition, EventRule, OrderRule, Path, Rule, Test, Where, Window } from "./ast.ts";
+import type {
+  CampaignRule,
+  Definition,
+  EventRule,
+  FavoriteRule,
+  ItemRule,
+  ItemWhich,
+  OrderRule,
+  Path,
+  Rule,
+  Test,
+  Where,
+  Window,
+} from "./ast.ts";
 import { changeKey, funnelKey, sequenceKey } from "./journey-questions.ts";
 
 /**
@@ -16,18 +29,23 @@ export function questionKeys(definition: Definition, vocabulary: Vocabulary): st
 }
 
 /** The same of one rule. */
-export function questionsOfRule(rule: Rule, scope: Scope): string[] {
+export function questionsOfRule(rule: Rule, scope: QuestionScope): string[] {
   const keys = new Set<string>();
   collectRule(rule, scope, keys);
   return [...keys].sort();
 }
 
-interface Scope {
+/** What a rule is read by besides itself. */
+export interface QuestionScope {
+  /** A zone's name, or "user". */
   readonly zone: string;
   readonly vocabulary: Vocabulary;
 }
 
-function collectRule(rule: Rule, scope: Scope, keys: Set<string>): void {
+/** Rules whose question is what happened, how often or when. */
+export type CountedRule = EventRule | OrderRule | ItemRule | CampaignRule;
+
+function collectRule(rule: Rule, scope: QuestionScope, keys: Set<string>): void {
   switch (rule.op) {
     case "all":
     case "any":
@@ -39,7 +57,12 @@ function collectRule(rule: Rule, scope: Scope, keys: Set<string>): void {
       return;
     case "event":
     case "order":
-      keys.add(occurrenceKey(rule, scope.zone));
+    case "item":
+    case "campaign":
+      keys.add(occurrenceKey(rule, scope));
+      return;
+    case "favorite":
+      keys.add(favoriteKey(rule, scope));
       return;
     case "trait":
       collectDeltas(rule.where, keys);
@@ -61,23 +84,90 @@ function collectRule(rule: Rule, scope: Scope, keys: Set<string>): void {
   }
 }
 
-/** The question that one event or order rule asks. */
-export function occurrenceKey(rule: EventRule | OrderRule, zone: string): string {
+/** The question that one rule about what happened asks. */
+export function occurrenceKey(rule: CountedRule, scope: QuestionScope): string {
   const { measure, window, where } = rule;
   const tested = "in" in measure ? measure.in : window;
   return canonical({
     op: rule.op,
-    ...(rule.op === "event" ? { names: rule.names === "*" ? "*" : [...new Set(rule.names)].sort() } : {}),
+    ...whichAsked(rule, scope.vocabulary),
     ...(where === undefined ? {} : { where }),
     measure: measure.kind,
     ...("of" in measure ? { of: measure.of } : {}),
     ...(window === undefined ? {} : { window }),
-    ...(asksLocalTime(rule, tested) ? { zone } : {}),
+    ...(asksLocalTime(rule, tested) ? { zone: scope.zone } : {}),
     ...(measure.kind === "visits" || tested?.kind === "visit" ? { visits: true } : {}),
   });
 }
 
-export function asksLocalTime(rule: EventRule | OrderRule, window: Window | undefined): boolean {
+/** What is asked for, with what the vocabulary says of it: so an edit of the vocabulary asks history anew. */
+function whichAsked(rule: CountedRule, vocabulary: Vocabulary): Record<string, unknown> {
+  switch (rule.op) {
+    case "order":
+      return {};
+    case "event":
+      return { names: rule.names === "*" ? "*" : [...new Set(rule.names)].sort() };
+    case "campaign":
+      return { names: campaignNames(rule.outcome, vocabulary), id: rule.id, experience: rule.experience };
+    case "item":
+      return {
+        ...itemsAsked(rule, vocabulary),
+        ids: rule.ids === undefined ? undefined : [...new Set(rule.ids)].sort(),
+        ...(readsViewTime(rule) ? { idle: vocabulary.visitIdleMs } : {}),
+      };
+  }
+}
+
+/** What the vocabulary says of such interactions, for the text of a question. */
+export function itemsAsked({ action, type }: ItemWhich, { items }: Vocabulary): Record<string, unknown> {
+  const events = itemNames({ action, type }, items).map((name) => [name, items.events[name]!.of]);
+  return { action, type, events, types: [...new Set(items.types)].sort() };
+}
+
+/** Names of the events that are this outcome of a campaign, in order of their text. */
+export function campaignNames(outcome: string, { campaigns }: Pick<Vocabulary, "campaigns">): string[] {
+  return Object.keys(campaigns)
+    .filter((name) => campaigns[name] === outcome)
+    .sort();
+}
+
+/** Names of the events that may be such interactions, in order of their text. */
+export function itemNames({ action, type }: ItemWhich, { events }: Vocabulary["items"]): string[] {
+  return Object.keys(events)
+    .filter((name) => events[name]!.action === action && (events[name]!.of !== "category" || type === "category"))
+    .sort();
+}
+
+/** How long a view took is only known once the member's next visit event is there. */
+export function readsViewTime({ action, where, measure }: ItemRule): boolean {
+  if (action !== "viewed") return false;
+  return ("of" in measure && isTimePath(measure.of)) || (where !== undefined && whereReadsTime(where));
+}
+
+export function isTimePath(path: Path): boolean {
+  return path[0] === "time";
+}
+
+export function whereReadsTime(where: Where): boolean {
+  if (where.op === "test") return isTimePath(where.path);
+  return where.op === "not" ? whereReadsTime(where.where) : where.wheres.some(whereReadsTime);
+}
+
+/** What is kept to answer a favorite rule: how much each value of its type is worth, whichever ids and top it asks of. */
+export function favoriteKey({ type, by, window }: FavoriteRule, { zone, vocabulary }: QuestionScope): string {
+  const action = by === "purchases" || by === "revenue" ? "purchased" : "viewed";
+  return canonical({
+    op: "favorite",
+    by,
+    ...itemsAsked({ action, type }, vocabulary),
+    ...(by === "time" ? { idle: vocabulary.visitIdleMs } : {}),
+    ...(window === undefined ? {} : { window }),
+    ...(window !== undefined && isLocalWindow(window) ? { zone } : {}),
+    ...(window?.kind === "visit" ? { visits: true } : {}),
+  });
+}
+
+export function asksLocalTime(rule: CountedRule, window: Window | undefined): boolean {
   if (rule.measure.kind === "days" || (window !== undefined && isLocalWindow(window))) return true;
   if ("of" in rule.measure && isLocalPath(rule.measure.of)) return true;
   return rule.where !== undefined && whereAsksLocalTime(rule.where);

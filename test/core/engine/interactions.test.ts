@@ -1,15 +1,10 @@
 // What events say of items and campaigns: the record a where reads, the values an interaction counts for.
 import { describe, expect, test } from "vitest";
-import {
-  campaignMatches,
-  campaignNames,
-  interactionMatches,
-  interactionsOf,
-  itemNames,
-} from "../../../lib/core/engine/interactions.ts";
+import { campaignMatches, interactionMatches, interactionsOf } from "../../../lib/core/engine/interactions.ts";
 import { zoneNamed } from "../../../lib/core/engine/zones.ts";
 import type { UserEvent } from "../../../lib/core/events.ts";
 import { type Catalogue, NO_CATALOGUE } from "../../../lib/core/feeds.ts";
+import { campaignNames, itemNames } from "../../../lib/core/rules/questions.ts";
 import type { JsonObject } from "../../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY } from "../../../lib/core/vocabulary.ts";
 
@@ -119,8 +114,11 @@ test("a campaign rule matches by outcome and by ids", () => {
 
 test("the names that may concern a rule", () => {
   expect(campaignNames("clicked", DEFAULT_VOCABULARY)).toEqual(["Campaign Clicked", "Email Link Clicked"]);
-  expect(itemNames({ action: "viewed", type: "brand" }, DEFAULT_VOCABULARY)).toEqual(["Item Viewed", "Product Viewed"]);
-  expect(itemNames({ action: "viewed", type: "category" }, DEFAULT_VOCABULARY)).toEqual([
+  expect(itemNames({ action: "viewed", type: "brand" }, DEFAULT_VOCABULARY.items)).toEqual([
+    "Item Viewed",
+    "Product Viewed",
+  ]);
+  expect(itemNames({ action: "viewed", type: "category" }, DEFAULT_VOCABULARY.items)).toEqual([
     ...["Item Viewed", "Product List Viewed", "Product Viewed"],
   ]);
 });
