@@ -1,7 +1,14 @@
 // A story is a partition's log told line by line: who does what at which time, and what is announced.
 // The tests of this folder read rules.md's law with it.
 import { parse } from "yaml";
-import { DEFAULT_LIMITS, type Delta, type Json, type Limits, type LogKind } from "../../lib/core/types.ts";
+import {
+  DEFAULT_LIMITS,
+  type Delta,
+  type Json,
+  type Limits,
+  type LogKind,
+  type LogRecord,
+} from "../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
 
@@ -33,7 +40,7 @@ interface Said {
 export class Story {
   readonly oracle: Oracle;
   #seq = 0;
-  #revision = 0;
+  protected revision = 0;
 
   constructor(options: StoryOptions = {}) {
     this.oracle = new Oracle({
@@ -46,11 +53,16 @@ export class Story {
     });
   }
 
+  /** Who hears the log and says the deltas. */
+  protected hear(record: LogRecord): Delta[] {
+    return this.oracle.apply(record);
+  }
+
   /** One message of the log; the answer is what it made the oracle say. */
   deltas(stamp: string, kind: LogKind, body: unknown): Delta[] {
     this.#seq += 1;
     const bytes = typeof body === "string" ? Buffer.from(body) : Buffer.from(JSON.stringify(body));
-    return this.oracle.apply({ seq: this.#seq, stamp: instant(stamp), kind, body: bytes });
+    return this.hear({ seq: this.#seq, stamp: instant(stamp), kind, body: bytes });
   }
 
   /** Segments as YAML documents `id: {rule…}`; activated at once, whatever they ask. */
@@ -62,12 +74,12 @@ export class Story {
 
   apply(stamp: string, define: readonly unknown[], remove: readonly string[] = []): string[] {
     const applied = this.control(stamp, { op: "apply", define, remove });
-    return [...applied, ...this.control(stamp, { op: "activate", revision: this.#revision })];
+    return [...applied, ...this.control(stamp, { op: "activate", revision: this.revision })];
   }
 
   control(stamp: string, entry: unknown): string[] {
-    this.#revision += 1;
-    return told(this.deltas(stamp, "control", { revision: this.#revision, entry }));
+    this.revision += 1;
+    return told(this.deltas(stamp, "control", { revision: this.revision, entry }));
   }
 
   list(stamp: string, id: string, mode: string, members: readonly string[]): string[] {

@@ -1,0 +1,56 @@
+// A story that the engine hears and not the oracle: a partition with its history folded in before what is applied is
+// activated. Expectations are worked out by hand from rules.md.
+import type { ExplainNode } from "../../../lib/core/partition.ts";
+import { DEFAULT_LIMITS, type Delta, type LogRecord, type Reject } from "../../../lib/core/types.ts";
+import { DEFAULT_VOCABULARY } from "../../../lib/core/vocabulary.ts";
+import { Rig } from "../../laws/rig.ts";
+import { Story, type StoryOptions } from "../../oracle/story.ts";
+
+export class MachineStory extends Story {
+  readonly rig: Rig;
+  readonly rejects: Reject[] = [];
+
+  constructor(options: StoryOptions = {}) {
+    super(options);
+    this.rig = new Rig({
+      partition: options.partition ?? 0,
+      partitions: options.partitions ?? 1,
+      clockMode: options.clockMode ?? "log",
+      clockStepMsMax: options.clockStepMsMax ?? 366 * 86_400_000,
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
+      vocabulary: DEFAULT_VOCABULARY,
+      pageCacheBytesMax: 1e9,
+      pageBytesMax: 65_536,
+    });
+  }
+
+  protected override hear(record: LogRecord): Delta[] {
+    const deltas = this.rig.apply(record);
+    this.rejects.push(...this.rig.machine.takeRejects());
+    return deltas;
+  }
+
+  override control(stamp: string, entry: unknown): string[] {
+    const said = super.control(stamp, entry);
+    // What asks history is folded over it before it is activated.
+    if (this.rig.machine.control.pending.has(this.revision)) {
+      this.deltas(stamp, "ready", { revision: this.revision, from: 1 });
+    }
+    return said;
+  }
+
+  override members(segment: string): string[] {
+    return [...(this.rig.memberships().get(segment)?.keys() ?? [])];
+  }
+
+  override get reasons(): string[] {
+    return this.rejects.map(({ reason }) => reason);
+  }
+
+  /** Of the rule itself, below the line that names the segment. */
+  explain(segment: string, id: string): ExplainNode {
+    const node = this.rig.machine.explain(segment, id)?.nodes?.[0];
+    if (node === undefined) throw new Error(`nothing is known of ${id} in ${segment}`);
+    return node;
+  }
+}
