@@ -1,13 +1,17 @@
 // The control log folded up to a revision: which definitions are in force, which wait for their activation and what
 // history they ask for. All partitions of a process that stand at one revision share the same state and plan.
 import type { ControlEntry } from "../control.ts";
-import { type Catalogue, NO_CATALOGUE, NO_SITUATIONS, type Situations } from "../feeds.ts";
+import { NO_SITUATIONS, type Situations } from "../feeds.ts";
 import type { Definition } from "../rules/ast.ts";
+import { checkFunnels } from "../rules/check-funnels.ts";
 import { orderSegments } from "../rules/graph.ts";
 import { parseDefinition } from "../rules/parse.ts";
 import { questionKeys } from "../rules/questions.ts";
+import { vocabularyText } from "../rules/vocabulary-reads.ts";
 import type { Limits, MemberId, SegmentId } from "../types.ts";
 import { DEFAULT_VOCABULARY, type Vocabulary } from "../vocabulary.ts";
+import { parseVocabulary } from "../vocabulary-document.ts";
+import { KnownItems } from "./known-items.ts";
 import { type ActiveDefinition, compilePlan, type Plan } from "./plan.ts";
 
 export interface PendingBatch {
@@ -16,6 +20,8 @@ export interface PendingBatch {
   readonly remove: Set<SegmentId>;
   /** Questions that nobody asked before: their counters are folded over the log. Empty when it only waits its turn. */
   readonly questions: readonly string[];
+  /** What events mean from its activation on; undefined: as before. */
+  readonly vocabulary?: Vocabulary;
 }
 
 export interface RemovedSegment extends ActiveDefinition {
@@ -45,25 +51,27 @@ export class ControlState {
   pending = new Map<number, PendingBatch>();
   #versions = new Map<SegmentId, number>();
   lists = new Set<string>();
+  /** What events mean by now; each definition is read by the one that it carries. */
   vocabulary: Vocabulary = DEFAULT_VOCABULARY;
-  catalogue: Catalogue = NO_CATALOGUE;
+  catalogue: KnownItems;
   situations: Situations = NO_SITUATIONS;
   #levels = new Map<SegmentId, number>();
   readonly #plans = new Map<string, Plan>();
 
-  constructor(limits: Limits) {
+  constructor(limits: Limits, catalogue: KnownItems = KnownItems.none()) {
     this.#limits = limits;
+    this.catalogue = catalogue;
   }
 
-  static fold(entries: readonly ControlEntry[], limits: Limits): ControlState {
-    const state = new ControlState(limits);
+  static fold(entries: readonly ControlEntry[], limits: Limits, catalogue?: KnownItems): ControlState {
+    const state = new ControlState(limits, catalogue);
     for (const entry of entries) state.#take(entry);
     return state;
   }
 
   /** The state after one more entry, and what it means; this state stays as it is. */
   next(entry: unknown): { readonly state: ControlState; readonly outcome: ControlOutcome } {
-    const state = new ControlState(this.#limits);
+    const state = new ControlState(this.#limits, this.catalogue);
     state.revision = this.revision;
     state.active = new Map(this.active);
     state.pending = new Map(
@@ -75,12 +83,13 @@ export class ControlState {
     state.#versions = new Map(this.#versions);
     state.lists = new Set(this.lists);
     state.vocabulary = this.vocabulary;
-    state.catalogue = this.catalogue;
     state.situations = this.situations;
     state.#levels = this.#levels;
     const outcome = state.#take(entry);
-    // What is in force did not change, so neither did its plan.
-    if (outcome.type !== "sweep") for (const [key, plan] of this.#plans) if (key === "") state.#plans.set(key, plan);
+    // What is in force did not change, so neither did its plan; nor the one with what waits, as long as all of it does.
+    if (outcome.type !== "sweep") {
+      for (const [key, plan] of this.#plans) if (state.#waitsFor(key, this.pending)) state.#plans.set(key, plan);
+    }
     return { state, outcome };
   }
 
@@ -101,6 +110,12 @@ export class ControlState {
     return plan;
   }
 
+  /** Words of a batch are only ever taken away, so as many are the same ones. */
+  #waitsFor(key: string, before: ReadonlyMap<number, PendingBatch>): boolean {
+    const revisions = key === "" ? [] : key.split(",").map(Number);
+    return revisions.every((revision) => this.pending.get(revision)?.define.size === before.get(revision)?.define.size);
+  }
+
   #take(entry: unknown): ControlOutcome {
     this.revision += 1;
     const read = readEntry(entry);
@@ -111,8 +126,12 @@ export class ControlState {
       case "activate": {
         const batch = this.pending.get(read.revision);
         this.pending.delete(read.revision);
-        return batch === undefined ? NOTHING : this.#activate(batch.define, batch.remove);
+        if (batch === undefined) return NOTHING;
+        if (batch.vocabulary !== undefined) this.vocabulary = batch.vocabulary;
+        return this.#activate(batch.define, batch.remove);
       }
+      case "cancel":
+        return this.#cancel(read.revision);
       case "list":
         this.lists.add(read.id);
         return { type: "list", id: read.id, mode: read.mode, members: read.members };
@@ -121,8 +140,10 @@ export class ControlState {
         return { type: "list", id: read.id, mode: "replace", members: [] };
       case "draft":
         return NOTHING;
-      case "cancel":
-        this.pending.delete(read.revision);
+      case "vocabulary":
+        return this.#takeVocabulary(read.vocabulary);
+      case "items":
+        this.catalogue = this.catalogue.after(this.revision, read);
         return NOTHING;
       default:
         return rejected(`the entry ${read.op} of revision ${this.revision} is not known here`);
@@ -130,11 +151,13 @@ export class ControlState {
   }
 
   #takeBatch(define: readonly unknown[], remove: readonly SegmentId[]): ControlOutcome {
+    const vocabulary = this.newestVocabulary;
     const definitions: Definition[] = [];
     for (const source of define) {
       const parsed = parseDefinition(source, this.#limits);
-      if (!parsed.ok) {
-        const { path, message } = parsed.problems[0]!;
+      const problems = parsed.ok ? checkFunnels(parsed.definition, vocabulary) : parsed.problems;
+      if (!parsed.ok || problems.length > 0) {
+        const { path, message } = problems[0]!;
         return rejected(`a definition of revision ${this.revision} does not parse: ${path}: ${message}`);
       }
       definitions.push(parsed.definition);
@@ -142,72 +165,142 @@ export class ControlState {
     const ids = new Set(definitions.map(({ id }) => id));
     if (ids.size < definitions.length) return rejected("a batch defines one segment twice; keep one of the two");
     const removed = new Set(remove.filter((id) => !ids.has(id)));
-    if (!this.#isSound(definitions, removed)) return rejected("the batch would close a cycle of segments");
-    const questions = this.#newQuestions(definitions);
+    const after = this.words();
+    for (const id of removed) after.delete(id);
+    for (const definition of definitions) after.set(definition.id, { definition, vocabulary });
+    if (!isSound(after)) return rejected("the batch would close a cycle of segments");
+    return this.#takeWords(definitions, removed, vocabulary);
+  }
+
+  /** A new vocabulary is an edit of every segment that reads what changed, and these are one batch. */
+  #takeVocabulary(source: unknown): ControlOutcome {
+    const parsed = parseVocabulary(source, this.#limits);
+    if (!parsed.ok) {
+      const { path, message } = parsed.problems[0]!;
+      return rejected(`the vocabulary of revision ${this.revision} does not parse: ${path}: ${message}`);
+    }
+    const { vocabulary } = parsed;
+    const after = this.words();
+    for (const { definition } of after.values()) {
+      const [problem] = checkFunnels(definition, vocabulary);
+      if (problem !== undefined) return rejected(`the segment ${definition.id} is in the way: ${problem.message}`);
+    }
+    const edited = editedBy(vocabulary, after.values());
+    for (const definition of edited) after.set(definition.id, { definition, vocabulary });
+    if (!isSound(after)) return rejected("the vocabulary would close a cycle of segments");
+    return this.#takeWords(edited, new Set(), vocabulary, true);
+  }
+
+  /** In force at once when it asks nothing of history and nothing waits before it. */
+  #takeWords(
+    definitions: readonly Definition[],
+    removed: ReadonlySet<SegmentId>,
+    vocabulary: Vocabulary,
+    isVocabulary = false,
+  ): ControlOutcome {
+    const questions = this.#newQuestions(definitions, vocabulary);
     const immediate = this.pending.size === 0 && questions.length === 0;
-    this.#cancelOlder(new Set([...ids, ...removed]));
-    const versioned = new Map(definitions.map((definition) => [definition.id, this.#versioned(definition)]));
-    if (immediate) return this.#activate(versioned, removed);
+    this.#cancelOlder(new Set([...definitions.map(({ id }) => id), ...removed]));
+    const define = new Map(definitions.map((definition) => [definition.id, this.#versioned(definition, vocabulary)]));
+    if (immediate) {
+      this.vocabulary = isVocabulary ? vocabulary : this.vocabulary;
+      return this.#activate(define, removed);
+    }
     const { revision } = this;
-    this.pending.set(revision, { revision, define: versioned, remove: removed, questions });
+    const batch = { revision, define, remove: new Set(removed), questions };
+    this.pending.set(revision, isVocabulary ? { ...batch, vocabulary } : batch);
     return { type: "pending", revision };
   }
 
-  #versioned(definition: Definition): ActiveDefinition {
+  #versioned(definition: Definition, vocabulary: Vocabulary): ActiveDefinition {
     const version = (this.#versions.get(definition.id) ?? 0) + 1;
     this.#versions.set(definition.id, version);
-    return { definition, version, vocabulary: this.vocabulary };
+    return { definition, version, vocabulary };
   }
 
-  /** No cycle once all that waits has taken effect. */
-  #isSound(definitions: readonly Definition[], removed: ReadonlySet<SegmentId>): boolean {
-    const after = new Map(Array.from(this.active, ([id, { definition }]) => [id, definition]));
+  /** By which an apply is read: the newest word about it, though it may wait. */
+  get newestVocabulary(): Vocabulary {
+    let newest = this.vocabulary;
+    for (const { vocabulary } of this.pending.values()) newest = vocabulary ?? newest;
+    return newest;
+  }
+
+  /** Definitions, once all that waits has taken effect. */
+  words(): Map<SegmentId, Word> {
+    const after = new Map<SegmentId, Word>(this.active);
     for (const { define, remove } of this.pending.values()) {
       for (const id of remove) after.delete(id);
-      for (const [id, { definition }] of define) after.set(id, definition);
+      for (const [id, word] of define) after.set(id, word);
     }
-    for (const id of removed) after.delete(id);
-    for (const definition of definitions) after.set(definition.id, definition);
-    try {
-      orderSegments(after.values());
-      return true;
-    } catch {
-      return false;
-    }
+    return after;
   }
 
-  #newQuestions(definitions: readonly Definition[]): string[] {
+  /** Gives up what waits. What came after it may rest on it, so the rest must be sound without. */
+  #cancel(revision: number): ControlOutcome {
+    const batch = this.pending.get(revision);
+    if (batch === undefined) return NOTHING;
+    const before = this.pending;
+    this.pending = new Map([...before].filter(([one]) => one !== revision));
+    if (isSound(this.words())) return NOTHING;
+    this.pending = before;
+    return rejected(`without revision ${revision}, what was applied after it would close a cycle of segments`);
+  }
+
+  #newQuestions(definitions: readonly Definition[], vocabulary: Vocabulary): string[] {
     const asked = new Set<string>();
     for (const one of this.active.values())
       for (const key of questionKeys(one.definition, one.vocabulary)) asked.add(key);
-    const wanted = definitions.flatMap((definition) => questionKeys(definition, this.vocabulary));
+    const wanted = definitions.flatMap((definition) => questionKeys(definition, vocabulary));
     return [...new Set(wanted)].filter((key) => !asked.has(key));
   }
 
   /** A newer word about a segment cancels older ones that have not taken effect. */
   #cancelOlder(ids: ReadonlySet<SegmentId>): void {
-    for (const [revision, { define, remove }] of this.pending) {
+    for (const [revision, { define, remove, vocabulary }] of this.pending) {
       for (const id of ids) {
         define.delete(id);
         remove.delete(id);
       }
-      if (define.size === 0 && remove.size === 0) this.pending.delete(revision);
+      if (define.size === 0 && remove.size === 0 && vocabulary === undefined) this.pending.delete(revision);
     }
   }
 
   #activate(define: ReadonlyMap<SegmentId, ActiveDefinition>, remove: ReadonlySet<SegmentId>): ControlOutcome {
+    // A vocabulary that concerns no segment moves nobody.
+    if (define.size === 0 && remove.size === 0) return NOTHING;
     const removed = [...remove].flatMap((id) => {
       const active = this.active.get(id);
       return active === undefined ? [] : [{ ...active, level: this.levelOf(id) }];
     });
     for (const { definition } of removed) this.active.delete(definition.id);
     for (const [id, versioned] of define) this.active.set(id, versioned);
-    this.#levels = orderSegments(Array.from(this.active.values(), ({ definition }) => definition)).levels;
+    this.#levels = orderSegments(this.active.values()).levels;
     return { type: "sweep", named: new Set(define.keys()), removed };
   }
 
   levelOf(id: SegmentId): number {
     return this.#levels.get(id) ?? 0;
+  }
+}
+
+/** A definition, and the vocabulary by which it is read. */
+export type Word = Pick<ActiveDefinition, "definition" | "vocabulary">;
+
+/** The definitions that mean something else by a new vocabulary. */
+export function editedBy(vocabulary: Vocabulary, words: Iterable<Word>): Definition[] {
+  const edited: Definition[] = [];
+  for (const { definition, vocabulary: before } of words) {
+    if (vocabularyText(definition, vocabulary) !== vocabularyText(definition, before)) edited.push(definition);
+  }
+  return edited;
+}
+
+function isSound(words: ReadonlyMap<SegmentId, Word>): boolean {
+  try {
+    orderSegments(words.values());
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -236,9 +329,24 @@ function readEntry(entry: unknown): ControlEntry | undefined {
         : undefined;
     case "removeList":
       return areIds([entry.id]) ? known : undefined;
+    case "vocabulary":
+      return known;
+    case "items":
+      return readItems(entry);
     default:
       return undefined;
   }
+}
+
+/** An entry of items as it must be to count; undefined for any other. */
+export function readItems(entry: unknown): Extract<ControlEntry, { op: "items" }> | undefined {
+  if (!isRecord(entry) || entry.op !== "items" || !Array.isArray(entry.items)) return undefined;
+  const { mode } = entry;
+  if (!["merge", "replace", "remove"].includes(mode as string)) return undefined;
+  const areItems = entry.items.every(
+    (item: unknown) => isRecord(item) && areIds([item.id]) && (mode === "remove" || isRecord(item.attributes)),
+  );
+  return areItems ? (entry as unknown as Extract<ControlEntry, { op: "items" }>) : undefined;
 }
 
 function areIds(value: unknown): boolean {
@@ -265,6 +373,8 @@ interface Step {
  */
 export class SharedControl {
   readonly #limits: Limits;
+  /** One log of items for all states. */
+  readonly #items = KnownItems.none();
   readonly #steps = new Map<number, { readonly body: string; readonly step: WeakRef<Step> }>();
   readonly #folded = new Map<number, { readonly body: string; readonly state: WeakRef<ControlState> }>();
   /** Keeps a step as long as the state that came of it. */
@@ -289,12 +399,12 @@ export class SharedControl {
 
   /** The state after all entries up to a revision. */
   fold(entries: readonly ControlEntry[]): ControlState {
-    if (entries.length === 0) return new ControlState(this.#limits);
+    if (entries.length === 0) return new ControlState(this.#limits, this.#items);
     const body = JSON.stringify(entries[entries.length - 1]);
     const known = this.#folded.get(entries.length);
     const held = known?.body === body ? known.state.deref() : undefined;
     if (held !== undefined) return held;
-    const state = ControlState.fold(entries, this.#limits);
+    const state = ControlState.fold(entries, this.#limits, this.#items);
     this.#folded.set(entries.length, { body, state: new WeakRef(state) });
     return state;
   }

@@ -32,11 +32,13 @@ import type {
   SegmentId,
   Seq,
 } from "../types.ts";
+import type { Vocabulary } from "../vocabulary.ts";
 import { type Actor, newActor } from "./actor.ts";
-import { type ControlOutcome, type ControlState, SharedControl } from "./control-state.ts";
+import { type ControlOutcome, type ControlState, readItems, SharedControl } from "./control-state.ts";
 import { Evaluation } from "./evaluation.ts";
 import { applyEvent, prepareEvent } from "./event-step.ts";
 import { explainSegment } from "./explain.ts";
+import type { KnownItems } from "./known-items.ts";
 import { type Page, type PageDirectory, PageTable, WALK_END } from "./pages.ts";
 import { compilePlan, type Plan } from "./plan.ts";
 import { cartRecord, type World } from "./reading.ts";
@@ -84,12 +86,16 @@ export class PartitionCore implements PartitionMachine {
   #deltas: Delta[] = [];
   #rejects: Reject[] = [];
 
-  constructor(options: PartitionOptions, shared: SharedControl, plan?: Plan) {
+  /** Of a shadow: the newest control entry it has passed. */
+  #passed = 0;
+
+  constructor(options: PartitionOptions, shared: SharedControl, past?: Past) {
     this.#options = options;
     this.#pages = new PageTable(options);
     this.#shared = shared;
     this.#control = shared.fold([]);
-    this.#setPlan(plan ?? this.#control.plan([]));
+    this.#setPlan(past?.plan ?? this.#control.plan([]));
+    if (past !== undefined) this.#readBy({ ...this.#world, vocabulary: past.vocabulary });
   }
 
   static restore(options: PartitionOptions, source: RestoreSource, shared: SharedControl): PartitionCore {
@@ -149,6 +155,12 @@ export class PartitionCore implements PartitionMachine {
     if (!isSame) this.#world = { limits: this.#options.limits, vocabulary, catalogue, situations };
     this.#plan = plan;
     this.#evaluation = new Evaluation(plan, this.#world, this.work);
+  }
+
+  /** A shadow reads by the vocabulary of what it folds for, whatever was in force back then. */
+  #readBy(world: World): void {
+    this.#world = world;
+    this.#evaluation = new Evaluation(this.#plan, world, this.work);
   }
 
   // ── a step ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -448,7 +460,10 @@ export class PartitionCore implements PartitionMachine {
   shadow(revision: number): ShadowFold {
     const batch = this.#control.pending.get(revision);
     if (batch === undefined) throw new Fault(`revision ${revision} waits for no history here`);
-    return new Shadow(revision, this.#options, this.#shared, compilePlan([], [...batch.define.values()]));
+    const dark = [...batch.define.values()];
+    // All of a batch are read by one vocabulary; of an emptied batch nothing is read.
+    const past = { plan: compilePlan([], dark), vocabulary: dark[0]?.vocabulary ?? this.#control.vocabulary };
+    return new Shadow(revision, this.#options, this.#shared, past);
   }
 
   needsShadow(record: LogRecord): boolean {
@@ -588,7 +603,7 @@ export class PartitionCore implements PartitionMachine {
       const { path, message } = parsed.problems[0]!;
       throw new RangeError(`${path}: ${message}`);
     }
-    const trial = new Trial(parsed.definition, this.#control.vocabulary, this.#plan, samplesMax);
+    const trial = new Trial(parsed.definition, this.#control.newestVocabulary, this.#plan, samplesMax);
     const pages = this.#pages;
     let at = cursor;
     return {
@@ -610,8 +625,27 @@ export class PartitionCore implements PartitionMachine {
   /** Moves a shadow past a message that is no event. */
   pass(record: LogRecord): void {
     if (record.kind === "clock" || this.#options.clockMode === "log") this.#clock = this.#clockAfter(record);
+    if (record.kind === "control") this.#passControl(record);
     this.#position = record.seq;
   }
+
+  /** Items count from their place in the log on, for what is folded as for what was applied there. */
+  #passControl(record: LogRecord): void {
+    const copy = readJson(record.body) as { readonly revision?: unknown; readonly entry?: unknown } | undefined;
+    const revision = Number(copy?.revision);
+    if (!(revision > this.#passed)) return;
+    this.#passed = revision;
+    const entry = readItems(copy?.entry);
+    if (entry === undefined) return;
+    const catalogue = (this.#world.catalogue as KnownItems).after(revision, entry);
+    this.#readBy({ ...this.#world, catalogue });
+  }
+}
+
+/** What a shadow folds for, and by what it reads. */
+interface Past {
+  readonly plan: Plan;
+  readonly vocabulary: Vocabulary;
 }
 
 /** The fold of one job's questions over the log, beside the live path; it keeps everybody in memory and says nothing. */
@@ -619,9 +653,9 @@ class Shadow implements ShadowFold {
   readonly revision: number;
   readonly #core: PartitionCore;
 
-  constructor(revision: number, options: PartitionOptions, shared: SharedControl, plan: Plan) {
+  constructor(revision: number, options: PartitionOptions, shared: SharedControl, past: Past) {
     this.revision = revision;
-    this.#core = new PartitionCore({ ...options, pageCacheBytesMax: Number.POSITIVE_INFINITY }, shared, plan);
+    this.#core = new PartitionCore({ ...options, pageCacheBytesMax: Number.POSITIVE_INFINITY }, shared, past);
   }
 
   get position(): Seq {

@@ -224,7 +224,7 @@ export function compilePlan(active: readonly ActiveDefinition[], dark: readonly 
   const builder = new PlanBuilder();
   const enabled = active.filter(({ definition }) => definition.enabled);
   // Disabled ones count for the levels, so that switching one off reorders nobody.
-  const { order, levels } = orderSegments(active.map(({ definition }) => definition));
+  const { order, levels } = orderSegments(active);
   const byId = new Map(enabled.map((one) => [one.definition.id, one]));
   const segments = order.flatMap((id): PlannedSegment[] => {
     const found = byId.get(id);

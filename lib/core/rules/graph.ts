@@ -1,12 +1,21 @@
 // References between segments: in which order they are read, and whether a batch leaves the whole sound.
 // The control log's checks and the engine's compile both stand on it.
 import type { Limits, SegmentId } from "../types.ts";
+import { DEFAULT_VOCABULARY, type Vocabulary } from "../vocabulary.ts";
 import type { Definition, Rule } from "./ast.ts";
+import { checkFunnels } from "./check-funnels.ts";
 import { keyPath, nearest, type Problem, problemOf, quoted } from "./problems.ts";
+import { readsEngagement } from "./vocabulary-reads.ts";
 
-/** The segments a rule names, each once, in the order of naming. */
-export function references(rule: Rule): SegmentId[] {
-  return namesIn(rule, "segment");
+/**
+ * The segments a rule names, each once, in the order of naming; then those that the engagement's score counts, where it
+ * reads that. So a segment of the score that reads engagement itself, however far behind, is a cycle.
+ */
+export function references(rule: Rule, { engagement }: Vocabulary = DEFAULT_VOCABULARY): SegmentId[] {
+  const named = namesIn(rule, "segment");
+  if (!readsEngagement(rule)) return named;
+  const counted = engagement.parts.flatMap(({ of }) => (of.kind === "segment" ? [of.id] : []));
+  return [...new Set([...named, ...counted])];
 }
 
 /** The lists a rule names, each once, in the order of naming. */
@@ -32,12 +41,22 @@ export interface SegmentOrder {
   readonly order: SegmentId[];
 }
 
+/** A definition, and the vocabulary by which it is read where that is not the default one. */
+export interface Read {
+  readonly definition: Definition;
+  readonly vocabulary?: Vocabulary;
+}
+
+function readsOf(items: Iterable<Definition | Read>): Read[] {
+  return Array.from(items, (item) => ("definition" in item ? item : { definition: item }));
+}
+
 /**
  * The order in which segments are read within a step. A reference to a segment that is not among them counts for
  * nothing. Throws on a cycle: checkBatch refuses those before.
  */
-export function orderSegments(definitions: Iterable<Definition>): SegmentOrder {
-  const graph = graphOf(definitions);
+export function orderSegments(definitions: Iterable<Definition | Read>): SegmentOrder {
+  const graph = graphOf(readsOf(definitions));
   const { levels, cycles } = walk(graph);
   if (cycles.length > 0) throw new Error(`segments reference each other in a cycle: ${cycles[0]!.join(" → ")}`);
   const order = [...levels.keys()].sort((a, b) => levels.get(a)! - levels.get(b)! || (a < b ? -1 : 1));
@@ -46,8 +65,10 @@ export function orderSegments(definitions: Iterable<Definition>): SegmentOrder {
 
 type Graph = ReadonlyMap<SegmentId, readonly SegmentId[]>;
 
-function graphOf(definitions: Iterable<Definition>): Graph {
-  return new Map(Array.from(definitions, ({ id, rule }) => [id, references(rule)]));
+function graphOf(reads: Iterable<Read>): Graph {
+  return new Map(
+    Array.from(reads, ({ definition, vocabulary }) => [definition.id, references(definition.rule, vocabulary)]),
+  );
 }
 
 /**
@@ -100,24 +121,46 @@ const HINTS_MAX = 20;
 
 /**
  * Whether a batch leaves the whole sound: every reference leads somewhere, no cycles, no deeper than the limit, nothing
- * in use disabled or deleted. `lists` are the ids of the lists there are.
+ * in use disabled or deleted, no funnel that the vocabulary lacks. `lists` are the ids of the lists there are;
+ * `vocabularyOf` tells by what a definition is read.
  */
 export function checkBatch(
   existing: ReadonlyMap<SegmentId, Definition>,
   batch: Batch,
   lists: Iterable<string>,
   limits: Limits,
+  vocabularyOf: (id: SegmentId) => Vocabulary = () => DEFAULT_VOCABULARY,
 ): BatchProblem[] {
   const problems = checkNames(existing, batch);
   const after = new Map(existing);
   for (const id of batch.remove) after.delete(id);
   for (const definition of batch.define) after.set(definition.id, definition);
+  return problems.concat(checkWhole({ after, vocabularyOf }, batch, lists, limits));
+}
+
+/** Definitions as they will be, and by what each is read. */
+interface After {
+  readonly after: ReadonlyMap<SegmentId, Definition>;
+  readonly vocabularyOf: (id: SegmentId) => Vocabulary;
+}
+
+function checkWhole(whole: After, batch: Batch, lists: Iterable<string>, limits: Limits): BatchProblem[] {
+  const { after, vocabularyOf } = whole;
   const removed = new Set(batch.remove.filter((id) => !after.has(id)));
   const defined = new Set(batch.define.map(({ id }) => id));
-  problems.push(...checkReferences(after, removed, defined, new Set(lists)));
-  problems.push(...checkUse(after, removed, defined));
-  problems.push(...checkShape(after, defined, limits));
-  return problems;
+  const unknown = [...defined].flatMap((id) =>
+    checkFunnels(after.get(id)!, vocabularyOf(id)).map((problem) => ({ segment: id, ...problem })),
+  );
+  return [
+    ...checkReferences(whole, removed, defined, new Set(lists)),
+    ...unknown,
+    ...checkUse(whole, removed, defined),
+    ...checkShape(whole, defined, limits),
+  ];
+}
+
+function referencesOf({ after, vocabularyOf }: After, id: SegmentId): SegmentId[] {
+  return references(after.get(id)!.rule, vocabularyOf(id));
 }
 
 function problem(segment: SegmentId, path: string, message: string, hint?: string): BatchProblem {
@@ -144,19 +187,20 @@ function checkNames(existing: ReadonlyMap<SegmentId, Definition>, batch: Batch):
 
 /** Every definition of the batch leads somewhere. Those that lead to what is removed are told by checkUse. */
 function checkReferences(
-  after: ReadonlyMap<SegmentId, Definition>,
+  whole: After,
   removed: ReadonlySet<SegmentId>,
   defined: ReadonlySet<SegmentId>,
   lists: ReadonlySet<string>,
 ): BatchProblem[] {
+  const { after } = whole;
   const problems: BatchProblem[] = [];
   const hintOf = (id: string, known: Iterable<string>) =>
     problems.length < HINTS_MAX ? nearest(id, known) : undefined;
   for (const id of defined) {
     const definition = after.get(id)!;
-    for (const target of references(definition.rule)) {
+    for (const target of referencesOf(whole, id)) {
       if (after.has(target) || removed.has(target)) continue;
-      const message = `${quoted(id)} references the segment ${quoted(target)}, which does not exist`;
+      const message = `${quoted(id)} ${verbOf(definition, target)} the segment ${quoted(target)}, which does not exist`;
       problems.push(problem(id, placeOf(definition, "segment", target), message, hintOf(target, after.keys())));
     }
     for (const target of listReferences(definition.rule)) {
@@ -169,14 +213,11 @@ function checkReferences(
 }
 
 /** Nothing in use is removed; nothing that an enabled segment uses is disabled. */
-function checkUse(
-  after: ReadonlyMap<SegmentId, Definition>,
-  removed: ReadonlySet<SegmentId>,
-  defined: ReadonlySet<SegmentId>,
-): BatchProblem[] {
+function checkUse(whole: After, removed: ReadonlySet<SegmentId>, defined: ReadonlySet<SegmentId>): BatchProblem[] {
+  const { after } = whole;
   const users = new Map<SegmentId, SegmentId[]>();
-  for (const { id, rule, enabled } of after.values()) {
-    for (const target of references(rule)) {
+  for (const { id, enabled } of after.values()) {
+    for (const target of referencesOf(whole, id)) {
       const disabled = after.get(target)?.enabled === false;
       if (!removed.has(target) && !(disabled && enabled)) continue;
       users.set(target, [...(users.get(target) ?? []), id]);
@@ -202,18 +243,17 @@ function checkUse(
     return problem(
       user.id,
       placeOf(user, "segment", target),
-      `${quoted(user.id)} references ${quoted(target)}, which is disabled; enable it first`,
+      `${quoted(user.id)} ${verbOf(user, target)} ${quoted(target)}, which is disabled; enable it first`,
     );
   });
 }
 
 /** No cycles, and no chain of references longer than the limit. */
-function checkShape(
-  after: ReadonlyMap<SegmentId, Definition>,
-  defined: ReadonlySet<SegmentId>,
-  limits: Limits,
-): BatchProblem[] {
-  const graph = graphOf(after.values());
+function checkShape(whole: After, defined: ReadonlySet<SegmentId>, limits: Limits): BatchProblem[] {
+  const { after, vocabularyOf } = whole;
+  const graph = graphOf(
+    Array.from(after.values(), (definition) => ({ definition, vocabulary: vocabularyOf(definition.id) })),
+  );
   const { levels, cycles } = walk(graph);
   const problems = cycles.map((cycle) => {
     // Told at a definition of the batch: those are the ones in the writer's hands.
@@ -223,7 +263,11 @@ function checkShape(
     );
     const from = cycle[at]!;
     const to = cycle[at + 1] ?? cycle[1]!;
-    const message = `segments reference each other in a cycle: ${cycle.join(" → ")}; break it at one of them`;
+    const reader = cycle.find((id, index) => index + 1 < cycle.length && isCounted(after.get(id)!, cycle[index + 1]!));
+    const message =
+      reader === undefined
+        ? `segments reference each other in a cycle: ${cycle.join(" → ")}; break it at one of them`
+        : `engagement must not read engagement: ${quoted(reader)} reads it, and its score counts ${quoted(cycle[cycle.indexOf(reader) + 1]!)} (${cycle.join(" → ")}); take that segment out of the vocabulary's engagement, or engagement out of the rule`;
     return problem(from, placeOf(after.get(from)!, "segment", to), message);
   });
   if (problems.length > 0) return problems;
@@ -234,6 +278,15 @@ function checkShape(
     problems.push(problem(id, "rule", message));
   }
   return problems;
+}
+
+/** True where only the engagement's score leads from a definition to a segment. */
+function isCounted({ rule }: Definition, target: SegmentId): boolean {
+  return !namesIn(rule, "segment").includes(target);
+}
+
+function verbOf(definition: Definition, target: SegmentId): string {
+  return isCounted(definition, target) ? "reads engagement, whose score counts" : "references";
 }
 
 function longestChain(id: SegmentId, graph: Graph, levels: ReadonlyMap<SegmentId, number>): SegmentId[] {
