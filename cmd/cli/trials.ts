@@ -12,7 +12,7 @@ import type { Format } from "../../lib/cli/table.ts";
 import { movesText, trialText } from "../../lib/cli/trial-text.ts";
 import type { TrialPart } from "../../lib/core/partition.ts";
 import type { Definition } from "../../lib/core/rules/ast.ts";
-import { sentenceOf } from "../../lib/core/rules/sentence.ts";
+import { definitionSentence } from "../../lib/core/rules/sentence.ts";
 import type { Json } from "../../lib/core/types.ts";
 import { loadDefinitions } from "../../lib/definitions/load.ts";
 import { type Context, connected, optionsOf } from "./context.ts";
@@ -79,13 +79,11 @@ async function tryFile(context: Context, command: Command, file: string, options
   if (options.output === "json") return printJson(trialOut(part) as object);
   const { definition } = candidate;
   const { style } = context;
-  print(`${style.bold(plain(definition.name))}  ${style.dim(definition.id)}\n${sentenceLine(definition)}\n`);
+  print(
+    `${style.bold(plain(definition.name))}  ${style.dim(definition.id)}\n${plain(definitionSentence(definition))}\n`,
+  );
   const columns = Math.min(process.stdout.columns ?? 80, COLUMNS_MAX);
   print(trialText({ part, against: await inForce(context, definition.id) }, style, columns));
-}
-
-function sentenceLine({ rule }: Definition): string {
-  return plain(`Somebody who ${sentenceOf(rule)}.`);
 }
 
 async function inForce(context: Context, id: string): Promise<{ version: number; size: number } | undefined> {

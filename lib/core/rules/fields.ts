@@ -130,6 +130,7 @@ const SOURCE: Readonly<Record<string, FieldType>> = {
 
 /** At least 0, and there even of nobody: the cart's numbers. */
 const TOTAL: Domain = { present: true, least: 0, whole: false };
+const NOW: Domain = { present: true, least: Number.NEGATIVE_INFINITY, whole: false, now: true };
 const POSITIVE: Domain = { present: false, least: 0, whole: false };
 
 const EVENT_FIELDS = recordOf({
@@ -220,7 +221,11 @@ export const RECORD_FIELDS: Readonly<Record<RecordKind, RecordFields>> = {
     domains: { score: { present: true, least: 0, most: 100, whole: false }, change: { ...POSITIVE, least: -100 } },
   }),
   weather: recordOf({ record: "weather", fields: {}, others: ANYTHING }),
-  clock: recordOf({ record: "clock", fields: { time: "time", weekday: "weekday", now: "date" } }),
+  clock: recordOf({
+    record: "clock",
+    fields: { time: "time", weekday: "weekday", now: "date" },
+    domains: { time: NOW, weekday: NOW, now: NOW },
+  }),
 };
 
 export const SITUATION_FIELDS = recordOf({ record: "situation", fields: {}, others: ANYTHING });

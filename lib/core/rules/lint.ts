@@ -13,6 +13,8 @@ export interface Domain {
   /** The greatest; undefined: there is none. */
   readonly most?: number;
   readonly whole: boolean;
+  /** True: it is the clock itself, of which every window knows where it lies. */
+  readonly now?: boolean;
 }
 
 export const ANY_VALUE: Domain = { present: false, least: Number.NEGATIVE_INFINITY, whole: false };
@@ -43,11 +45,19 @@ export function verdictOfTest(test: Test, domain: Domain): Verdict {
 function isNever(test: Test, domain: Domain): boolean {
   const wantsMissing = test.some((part) => part.op === "exists" && !part.value);
   if (wantsMissing && (domain.present || test.some((part) => !passesMissing(part)))) return true;
+  if (domain.now === true && test.some((part) => part.op === "date" && !mayHoldNow(part.window))) return true;
   const candidates = candidatesOf(test);
   if (candidates !== undefined) {
     return !candidates.some((value) => inDomain(value, domain) && test.every((part) => mayPass(part, value)));
   }
   return emptyBetweenBounds(test, domain);
+}
+
+/** Now is never ahead, never some time ago, and in no calendar window that was moved back. */
+function mayHoldNow(window: Window): boolean {
+  if (window.kind === "ago") return window.gteMs === undefined;
+  if (window.kind === "calendar") return window.skip === 0;
+  return window.kind !== "next";
 }
 
 function candidatesOf(test: Test): readonly Scalar[] | undefined {
@@ -111,6 +121,8 @@ function leavesNothing(low: Bound, high: Bound, domain: Domain): boolean {
 
 function alwaysPasses(part: TestPart, domain: Domain): boolean {
   switch (part.op) {
+    case "date":
+      return domain.now === true && part.window.kind !== "range" && mayHoldNow(part.window);
     case "exists":
       return part.value;
     case "gte":
@@ -172,18 +184,20 @@ function mayPass(part: TestPart, value: Scalar): boolean {
 
 /**
  * Whether a rule holds for a member of whom nothing is known: no events, no orders, no traits, an empty cart, in no
- * segment and on no list. Undefined where that depends on the member's id (bucket) or on the hour (clock).
+ * segment and on no list. Undefined where that depends on the member's id (bucket). `clock`: what the rules of that name
+ * are taken to say; undefined: that it depends.
  */
-export function holdsForStranger(rule: Rule): boolean | undefined {
+export function holdsForStranger(rule: Rule, clock?: boolean): boolean | undefined {
+  const inside = (inner: Rule): boolean | undefined => holdsForStranger(inner, clock);
   switch (rule.op) {
     case "all":
-      return conjunction(rule.rules.map(holdsForStranger));
+      return conjunction(rule.rules.map(inside));
     case "any":
-      return negated(conjunction(rule.rules.map((inner) => negated(holdsForStranger(inner)))));
+      return negated(conjunction(rule.rules.map((inner) => negated(inside(inner)))));
     case "none":
-      return conjunction(rule.rules.map((inner) => negated(holdsForStranger(inner))));
+      return conjunction(rule.rules.map((inner) => negated(inside(inner))));
     case "not":
-      return negated(holdsForStranger(rule.rule));
+      return negated(inside(rule.rule));
     case "event":
     case "item":
     case "order":
@@ -200,7 +214,7 @@ export function holdsForStranger(rule: Rule): boolean | undefined {
     case "anonymous":
       return rule.is;
     case "clock":
-      return undefined;
+      return clock;
     case "segment":
     case "list":
       return rule.negate;
@@ -209,6 +223,11 @@ export function holdsForStranger(rule: Rule): boolean | undefined {
     default:
       return whereOfNothing(rule.where, (path) => OF_NOBODY[rule.op]?.[path]);
   }
+}
+
+/** True where those of whom nothing is known are in at some hours and out at others: all of them move at one instant. */
+export function movesEverybodyByClock(rule: Rule): boolean {
+  return holdsForStranger(rule, true) !== holdsForStranger(rule, false);
 }
 
 /** What there is of everybody, also of those nobody has heard of. */
@@ -249,10 +268,14 @@ function negated(verdict: boolean | undefined): boolean | undefined {
   return verdict === undefined ? undefined : !verdict;
 }
 
+export interface Clash {
+  readonly first: number;
+  readonly second: number;
+  readonly opposite: boolean;
+}
+
 /** Two siblings that say the same, or the exact opposite: their indexes, or undefined. */
-export function clashOf(
-  rules: readonly Rule[],
-): { readonly first: number; readonly second: number; readonly opposite: boolean } | undefined {
+export function clashOf(rules: readonly Rule[]): Clash | undefined {
   const seen = new Map<string, number>();
   for (const [second, rule] of rules.entries()) {
     const key = JSON.stringify(rule);

@@ -2,7 +2,8 @@
 // (parse-happened.ts, parse-steps.ts), what is (parse-is.ts), where one belongs (parse-belongs.ts).
 import type { Rule } from "./ast.ts";
 import { LATER_RULES, RULES, type RuleName } from "./grammar.ts";
-import { clashOf } from "./lint.ts";
+import { type Clash, clashOf } from "./lint.ts";
+import { decidingBranch } from "./lint-branches.ts";
 import { parseBucket, parseList, parseSegment } from "./parse-belongs.ts";
 import { parseHappened } from "./parse-happened.ts";
 import { parseAnonymous, parseFavorite, parseFunnel, parseObjects, parseRecord, parseSituation } from "./parse-is.ts";
@@ -159,17 +160,28 @@ function parseCombined(
     const rule = parseRule(item, itemPath(path, index), report, depth + 1);
     if (rule !== undefined) rules.push(rule);
   }
-  if (rules.length === body.length) warnOfClash(op, rules, path, report);
+  if (rules.length < body.length) return { op, rules };
+  const clash = clashOf(rules);
+  if (clash === undefined) warnOfUnreachable(op, rules, path, report);
+  else warnOfClash(op, clash, path, report);
   return { op, rules };
 }
 
-function warnOfClash(op: "all" | "any" | "none", rules: readonly Rule[], path: string, report: Report): void {
-  const clash = clashOf(rules);
-  if (clash === undefined) return;
+function warnOfClash(op: "all" | "any" | "none", clash: Clash, path: string, report: Report): void {
   const first = itemPath(path, clash.first);
   const verdict = op === "any" ? "always true" : "never true";
   report.warn(
     itemPath(path, clash.second),
     clash.opposite ? `${verdict}: this is the opposite of ${first}` : `says the same as ${first}`,
   );
+}
+
+/** Where one branch decides alone, the others are never asked. */
+function warnOfUnreachable(op: "all" | "any" | "none", rules: readonly Rule[], path: string, report: Report): void {
+  const deciding = decidingBranch(op, rules);
+  if (deciding === undefined || rules.length === 1) return;
+  const other = rules.length === 2 ? "the other branch is" : "the other branches are";
+  const outcome = op === "any" ? "always" : "never";
+  const at = itemPath(path, deciding.index);
+  report.warn(path, `${outcome} true, as ${at} is ${deciding.verdict} true: ${other} unreachable`);
 }

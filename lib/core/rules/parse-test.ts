@@ -81,7 +81,10 @@ export function parseTest(
   if (!report.enter(path, depth)) return undefined;
   const test = parseAnyForm(value, path, report, context, depth);
   const verdict = test && verdictOfTest(test, context.domain ?? ANY_VALUE);
-  if (verdict === "never") report.warn(path, "never true: no single value passes all of this");
+  if (verdict === "never") {
+    const midnight = context.type === "time" ? "; hours over midnight are an any of two" : "";
+    report.warn(path, `never true: no single value passes all of this${midnight}`);
+  }
   if (verdict === "always") report.warn(path, "always true: every value passes this");
   return test;
 }

@@ -2,7 +2,7 @@
 // The one way in: files, the control log and the API all come through here.
 import type { Json, Limits } from "../types.ts";
 import type { Definition, Rule } from "./ast.ts";
-import { holdsForStranger, joinsAtMidnight } from "./lint.ts";
+import { holdsForStranger, joinsAtMidnight, movesEverybodyByClock } from "./lint.ts";
 import { parseSegmentId } from "./parse-belongs.ts";
 import { parseRule } from "./parse-rule.ts";
 import { parseDuration } from "./parse-window.ts";
@@ -192,6 +192,14 @@ export function isZone(name: string): boolean {
 }
 
 function warnOfCrowds({ rule, zone }: Definition, report: Report): void {
+  if (movesEverybodyByClock(rule)) {
+    const where = zone === "user" ? ", in each zone" : "";
+    report.warn(
+      "rule",
+      `everybody known joins and leaves all at once as the clock moves${where}; add a rule that they must pass, such as an event they did`,
+    );
+    return;
+  }
   if (holdsForStranger(rule) !== true) return;
   report.warn(
     "rule",
