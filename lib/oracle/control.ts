@@ -1,11 +1,13 @@
 // The fold of the control log: which definitions are in force, which wait for their activation, under which version.
 // oracle.ts reads every control message through it and evaluates whom a change concerns.
 import type { ControlEntry } from "../core/control.ts";
-import type { Definition } from "../core/rules/ast.ts";
+import type { Definition, FunnelRule, Rule } from "../core/rules/ast.ts";
 import { parseDefinition } from "../core/rules/parse.ts";
 import { questionKeys } from "../core/rules/questions.ts";
+import { vocabularyText } from "../core/rules/vocabulary-reads.ts";
 import type { Limits, MemberId, SegmentId } from "../core/types.ts";
 import type { Vocabulary } from "../core/vocabulary.ts";
+import { parseVocabulary } from "../core/vocabulary-document.ts";
 import { KnownItems } from "./catalogue.ts";
 import { levelsOf, type Readable } from "./nesting.ts";
 import { isSituation, Situations } from "./situations.ts";
@@ -23,6 +25,8 @@ export interface Active extends Versioned {
 }
 
 interface Batch {
+  /** What everything after this batch's entry is read by, unless the entry is cancelled. */
+  readonly vocabulary?: Vocabulary;
   readonly define: Map<SegmentId, Versioned>;
   readonly remove: Set<SegmentId>;
 }
@@ -47,7 +51,9 @@ export class Control {
   /** Items as they are known at this place of the log. */
   catalogue = new KnownItems();
   readonly situations = new Situations();
+  /** In force: what the vocabulary entries that have taken effect say. */
   #vocabulary: Vocabulary;
+  #vocabularyRevision = 0;
   #revision = 0;
   readonly #versions = new Map<SegmentId, number>();
   readonly #pending = new Map<number, Batch>();
@@ -87,12 +93,14 @@ export class Control {
       case "activate": {
         const batch = this.#pending.get(entry.revision);
         this.#pending.delete(entry.revision);
-        return batch === undefined ? NOTHING : this.#takeEffect(batch);
+        return batch === undefined ? NOTHING : this.#takeEffect(batch, entry.revision);
       }
       case "list":
         return { type: "list", id: entry.id, mode: entry.mode, members: entry.members };
       case "removeList":
         return { type: "list", id: entry.id, mode: "replace", members: [] };
+      case "vocabulary":
+        return this.#changeVocabulary(entry.vocabulary);
       case "items":
         this.catalogue = this.catalogue.after(entry);
         return NOTHING;
@@ -104,8 +112,6 @@ export class Control {
       case "situation":
         this.situations.apply(entry);
         return { type: "feed" };
-      default:
-        return rejected(`the entry ${entry.op} of revision ${this.#revision} is not known here`);
     }
   }
 
@@ -122,52 +128,107 @@ export class Control {
     const ids = new Set(definitions.map(({ id }) => id));
     if (ids.size < definitions.length) return rejected("a batch defines one segment twice; keep one of the two");
     const removed = new Set(remove.filter((id) => !ids.has(id)));
-    if (!this.#isSound(definitions, removed)) return rejected("the batch would close a cycle of segments");
-    const isImmediate = this.#pending.size === 0 && this.#asksNothingNew(definitions);
-    this.#cancelOlder(new Set([...ids, ...removed]));
-    const batch = { define: new Map(definitions.map((one) => [one.id, this.#version(one)])), remove: removed };
-    if (isImmediate) return this.#takeEffect(batch);
+    const vocabulary = this.#newestVocabulary;
+    if (!this.#isSound(definitions, removed, vocabulary)) {
+      return rejected("the batch would close a cycle of segments");
+    }
+    if (!definitions.every((one) => knowsFunnels(one, vocabulary))) {
+      return rejected("a definition names a funnel or a step that the vocabulary does not know");
+    }
+    return this.#word(definitions, removed, vocabulary);
+  }
+
+  /** A newer word about segments, and about the vocabulary where there is a new one. */
+  #word(
+    definitions: readonly Definition[],
+    remove: Set<SegmentId>,
+    vocabulary: Vocabulary,
+    isNew: { readonly vocabulary?: Vocabulary } = {},
+  ): ControlChange {
+    const isImmediate = this.#pending.size === 0 && this.#asksNothingNew(definitions, vocabulary);
+    this.#cancelOlder(new Set([...definitions.map(({ id }) => id), ...remove]));
+    const define = new Map(definitions.map((one) => [one.id, this.#version(one, vocabulary)]));
+    const batch = { ...isNew, define, remove };
+    if (isImmediate) return this.#takeEffect(batch, this.#revision);
     this.#pending.set(this.#revision, batch);
     return NOTHING;
   }
 
-  #version(definition: Definition): Versioned {
+  /** Edits every segment that reads what has changed: the newest word about it, pending or active. */
+  #changeVocabulary(written: unknown): ControlChange {
+    const parsed = parseVocabulary(written, this.#limits);
+    if (!parsed.ok) {
+      const { path, message } = parsed.problems[0]!;
+      return rejected(`the vocabulary of revision ${this.#revision} does not parse: ${path}: ${message}`);
+    }
+    const { vocabulary } = parsed;
+    const words = [...this.#newestWords().values()];
+    if (!words.every(({ definition }) => knowsFunnels(definition, vocabulary))) {
+      return rejected("the vocabulary drops a funnel or a step that a segment names");
+    }
+    const edited = words.filter(
+      (word) => vocabularyText(word.definition, word.vocabulary) !== vocabularyText(word.definition, vocabulary),
+    );
+    const definitions = edited.map(({ definition }) => definition);
+    if (!this.#isSound(definitions, new Set(), vocabulary)) {
+      return rejected("the vocabulary would close a cycle: engagement weighs a segment that reads engagement");
+    }
+    return this.#word(definitions, new Set(), vocabulary, { vocabulary });
+  }
+
+  /** Of the last vocabulary entry that stands, whether it has taken effect or not. */
+  get #newestVocabulary(): Vocabulary {
+    const later = [...this.#pending].filter(([revision]) => revision > this.#vocabularyRevision);
+    return later.findLast(([, { vocabulary }]) => vocabulary !== undefined)?.[1].vocabulary ?? this.#vocabulary;
+  }
+
+  /** What stands of each segment once everything that waits has taken effect. */
+  #newestWords(): Map<SegmentId, Versioned> {
+    const words = new Map<SegmentId, Versioned>(this.#active);
+    for (const { define, remove } of this.#pending.values()) {
+      for (const id of remove) words.delete(id);
+      for (const [id, word] of define) words.set(id, word);
+    }
+    return words;
+  }
+
+  #version(definition: Definition, vocabulary: Vocabulary): Versioned {
     const version = (this.#versions.get(definition.id) ?? 0) + 1;
     this.#versions.set(definition.id, version);
-    return { definition, version, vocabulary: this.#vocabulary };
+    return { definition, version, vocabulary };
   }
 
   /** No cycle, once everything that waits has taken effect. */
-  #isSound(definitions: readonly Definition[], removed: ReadonlySet<SegmentId>): boolean {
-    const after = new Map<SegmentId, Readable>(this.#active);
-    for (const { define, remove } of this.#pending.values()) {
-      for (const id of remove) after.delete(id);
-      for (const [id, versioned] of define) after.set(id, versioned);
-    }
+  #isSound(definitions: readonly Definition[], removed: ReadonlySet<SegmentId>, vocabulary: Vocabulary): boolean {
+    const after = new Map<SegmentId, Readable>(this.#newestWords());
     for (const id of removed) after.delete(id);
-    for (const definition of definitions) after.set(definition.id, { definition, vocabulary: this.#vocabulary });
+    for (const definition of definitions) after.set(definition.id, { definition, vocabulary });
     return levelsOf(after) !== undefined;
   }
 
-  #asksNothingNew(definitions: readonly Definition[]): boolean {
+  #asksNothingNew(definitions: readonly Definition[], vocabulary: Vocabulary): boolean {
     const asked = new Set(
-      [...this.#active.values()].flatMap(({ definition, vocabulary }) => questionKeys(definition, vocabulary)),
+      [...this.#active.values()].flatMap((active) => questionKeys(active.definition, active.vocabulary)),
     );
-    return definitions.flatMap((one) => questionKeys(one, this.#vocabulary)).every((key) => asked.has(key));
+    return definitions.flatMap((one) => questionKeys(one, vocabulary)).every((key) => asked.has(key));
   }
 
   /** A newer word about a segment cancels older ones that have not taken effect. */
   #cancelOlder(ids: ReadonlySet<SegmentId>): void {
-    for (const [revision, { define, remove }] of this.#pending) {
+    for (const [revision, { vocabulary, define, remove }] of this.#pending) {
       for (const id of ids) {
         define.delete(id);
         remove.delete(id);
       }
-      if (define.size === 0 && remove.size === 0) this.#pending.delete(revision);
+      if (vocabulary === undefined && define.size === 0 && remove.size === 0) this.#pending.delete(revision);
     }
   }
 
-  #takeEffect({ define, remove }: Batch): ControlChange {
+  #takeEffect({ vocabulary, define, remove }: Batch, revision: number): ControlChange {
+    if (vocabulary !== undefined && revision > this.#vocabularyRevision) {
+      this.#vocabulary = vocabulary;
+      this.#vocabularyRevision = revision;
+    }
     const removed = [...remove].flatMap((id) => this.#active.get(id) ?? []);
     const after = new Map<SegmentId, Versioned>(this.#active);
     for (const { definition } of removed) after.delete(definition.id);
@@ -179,6 +240,20 @@ export class Control {
     this.#active = new Map(active.map((one) => [one.definition.id, one]));
     return { type: "sweep", named: new Set(define.keys()), removed };
   }
+}
+
+/** Whether the vocabulary has every funnel and step that a definition names. */
+function knowsFunnels({ rule }: Definition, vocabulary: Vocabulary): boolean {
+  return funnelsIn(rule).every(({ id, step }) => {
+    const funnel = Object.hasOwn(vocabulary.funnels, id) ? vocabulary.funnels[id] : undefined;
+    return funnel?.steps.some(({ name }) => name === step) ?? false;
+  });
+}
+
+function funnelsIn(rule: Rule): FunnelRule[] {
+  if ("rules" in rule) return rule.rules.flatMap(funnelsIn);
+  if (rule.op === "not") return funnelsIn(rule.rule);
+  return rule.op === "funnel" ? [rule] : [];
 }
 
 function rejected(detail: string): ControlChange {
@@ -211,6 +286,8 @@ function readEntry(entry: unknown): ControlEntry | undefined {
       return Array.isArray(entry.define) && isTexts(entry.remove) ? (entry as unknown as ControlEntry) : undefined;
     case "draft":
       return Array.isArray(entry.define) && isTexts(entry.discard) ? (entry as unknown as ControlEntry) : undefined;
+    case "vocabulary":
+      return isObject(entry.vocabulary) ? (entry as unknown as ControlEntry) : undefined;
     case "activate":
     case "cancel":
       return Number.isSafeInteger(entry.revision) ? (entry as unknown as ControlEntry) : undefined;

@@ -86,6 +86,18 @@ export class Story {
     return this.control(stamp, { op: "list", id, mode, members });
   }
 
+  /** Items of the catalogue: attributes by id. */
+  items(stamp: string, items: Readonly<Record<string, Json>>, mode = "merge"): string[] {
+    const entries = Object.entries(items).map(([id, attributes]) => ({ id, attributes }));
+    return this.control(stamp, { op: "items", mode, items: entries });
+  }
+
+  /** A vocabulary, activated at once whatever it asks; what it leaves out is as by default. */
+  vocabulary(stamp: string, vocabulary: Json): string[] {
+    const said = this.control(stamp, { op: "vocabulary", vocabulary });
+    return [...said, ...this.control(stamp, { op: "activate", revision: this.revision })];
+  }
+
   track(stamp: string, userId: string, event: string, properties: Json = {}, said: Said = {}): string[] {
     return this.event(stamp, { type: "track", userId, event, properties }, said);
   }
