@@ -33,32 +33,37 @@ export function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** What an interaction is read by besides the event. */
+export interface ItemScope {
+  readonly types: ItemVocabulary["types"];
+  /** Prices in another one are missing. */
+  readonly currency: string;
+}
+
 /** The interactions of an event, in the order in which it names them. */
 export function interactionsOf(
   event: UserEvent,
-  vocabulary: Pick<Vocabulary, "items">,
+  { items, currency }: Pick<Vocabulary, "items" | "currency">,
   catalogue: Catalogue,
 ): readonly Interaction[] {
-  const { events, types } = vocabulary.items;
-  return Object.hasOwn(events, event.name) ? interactionsBy(event, events[event.name]!, types, catalogue) : [];
+  const { events, types } = items;
+  if (!Object.hasOwn(events, event.name)) return [];
+  return interactionsBy(event, events[event.name]!, { types, currency }, catalogue);
 }
 
 /** The same for whoever knows already what the vocabulary says of that event. */
 export function interactionsBy(
   event: UserEvent,
-  means: ItemEvent,
-  types: ItemVocabulary["types"],
+  { action, of }: ItemEvent,
+  scope: ItemScope,
   catalogue: Catalogue,
 ): readonly Interaction[] {
   const { properties } = event;
-  const viewMs = means.action === VIEWED ? secondsOf(properties) : undefined;
   const made = (type: string, name: Json | undefined, given: JsonObject): Interaction[] => {
     const id = nameOf(name);
-    if (id === undefined) return [];
-    const own = means.of === "category" ? [type] : types;
-    return [interaction({ action: means.action, type, id, given, types: own, viewMs, catalogue })];
+    return id === undefined ? [] : [interaction({ action, of, type, id, given, properties }, scope, catalogue)];
   };
-  switch (means.of) {
+  switch (of) {
     case "product":
       return made("product", properties.product_id, properties);
     case "products": {
@@ -69,36 +74,44 @@ export function interactionsBy(
       return typeof properties.category === "string" ? made("category", properties.category, properties) : [];
     case "item": {
       const { type } = properties;
-      return typeof type === "string" && types.includes(type) ? made(type, properties.id, properties) : [];
+      return typeof type === "string" && scope.types.includes(type) ? made(type, properties.id, properties) : [];
     }
   }
 }
 
-function secondsOf({ seconds }: JsonObject): Millis | undefined {
-  return typeof seconds === "number" && seconds >= 0 ? seconds * 1_000 : undefined;
-}
-
-function interaction(said: {
+/** What an event says of one item. */
+interface Said {
   readonly action: string;
+  readonly of: ItemEvent["of"];
   readonly type: string;
   readonly id: string;
+  /** What the item's attributes are read from. */
   readonly given: JsonObject;
-  readonly types: readonly string[];
-  readonly viewMs: Millis | undefined;
-  readonly catalogue: Catalogue;
-}): Interaction {
-  const { action, type, id, given, types, viewMs, catalogue } = said;
-  const { price, quantity, value: _value, time: _time, ...attributes } = { ...catalogue.attributesOf(id), ...given };
+  readonly properties: JsonObject;
+}
+
+function interaction(said: Said, scope: ItemScope, catalogue: Catalogue): Interaction {
+  const { action, of, type, id, given, properties } = said;
+  const known = catalogue.attributesOf(id);
+  const { price, quantity, value: _value, time: _time, ...attributes } = { ...known, ...given };
   const pieces = typeof quantity === "number" ? quantity : 1;
+  const currency = given.currency ?? properties.currency ?? known?.currency ?? scope.currency;
+  const isPriced = typeof price === "number" && currency === scope.currency;
+  const viewMs = action === VIEWED ? viewTimeIn(properties) : undefined;
   const record: JsonObject = {
     ...attributes,
     id,
     quantity: pieces,
-    ...(typeof price === "number" ? { price, value: price * pieces } : {}),
+    ...(isPriced ? { price, value: price * pieces } : {}),
     ...(action === VIEWED ? { time: viewMs ?? 0 } : {}),
   };
-  const waits = action === VIEWED && viewMs === undefined;
-  return { action, type, id, record, values: valuesOf(type, id, attributes, types), waits };
+  // A list is of its category alone: it says nothing of other types.
+  const values = valuesOf(type, id, attributes, of === "category" ? [] : scope.types);
+  return { action, type, id, record, values, waits: action === VIEWED && viewMs === undefined };
+}
+
+function viewTimeIn({ seconds }: JsonObject): Millis | undefined {
+  return typeof seconds === "number" && seconds >= 0 ? seconds * 1_000 : undefined;
 }
 
 function valuesOf(type: string, id: string, attributes: JsonObject, types: readonly string[]): Interaction["values"] {

@@ -21,7 +21,7 @@ export function countItems(
   refuse: Refuse,
 ): void {
   for (const streams of step.plan.itemStreams.get(event.name) ?? []) {
-    for (const interaction of interactionsBy(event, streams.means, streams.types, step.world.catalogue)) {
+    for (const interaction of interactionsBy(event, streams.means, streams.meaning, step.world.catalogue)) {
       const { record, waits } = interaction;
       for (const stream of itemStreamsOf(interaction, streams)) {
         if (!isTaken(stream, interaction, actor, context)) continue;

@@ -17,15 +17,14 @@ import {
   type Window,
 } from "../rules/ast.ts";
 import { orderSegments } from "../rules/graph.ts";
+import { readsViewTime, whereReadsTime } from "../rules/item-questions.ts";
 import {
   asksLocalTime,
   type CountedRule,
   deltaKey,
   isLocalPath,
   occurrenceKey,
-  readsViewTime,
   whereAsksLocalTime,
-  whereReadsTime,
 } from "../rules/questions.ts";
 import type { MemberId, Millis, SegmentId } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";

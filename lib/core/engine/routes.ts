@@ -2,7 +2,7 @@
 // about others cost nothing. plan.ts lays the routes, event-step.ts and item-step.ts follow them.
 import type { UserEvent } from "../events.ts";
 import type { CampaignRule, EventRule, ItemRule } from "../rules/ast.ts";
-import { campaignNames, itemNames } from "../rules/questions.ts";
+import { actionNames, outcomeNames } from "../rules/journey-questions.ts";
 import type { ItemEvent } from "../vocabulary.ts";
 import { type Interaction, nameOf } from "./interactions.ts";
 import type { RuleScope, Stream } from "./plan.ts";
@@ -18,12 +18,13 @@ interface ItemMeaning {
   readonly action: string;
   readonly events: readonly (readonly [name: string, of: ItemEvent["of"]])[];
   readonly types: readonly string[];
+  readonly currency: string;
 }
 
 /** Item rules that are read by the same meaning of an event: its interactions are made once for all of them. */
 export interface ItemStreams {
   readonly means: ItemEvent;
-  readonly types: readonly string[];
+  readonly meaning: Pick<ItemMeaning, "types" | "currency">;
   /** By type and value, and by type alone. */
   readonly byKey: ReadonlyMap<string, readonly Stream[]>;
 }
@@ -42,19 +43,14 @@ export function routeOf(rule: EventRule | CampaignRule | ItemRule, { vocabulary 
     case "event":
       return { by: "name", names: rule.names === "*" ? "*" : [...new Set(rule.names)].sort() };
     case "campaign": {
-      const names = campaignNames(rule.outcome, vocabulary);
+      const names = outcomeNames(rule.outcome, vocabulary);
       return { by: "campaign", names, key: campaignKey(rule.id, rule.experience) };
     }
     case "item": {
       const { events, types } = vocabulary.items;
       const { action, type, ids } = rule;
-      // Every event of the action, so that rules of all types share one meaning; `category` events find other types nowhere.
-      const names = itemNames({ action, type: "category" }, vocabulary.items);
-      const means = {
-        action,
-        events: names.map((name) => [name, events[name]!.of] as const),
-        types: [...types].sort(),
-      };
+      const named = actionNames(action, vocabulary).map((name) => [name, events[name]!.of] as const);
+      const means = { action, events: named, types: [...types].sort(), currency: vocabulary.currency };
       const keys =
         ids === undefined ? [itemKey(type, undefined)] : [...new Set(ids)].sort().map((id) => itemKey(type, id));
       return { by: "item", means, keys };
@@ -90,8 +86,10 @@ export function routesOf(streams: Iterable<{ readonly route: Route; readonly str
   }
   const itemStreams = new Map<string, ItemStreams[]>();
   for (const { means, byKey } of meanings.values()) {
-    const { action, types } = means;
-    for (const [name, of] of means.events) listAt(itemStreams, name).push({ means: { action, of }, types, byKey });
+    const { action } = means;
+    for (const [name, of] of means.events) {
+      listAt(itemStreams, name).push({ means: { action, of }, meaning: means, byKey });
+    }
   }
   return { streamsByName, streamsOfAll, campaignStreams, itemStreams };
 }

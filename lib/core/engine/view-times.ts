@@ -2,7 +2,7 @@
 // event. Until then it is 0, and counts as such beside the counter's state, so that nothing has to be taken back.
 //
 //   view ──waits, 0──▶ next visit event: later by less than the idle time ? that long : 0 ──▶ into the counter for good
-import { isTimePath, whereReadsTime } from "../rules/questions.ts";
+import { isTimePath, whereReadsTime } from "../rules/item-questions.ts";
 import type { JsonObject, Millis } from "../types.ts";
 import { contribute, type Placed } from "./contributions.ts";
 import type { CounterState } from "./counters.ts";

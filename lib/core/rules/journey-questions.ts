@@ -2,6 +2,7 @@
 // keeps its counters and registers under them. What the vocabulary says in their place is part of the text.
 import type { FunnelStep, Vocabulary } from "../vocabulary.ts";
 import type { ChangeRule, SequenceRule, StepWhich } from "./ast.ts";
+import { itemsAsked } from "./item-questions.ts";
 import { canonical, isLocalWindow, testAsksLocalTime, whereAsksLocalTime } from "./questions.ts";
 
 /** The question that a change rule asks. */
@@ -55,19 +56,8 @@ function stepText(which: StepWhich, zone: string, vocabulary: Vocabulary): Recor
       return { ...which, ...local };
     case "campaign":
       return { ...which, events: outcomeNames(which.outcome, vocabulary), ...local };
-    case "item": {
-      const { events, types } = vocabulary.items;
-      const meant = Object.entries(events).filter(([, { action }]) => action === which.action);
-      // Events that bring any item read all types; the others only ask whether the rule's own is one.
-      const readsTypes = meant.some(([, { of }]) => of === "item");
-      return {
-        ...which,
-        ids: which.ids === undefined ? undefined : [...new Set(which.ids)].sort(),
-        events: Object.fromEntries(meant.map(([name, { of }]) => [name, of])),
-        types: readsTypes ? [...types].sort() : types.includes(which.type),
-        ...local,
-      };
-    }
+    case "item":
+      return { op: which.op, where: which.where, ...itemsAsked(which, which, vocabulary), ...local };
   }
 }
 

@@ -5,9 +5,7 @@ import type {
   CampaignRule,
   Definition,
   EventRule,
-  FavoriteRule,
   ItemRule,
-  ItemWhich,
   OrderRule,
   Path,
   Rule,
@@ -15,7 +13,8 @@ import type {
   Where,
   Window,
 } from "./ast.ts";
-import { changeKey, funnelKey, sequenceKey } from "./journey-questions.ts";
+import { favoriteKey, itemsAsked, readsViewTime } from "./item-questions.ts";
+import { changeKey, funnelKey, outcomeNames, sequenceKey } from "./journey-questions.ts";
 
 /**
  * One text for each distinct question that needs history: of events and orders what is counted, where and when; of
@@ -108,63 +107,13 @@ function whichAsked(rule: CountedRule, vocabulary: Vocabulary): Record<string, u
     case "event":
       return { names: rule.names === "*" ? "*" : [...new Set(rule.names)].sort() };
     case "campaign":
-      return { names: campaignNames(rule.outcome, vocabulary), id: rule.id, experience: rule.experience };
+      return { names: outcomeNames(rule.outcome, vocabulary), id: rule.id, experience: rule.experience };
     case "item":
       return {
-        ...itemsAsked(rule, vocabulary),
-        ids: rule.ids === undefined ? undefined : [...new Set(rule.ids)].sort(),
+        ...itemsAsked(rule, rule, vocabulary),
         ...(readsViewTime(rule) ? { idle: vocabulary.visitIdleMs } : {}),
       };
   }
-}
-
-/** What the vocabulary says of such interactions, for the text of a question. */
-export function itemsAsked({ action, type }: ItemWhich, { items }: Vocabulary): Record<string, unknown> {
-  const events = itemNames({ action, type }, items).map((name) => [name, items.events[name]!.of]);
-  return { action, type, events, types: [...new Set(items.types)].sort() };
-}
-
-/** Names of the events that are this outcome of a campaign, in order of their text. */
-export function campaignNames(outcome: string, { campaigns }: Pick<Vocabulary, "campaigns">): string[] {
-  return Object.keys(campaigns)
-    .filter((name) => campaigns[name] === outcome)
-    .sort();
-}
-
-/** Names of the events that may be such interactions, in order of their text. */
-export function itemNames({ action, type }: ItemWhich, { events }: Vocabulary["items"]): string[] {
-  return Object.keys(events)
-    .filter((name) => events[name]!.action === action && (events[name]!.of !== "category" || type === "category"))
-    .sort();
-}
-
-/** How long a view took is only known once the member's next visit event is there. */
-export function readsViewTime({ action, where, measure }: ItemRule): boolean {
-  if (action !== "viewed") return false;
-  return ("of" in measure && isTimePath(measure.of)) || (where !== undefined && whereReadsTime(where));
-}
-
-export function isTimePath(path: Path): boolean {
-  return path[0] === "time";
-}
-
-export function whereReadsTime(where: Where): boolean {
-  if (where.op === "test") return isTimePath(where.path);
-  return where.op === "not" ? whereReadsTime(where.where) : where.wheres.some(whereReadsTime);
-}
-
-/** What is kept to answer a favorite rule: how much each value of its type is worth, whichever ids and top it asks of. */
-export function favoriteKey({ type, by, window }: FavoriteRule, { zone, vocabulary }: QuestionScope): string {
-  const action = by === "purchases" || by === "revenue" ? "purchased" : "viewed";
-  return canonical({
-    op: "favorite",
-    by,
-    ...itemsAsked({ action, type }, vocabulary),
-    ...(by === "time" ? { idle: vocabulary.visitIdleMs } : {}),
-    ...(window === undefined ? {} : { window }),
-    ...(window !== undefined && isLocalWindow(window) ? { zone } : {}),
-    ...(window?.kind === "visit" ? { visits: true } : {}),
-  });
 }
 
 export function asksLocalTime(rule: CountedRule, window: Window | undefined): boolean {

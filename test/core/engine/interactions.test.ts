@@ -4,7 +4,6 @@ import { campaignMatches, interactionMatches, interactionsOf } from "../../../li
 import { zoneNamed } from "../../../lib/core/engine/zones.ts";
 import type { UserEvent } from "../../../lib/core/events.ts";
 import { type Catalogue, NO_CATALOGUE } from "../../../lib/core/feeds.ts";
-import { campaignNames, itemNames } from "../../../lib/core/rules/questions.ts";
 import type { JsonObject } from "../../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY } from "../../../lib/core/vocabulary.ts";
 
@@ -39,6 +38,18 @@ describe("the record", () => {
     expect(found("Product Added", { product_id: "sku-1" }, shoes)[0]!.record).toMatchObject({ price: 50, value: 50 });
     const { record } = found("Product Added", { product_id: 7, price: "9" })[0]!;
     expect(record).toEqual({ product_id: 7, id: "7", quantity: 1 });
+  });
+
+  test("a price in another currency is missing", () => {
+    const euros = { product_id: "sku-1", price: 40, currency: "EUR" };
+    expect(found("Product Added", euros, shoes)[0]!.record).toEqual({
+      ...{ product_id: "sku-1", id: "sku-1", quantity: 1, currency: "EUR" },
+      ...{ color: "red", category: "shoes/running", stock: 3 },
+    });
+    expect(found("Order Completed", { products: [euros], currency: "USD" })[0]!.record).not.toHaveProperty("value");
+    const dollars = { product_id: "sku-1", price: 40 };
+    expect(found("Order Completed", { products: [dollars], currency: "USD" })[0]!.record.value).toBe(40);
+    expect(found("Order Completed", { products: [dollars], currency: "EUR" })[0]!.record).not.toHaveProperty("value");
   });
 
   test("time is only of views: as it is said, else 0 for now", () => {
@@ -110,15 +121,4 @@ test("a campaign rule matches by outcome and by ids", () => {
   expect(matches({ outcome: "clicked", id: "8" })).toBe(false);
   expect(matches({ outcome: "clicked", experience: "a" })).toBe(false);
   expect(matches({ outcome: "viewed" })).toBe(false);
-});
-
-test("the names that may concern a rule", () => {
-  expect(campaignNames("clicked", DEFAULT_VOCABULARY)).toEqual(["Campaign Clicked", "Email Link Clicked"]);
-  expect(itemNames({ action: "viewed", type: "brand" }, DEFAULT_VOCABULARY.items)).toEqual([
-    "Item Viewed",
-    "Product Viewed",
-  ]);
-  expect(itemNames({ action: "viewed", type: "category" }, DEFAULT_VOCABULARY.items)).toEqual([
-    ...["Item Viewed", "Product List Viewed", "Product Viewed"],
-  ]);
 });
