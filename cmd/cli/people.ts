@@ -76,6 +76,10 @@ async function members(context: Context, segment: string, options: { limit: numb
   else note(counted(size, "member"));
 }
 
+/** What a person reads at a glance; JSON has all. */
+const IDS_SHOWN_MAX = 10;
+const OBJECTS_SHOWN_MAX = 20;
+
 async function user(context: Context, id: string, format: Format): Promise<void> {
   const { user: found } = await context.questions.user(id);
   if (found === null) throw new CliError(EXIT.usage, `No message has named "${plain(id)}" yet.`);
@@ -97,12 +101,42 @@ function userText(view: UserView, { style }: Context): string {
       : [
           `${title("was in")}${indent(was.map(({ segment, since }) => `${segment}  ${style.dim(`until ${instant(since)}`)}`).join("\n"))}`,
         ]),
+    `${title("known as")}${indent(identitiesText(view.identities))}`,
     `${title("traits")}${indent(pairs(view.traits))}`,
+    ...(view.place === undefined ? [] : [`${title("place")}${indent(pairs(view.place))}`]),
+    ...Object.entries(view.situations).map(([kind, values]) => `${title(plain(kind))}${indent(pairs(values))}`),
     `${title("cart")}${indent(pairs(view.cart))}`,
     `${title("orders")}${count(view.orders)}`,
+    `${title("objects")}${indent(objectsText(view.objects))}`,
     `${title("lists")}${view.lists.length === 0 ? "none" : view.lists.map(plain).join(", ")}`,
   ];
   return lines.join("\n");
+}
+
+function identitiesText(identities: UserView["identities"]): string {
+  const types = Object.entries(identities);
+  if (types.length === 0) return "nothing but a list";
+  return types.map(([type, ids]) => plain(`${type}  ${listed(ids)}`)).join("\n");
+}
+
+function objectsText(objects: UserView["objects"]): string {
+  const types = Object.entries(objects);
+  if (types.length === 0) return "none";
+  return types
+    .flatMap(([type, ofType]) => {
+      const held = Object.entries(ofType);
+      const shown = held.slice(0, OBJECTS_SHOWN_MAX).map(([id, { id: _, ...attributes }]) => {
+        return plain(`  ${id}  ${JSON.stringify(attributes)}`);
+      });
+      const more = held.length - shown.length;
+      return [plain(`${type}  ${count(held.length)}`), ...shown, ...(more === 0 ? [] : [`  … ${count(more)} more`])];
+    })
+    .join("\n");
+}
+
+function listed(ids: readonly string[]): string {
+  const more = ids.length - IDS_SHOWN_MAX;
+  return [...ids.slice(0, IDS_SHOWN_MAX), ...(more > 0 ? [`… ${count(more)} more`] : [])].join(", ");
 }
 
 function pairs(value: UserView["traits"]): string {

@@ -2,7 +2,19 @@
 // that is not in memory it yields the page's number and the shell brings it. actors/partition drives it.
 
 import type { ControlEntry } from "./control.ts";
-import type { Delta, Json, Limits, LogRecord, MemberId, Millis, PartitionNo, Reject, SegmentId, Seq } from "./types.ts";
+import type {
+  Delta,
+  Json,
+  JsonObject,
+  Limits,
+  LogRecord,
+  MemberId,
+  Millis,
+  PartitionNo,
+  Reject,
+  SegmentId,
+  Seq,
+} from "./types.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 export type PageNo = number;
@@ -64,9 +76,17 @@ export interface MembershipView {
 
 export interface UserView {
   readonly id: MemberId;
+  /** Ids by type, in the order of first coming. */
+  readonly identities: Readonly<Record<string, readonly string[]>>;
   readonly traits: Json;
+  /** The last known place; absent: none was ever told. */
+  readonly place?: JsonObject;
+  /** What feeds say of that place, by the feed's kind. */
+  readonly situations: Readonly<Record<string, JsonObject>>;
   readonly cart: Json;
   readonly orders: number;
+  /** By type, then by id. */
+  readonly objects: Readonly<Record<string, Readonly<Record<string, JsonObject>>>>;
   readonly lists: readonly string[];
   readonly memberships: readonly MembershipView[];
   readonly firstSeen: Millis;

@@ -47,7 +47,19 @@ export class FakeAudience implements Audience {
     if (this.failure !== undefined) throw this.failure;
     if (id !== "u1/ä") return undefined;
     const memberships = [{ segment: CART.id, in: true, n: 1, since: AT }];
-    return { id, traits: {}, cart: [], orders: 0, lists: [], memberships, firstSeen: AT, lastSeen: AT + 1_000 };
+    return {
+      id,
+      identities: { user: [id] },
+      traits: {},
+      situations: {},
+      cart: [],
+      orders: 0,
+      objects: {},
+      lists: [],
+      memberships,
+      firstSeen: AT,
+      lastSeen: AT + 1_000,
+    };
   }
   async explain(segment: string, user: string) {
     if (segment !== CART.id || user !== "u1") return undefined;

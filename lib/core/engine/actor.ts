@@ -3,6 +3,8 @@
 import type { Scalar } from "../rules/ast.ts";
 import type { Json, JsonObject, MemberId, Millis, SegmentId, Seq } from "../types.ts";
 import type { CounterState } from "./counters.ts";
+import type { Identities } from "./identities.ts";
+import type { Objects } from "./objects.ts";
 import type { Kept } from "./readings.ts";
 
 export interface CartLine {
@@ -79,9 +81,9 @@ export interface Actor {
   network: JsonObject | undefined;
   device: JsonObject | undefined;
   /** Identifiers by type, in the order in which they came. */
-  identities: Record<string, string[]>;
+  identities: Identities;
   /** What is owned, by type and id. */
-  objects: Record<string, Record<string, JsonObject>>;
+  objects: Objects;
   /** Earliest deadline of its counters and kept memories. */
   counterDue: Millis;
   /** Earliest instant at which a date, a joined window or the like may flip by silence. */
@@ -114,8 +116,8 @@ export function newActor(id: MemberId, clock: Millis): Actor {
     place: undefined,
     network: undefined,
     device: undefined,
-    identities: Object.create(null) as Record<string, string[]>,
-    objects: Object.create(null) as Record<string, Record<string, JsonObject>>,
+    identities: Object.create(null) as Identities,
+    objects: Object.create(null) as Objects,
     counterDue: Number.POSITIVE_INFINITY,
     valueDue: Number.POSITIVE_INFINITY,
     waits: undefined,

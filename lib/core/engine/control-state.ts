@@ -1,7 +1,7 @@
 // The control log folded up to a revision: which definitions are in force, which wait for their activation and what
 // history they ask for. All partitions of a process that stand at one revision share the same state and plan.
 import type { ControlEntry } from "../control.ts";
-import { NO_SITUATIONS, type Situations } from "../feeds.ts";
+import { NO_SITUATIONS, type Situation, type Situations } from "../feeds.ts";
 import type { Definition } from "../rules/ast.ts";
 import { checkFunnels } from "../rules/check-funnels.ts";
 import { orderSegments } from "../rules/graph.ts";
@@ -13,6 +13,7 @@ import { DEFAULT_VOCABULARY, type Vocabulary } from "../vocabulary.ts";
 import { parseVocabulary } from "../vocabulary-document.ts";
 import { KnownItems } from "./known-items.ts";
 import { type ActiveDefinition, compilePlan, type Plan } from "./plan.ts";
+import { isSituation, SituationBoard } from "./situations.ts";
 
 export interface PendingBatch {
   readonly revision: number;
@@ -39,7 +40,8 @@ export type ControlOutcome =
       readonly id: string;
       readonly mode: "add" | "remove" | "replace";
       readonly members: readonly MemberId[];
-    };
+    }
+  | ({ readonly type: "situation" } & Situation);
 
 const NOTHING: ControlOutcome = { type: "nothing" };
 
@@ -145,8 +147,9 @@ export class ControlState {
       case "items":
         this.catalogue = this.catalogue.after(this.revision, read);
         return NOTHING;
-      default:
-        return rejected(`the entry ${read.op} of revision ${this.revision} is not known here`);
+      case "situation":
+        this.situations = SituationBoard.after(this.situations, read);
+        return { type: "situation", kind: read.kind, place: read.place };
     }
   }
 
@@ -333,6 +336,8 @@ function readEntry(entry: unknown): ControlEntry | undefined {
       return known;
     case "items":
       return readItems(entry);
+    case "situation":
+      return isSituation(entry) ? known : undefined;
     default:
       return undefined;
   }

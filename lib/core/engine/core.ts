@@ -3,6 +3,7 @@
 import { Packr, Unpackr } from "msgpackr";
 import { decodeEvent } from "../decode.ts";
 import type { UserEvent } from "../events.ts";
+import type { Situation, Situations } from "../feeds.ts";
 import { hashOf, partitionOf } from "../ids.ts";
 import type {
   BackfillJob,
@@ -41,7 +42,8 @@ import { explainSegment } from "./explain.ts";
 import type { KnownItems } from "./known-items.ts";
 import { type Page, type PageDirectory, PageTable, WALK_END } from "./pages.ts";
 import { compilePlan, type Plan } from "./plan.ts";
-import { cartRecord, type World } from "./reading.ts";
+import type { World } from "./reading.ts";
+import { isThere } from "./situations.ts";
 import { Trial } from "./trial.ts";
 import { viewOf } from "./view.ts";
 
@@ -79,6 +81,8 @@ export class PartitionCore implements PartitionMachine {
   #evaluation!: Evaluation;
   #position: Seq = 0;
   #clock: Millis = 0;
+  /** The first instant at which what a feed said ends by itself, and some rule reads it. */
+  #nextEnd: Millis = Number.POSITIVE_INFINITY;
   #universe = 0;
   /** Of the member whose event was read last. */
   #hash = 0;
@@ -139,7 +143,7 @@ export class PartitionCore implements PartitionMachine {
   }
 
   get deadline(): Millis {
-    return this.#pages.deadline;
+    return Math.min(this.#pages.deadline, this.#nextEnd);
   }
 
   get residentBytes(): number {
@@ -153,8 +157,21 @@ export class PartitionCore implements PartitionMachine {
     const isSame = held?.vocabulary === vocabulary && held.catalogue === catalogue && held.situations === situations;
     if (plan === this.#plan && isSame) return;
     if (!isSame) this.#world = { limits: this.#options.limits, vocabulary, catalogue, situations };
+    if (plan === this.#plan) this.#evaluation.readAgainst(this.#world);
+    else this.#evaluation = new Evaluation(plan, this.#world, this.work);
     this.#plan = plan;
-    this.#evaluation = new Evaluation(plan, this.#world, this.work);
+    this.#nextEnd = this.#endAfter(this.#clock);
+  }
+
+  #endAfter(after: Millis): Millis {
+    const { situations } = this.#world;
+    const { situationPaths } = this.#plan;
+    if (situationPaths.size === 0) return Number.POSITIVE_INFINITY;
+    let end = situations.nextEnd(after);
+    while (end !== Number.POSITIVE_INFINITY && !situations.endingAt(end).some(({ kind }) => situationPaths.has(kind))) {
+      end = situations.nextEnd(end);
+    }
+    return end;
   }
 
   /** A shadow reads by the vocabulary of what it folds for, whatever was in force back then. */
@@ -175,7 +192,7 @@ export class PartitionCore implements PartitionMachine {
     const hash = this.#hash;
     const clock = this.#clockOf(this.#options.clockMode === "log" ? record.stamp : (event.timestamp ?? record.stamp));
     // The common case needs no waiting: nothing is due and the member's page is here.
-    const page = this.#pages.deadline > clock ? this.#pages.residentAt(hash) : undefined;
+    const page = this.deadline > clock ? this.#pages.residentAt(hash) : undefined;
     if (page !== undefined) {
       this.#clock = clock;
       this.#applyEvent(record, event, page);
@@ -248,41 +265,69 @@ export class PartitionCore implements PartitionMachine {
 
   /** Moves the clock, firing every deadline up to it as of its own instant, before whatever moved it. */
   *#advance(clock: Millis, seq: Seq): Generator<Need, void, void> {
-    for (let due = this.#pages.deadline; due <= clock; due = this.#pages.deadline) {
+    for (let due = this.deadline; due <= clock; due = this.deadline) {
       const said: Delta[] = [];
-      for (const no of this.#pages.pagesDueAt(due)) {
-        if (!this.#pages.isResident(no)) yield no;
-        this.#fire(this.#pages.get(no), due, seq, said);
+      const ending = due === this.#nextEnd ? this.#world.situations.endingAt(due) : NOTHING_ENDS;
+      if (ending.length === 0) yield* this.#fireAll(this.#pages.pagesDueAt(due), due, seq, said, ending);
+      else {
+        const pages = new Set(this.#pages.pagesDueAt(due));
+        for (const { place } of ending) for (const no of this.#pages.numbersAt(place)) pages.add(no);
+        yield* this.#pages.keepingPages(this.#fireAll(pages, due, seq, said, ending));
+        this.#nextEnd = this.#endAfter(due);
       }
       this.#sayInOrder(said);
     }
     this.#clock = clock;
   }
 
-  #fire(page: Page, due: Millis, seq: Seq, said: Delta[]): void {
-    let woken = false;
+  *#fireAll(
+    pages: Iterable<PageNo>,
+    due: Millis,
+    seq: Seq,
+    said: Delta[],
+    ending: readonly Situation[],
+  ): Generator<Need, void, void> {
+    for (const no of pages) {
+      if (ending.length > 0) yield null;
+      if (!this.#pages.isResident(no)) yield no;
+      this.#fire(this.#pages.get(no), due, seq, said, ending);
+    }
+  }
+
+  #fire(page: Page, due: Millis, seq: Seq, said: Delta[], ending: readonly Situation[]): void {
     let next = Number.POSITIVE_INFINITY;
     for (const actor of page.actors.values()) {
-      if (actor.due <= due) {
-        if (!woken) this.#pages.willChange(page);
-        woken = true;
-        this.#wake(actor, due, { type: "time", seq }, said);
-      }
+      const there = ending.length === 0 ? ending : ending.filter(({ place }) => isThere(actor.place, place));
+      if (actor.due <= due || there.length > 0) this.#wake(page, actor, due, { type: "time", seq }, said, there);
       if (actor.due < next) next = actor.due;
     }
     this.#pages.rescheduleAt(page, next);
   }
 
-  #wake(actor: Actor, now: Millis, cause: Cause, said: Delta[]): void {
+  #wake(page: Page, actor: Actor, now: Millis, cause: Cause, said: Delta[], ending: readonly Situation[]): void {
     const evaluation = this.#evaluation;
     const before = said.length;
     evaluation.begin(actor, now);
+    const isDue = actor.due <= now;
     const values = actor.valueDue <= now;
-    evaluation.touchDue();
+    if (isDue) {
+      this.#pages.willChange(page);
+      evaluation.touchDue();
+    }
+    for (const { kind } of ending) this.#situationMoved(actor, kind, this.#world.situations, now - 1, now);
+    // Most who are at a place are in no segment that reads what was said of it.
+    if (!isDue && evaluation.isQuiet) return;
+    this.#pages.willChange(page);
     const joined = evaluation.flip("user", cause, (delta) => said.push(delta));
     evaluation.arm(values || joined);
     this.work.wakeUps += 1;
     if (said.length === before) this.work.idleWakeUps += 1;
+  }
+
+  /** Compares what was said of a member's place, by `before` at `from`, with what is said now. */
+  #situationMoved(actor: Actor, kind: string, before: Situations, from: Millis, now: Millis): void {
+    const was = before.valuesAt(kind, actor.place, from);
+    this.#evaluation.situationChanged(kind, was, this.#world.situations.valuesAt(kind, actor.place, now));
   }
 
   // ── events ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -308,6 +353,7 @@ export class PartitionCore implements PartitionMachine {
     const late = at < actor.newest;
     evaluation.begin(actor, clock);
     if (isNew) evaluation.markNew();
+    const { place } = actor;
     const step = { plan: this.#plan, evaluation, world: this.#world };
     const values = applyEvent(step, actor, event, prepared, { seq: record.seq, at, clock }, ({ reason, detail }) =>
       this.#refuse(record, reason, detail),
@@ -315,6 +361,7 @@ export class PartitionCore implements PartitionMachine {
     // Most events flip nothing, so a cause is only made where something was touched.
     const joined = !evaluation.isIdle && evaluation.flip("user", causeOf(record.seq, event.messageId, late), this.#say);
     evaluation.arm(values || joined);
+    if (actor.place !== place) page.places.add(actor.place);
     this.#pages.armed(page, actor.due);
   }
 
@@ -351,6 +398,7 @@ export class PartitionCore implements PartitionMachine {
       const held = this.#control.revision;
       throw new Fault(`control revision ${revision} follows ${held}: an entry is missing in this log`);
     }
+    const { situations } = this.#control;
     const { state, outcome } = this.#shared.next(this.#control, copy.entry);
     this.#control = state;
     this.#installed = this.#installed.filter((pending) => state.pending.has(pending));
@@ -358,6 +406,8 @@ export class PartitionCore implements PartitionMachine {
     if (outcome.type === "rejected") this.#refuse(record, "bad-control", outcome.detail);
     else if (outcome.type === "sweep") yield* this.#pages.keepingPages(this.#sweep(outcome, record.seq));
     else if (outcome.type === "list") yield* this.#pages.keepingPages(this.#applyList(outcome, record.seq));
+    else if (outcome.type === "situation")
+      yield* this.#pages.keepingPages(this.#applySituation(outcome, situations, record.seq));
   }
 
   /** Announces exactly the difference that a change of definitions makes, to everybody known, as one input. */
@@ -420,6 +470,30 @@ export class PartitionCore implements PartitionMachine {
       const page = this.#pages.pageOf(id);
       if (!this.#pages.isResident(page)) yield page;
       this.#setList(id, outcome.id, outcome.mode !== "remove", seq, said);
+    }
+    this.#sayInOrder(said);
+  }
+
+  /** Looks at everybody who is there, as one input; whose page holds nobody of that place stays where it is. */
+  *#applySituation({ kind, place }: Situation, before: Situations, seq: Seq): Generator<Need, void, void> {
+    if (!this.#plan.situationPaths.has(kind)) return;
+    const evaluation = this.#evaluation;
+    const clock = this.#clock;
+    const said: Delta[] = [];
+    for (const no of this.#pages.numbersAt(place)) {
+      yield null;
+      if (!this.#pages.isResident(no)) yield no;
+      const page = this.#pages.get(no);
+      for (const actor of page.actors.values()) {
+        if (!isThere(actor.place, place)) continue;
+        evaluation.begin(actor, clock);
+        this.#situationMoved(actor, kind, before, clock, clock);
+        if (evaluation.isQuiet) continue;
+        this.#pages.willChange(page);
+        const joined = evaluation.flip("user", { type: "feed", seq }, (delta) => said.push(delta));
+        evaluation.arm(joined);
+        this.#pages.armed(page, actor.due);
+      }
     }
     this.#sayInOrder(said);
   }
@@ -587,7 +661,7 @@ export class PartitionCore implements PartitionMachine {
 
   user(id: MemberId): UserView | undefined {
     const actor = this.#pages.get(this.#pages.pageOf(id)).actors.get(id);
-    return actor === undefined ? undefined : viewOf(actor, cartRecord(actor));
+    return actor === undefined ? undefined : viewOf(actor, this.#clock, this.#world);
   }
 
   explain(segment: SegmentId, id: MemberId): ExplainNode | undefined {
@@ -685,6 +759,8 @@ class Shadow implements ShadowFold {
     }
   }
 }
+
+const NOTHING_ENDS: readonly Situation[] = [];
 
 interface Ranked {
   readonly delta: Delta;

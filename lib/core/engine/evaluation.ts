@@ -2,7 +2,7 @@
 // when silence will next matter. Touch first, evaluate once: what lies between old and new state is never announced.
 
 import type { WorkCounts } from "../partition.ts";
-import type { Path, RecordKind, Scalar } from "../rules/ast.ts";
+import type { Path, Scalar } from "../rules/ast.ts";
 import type { Cause, Delta, JsonObject, MemberKind, Millis, SegmentId } from "../types.ts";
 import { type Actor, earliestOf } from "./actor.ts";
 import {
@@ -16,7 +16,14 @@ import {
   settleRunning,
 } from "./counters.ts";
 import { endlessReach, type LeafNo, type Reach } from "./numeric-index.ts";
-import { type CounterBounds, type CounterPlan, type Plan, type SegmentNo, topicOfKeep } from "./plan.ts";
+import {
+  type CounterBounds,
+  type CounterPlan,
+  type KeptRecord,
+  type Plan,
+  type SegmentNo,
+  topicOfKeep,
+} from "./plan.ts";
 import {
   canonicalVisit,
   cartRecord,
@@ -40,7 +47,7 @@ import { zoneNamed } from "./zones.ts";
 
 export class Evaluation {
   readonly #plan: Plan;
-  readonly #world: World;
+  #world: World;
   readonly #work: WorkCounts;
   /** Segments to look at: a mark per segment, and a heap by number, which is the order of announcing. */
   readonly #marked: Uint8Array;
@@ -52,6 +59,8 @@ export class Evaluation {
   #anew = false;
   /** The counter with the earliest deadline may have moved later. */
   #rescan = false;
+  /** A value that time moves is another than before, or is looked at for the first time. */
+  #rearm = false;
   readonly touch = (leaf: LeafNo): void => this.#touch(leaf);
   readonly #touchPlain = (leaf: LeafNo): void => {
     this.#work.touches += 1;
@@ -63,6 +72,11 @@ export class Evaluation {
     this.#world = world;
     this.#work = work;
     this.#marked = new Uint8Array(plan.segments.length);
+  }
+
+  /** What members are read against from now on. */
+  readAgainst(world: World): void {
+    this.#world = world;
   }
 
   /** Begins a step of one member. `ignoreWaits`: segments whose stay and cooldown do not count (an edit). */
@@ -161,7 +175,13 @@ export class Evaluation {
     return this.#heap.length === 0;
   }
 
+  /** Nor does any deadline have to be set anew. */
+  get isQuiet(): boolean {
+    return this.isIdle && !this.#rearm;
+  }
+
   markNew(): void {
+    this.#rearm ||= this.#plan.movingReadings.length > 0;
     for (const segment of this.#plan.ofNobody) this.mark(segment);
   }
 
@@ -290,7 +310,11 @@ export class Evaluation {
 
   /** What the leaves under this topic read has moved. */
   touchTopic(topic: string): void {
-    for (const leaf of this.#plan.topicLeaves.get(topic) ?? []) this.#touch(leaf);
+    for (const no of this.#plan.topicLeaves.get(topic) ?? []) {
+      this.#touch(no);
+      const leaf = this.#plan.leaves[no]!;
+      this.#rearm ||= leaf.kind === "reading" && leaf.reading.movesByTime;
+    }
   }
 
   /** A memory of the member, made when this is the first it hears. */
@@ -312,10 +336,30 @@ export class Evaluation {
   }
 
   /** A record is another one than before: touches the leaves that name the old values or the new ones. */
-  recordChanged(kind: RecordKind, before: JsonObject | undefined, after: JsonObject | undefined): void {
+  recordChanged(kind: KeptRecord, before: JsonObject | undefined, after: JsonObject | undefined): void {
+    this.#valuesChanged(this.#plan.recordPaths.get(kind), before, after);
+    if (kind !== "place") return;
+    const { situations } = this.#world;
+    for (const feed of this.#plan.situationPaths.keys()) {
+      const [was, is] = [before, after].map((place) => situations.valuesAt(feed, place, this.#now));
+      this.situationChanged(feed, was, is);
+    }
+  }
+
+  /** What a feed says of the member's place is something else than before. */
+  situationChanged(feed: string, before: JsonObject | undefined, after: JsonObject | undefined): void {
+    if (before !== after) this.#valuesChanged(this.#plan.situationPaths.get(feed), before, after);
+  }
+
+  #valuesChanged(
+    entries: Plan["cartPaths"] | undefined,
+    before: JsonObject | undefined,
+    after: JsonObject | undefined,
+  ): void {
     const context = (zone: string) => leafContext(zone, this.#actor, this.#now);
-    for (const { path, index } of this.#plan.recordPaths.get(kind) ?? []) {
+    for (const { path, index, movesByTime } of entries ?? []) {
       index.changed(find(before, path), find(after, path), context, this.touch);
+      this.#rearm ||= movesByTime;
     }
   }
 
@@ -389,6 +433,11 @@ export class Evaluation {
       for (const entry of entries)
         if (entry.movesByTime) this.#movingOf(entry, recordOf(kind, actor, this.#world), after, found);
     }
+    for (const [feed, entries] of plan.situationPaths) {
+      for (const entry of entries)
+        if (entry.movesByTime)
+          this.#movingOf(entry, this.#world.situations.valuesAt(feed, actor.place, after), after, found);
+    }
     for (const no of plan.movingReadings) {
       const leaf = plan.leaves[no]!;
       if (leaf.kind !== "reading") continue;
@@ -424,7 +473,8 @@ export class Evaluation {
   /** Sets the member's deadlines anew. Values are looked through only when asked: most steps leave them alone. */
   arm(values: boolean): void {
     const actor = this.#actor;
-    if (values) {
+    if (values || this.#rearm) {
+      this.#rearm = false;
       let due = Number.POSITIVE_INFINITY;
       this.#forMovingLeaves(this.#now, (_leaf, flips) => {
         if (flips < due) due = flips;

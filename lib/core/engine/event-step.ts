@@ -8,7 +8,9 @@ import { cartAfter, isSameCart, type OrderEffect, orderEffect } from "./commerce
 import { emptyCounter, newCounter } from "./counters.ts";
 import { type CountingStep, count, type EventContext, type Refuse } from "./counting.ts";
 import type { Evaluation } from "./evaluation.ts";
+import { ANONYMOUS_TOPIC, identitiesAfter, isStranger } from "./identities.ts";
 import { countItems, tellViews } from "./item-step.ts";
+import { applyObject, type ObjectEffect, objectEffect, topicOfObjects } from "./objects.ts";
 import type { Plan, Stream } from "./plan.ts";
 import { cartRecord, leafContext, userZone, type World, zoneFor } from "./reading.ts";
 import type { Heard, TraitChange } from "./readings.ts";
@@ -22,6 +24,7 @@ export type Prepared =
       readonly ok: true;
       readonly cart: CartLine[] | undefined;
       readonly order: Extract<OrderEffect, { ok: true }> | undefined;
+      readonly object: ObjectEffect | undefined;
     }
   | { readonly ok: false; readonly reason: RejectReason; readonly detail: string };
 
@@ -34,7 +37,7 @@ export function prepareEvent(actor: Actor | undefined, event: UserEvent, at: Mil
       const detail = `identify would give this member ${traits} traits, and at most ${limits.traitsMax} are kept (limits.traitsMax)`;
       return { ok: false, reason: "limit", detail };
     }
-    return { ok: true, cart: undefined, order: undefined };
+    return { ok: true, cart: undefined, order: undefined, object: undefined };
   }
   const cart = cartAfter(actor?.cart ?? [], event, vocabulary);
   if (cart !== undefined && cart.length > limits.cartLinesMax) {
@@ -43,7 +46,9 @@ export function prepareEvent(actor: Actor | undefined, event: UserEvent, at: Mil
   }
   const order = orderEffect(actor?.orders ?? [], event, vocabulary);
   if (order?.ok === false) return order;
-  return { ok: true, cart, order };
+  const object = objectEffect(actor?.objects, event, limits);
+  if (object?.ok === false) return object;
+  return { ok: true, cart, order, object };
 }
 
 function traitsAfter(actor: Actor | undefined, written: JsonObject, at: Millis): number {
@@ -78,6 +83,7 @@ export function applyEvent(
   let values = event.type === "identify" && writeTraits(step, actor, event.traits, context, refuse);
   const zoneMoved = userZone(actor) !== zoneBefore;
 
+  learnIdentities(evaluation, actor, event);
   const visit = event.type === "identify" ? undefined : visitOf(actor, event, at, world);
   if (prepared.cart !== undefined) values = changeCart(plan, evaluation, actor, prepared.cart, context) || values;
   if (prepared.order !== undefined) {
@@ -85,6 +91,10 @@ export function applyEvent(
     const zone = userZone(actor);
     prepared.order.apply(actor.orders, { ...context, zone, visiting, changeableMax: world.limits.ordersChangeableMax });
     evaluation.refreshOrders();
+  }
+  if (prepared.object !== undefined) {
+    applyObject(actor.objects, prepared.object);
+    evaluation.touchTopic(topicOfObjects(prepared.object.type));
   }
   if (event.type !== "identify") {
     tellKeeps(step, actor, event, context, visit);
@@ -96,6 +106,15 @@ export function applyEvent(
   actor.lastSeen = clock;
   if (at > actor.newest) actor.newest = at;
   return values || zoneMoved;
+}
+
+function learnIdentities(evaluation: Evaluation, actor: Actor, event: UserEvent): void {
+  const before = actor.identities;
+  const after = identitiesAfter(before, event);
+  if (after === before) return;
+  actor.identities = after;
+  evaluation.recordChanged("identity", before, after);
+  if (isStranger(before) && !isStranger(after)) evaluation.touchTopic(ANONYMOUS_TOPIC);
 }
 
 function tellChange(

@@ -2,7 +2,7 @@
 // was found and when silence alone would change it.
 
 import type { ExplainNode } from "../partition.ts";
-import { type Path, type RecordKind, type Rule, type Test, unknownRule, type Where } from "../rules/ast.ts";
+import { type Path, type Rule, type Test, unknownRule, type Where } from "../rules/ast.ts";
 import { questionsOfRule } from "../rules/questions.ts";
 import { sentenceOf, testSentence, windowSentence } from "../rules/sentence.ts";
 import type { Json, Millis } from "../types.ts";
@@ -11,8 +11,17 @@ import type { Actor } from "./actor.ts";
 import { bucketPosition } from "./bucket.ts";
 import { leafOfChange } from "./changes.ts";
 import { Evaluation } from "./evaluation.ts";
+import { anonymousReading } from "./identities.ts";
+import { objectReading } from "./objects.ts";
 import { decodePage, encodePage } from "./page-codec.ts";
-import { type ActiveDefinition, type Leaf, leafOfOccurrences, leavesOfWhere, type Plan } from "./plan.ts";
+import {
+  type ActiveDefinition,
+  type Leaf,
+  leafOfOccurrences,
+  leavesOfWhere,
+  type Plan,
+  type WhereRule,
+} from "./plan.ts";
 import {
   counterMoment,
   dateMoment,
@@ -25,7 +34,7 @@ import {
   zoneFor,
 } from "./reading.ts";
 import { funnelReading, sequenceReading } from "./registers.ts";
-import { find, testFlips } from "./values.ts";
+import { type Found, find, testFlips } from "./values.ts";
 import { momentFlips } from "./windows.ts";
 
 export interface Scope {
@@ -100,7 +109,17 @@ function explainKnown(rule: Rule, scope: Scope): ExplainNode {
       return negated(explainRule(rule.rule, scope));
     case "trait":
     case "cart":
-      return explainWhere(rule.op, rule.where, scope);
+    case "identity":
+    case "weather":
+    case "situation":
+    case "clock":
+      return explainWhere(rule, rule.where, scope);
+    case "anonymous":
+      return explainLeaf({ kind: "reading", reading: anonymousReading(rule.is), zone: "UTC" }, "anonymous", scope);
+    case "object": {
+      const leaf: Leaf = { kind: "reading", reading: objectReading(rule), zone: scope.zone };
+      return explainLeaf(leaf, sentenceOf(rule), scope);
+    }
     case "event":
     case "order":
     case "item":
@@ -142,17 +161,18 @@ function explainKnown(rule: Rule, scope: Scope): ExplainNode {
   }
 }
 
-function explainWhere(kind: RecordKind, where: Where, scope: Scope): ExplainNode {
+function explainWhere(whose: WhereRule, where: Where, scope: Scope): ExplainNode {
   if (where.op === "test") {
-    const nodes = leavesOfWhere(kind, where.path, where.test, scope).map((leaf) =>
-      explainLeaf(leaf, `${kind} ${where.path.join(".")}`, scope),
+    const record = whose.op === "situation" ? `situation ${whose.kind}` : whose.op;
+    const nodes = leavesOfWhere(whose, where.path, where.test, scope).map((leaf) =>
+      explainLeaf(leaf, `${record} ${where.path.join(".")}`, scope),
     );
     return nodes.length === 1 ? nodes[0]! : grouped("all", nodes);
   }
-  if (where.op === "not") return negated(explainWhere(kind, where.where, scope));
+  if (where.op === "not") return negated(explainWhere(whose, where.where, scope));
   return grouped(
     where.op,
-    where.wheres.map((inner) => explainWhere(kind, inner, scope)),
+    where.wheres.map((inner) => explainWhere(whose, inner, scope)),
   );
 }
 
@@ -222,13 +242,21 @@ function actualOf(leaf: Leaf, { actor, now, world }: Scope): Json | undefined {
       return actor.lists?.has(leaf.id) ? "listed" : "not listed";
     case "reading":
       return leaf.reading.actual(actor, readScope(leaf.zone, actor, now, world));
+    case "situation": {
+      const found = find(world.situations.valuesAt(leaf.of, actor.place, now), leaf.path);
+      return found === undefined ? "missing" : shownOf(found);
+    }
     default: {
       const found = find(recordOf(leaf.kind, actor, world), leaf.path);
       if (found === undefined) return "missing";
       if (leaf.kind === "cart" && isCartAmount(leaf.path)) return (found.values[0] as number) / 10_000;
-      return found.list ? found.values : (found.values[0] ?? "missing");
+      return shownOf(found);
     }
   }
+}
+
+function shownOf(found: NonNullable<Found>): Json {
+  return found.list ? found.values : (found.values[0] ?? "missing");
 }
 
 function expectedOf(leaf: Leaf): string {
@@ -292,6 +320,11 @@ function untilOf(leaf: Leaf, { actor, now, world }: Scope): Millis {
     case "list":
     case "bucket":
       return Number.POSITIVE_INFINITY;
+    case "situation": {
+      const { situations } = world;
+      const found = find(situations.valuesAt(leaf.of, actor.place, now), leaf.path);
+      return testFlips(found, leaf.test, leafContext(leaf.zone, actor, now));
+    }
     default: {
       const found = find(recordOf(leaf.kind, actor, world), leaf.path);
       return testFlips(found, leaf.test, leafContext(leaf.zone, actor, now));

@@ -32,6 +32,29 @@ export function numberPasses(value: number, test: Test): boolean {
   return testHolds(Number.isNaN(value) ? undefined : { values: [value], list: false }, test, PLAIN);
 }
 
+/** Whether sum ÷ count passes, without dividing: bounds are multiplied. */
+export function averagePasses(sum: number, count: number, test: Test): boolean {
+  if (count === 0 || Number.isNaN(sum)) return numberPasses(Number.NaN, test);
+  const scaled = (bound: unknown): number => {
+    const product = (bound as number) * count;
+    if (Math.abs(product) <= Number.MAX_SAFE_INTEGER) return product;
+    // Only the order matters: exact beyond 2^53 through BigInt, told as just below, equal or just above the sum.
+    const exact = BigInt(bound as number) * BigInt(count);
+    const whole = BigInt(sum);
+    return exact === whole ? sum : exact < whole ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  };
+  return numberPasses(
+    sum,
+    test.map((part) => {
+      if (part.op === "between") return { ...part, low: scaled(part.low), high: scaled(part.high) };
+      if (part.op === "in" || part.op === "notIn") return { ...part, values: part.values.map(scaled) };
+      return "value" in part && typeof part.value === "number"
+        ? ({ ...part, value: scaled(part.value) } as typeof part)
+        : part;
+    }),
+  );
+}
+
 interface Bound {
   readonly at: number;
   /** 0: passed from the bound on (value ≥ at); 1: passed beyond it (value > at). */

@@ -1,11 +1,11 @@
 // A page of actors as bytes and back: msgpack arrays by position, with the texts that recur (segments, counters, lists)
 // in a dictionary of the page's own, so that a page can be read without anything else. Bump FORMAT on any change.
 import { Packr, Unpackr } from "msgpackr";
-import type { Json } from "../types.ts";
+import type { Json, JsonObject } from "../types.ts";
 import { type Actor, type CartLine, earliestOf, type Order } from "./actor.ts";
 import type { CounterState } from "./counters.ts";
 
-const FORMAT = 2;
+const FORMAT = 3;
 
 const packr = new Packr({ useRecords: false, moreTypes: false, variableMapSize: true });
 const unpackr = new Unpackr({ useRecords: false, moreTypes: false, mapsAsObjects: true });
@@ -79,8 +79,9 @@ function encodeActor(actor: Actor, dictionary: Dictionary): unknown[] {
     actor.place ?? null,
     actor.network ?? null,
     actor.device ?? null,
-    actor.identities,
-    actor.objects,
+    // As lists of entries: a type or an id is any text, and the packer renames a key "__proto__".
+    Object.entries(actor.identities).map(([type, ids]) => [dictionary.number(type), ids]),
+    Object.entries(actor.objects).map(([type, ofType]) => [dictionary.number(type), Object.entries(ofType)]),
   ];
 }
 
@@ -159,8 +160,8 @@ function decodeActor(row: any[], texts: readonly string[]): Actor {
     place: row[19] ?? undefined,
     network: row[20] ?? undefined,
     device: row[21] ?? undefined,
-    identities: bare(row[22]),
-    objects: bare(row[23]),
+    identities: bareOf(row[22].map(([type, ids]: [number, string[]]) => [texts[type]!, ids])),
+    objects: bareOf(row[23].map(([type, ofType]: [number, [string, JsonObject][]]) => [texts[type]!, bareOf(ofType)])),
     viewing: waitingCounters(counters),
     counterDue: earliestOf({ counters, kept }),
     valueDue: row[15],
@@ -189,6 +190,12 @@ function pairs(flat: readonly number[], texts: readonly string[]): Map<string, n
 /** Objects that hold people's own keys have no prototype. */
 function bare<T>(object: Record<string, T>): Record<string, T> {
   return Object.assign(Object.create(null) as Record<string, T>, object);
+}
+
+function bareOf<T>(entries: readonly (readonly [string, T])[]): Record<string, T> {
+  const object = Object.create(null) as Record<string, T>;
+  for (const [key, value] of entries) object[key] = value;
+  return object;
 }
 
 function decodeOrder(row: unknown[]): Order {

@@ -3,12 +3,14 @@
 //
 //   hash of id ──last `depth` bits──▶ directory ──▶ page number ──▶ resident page (or bytes that the shell brings)
 import { LRUCache } from "lru-cache";
+import type { SituationPlace } from "../control.ts";
 import { hashOf } from "../ids.ts";
 import type { EvictedPage, PageNo } from "../partition.ts";
 import type { MemberId, Millis } from "../types.ts";
 import type { Actor } from "./actor.ts";
 import { DeadlineHeap } from "./deadlines.ts";
 import { decodePage, encodePage } from "./page-codec.ts";
+import { PlaceSketch } from "./situations.ts";
 
 /** What is known of a page whether or not it is in memory. */
 interface PageEntry {
@@ -17,6 +19,8 @@ interface PageEntry {
   bits: number;
   /** Never later than the earliest deadline of its actors; Infinity when it has none. */
   due: Millis;
+  /** Where its people are, and perhaps were. */
+  places: PlaceSketch;
 }
 
 export interface Page extends PageEntry {
@@ -80,6 +84,7 @@ export class PageTable {
       depth,
       bits,
       due: Number.POSITIVE_INFINITY,
+      places: new PlaceSketch(),
       actors: new Map(),
       changed: true,
       bytes: 0,
@@ -113,6 +118,11 @@ export class PageTable {
 
   numbers(): PageNo[] {
     return [...this.#entries.keys()];
+  }
+
+  /** Pages that may hold somebody who is there. */
+  numbersAt(place: SituationPlace): PageNo[] {
+    return [...this.#entries.values()].filter(({ places }) => places.mayHold(place)).map(({ no }) => no);
   }
 
   isResident(page: PageNo): boolean {
@@ -186,6 +196,7 @@ export class PageTable {
     page.bytes -= sister.bytes;
     page.changed = true;
     this.reschedule(sister);
+    for (const half of [page, sister]) half.places = placesOf(half);
   }
 
   // ── deadlines ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -245,8 +256,9 @@ export class PageTable {
       }
       this.#residentBytes -= page.bytes;
       this.reschedule(page);
-      const { no, depth, bits, due } = page;
-      this.#entries.set(no, { no, depth, bits, due });
+      if (page.changed) page.places = placesOf(page);
+      const { no, depth, bits, due, places } = page;
+      this.#entries.set(no, { no, depth, bits, due, places });
       evicted.push({ page: no, bytes });
     }
     return evicted;
@@ -271,7 +283,10 @@ export class PageTable {
     this.#frozenBytes = [];
     this.#onlyFrozen.clear();
     for (const page of this.#resident.values()) if (page.changed) this.#frozen.add(page.no);
-    const entries = [...this.#entries.values()].map(({ no, depth, bits, due }) => [no, depth, bits, due] as const);
+    const entries = Array.from(this.#entries.values(), (entry): PageDirectory["entries"][number] => {
+      const { no, depth, bits, due, places } = entry;
+      return places.bits === undefined ? [no, depth, bits, due] : [no, depth, bits, due, places.bits];
+    });
     return { nextNo: this.#nextNo, entries };
   }
 
@@ -295,6 +310,7 @@ export class PageTable {
   #encodeFrozen(page: Page): void {
     this.#frozen!.delete(page.no);
     const bytes = encodePage(page.actors.values());
+    page.places = placesOf(page);
     this.#frozenBytes.push({ page: page.no, bytes });
     this.#residentBytes += bytes.length - page.bytes;
     page.bytes = bytes.length;
@@ -309,8 +325,8 @@ export class PageTable {
     this.#nextNo = directory.nextNo;
     this.#depth = Math.max(0, ...directory.entries.map(([, depth]) => depth));
     this.#directory = new Array<PageNo>(1 << this.#depth).fill(0);
-    for (const [no, depth, bits, due] of directory.entries) {
-      this.#entries.set(no, { no, depth, bits, due });
+    for (const [no, depth, bits, due, places] of directory.entries) {
+      this.#entries.set(no, { no, depth, bits, due, places: new PlaceSketch(places) });
       for (let slot = bits; slot < this.#directory.length; slot += 1 << depth) this.#directory[slot] = no;
       if (due !== Number.POSITIVE_INFINITY) this.#deadlines.push(due, no);
     }
@@ -319,7 +335,13 @@ export class PageTable {
 
 export interface PageDirectory {
   readonly nextNo: PageNo;
-  readonly entries: readonly (readonly [no: PageNo, depth: number, bits: number, due: Millis])[];
+  readonly entries: readonly (readonly [no: PageNo, depth: number, bits: number, due: Millis, places?: Uint8Array])[];
+}
+
+function placesOf(page: Page): PlaceSketch {
+  const places = new PlaceSketch();
+  for (const { place } of page.actors.values()) places.add(place);
+  return places;
 }
 
 /** The last DEPTH_MAX bits in the opposite order. */

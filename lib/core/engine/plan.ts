@@ -9,8 +9,10 @@ import {
   type ItemRule,
   type Path,
   type RecordKind,
+  type RecordRule,
   type Rule,
   type Scalar,
+  type SituationRule,
   type Test,
   unknownRule,
   type Where,
@@ -30,8 +32,11 @@ import type { MemberId, Millis, SegmentId } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import { bucketPosition } from "./bucket.ts";
 import { type ChangeStream, changeStream, changeStreamKey, leafOfChange } from "./changes.ts";
+import { clockReading } from "./clock.ts";
 import { type CounterShape, missingOf, shapeOf } from "./counters.ts";
+import { anonymousReading } from "./identities.ts";
 import { type LeafNo, NumericIndex, numberPasses } from "./numeric-index.ts";
+import { objectReading } from "./objects.ts";
 import type { Keep, Reading } from "./readings.ts";
 import { funnelReading, sequenceReading } from "./registers.ts";
 import { type Route, type Routes, routeOf, routesOf } from "./routes.ts";
@@ -55,10 +60,21 @@ export interface RuleScope {
   readonly vocabulary: Vocabulary;
 }
 
+/** Records that are a member's own; the clock is everybody's, and weather is its place's. */
+export type KeptRecord = Exclude<RecordKind, "clock" | "weather">;
+
 export type Leaf =
   | { readonly kind: "counter"; readonly counter: CounterPlan; readonly test: Test }
   | { readonly kind: "moment"; readonly counter: CounterPlan; readonly window: Window }
-  | { readonly kind: RecordKind; readonly path: Path; readonly test: Test; readonly zone: string }
+  | { readonly kind: KeptRecord; readonly path: Path; readonly test: Test; readonly zone: string }
+  | {
+      readonly kind: "situation";
+      /** The feed's kind; "weather" of the rule `weather`. */
+      readonly of: string;
+      readonly path: Path;
+      readonly test: Test;
+      readonly zone: string;
+    }
   | { readonly kind: "reading"; readonly reading: Reading; readonly zone: string }
   | {
       readonly kind: "delta";
@@ -183,7 +199,9 @@ export interface Plan extends Routes {
   readonly traitPaths: ReadonlyMap<string, readonly PathEntry[]>;
   readonly cartPaths: readonly PathEntry[];
   /** Paths of the other records, by the record. */
-  readonly recordPaths: ReadonlyMap<RecordKind, readonly PathEntry[]>;
+  readonly recordPaths: ReadonlyMap<KeptRecord, readonly PathEntry[]>;
+  /** Paths of what feeds say, by the feed's kind. */
+  readonly situationPaths: ReadonlyMap<string, readonly PathEntry[]>;
   /** Memories by question; by the events they hear; by the traits. */
   readonly keeps: ReadonlyMap<string, Keep>;
   readonly keepsByName: ReadonlyMap<string, readonly Keep[]>;
@@ -247,8 +265,15 @@ export function compilePlan(active: readonly ActiveDefinition[], dark: readonly 
   return builder.finish(segments);
 }
 
+/** Rules that are a where over one record. */
+export type WhereRule = RecordRule | SituationRule;
+
 /** The leaves of a rule, in its own shape, as explain walks it: leaf rules resolve to the same leaves as the program. */
-export function leavesOfWhere(kind: RecordKind, path: Path, test: Test, { zone }: RuleScope): Leaf[] {
+export function leavesOfWhere(rule: WhereRule, path: Path, test: Test, { zone }: RuleScope): Leaf[] {
+  const kind = rule.op;
+  if (kind === "clock") return [{ kind: "reading", reading: clockReading(path, test), zone }];
+  if (kind === "weather") return [{ kind: "situation", of: "weather", path, test, zone }];
+  if (kind === "situation") return [{ kind, of: rule.kind, path, test, zone }];
   const leaves: Leaf[] = [];
   const rest = test.filter((part) => part.op !== "delta");
   const isAmount = kind === "cart" && path.length === 1 && (path[0] === "value" || path[0] === "quantity");
@@ -326,7 +351,15 @@ class PlanBuilder {
         return negated(this.program(rule.rule, scope));
       case "trait":
       case "cart":
-        return this.#where(rule.op, rule.where, scope);
+      case "identity":
+      case "weather":
+      case "situation":
+      case "clock":
+        return this.#where(rule, rule.where, scope);
+      case "anonymous":
+        return [LEAF, this.#leaf({ kind: "reading", reading: anonymousReading(rule.is), zone: "UTC" })];
+      case "object":
+        return [LEAF, this.#leaf({ kind: "reading", reading: objectReading(rule), zone: scope.zone })];
       case "event":
       case "order":
       case "item":
@@ -353,19 +386,19 @@ class PlanBuilder {
     }
   }
 
-  #where(kind: RecordKind, where: Where, scope: RuleScope): number[] {
+  #where(rule: WhereRule, where: Where, scope: RuleScope): number[] {
     switch (where.op) {
       case "all":
       case "any":
       case "none":
         return group(
           where.op,
-          where.wheres.map((inner) => this.#where(kind, inner, scope)),
+          where.wheres.map((inner) => this.#where(rule, inner, scope)),
         );
       case "not":
-        return negated(this.#where(kind, where.where, scope));
+        return negated(this.#where(rule, where.where, scope));
       case "test": {
-        const leaves = leavesOfWhere(kind, where.path, where.test, scope);
+        const leaves = leavesOfWhere(rule, where.path, where.test, scope);
         return group(
           "all",
           leaves.map((leaf) => [LEAF, this.#leaf(leaf)]),
@@ -473,12 +506,15 @@ class PlanBuilder {
           ([, entries]) => entries.length > 0,
         ),
       ),
+      situationPaths: situationEntries(leaves),
       keeps: this.#keeps,
       ...keepsByWhatTheyHear(this.#keeps.values()),
       keepsFollowZone: [...this.#keeps.values()].some(({ followsZone }) => followsZone),
       keepsFollowVisits: [...this.#keeps.values()].some(({ followsVisits }) => followsVisits),
       topicLeaves: topicsOf(leaves),
-      movingReadings: leaves.flatMap((leaf, no) => (leaf.kind === "reading" && leaf.reading.movesByTime ? [no] : [])),
+      movingReadings: leaves.flatMap((leaf, no) =>
+        leaf.kind === "reading" && leaf.reading.movesByTime && isRead(postings[no]!) ? [no] : [],
+      ),
       segmentLeaves: leavesBy(leaves, (leaf) => (leaf.kind === "segment" ? leaf.id : undefined)),
       joinedLeaves: leavesBy(leaves, (leaf) => (leaf.kind === "joined" ? leaf.id : undefined)),
       listLeaves: leavesBy(leaves, (leaf) => (leaf.kind === "list" ? leaf.id : undefined)),
@@ -488,6 +524,11 @@ class PlanBuilder {
       leafNo: (leaf) => this.#leafByKey.get(leafKey(leaf)) ?? -1,
     };
   }
+}
+
+/** What only waits for its activation is looked at when that comes, and moves nobody until then. */
+function isRead({ plain, gated }: Posting): boolean {
+  return plain.length > 0 || gated.size > 0;
 }
 
 function segmentLeaf(id: SegmentId, joined: Window | undefined, zone: string): Leaf {
@@ -535,7 +576,7 @@ function leavesBy(leaves: readonly Leaf[], keyOf: (leaf: Leaf) => string | undef
   return map;
 }
 
-const OTHER_RECORDS = ["identity", "place", "network", "device", "source", "engagement", "weather", "clock"] as const;
+const OTHER_RECORDS = ["identity", "place", "network", "device", "source", "engagement"] as const;
 
 function keepsByWhatTheyHear(keeps: Iterable<Keep>) {
   const keepsByName = new Map<string, Keep[]>();
@@ -565,10 +606,25 @@ function topicsOf(leaves: readonly Leaf[]): Map<string, LeafNo[]> {
   return map;
 }
 
-function pathEntries(leaves: readonly Leaf[], kind: RecordKind): Map<string, PathEntry[]> {
+function pathEntries(leaves: readonly Leaf[], kind: KeptRecord): Map<string, PathEntry[]> {
+  return entriesOf(leaves, (leaf) => leaf.kind === kind);
+}
+
+function situationEntries(leaves: readonly Leaf[]): Map<string, PathEntry[]> {
+  const kinds = new Set(leaves.flatMap((leaf) => (leaf.kind === "situation" ? [leaf.of] : [])));
+  return new Map(
+    Array.from(kinds, (kind) => {
+      const entries = entriesOf(leaves, (leaf) => leaf.kind === "situation" && leaf.of === kind);
+      return [kind, [...entries.values()].flat()] as const;
+    }),
+  );
+}
+
+/** The paths of one record, by their first name. */
+function entriesOf(leaves: readonly Leaf[], isOfRecord: (leaf: Leaf) => boolean): Map<string, PathEntry[]> {
   const byPath = new Map<string, { readonly path: Path; readonly leaves: ValueLeaf[] }>();
   leaves.forEach((leaf, no) => {
-    if (leaf.kind !== kind) return;
+    if (!("path" in leaf) || !isOfRecord(leaf)) return;
     const key = JSON.stringify(leaf.path);
     const entry = byPath.get(key) ?? { path: leaf.path, leaves: [] };
     byPath.set(key, entry);
@@ -595,7 +651,7 @@ function readsUserZone(leaf: Leaf): boolean {
     case "device":
     case "source":
     case "identity":
-    case "weather":
+    case "situation":
       return leaf.zone === "user" && testMovesByTime(leaf.test);
     case "joined":
       return leaf.zone === "user";
@@ -726,12 +782,12 @@ function maybeLeaf(leaf: Leaf): boolean | undefined {
     case "network":
     case "device":
     case "source":
-    case "weather":
+    case "identity":
+    case "situation":
       return testHolds(undefined, leaf.test, { now: 0, zone: zoneNamed("UTC") });
     case "reading":
       return leaf.reading.ofNobody;
     case "cart":
-    case "identity":
     case "delta":
     case "bucket":
       return undefined;

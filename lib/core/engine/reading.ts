@@ -1,14 +1,14 @@
 // Reading one actor: its zone, its records as a where sees them, its counters brought up to a clock, and whether a leaf
 // or a whole segment holds. Nothing here changes a membership; evaluation.ts does.
 import type { Catalogue, Situations } from "../feeds.ts";
-import type { RecordKind, Test, Where } from "../rules/ast.ts";
+import type { Test, Where } from "../rules/ast.ts";
 import type { JsonObject, Limits, Millis } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import type { Actor, Order } from "./actor.ts";
 import { cartTotals, lineRecord } from "./commerce.ts";
 import { distinctValues, numbersAsAmounts, numbersAt } from "./contributions.ts";
 import { type CounterState, type CounterView, missingOf, newCounter, readCounter } from "./counters.ts";
-import { numberPasses } from "./numeric-index.ts";
+import { averagePasses, numberPasses } from "./numeric-index.ts";
 import {
   ALL,
   ANY,
@@ -16,6 +16,7 @@ import {
   type CounterPlan,
   type DeltaPlan,
   isOrderAmount,
+  type KeptRecord,
   LEAF,
   type Leaf,
   lengthAt,
@@ -80,7 +81,7 @@ export function cartRecord(actor: Actor, products = true): JsonObject {
 }
 
 /** A record of a member as a `where` sees it; undefined where there is none. */
-export function recordOf(kind: RecordKind, actor: Actor, _world: World, products = true): JsonObject | undefined {
+export function recordOf(kind: KeptRecord, actor: Actor, _world: World, products = true): JsonObject | undefined {
   switch (kind) {
     case "trait":
       return actor.traits;
@@ -90,6 +91,8 @@ export function recordOf(kind: RecordKind, actor: Actor, _world: World, products
     case "network":
     case "device":
       return actor[kind];
+    case "identity":
+      return actor.identities;
     default:
       throw new Error(`${kind} is no record that is kept`);
   }
@@ -251,29 +254,6 @@ export function deltaDue(plan: DeltaPlan, state: CounterState, now: Millis): Mil
 
 // ── leaves and segments ─────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Whether sum ÷ count passes, without dividing: bounds are multiplied. */
-function averagePasses(sum: number, count: number, test: Test): boolean {
-  if (count === 0 || Number.isNaN(sum)) return numberPasses(Number.NaN, test);
-  const scaled = (bound: unknown): number => {
-    const product = (bound as number) * count;
-    if (Math.abs(product) <= Number.MAX_SAFE_INTEGER) return product;
-    // Only the order matters: exact beyond 2^53 through BigInt, told as just below, equal or just above the sum.
-    const exact = BigInt(bound as number) * BigInt(count);
-    const whole = BigInt(sum);
-    return exact === whole ? sum : exact < whole ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-  };
-  return numberPasses(
-    sum,
-    test.map((part) => {
-      if (part.op === "between") return { ...part, low: scaled(part.low), high: scaled(part.high) };
-      if (part.op === "in" || part.op === "notIn") return { ...part, values: part.values.map(scaled) };
-      return "value" in part && typeof part.value === "number"
-        ? ({ ...part, value: scaled(part.value) } as typeof part)
-        : part;
-    }),
-  );
-}
-
 /** Whether a leaf holds, from what its counter showed last. */
 export function leafHolds(leaf: Leaf, actor: Actor, now: Millis, world: World): boolean {
   switch (leaf.kind) {
@@ -301,6 +281,12 @@ export function leafHolds(leaf: Leaf, actor: Actor, now: Millis, world: World): 
       const values = deltaValues(leaf.delta, actor.counters.get(leaf.delta.key), now);
       return numberPasses(values[leaf.unit], leaf.test);
     }
+    case "situation":
+      return testHolds(
+        find(world.situations.valuesAt(leaf.of, actor.place, now), leaf.path),
+        leaf.test,
+        leafContext(leaf.zone, actor, now),
+      );
     case "segment":
       return actor.memberships.get(leaf.id)?.in === true;
     case "joined": {

@@ -291,7 +291,7 @@ export function testFlips(found: Found, test: Test, context: TestContext): Milli
   for (const part of test) {
     if (part.op !== "date" && part.op !== "has") continue;
     for (const value of found?.values ?? []) {
-      const at = part.op === "date" ? dateFlips(value, part, context) : recordFlips(value, part.where, context);
+      const at = part.op === "date" ? dateFlips(value, part, context) : whereFlips(value, part.where, context);
       if (at < next) next = at;
     }
   }
@@ -303,10 +303,11 @@ function dateFlips(value: Json, part: Extract<TestPart, { op: "date" }>, context
   return moment === undefined ? Number.POSITIVE_INFINITY : momentFlips(part.window, moment, context.now, context.zone);
 }
 
-function recordFlips(record: Json, where: Where, context: TestContext): Millis {
+/** The same for a where on a record. */
+export function whereFlips(record: Json, where: Where, context: TestContext): Millis {
   if (where.op === "test") return testFlips(find(record, where.path), where.test, context);
   const parts = where.op === "not" ? [where.where] : where.wheres;
-  return Math.min(Number.POSITIVE_INFINITY, ...parts.map((part) => recordFlips(record, part, context)));
+  return Math.min(Number.POSITIVE_INFINITY, ...parts.map((part) => whereFlips(record, part, context)));
 }
 
 /** Whether a test can be moved by silence at all. */
@@ -314,7 +315,7 @@ export function testMovesByTime(test: Test): boolean {
   return test.some((part) => part.op === "date" || (part.op === "has" && whereMovesByTime(part.where)));
 }
 
-function whereMovesByTime(where: Where): boolean {
+export function whereMovesByTime(where: Where): boolean {
   if (where.op === "test") return testMovesByTime(where.test);
   return where.op === "not" ? whereMovesByTime(where.where) : where.wheres.some(whereMovesByTime);
 }

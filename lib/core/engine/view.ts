@@ -1,14 +1,20 @@
 // What is shown of a person: the actor as plain data, amounts as people write them.
 import type { UserView } from "../partition.ts";
-import type { JsonObject } from "../types.ts";
+import type { JsonObject, Millis } from "../types.ts";
 import type { Actor } from "./actor.ts";
+import { cartRecord, type World } from "./reading.ts";
 
-export function viewOf(actor: Actor, cart: JsonObject): UserView {
+export function viewOf(actor: Actor, now: Millis, world: World): UserView {
+  const cart = cartRecord(actor);
   return {
     id: actor.id,
+    identities: { ...actor.identities },
     traits: { ...actor.traits },
+    ...(actor.place === undefined ? {} : { place: actor.place }),
+    situations: situationsOf(actor, now, world),
     cart: { ...cart, value: (cart.value as number) / 10_000, quantity: (cart.quantity as number) / 10_000 },
     orders: actor.orders.filter((order) => !order.gone).length,
+    objects: Object.fromEntries(Object.entries(actor.objects).map(([type, ofType]) => [type, { ...ofType }])),
     lists: [...(actor.lists ?? [])].sort(),
     memberships: Array.from(actor.memberships, ([segment, held]) => ({ segment, ...held })).sort((a, b) =>
       a.segment < b.segment ? -1 : 1,
@@ -16,4 +22,14 @@ export function viewOf(actor: Actor, cart: JsonObject): UserView {
     firstSeen: actor.firstSeen,
     lastSeen: actor.lastSeen,
   };
+}
+
+/** What feeds say of the place where somebody is, by the feed's kind. */
+function situationsOf({ place }: Actor, now: Millis, { situations }: World): Record<string, JsonObject> {
+  const here: Record<string, JsonObject> = {};
+  for (const kind of situations.kinds) {
+    const values = situations.valuesAt(kind, place, now);
+    if (values !== undefined) here[kind] = values;
+  }
+  return here;
 }

@@ -80,6 +80,17 @@ export class Zone {
     return weekdayOf(Math.floor((at + this.offsetAt(at)) / DAY));
   }
 
+  /** The first instant in (after, before) from which another offset holds; `before` when there is none. */
+  nextOffset(after: Millis, before: Millis): Millis {
+    if (this.#format === undefined) return before;
+    const offset = this.offsetAt(after);
+    // Offsets change at whole seconds.
+    for (let low = Math.floor(after / 1000) * 1000; low < before; low += HOUR) {
+      if (this.offsetAt(low + HOUR) !== offset) return Math.min(before, this.#changeWithin(low, low + HOUR));
+    }
+    return before;
+  }
+
   #findStart(day: DayNo): Millis {
     const from = day * DAY - 16 * HOUR;
     const to = day * DAY + 16 * HOUR;

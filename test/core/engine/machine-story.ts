@@ -1,6 +1,6 @@
 // A story that the engine hears and not the oracle: a partition with its history folded in before what is applied is
 // activated. Expectations are worked out by hand from rules.md.
-import type { ExplainNode } from "../../../lib/core/partition.ts";
+import type { ExplainNode, UserView } from "../../../lib/core/partition.ts";
 import { DEFAULT_LIMITS, type Delta, type LogRecord, type Reject } from "../../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY } from "../../../lib/core/vocabulary.ts";
 import { Rig } from "../../laws/rig.ts";
@@ -10,7 +10,8 @@ export class MachineStory extends Story {
   readonly rig: Rig;
   readonly rejects: Reject[] = [];
 
-  constructor(options: StoryOptions = {}) {
+  /** With room for one page, whoever is not spoken of is elsewhere and comes back as he left. */
+  constructor(options: StoryOptions = {}, pageCacheBytesMax = 1e9) {
     super(options);
     this.rig = new Rig({
       partition: options.partition ?? 0,
@@ -19,7 +20,7 @@ export class MachineStory extends Story {
       clockStepMsMax: options.clockStepMsMax ?? 366 * 86_400_000,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
       vocabulary: DEFAULT_VOCABULARY,
-      pageCacheBytesMax: 1e9,
+      pageCacheBytesMax,
       pageBytesMax: 65_536,
     });
   }
@@ -47,8 +48,23 @@ export class MachineStory extends Story {
     return this.rejects.map(({ reason }) => reason);
   }
 
+  /** The worker is gone: what it remembers is restored, and nothing of it may show. */
+  restart(): void {
+    this.rig.beginCheckpoint();
+    this.rig.finishCheckpoint();
+    this.rig.restart();
+  }
+
+  user(id: string): UserView {
+    this.rig.provide(this.rig.machine.pageOf(id));
+    const view = this.rig.machine.user(id);
+    if (view === undefined) throw new Error(`nothing is known of ${id}`);
+    return view;
+  }
+
   /** Of the rule itself, below the line that names the segment. */
   explain(segment: string, id: string): ExplainNode {
+    this.rig.provide(this.rig.machine.pageOf(id));
     const node = this.rig.machine.explain(segment, id)?.nodes?.[0];
     if (node === undefined) throw new Error(`nothing is known of ${id} in ${segment}`);
     return node;

@@ -358,15 +358,15 @@ export const MUTANTS: readonly Mutant[] = [
     name: "deadline-after-message",
     bug: "what fell due is fired after the message that moved the clock",
     file: CORE,
-    find: "const page = this.#pages.deadline > clock ? this.#pages.residentAt(hash) : undefined;",
+    find: "const page = this.deadline > clock ? this.#pages.residentAt(hash) : undefined;",
     replace: "const page = this.#pages.residentAt(hash);",
   },
   {
     name: "timer-lost-on-eviction",
     bug: "a page that leaves memory takes its deadline with it",
     file: PAGES,
-    find: "const { no, depth, bits, due } = page;",
-    replace: "const { no, depth, bits } = page; const due = Number.POSITIVE_INFINITY;",
+    find: "const { no, depth, bits, due, places } = page;",
+    replace: "const { no, depth, bits, places } = page; const due = Number.POSITIVE_INFINITY;",
   },
   {
     name: "timer-lost-on-restore",
