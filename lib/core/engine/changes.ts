@@ -64,19 +64,23 @@ export function changeStream(rule: ChangeRule, zone: string): ChangeStream {
 /** A write of the top trait as a change of a path into it; undefined when the value there stays what it is. */
 export function changeAt(path: Path, change: TraitChange): JsonObject | undefined {
   if (path.length === 1) return { from: change.from, to: change.to };
-  const [from, to] = [valueAt(change.from, path, 1), valueAt(change.to, path, 1)];
-  return isEqual(from, to) ? undefined : { from, to };
+  const [from, to] = [endsOf(change.from, path, 1), endsOf(change.to, path, 1)];
+  return isEqual(from, to) ? undefined : { from: sideOf(from), to: sideOf(to) };
 }
 
-/** What stands at a path; of a list on the way, what stands in its elements. Null is missing. */
-function valueAt(value: Json, path: Path, index: number): Json {
-  if (index === path.length || value === null || typeof value !== "object") return index === path.length ? value : null;
-  if (Array.isArray(value)) {
-    const found = value.map((element: Json) => valueAt(element, path, index)).filter((inner) => inner !== null);
-    return found.length === 0 ? null : found;
-  }
-  const name = path[index]!;
-  return Object.hasOwn(value, name) ? valueAt((value as JsonObject)[name]!, path, index + 1) : null;
+/** Everything that a path leads to, through lists on the way; null is nothing. */
+function endsOf(value: Json | undefined, path: Path, from: number): Json[] {
+  if (value === undefined || value === null) return [];
+  if (from === path.length) return [value];
+  if (typeof value !== "object") return [];
+  if (Array.isArray(value)) return value.flatMap((element: Json) => endsOf(element, path, from));
+  const name = path[from]!;
+  return Object.hasOwn(value, name) ? endsOf((value as JsonObject)[name], path, from + 1) : [];
+}
+
+/** Several values are read as a list. */
+function sideOf(ends: readonly Json[]): Json {
+  return ends.length > 1 ? ends : (ends[0] ?? null);
 }
 
 /** Whether a stream means this change. */

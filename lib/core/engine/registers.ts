@@ -125,7 +125,7 @@ function hear(
 
 function mayComplete(registers: readonly Register[], held: Registers, index: number, at: Millis): boolean {
   const own = held.at[index]!;
-  if (own !== null && own >= at) return false;
+  if (own !== null && own > at) return false;
   if (index === 0) return true;
   const before = held.at[index - 1]!;
   return before !== null && before <= at && at - before <= registers[index]!.withinMs;
@@ -133,7 +133,13 @@ function mayComplete(registers: readonly Register[], held: Registers, index: num
 
 /** Whether the event of an absence would clear what it waits from, or, after the last absence, its own register. */
 function mayClear(registers: readonly Register[], held: Registers, index: number, at: Millis): boolean {
-  return isAwaited(registers, held, index, at) || (index === registers.length - 1 && held.at[index] !== null);
+  return isAwaited(registers, held, index, at) || isEnded(registers, held, index, at);
+}
+
+/** An absence as last step does not outlive its event, unless that happened before the wait began. */
+function isEnded(registers: readonly Register[], held: Registers, index: number, at: Millis): boolean {
+  const own = held.at[index]!;
+  return index === registers.length - 1 && own !== null && at >= own - registers[index]!.withinMs;
 }
 
 function isAwaited(registers: readonly Register[], held: Registers, index: number, at: Millis): boolean {
@@ -142,11 +148,10 @@ function isAwaited(registers: readonly Register[], held: Registers, index: numbe
 }
 
 function clear(registers: readonly Register[], held: Registers, index: number, at: Millis): void {
-  if (isAwaited(registers, held, index, at)) {
-    held.at[index - 1] = null;
-    held.waits[index] = null;
-  }
-  if (index === registers.length - 1) held.at[index] = null;
+  if (isEnded(registers, held, index, at)) held.at[index] = null;
+  if (!isAwaited(registers, held, index, at)) return;
+  held.at[index - 1] = null;
+  held.waits[index] = null;
 }
 
 /** A newer time of a step starts the wait of an absence after it anew. */
@@ -158,15 +163,19 @@ function set(
   visiting: boolean,
   dayOf: (at: Millis) => number,
 ): void {
+  const isNewer = held.at[index] !== at;
   held.at[index] = at;
   const next = registers[index + 1];
-  if (next?.kind === "absent") held.waits[index + 1] = at + next.withinMs;
+  if (isNewer && next?.kind === "absent") held.waits[index + 1] = at + next.withinMs;
   if (next !== undefined) return;
   held.day = dayOf(at);
   held.visiting = visiting;
 }
 
-/** Completes the absences whose wait is over, in the order in which they are: one may start the wait of the next. */
+/**
+ * Completes the absences whose wait is over, in the order of their instants: one may start the wait of the next anew, so
+ * of two at the same instant the later step comes first.
+ */
 function endWaits(
   registers: readonly Register[],
   held: Registers,
@@ -175,10 +184,10 @@ function endWaits(
 ): boolean {
   let moved = false;
   for (let due = earliest(held.waits); due <= now; due = earliest(held.waits)) {
-    const index = held.waits.indexOf(due);
+    const index = held.waits.lastIndexOf(due);
     held.waits[index] = null;
     const own = held.at[index]!;
-    if (own !== null && own >= due) continue;
+    if (own !== null && own > due) continue;
     set(registers, held, index, due, false, dayOf);
     moved = true;
   }
@@ -247,9 +256,10 @@ export function funnelReading(rule: FunnelRule, scope: RuleScope): Reading {
     topics: [],
     keep: registersKeep(key, registers, undefined, scope.zone),
     movesByTime: false,
-    ofNobody: relation === "before",
+    ofNobody: relation === "before" && index >= 0,
     holds: (actor) => {
       const reached = furthest(registersOf(actor, key));
+      if (index < 0) return false;
       if (relation === "before") return reached < index;
       return relation === "at" ? reached === index : reached > index;
     },
@@ -263,7 +273,7 @@ export function funnelReading(rule: FunnelRule, scope: RuleScope): Reading {
   };
 }
 
-/** A funnel or a step that the vocabulary does not know is refused when the definition is applied. */
+/** One that the vocabulary does not know is refused when it is applied; should one come by, nobody reaches its steps. */
 function funnelSteps(id: string, { vocabulary }: RuleScope): readonly FunnelStep[] {
   return Object.hasOwn(vocabulary.funnels, id) ? vocabulary.funnels[id]!.steps : [];
 }

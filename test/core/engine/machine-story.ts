@@ -40,6 +40,12 @@ export class MachineStory extends Story {
     return said;
   }
 
+  /** Activates what waits for it. */
+  activate(stamp: string): string[] {
+    const waiting = this.rig.machine.control.pendingRevisions();
+    return waiting.flatMap((revision) => this.control(stamp, { op: "activate", revision }));
+  }
+
   override members(segment: string): string[] {
     return [...(this.rig.memberships().get(segment)?.keys() ?? [])];
   }

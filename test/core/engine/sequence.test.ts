@@ -123,6 +123,14 @@ describe("an absence", () => {
     expect(story.tick("+10 01:00")).toEqual(["+s ann +10 01:00"]);
   });
 
+  test("as last step is not cleared by what happened before its wait began", () => {
+    const story = defined(abandoned);
+    story.track("02:00", "ann", "A");
+    story.tick("+1 02:00");
+    expect(story.track("+2 00:00", "ann", "B", {}, { at: "01:59" })).toEqual([]);
+    expect(story.track("+2 00:01", "ann", "B", {}, { at: "20:00" })).toEqual(["-s ann +2 00:01"]);
+  });
+
   test("waits anew from a newer step before it, and keeps what was reached", () => {
     const story = defined(
       `s: {sequence: {steps: [${A}, {absent: {event: {name: B}}, within: 1d}], window: {last: 2d}}}`,
