@@ -12,6 +12,7 @@ import { type Column, type Format, printRows } from "../../lib/cli/table.ts";
 import { nearest } from "../../lib/core/rules/problems.ts";
 import { loadDefinitions, type PlacedProblem } from "../../lib/definitions/load.ts";
 import { applyAndWait, difference, refused, tellWarnings } from "./applying.ts";
+import { addBacktests } from "./backtests.ts";
 import { type Context, connected, optionsOf, unknownSegment } from "./context.ts";
 import { addLifecycle, keepDrafts, preparationsNow, preparationText } from "./lifecycle.ts";
 import { note, print, printJson, withOutput } from "./output.ts";
@@ -36,6 +37,7 @@ export function addSegments(program: Command): void {
       connected(command, (context) => show(context, id, options.output)),
     );
   addTrials(segments);
+  addBacktests(segments);
   addLifecycle(segments);
   segments
     .command("rm")

@@ -3,23 +3,23 @@
 import type { Command } from "commander";
 import { diffLines } from "diff";
 import type { Catalogue } from "../../lib/api/catalogue.ts";
-import { runTrial, trialOut } from "../../lib/api/trial.ts";
-import { CliError, EXIT } from "../../lib/cli/errors.ts";
+import { addedUp, runTrial, trialOut } from "../../lib/api/trial.ts";
 import { progressBar } from "../../lib/cli/progress.ts";
 import { describeRule } from "../../lib/cli/rule-text.ts";
 import { plain, type Style } from "../../lib/cli/style.ts";
 import type { Format } from "../../lib/cli/table.ts";
 import { movesText, trialText } from "../../lib/cli/trial-text.ts";
 import type { TrialPart } from "../../lib/core/partition.ts";
-import type { Definition } from "../../lib/core/rules/ast.ts";
 import { definitionSentence } from "../../lib/core/rules/sentence.ts";
 import type { Json } from "../../lib/core/types.ts";
-import { loadDefinitions } from "../../lib/definitions/load.ts";
-import { type Context, connected, optionsOf } from "./context.ts";
+import { backtested } from "./backtests.ts";
+import { type Candidate, candidatesOf, oneCandidate } from "./candidates.ts";
+import { type Context, connected } from "./context.ts";
 import { print, printJson, withOutput } from "./output.ts";
 import { wholeNumber } from "./people.ts";
 
 const SAMPLES_DEFAULT = 5;
+const MEMBERS_MAX = 1_000_000;
 const COLUMNS_MAX = 120;
 
 export function addTrials(segments: Command): void {
@@ -29,6 +29,7 @@ export function addTrials(segments: Command): void {
   ])
     .argument("<file>", "a file with one definition")
     .option("--sample <n>", "show so many people of each kind", wholeNumber, SAMPLES_DEFAULT)
+    .option("--history", "read all logs, so that nothing is left unknown; takes longer")
     .action((file: string, options: TryOptions, command: Command) =>
       connected(command, (context) => tryFile(context, command, file, options)),
     );
@@ -45,37 +46,16 @@ export function addTrials(segments: Command): void {
 
 interface TryOptions {
   readonly sample: number;
+  readonly history?: boolean;
   readonly output: Format;
 }
 
-interface Candidate {
-  readonly source: Json;
-  readonly definition: Definition;
-}
-
-/** Definitions of files that parse; else what is wrong with them, with its place. */
-export async function candidatesOf(command: Command, paths: readonly string[]): Promise<readonly Candidate[]> {
-  const { definitions, problems } = await loadDefinitions(paths, optionsOf(command).config.limits);
-  if (problems.length > 0) {
-    const lines = problems.map(({ file, line, column, message, hint }) => {
-      const meant = hint === undefined ? "" : ` (did you mean ${plain(hint)}?)`;
-      return `${file}:${line}:${column}: ${plain(message)}${meant}`;
-    });
-    throw new CliError(EXIT.usage, lines.join("\n"));
-  }
-  return definitions.flatMap(({ source, definition }) => (definition === undefined ? [] : [{ source, definition }]));
-}
-
 async function tryFile(context: Context, command: Command, file: string, options: TryOptions): Promise<void> {
-  const found = await candidatesOf(command, [file]);
-  const [candidate, ...others] = found;
-  if (candidate === undefined || others.length > 0) {
-    throw new CliError(
-      EXIT.usage,
-      `${file} holds ${found.length} definitions, and \`segments try\` looks at one; \`segments diff\` takes many.`,
-    );
-  }
-  const part = await tried(context, candidate.source, options.sample);
+  const candidate = await oneCandidate(command, file);
+  const part =
+    options.history === true
+      ? await triedExactly(context, candidate, options.sample)
+      : await tried(context, candidate.source, options.sample);
   if (options.output === "json") return printJson(trialOut(part) as object);
   const { definition } = candidate;
   const { style } = context;
@@ -105,6 +85,35 @@ async function tried(context: Context, source: Json, samples: number): Promise<T
   } finally {
     bar.end();
   }
+}
+
+/** Everything is played here, so it is exact; who is in now is asked of the owners. */
+async function triedExactly(context: Context, candidate: Candidate, samples: number): Promise<TrialPart> {
+  const { id } = candidate.definition;
+  const to = Date.now();
+  const { parts } = await backtested(context, candidate, { from: to, to }, (test, now) => ({
+    ...test.endAt(now),
+    trial: test.trial(Number.POSITIVE_INFINITY),
+  }));
+  const whole = addedUp(
+    parts.map(({ trial }) => trial),
+    Number.POSITIVE_INFINITY,
+  );
+  const entry = (await context.catalogue()).entry(id);
+  const { members } = entry?.state === "live" ? await context.questions.members(id, MEMBERS_MAX) : { members: [] };
+  const now = new Set(members.map((member) => member.id));
+  const then = new Set(whole.inSample);
+  const joins = whole.inSample.filter((member) => !now.has(member));
+  const leaves = [...now].filter((member) => !then.has(member));
+  return {
+    ...whole,
+    joins: joins.length,
+    leaves: leaves.length,
+    inSample: whole.inSample.slice(0, samples),
+    joinSample: joins.slice(0, samples),
+    leaveSample: leaves.slice(0, samples),
+    nearSample: whole.nearSample.slice(0, samples),
+  };
 }
 
 interface Difference {

@@ -33,8 +33,15 @@ export async function runTrial({ partitions, samples, ask, onProgress }: TrialOp
     }
   };
   await Promise.all(Array.from({ length: ASKED_AT_ONCE_MAX }, work));
-  const inOrder = Array.from({ length: partitions }, (_, partition) => parts.get(partition)!);
-  return inOrder.reduce<TrialPart | undefined>((sum, part) => merged(sum, part, samples), undefined)!;
+  return addedUp(
+    Array.from({ length: partitions }, (_, partition) => parts.get(partition)!),
+    samples,
+  );
+}
+
+/** At least one part. */
+export function addedUp(parts: readonly TrialPart[], samples: number): TrialPart {
+  return parts.reduce((sum, part) => merged(sum, part, samples));
 }
 
 /** Partitions that have not answered yet are taken to be as large as the others. */

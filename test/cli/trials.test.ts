@@ -63,6 +63,26 @@ test("try: what needs history is said to, and not guessed", async () => {
   expect((await rig.rollcall("segments", "try", file)).out).toContain("50 of 250 people would be in");
 });
 
+test("try --history and backtest read the logs: nothing is unknown, and nothing is changed", async () => {
+  const file = await fileOf(
+    "often.yaml",
+    "id: often\nname: Often here\nrule:\n  all:\n    - trait: { plan: pro }\n    - event: { name: Report Viewed, window: { last: 7d } }\n",
+  );
+  const tried = await rig.rollcall("segments", "try", file, "--history");
+  expect(tried.out).toContain("50 of 250 people would be in (20.0 %)");
+  expect(tried.out).not.toContain("history");
+  const { out } = await rig.rollcall("segments", "backtest", file, "--days", "3");
+  expect(out).toMatch(/^DAY +JOINED +LEFT +SIZE/m);
+  expect(out).toMatch(/50 +– +50 +━+$/m);
+  expect(out).toContain("0 before, 50 joined, 0 left: 50 of 250 people now");
+  expect(out).toContain("nobody joined 3 times or oftener");
+  expect(out.split("\n").every((line) => line.length <= 80)).toBe(true);
+  const json = JSON.parse((await rig.rollcall("segments", "backtest", file, "-o", "json")).out);
+  expect(json).toMatchObject({ size: 50, universe: 250, joined: 50, left: 0 });
+  expect(json.days).toHaveLength(31);
+  expect((await rig.rollcall("segments", "ls")).out).not.toContain("often");
+});
+
 test("diff: the rules line by line, and who would join and leave", async () => {
   const before = await fileOf("plans.yaml", "id: plans\nrule: { trait: { plan: pro, seats: { lt: 10 } } }\n");
   const fresh = await rig.rollcall("segments", "diff", before);
