@@ -13,6 +13,7 @@ import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { count, counted } from "../../lib/cli/numbers.ts";
 import { progressBar } from "../../lib/cli/progress.ts";
 import { plain, styleFor } from "../../lib/cli/style.ts";
+import type { Cost } from "../../lib/core/rules/cost.ts";
 import type { PlacedProblem } from "../../lib/definitions/load.ts";
 import type { Context } from "./context.ts";
 import { note, print } from "./output.ts";
@@ -20,10 +21,20 @@ import { note, print } from "./output.ts";
 const POLL_MS = 100;
 
 export async function applyAndWait(context: Context, request: ApplyRequest, wait: boolean): Promise<void> {
-  const applied = await applyOrRefuse(context, request);
+  const applied = await applyOrRefuse(context, { ...request, hasHistory: await isAnybodyKnown(context) });
+  tellWarnings(applied.plan.warnings);
   print(difference(applied.plan, false));
   const { revision } = applied;
   if (revision !== undefined && wait) await waitInForce(context, revision);
+}
+
+/** Taken for granted while not every partition answers. */
+export async function isAnybodyKnown(context: Context): Promise<boolean> {
+  try {
+    return (await context.questions.sizes()).universe > 0;
+  } catch {
+    return true;
+  }
 }
 
 /** Shows how far it is until it is in force everywhere. */
@@ -83,11 +94,14 @@ function problemLine({ file, line, column, message, hint }: PlacedProblem, kind:
   return `${place}${kind}: ${plain(message)}${hint === undefined ? "" : ` (did you mean ${plain(hint)}?)`}`;
 }
 
+/** Why each costs what it does is told while these are few. */
+const REASONS_MAX = 10;
+
 export function difference(plan: ApplyPlan, dryRun: boolean): string {
   const style = styleFor(process.stdout);
   const lines = [
-    ...plan.created.map((id) => `${style.green("+")} ${id}  ${style.dim("new")}`),
-    ...plan.changed.map((id) => `${style.yellow("~")} ${id}  ${style.dim("changed")}`),
+    ...plan.created.flatMap((id) => [`${style.green("+")} ${id}  ${style.dim("new")}`, ...costLines(plan, id)]),
+    ...plan.changed.flatMap((id) => [`${style.yellow("~")} ${id}  ${style.dim("changed")}`, ...costLines(plan, id)]),
     ...plan.removed.map((id) => `${style.red("-")} ${id}  ${style.dim("removed")}`),
     ...plan.lists.map(
       ({ id, members }) => `${style.yellow("~")} list ${id}  ${style.dim(counted(members.length, "member"))}`,
@@ -100,4 +114,13 @@ export function difference(plan: ApplyPlan, dryRun: boolean): string {
     `${count(plan.unchanged.length)} unchanged`,
   ].join(", ");
   return [...lines, dryRun ? `${counts}; nothing was applied (--dry-run)` : counts].join("\n");
+}
+
+function costLines({ costs }: ApplyPlan, id: string): string[] {
+  const cost = costs.get(id);
+  return cost === undefined || costs.size > REASONS_MAX ? [] : [styleFor(process.stdout).dim(costText(cost))];
+}
+
+export function costText(cost: Cost): string {
+  return `  ${cost.class}: ${cost.why}`;
 }

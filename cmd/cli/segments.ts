@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { type ApplyRequest, assertFits, planApply } from "../../lib/api/apply.ts";
 import type { CatalogueEntry } from "../../lib/api/catalogue.ts";
 import type { Preparation } from "../../lib/api/preparations.ts";
+import { saidOf } from "../../lib/api/said.ts";
 import { EXIT, endingOf } from "../../lib/cli/errors.ts";
 import { count, counted } from "../../lib/cli/numbers.ts";
 import { describeRule } from "../../lib/cli/rule-text.ts";
@@ -11,7 +12,7 @@ import { plain, styleFor } from "../../lib/cli/style.ts";
 import { type Column, type Format, printRows } from "../../lib/cli/table.ts";
 import { nearest } from "../../lib/core/rules/problems.ts";
 import { loadDefinitions, type PlacedProblem } from "../../lib/definitions/load.ts";
-import { applyAndWait, difference, refused, tellWarnings } from "./applying.ts";
+import { applyAndWait, costText, difference, isAnybodyKnown, refused, tellWarnings } from "./applying.ts";
 import { addBacktests } from "./backtests.ts";
 import { type Context, connected, optionsOf, unknownSegment } from "./context.ts";
 import { addLifecycle, keepDrafts, preparationsNow, preparationText } from "./lifecycle.ts";
@@ -71,8 +72,9 @@ async function applyFiles(command: Command, paths: string[], options: ApplyOptio
     if (options.draft === true) return keepDrafts(context, loaded);
     const request = { loaded, remove: [], limits };
     if (options.dryRun === true) {
-      const plan = planApply(await context.catalogue(), request);
+      const plan = planApply(await context.catalogue(), { ...request, hasHistory: await isAnybodyKnown(context) });
       if (plan.problems.length > 0) throw refused(plan.problems);
+      tellWarnings(plan.warnings);
       if (plan.entry !== undefined) assertFits(context.control, plan.entry);
       print(difference(plan, true));
       return;
@@ -156,7 +158,8 @@ async function show(context: Context, id: string, format: Format): Promise<void>
     );
   }
   const size = (await sizesOf(context))?.[id] ?? null;
-  if (format === "json") return printJson({ ...entry, size });
+  const said = saidOf(entry, catalogue, context.config.limits);
+  if (format === "json") return printJson({ ...entry, size, ...said });
   const { style } = context;
   const facts = [
     `${size === null ? "–" : counted(size, "member")}`,
@@ -165,5 +168,7 @@ async function show(context: Context, id: string, format: Format): Promise<void>
   ];
   print(`${style.bold(plain(entry.name))}  ${style.dim(id)}`);
   if (entry.description !== "") print(plain(entry.description));
-  print(`${facts.join(style.dim(" · "))}\n\n${describeRule(entry.definition)}`);
+  print(facts.join(style.dim(" · ")));
+  if (said !== undefined) print(`\n${plain(said.sentence)}\n${style.dim(costText(said.cost).trim())}`);
+  print(`\n${describeRule(entry.definition)}`);
 }

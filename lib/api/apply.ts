@@ -3,6 +3,8 @@
 import { count } from "../cli/numbers.ts";
 import type { ControlEntry } from "../core/control.ts";
 import type { Definition } from "../core/rules/ast.ts";
+import { warningsByVocabulary } from "../core/rules/check-vocabulary.ts";
+import { type Cost, costOf, questionsInForce } from "../core/rules/cost.ts";
 import { checkBatch } from "../core/rules/graph.ts";
 import type { Json, Limits, SegmentId } from "../core/types.ts";
 import type { Loaded, LoadedDefinition, LoadedList, PlacedProblem } from "../definitions/load.ts";
@@ -20,15 +22,22 @@ export interface ApplyPlan {
   /** Undefined when no segment changes. */
   readonly entry: Extract<ControlEntry, { op: "apply" }> | undefined;
   readonly problems: readonly PlacedProblem[];
+  /** Found only by a look at the data set; the files' own are among what was loaded. */
+  readonly warnings: readonly PlacedProblem[];
+  /** Of what is new or changed. */
+  readonly costs: ReadonlyMap<SegmentId, Cost>;
 }
 
 export interface ApplyRequest {
   readonly loaded: Pick<Loaded, "definitions" | "lists" | "problems" | "isWhole">;
   readonly remove: readonly SegmentId[];
   readonly limits: Limits;
+  /** False while nobody is known yet, so that new questions have no history to be read from. Left out: true. */
+  readonly hasHistory?: boolean;
 }
 
-export function planApply(catalogue: Catalogue, { loaded, remove, limits }: ApplyRequest): ApplyPlan {
+export function planApply(catalogue: Catalogue, request: ApplyRequest): ApplyPlan {
+  const { loaded, remove } = request;
   const existing = definitionsAfterAll(catalogue);
   const defined = completeOnes(loaded.definitions);
   const isNew = ({ definition }: Complete) => !existing.has(definition.id);
@@ -42,7 +51,7 @@ export function planApply(catalogue: Catalogue, { loaded, remove, limits }: Appl
   const known = new Map([...unreadable(loaded.definitions), ...existing]);
   const problems = [
     ...loaded.problems,
-    ...(loaded.isWhole ? batchProblems(known, define, remove, knownLists, limits) : []),
+    ...(loaded.isWhole ? batchProblems(known, define, request, knownLists, catalogue) : []),
   ];
   const nothing = define.length === 0 && remove.length === 0;
   return {
@@ -53,7 +62,24 @@ export function planApply(catalogue: Catalogue, { loaded, remove, limits }: Appl
     lists,
     entry: nothing ? undefined : { op: "apply", define: define.map(({ source }) => source), remove },
     problems,
+    warnings: define.flatMap((item) => vocabularyWarnings(item, catalogue)),
+    costs: costsOf(define, catalogue, request.hasHistory ?? true),
   };
+}
+
+function vocabularyWarnings({ definition, placeOf }: Complete, { state }: Catalogue): PlacedProblem[] {
+  return warningsByVocabulary(definition, state.newestVocabulary).map(({ path, message, hint }) => ({
+    ...placeOf(path),
+    message: `${path}: ${message}`,
+    ...(hint === undefined ? {} : { hint }),
+  }));
+}
+
+function costsOf(define: readonly Complete[], { state }: Catalogue, hasHistory: boolean): ReadonlyMap<SegmentId, Cost> {
+  const asked = questionsInForce(state.active.values());
+  return new Map(
+    define.map(({ definition }) => [definition.id, costOf(definition, state.newestVocabulary, asked, hasHistory)]),
+  );
 }
 
 type Complete = LoadedDefinition & { readonly definition: Definition };
@@ -107,12 +133,16 @@ function definitionsAfterAll({ state }: Catalogue): Map<SegmentId, Definition> {
 function batchProblems(
   existing: ReadonlyMap<SegmentId, Definition>,
   define: readonly Complete[],
-  remove: readonly SegmentId[],
+  { remove, limits }: ApplyRequest,
   lists: readonly string[],
-  limits: Limits,
+  { state }: Catalogue,
 ): PlacedProblem[] {
   const batch = { define: define.map(({ definition }) => definition), remove };
-  return checkBatch(existing, batch, lists, limits).map(({ segment, path, message, hint }) => {
+  const defined = new Set(define.map(idOf));
+  const words = state.words();
+  const vocabularyOf = (id: SegmentId) =>
+    (defined.has(id) ? undefined : words.get(id)?.vocabulary) ?? state.newestVocabulary;
+  return checkBatch(existing, batch, lists, limits, vocabularyOf).map(({ segment, path, message, hint }) => {
     const place = define.find((item) => idOf(item) === segment)?.placeOf(path);
     const text = path === "" ? message : `${path}: ${message}`;
     const said = place === undefined ? `${segment}: ${text}` : text;

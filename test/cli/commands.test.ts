@@ -111,6 +111,11 @@ describe("segments", () => {
     const first = await rollcall("segments", "apply", "config/segments", "examples/rees46.segments.yaml");
     expect(first.out).toContain("+ cart-under-100  new");
     expect(first.err).toContain(`in force in all ${PARTITIONS} partitions`);
+    const odd = await fileOf("odd.yaml", "id: odd\nrule:\n  item: { action: veiwed }\n");
+    const warned = await rollcall("segments", "apply", "--dry-run", odd);
+    expect(warned.err).toContain(`${odd}:3:11: warning: rule.item.action: never true: no event`);
+    expect(warned.err).toContain("did you mean viewed?");
+    expect(warned.out).toMatch(/^\+ odd {2}new\n {2}\w+: it /);
     const again = await rollcall("segments", "apply", "config/segments");
     expect(again.out).toBe("0 new, 0 changed, 8 unchanged\n");
     const text = (await readFile("config/segments/just-bought.yaml", "utf8")).replace("1m", "5m");
@@ -126,6 +131,13 @@ describe("segments", () => {
     expect((await rollcall("segments", "show", "cart-reminder")).out).toContain(
       "{ segment: { notIn: [ just-bought ] } }",
     );
+    expect((await rollcall("segments", "show", "just-bought")).out).toMatch(
+      /^People who ordered .*\.\nhistory: it counts /m,
+    );
+    expect(JSON.parse((await rollcall("segments", "show", "cart-under-100", "-o", "json")).out)).toMatchObject({
+      sentence: "People who have a cart with value above 0 and below 100.",
+      cost: { class: "light" },
+    });
     const refused = await rollcall("segments", "rm", "abandoned-cart");
     expect(refused.code).toBe(2);
     expect(refused.err).toContain("cart-reminder");

@@ -4,6 +4,7 @@ import type { ControlEntry } from "../control.ts";
 import { NO_SITUATIONS, type Situation, type Situations } from "../feeds.ts";
 import type { Definition } from "../rules/ast.ts";
 import { checkFunnels } from "../rules/check-funnels.ts";
+import { questionsInForce } from "../rules/cost.ts";
 import { orderSegments } from "../rules/graph.ts";
 import { parseDefinition } from "../rules/parse.ts";
 import { questionKeys } from "../rules/questions.ts";
@@ -250,9 +251,7 @@ export class ControlState {
   }
 
   #newQuestions(definitions: readonly Definition[], vocabulary: Vocabulary): string[] {
-    const asked = new Set<string>();
-    for (const one of this.active.values())
-      for (const key of questionKeys(one.definition, one.vocabulary)) asked.add(key);
+    const asked = questionsInForce(this.active.values());
     const wanted = definitions.flatMap((definition) => questionKeys(definition, vocabulary));
     return [...new Set(wanted)].filter((key) => !asked.has(key));
   }

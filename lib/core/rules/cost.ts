@@ -27,3 +27,14 @@ export function costOf(
   if (!hasHistory) return { class: "stateful", why: `${counts}; there is no history yet to read for that` };
   return { class: "history", why: `${counts}, so history is read for that before it is in force` };
 }
+
+/** What is asked already: each segment in force, read by its own vocabulary. */
+export function questionsInForce(
+  segments: Iterable<{ readonly definition: Definition; readonly vocabulary: Vocabulary }>,
+): Set<string> {
+  const asked = new Set<string>();
+  for (const { definition, vocabulary } of segments) {
+    for (const key of questionKeys(definition, vocabulary)) asked.add(key);
+  }
+  return asked;
+}

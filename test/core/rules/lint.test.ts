@@ -1,7 +1,8 @@
 // Warnings of what is lawful and surely not meant: beyond single tests, whole branches that decide nothing, clocks that
 // move everybody at once, and names that the vocabulary knows nothing of.
 import { describe, expect, test } from "vitest";
-import { checkAgainstVocabulary } from "../../../lib/core/rules/check-vocabulary.ts";
+import { checkFunnels } from "../../../lib/core/rules/check-funnels.ts";
+import { warningsByVocabulary } from "../../../lib/core/rules/check-vocabulary.ts";
 import { costOf } from "../../../lib/core/rules/cost.ts";
 import { parseDefinition } from "../../../lib/core/rules/parse.ts";
 import { questionKeys } from "../../../lib/core/rules/questions.ts";
@@ -147,7 +148,10 @@ describe("against a vocabulary", () => {
     ...DEFAULT_VOCABULARY,
     funnels: { trial: { steps: [step("visited"), step("signed-up"), step("paid")] } },
   };
-  const check = (rule: unknown) => checkAgainstVocabulary(parsed(rule).definition, vocabulary);
+  const check = (rule: unknown) => ({
+    problems: checkFunnels(parsed(rule).definition, vocabulary),
+    warnings: warningsByVocabulary(parsed(rule).definition, vocabulary),
+  });
 
   test.each<[string, unknown, string, RegExp, string | undefined]>([
     [
@@ -172,11 +176,8 @@ describe("against a vocabulary", () => {
   });
 
   test("a vocabulary without funnels says so", () => {
-    const { problems } = checkAgainstVocabulary(
-      parsed({ funnel: { id: "trial", at: "paid" } }).definition,
-      DEFAULT_VOCABULARY,
-    );
-    expect(problems).toEqual([
+    const { definition } = parsed({ funnel: { id: "trial", at: "paid" } });
+    expect(checkFunnels(definition, DEFAULT_VOCABULARY)).toEqual([
       { path: "rule.funnel.id", message: 'the vocabulary has no funnel "trial"; it has none' },
     ]);
   });

@@ -1,0 +1,24 @@
+// A segment said in plain words: its rule as a sentence, and what it costs beside the others in force.
+// For `segments show` and whoever else shows one segment; the words are lib/core/rules' business.
+import { type Cost, costOf, questionsInForce } from "../core/rules/cost.ts";
+import { parseDefinition } from "../core/rules/parse.ts";
+import { definitionSentence } from "../core/rules/sentence.ts";
+import type { Limits } from "../core/types.ts";
+import type { Catalogue, CatalogueEntry } from "./catalogue.ts";
+
+export interface Said {
+  readonly sentence: string;
+  readonly cost: Cost;
+}
+
+/** Undefined for a draft that does not parse. */
+export function saidOf({ id, definition }: CatalogueEntry, { state }: Catalogue, limits: Limits): Said | undefined {
+  const parsed = parseDefinition(definition, limits);
+  if (!parsed.ok) return undefined;
+  const others = [...state.active.values()].filter((other) => other.definition.id !== id);
+  const vocabulary = state.active.get(id)?.vocabulary ?? state.newestVocabulary;
+  return {
+    sentence: definitionSentence(parsed.definition),
+    cost: costOf(parsed.definition, vocabulary, questionsInForce(others)),
+  };
+}
