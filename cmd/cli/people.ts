@@ -125,7 +125,7 @@ function objectsText(objects: UserView["objects"]): string {
   return types
     .flatMap(([type, ofType]) => {
       const held = Object.entries(ofType);
-      const shown = held.slice(0, OBJECTS_SHOWN_MAX).map(([id, { id: _, ...attributes }]) => {
+      const shown = held.slice(0, OBJECTS_SHOWN_MAX).map(([id, { id: _, type: __, ...attributes }]) => {
         return plain(`  ${id}  ${JSON.stringify(attributes)}`);
       });
       const more = held.length - shown.length;

@@ -49,7 +49,7 @@ export function objectEffect(
     const detail = `one more ${type} would be more than the ${limits.objectsMax} objects of a type that are kept (limits.objectsMax); remove one first`;
     return { ok: false, reason: "limit", detail };
   }
-  return { ok: true, type, id, record: { ...withAttributes(known, attributes), id } };
+  return { ok: true, type, id, record: { ...withAttributes(known, attributes), type, id } };
 }
 
 /** Attributes that are given overwrite; null removes one. */

@@ -73,9 +73,7 @@ export function isSituation(entry: { readonly [key: string]: unknown }): boolean
   const { region, city } = place;
   if (region === undefined ? city !== undefined : !isName(region) || !(city === undefined || isName(city)))
     return false;
-  return (
-    (values === null || isRecord(values)) && (until === undefined || (Number.isFinite(until) && Number(until) >= 0))
-  );
+  return (values === null || isRecord(values)) && (until === undefined || Number.isFinite(until));
 }
 
 function isName(value: unknown): value is string {

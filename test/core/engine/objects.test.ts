@@ -36,7 +36,10 @@ describe("how many", () => {
     expect(told.set("01:05", "c1", {}, "car")).toEqual([]);
     expect(told.remove("01:06", "l1")).toEqual([]);
     expect(told.remove("01:07", "l9")).toEqual([]);
-    expect(told.user("ann").objects).toEqual({ lease: { "7": { active: true, id: "7" } }, car: { c1: { id: "c1" } } });
+    expect(told.user("ann").objects).toEqual({
+      lease: { "7": { active: true, type: "lease", id: "7" } },
+      car: { c1: { type: "car", id: "c1" } },
+    });
     expect(told.remove("01:08", 7)).toEqual(["-any ann 01:08", "+none ann 01:08"]);
     // Somebody new owns nothing.
     expect(told.track("01:09", "bo", "A")).toEqual(["+none bo 01:09"]);
@@ -66,8 +69,8 @@ describe("how many", () => {
     told.set("01:09", "l3");
     expect(told.reasons).toHaveLength(4);
     expect(told.user("ann").objects).toEqual({
-      lease: { l2: { id: "l2", rent: 5 }, l3: { id: "l3" } },
-      car: { c1: { id: "c1" } },
+      lease: { l2: { type: "lease", id: "l2", rent: 5 }, l3: { type: "lease", id: "l3" } },
+      car: { c1: { type: "car", id: "c1" } },
     });
   });
 });

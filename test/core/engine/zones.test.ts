@@ -40,3 +40,22 @@ test("names of zones", () => {
   expect(["Europe/Berlin", "UTC", "Asia/Kathmandu"].every(isZoneName)).toBe(true);
   expect(["Mars/Base", "", "+02:00", 5, undefined].some(isZoneName)).toBe(false);
 });
+
+test.each(ZONES)("clocks of %s are put forward and back when the calendar says", (name) => {
+  const zone = zoneNamed(name);
+  const to = FROM + 400 * DAY;
+  const found: number[] = [];
+  for (let at = zone.nextOffset(FROM, to); at < to; at = zone.nextOffset(at, to)) found.push(at);
+  const expected: number[] = [];
+  for (let at = Temporal.Instant.fromEpochMilliseconds(FROM).toZonedDateTimeISO(name); ; ) {
+    const next = at.getTimeZoneTransition("next");
+    if (next === null || next.epochMilliseconds >= to) break;
+    expected.push(next.epochMilliseconds);
+    at = next;
+  }
+  expect(found).toEqual(expected);
+  for (const at of found) {
+    expect(zone.nextOffset(at - 1, to)).toBe(at);
+    expect(zone.nextOffset(at - 1_234, at)).toBe(at);
+  }
+});
