@@ -9,7 +9,7 @@ import {
   type LogKind,
   type LogRecord,
 } from "../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
+import { DEFAULT_VOCABULARY, type Vocabulary } from "../../lib/core/vocabulary.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
 
 /** "12:30" is on Monday 2 November 2026, "+3 12:30" three days later; an ISO date-time is itself. UTC. */
@@ -27,6 +27,8 @@ export interface StoryOptions {
   readonly clockStepMsMax?: number;
   readonly partition?: number;
   readonly partitions?: number;
+  /** What differs from the default. */
+  readonly vocabulary?: Partial<Vocabulary>;
 }
 
 interface Said {
@@ -49,7 +51,7 @@ export class Story {
       clockMode: options.clockMode ?? "log",
       clockStepMsMax: options.clockStepMsMax ?? 366 * 86_400_000,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
-      vocabulary: DEFAULT_VOCABULARY,
+      vocabulary: { ...DEFAULT_VOCABULARY, ...options.vocabulary },
     });
   }
 
