@@ -3,8 +3,10 @@
 import { parseDefinition } from "../../lib/core/rules/parse.ts";
 import { DEFAULT_LIMITS, type Json, type JsonObject, type LogRecord } from "../../lib/core/types.ts";
 import type { Dice } from "../support/seed.ts";
-import { definition, type History, LIST_IDS } from "./generate.ts";
+import { definition, type History } from "./generate.ts";
 import type { Rig } from "./rig.ts";
+import { LIST_IDS } from "./rows.ts";
+import { itemsEntry } from "./rows-items.ts";
 
 /** Defines, edits and deletes segments, as a batch that is applied, made ready and activated, or that needs none of it. */
 export class Definitions {
@@ -25,8 +27,9 @@ export class Definitions {
 
   *change(): Generator<LogRecord> {
     const dice = this.#dice;
-    const pick = dice.int(0, 9);
-    if (pick < 3) yield this.#list();
+    const pick = dice.int(-2, 9);
+    if (pick < 0) yield this.#items();
+    else if (pick < 3) yield this.#list();
     else if (pick < 6) yield* this.#apply(this.#define(dice.int(1, 3)), []);
     else if (pick < 8) yield* this.#apply(this.#edit(), []);
     else yield* this.#apply([], this.#remove());
@@ -38,6 +41,11 @@ export class Definitions {
     const mode = dice.pick(["add", "remove", "replace"] as const);
     this.#revision += 1;
     return this.#history.control(this.#revision, { op: "list", id: dice.pick(LIST_IDS), mode, members });
+  }
+
+  #items(): LogRecord {
+    this.#revision += 1;
+    return this.#history.control(this.#revision, itemsEntry(this.#dice));
   }
 
   #define(count: number): Json[] {

@@ -4,17 +4,18 @@ import type { ControlEntry } from "../../lib/core/control.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import type { Json, JsonObject, LogKind, LogRecord, Millis } from "../../lib/core/types.ts";
 import type { Dice } from "../support/seed.ts";
+import { DURATIONS } from "./parts.ts";
+import { NAMES, RUN_ROWS, rule } from "./rows.ts";
+import { itemAttributes, itemMessage } from "./rows-items.ts";
+import { visitContext } from "./rows-visits.ts";
 
-const NAMES = ["A", "B", "Page Viewed", "Product Viewed"];
 const ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Apia", "user"];
-const LISTS = ["crm", "dmp"];
-const DURATIONS = ["5s", "30s", "10m", "1h", "3h", "1d", "2d", "7d", "60d", "95d"];
 
 const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
 // ── definitions ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-export function definition(dice: Dice, id: string, others: readonly string[]): JsonObject {
+export function definition(dice: Dice, id: string, others: readonly string[], rows = RUN_ROWS): JsonObject {
   return {
     id,
     name: id,
@@ -23,190 +24,15 @@ export function definition(dice: Dice, id: string, others: readonly string[]): J
     ...(dice.chance(0.15) ? { stay: dice.pick(DURATIONS.slice(0, 6)) } : {}),
     ...(dice.chance(0.15) ? { cooldown: dice.pick(DURATIONS.slice(0, 6)) } : {}),
     ...(dice.chance(0.05) ? { enabled: false } : {}),
-    rule: dice.chance(0.25) ? gated(dice, others) : rule(dice, others, 2),
+    rule: dice.chance(0.25) ? gated(dice, others, rows) : rule(dice, others, 2, rows),
   };
 }
 
 /** A rule that insists on a trait: the engine lets all its other leaves sleep for people who have another value. */
-function gated(dice: Dice, others: readonly string[]): JsonObject {
+function gated(dice: Dice, others: readonly string[], rows: readonly string[]): JsonObject {
   const gate = dice.pick<JsonObject>([{ plan: "x" }, { plan: ["x", "y"] }, { n: 5 }, { plan: "x", n: { gt: 0 } }]);
-  return { all: [{ trait: gate }, rule(dice, others, 1), ...(dice.chance(0.3) ? [rule(dice, others, 0)] : [])] };
-}
-
-function rule(dice: Dice, others: readonly string[], depth: number): JsonObject {
-  if (depth > 0 && dice.chance(0.45)) {
-    const parts = Array.from({ length: dice.int(1, 3) }, () => rule(dice, others, depth - 1));
-    const op = dice.pick(["all", "any", "none", "not"]);
-    return op === "not" ? { not: parts[0]! } : { [op]: parts };
-  }
-  const pick = dice.int(0, 99);
-  if (pick < 42) return { event: event(dice) };
-  if (pick < 60) return { order: order(dice) };
-  if (pick < 75) return { trait: traitWhere(dice) };
-  if (pick < 85) return { cart: cartWhere(dice) };
-  if (pick < 92 && others.length > 0) return { segment: segment(dice, others) };
-  if (pick < 95) return { list: { [dice.pick(["in", "notIn"])]: [dice.pick(LISTS)] } };
-  const from = dice.int(0, 60);
-  return { bucket: { from, to: from + dice.int(1, 40), ...(dice.chance(0.3) ? { salt: "s" } : {}) } };
-}
-
-function event(dice: Dice): JsonObject {
-  const name: Json = dice.chance(0.15)
-    ? "*"
-    : dice.chance(0.25)
-      ? { [dice.pick(["any", "each"])]: [dice.pick(NAMES), dice.pick(NAMES.slice(2))] }
-      : dice.pick(NAMES);
-  return { name, ...maybeWhere(dice, eventWhere), ...measured(dice, "properties.v", true) };
-}
-
-function maybeWhere(dice: Dice, make: (dice: Dice) => JsonObject): JsonObject {
-  return dice.chance(0.35) ? { where: make(dice) } : {};
-}
-
-function eventWhere(dice: Dice): JsonObject {
-  const pick = dice.int(0, 9);
-  if (pick < 3) return { "properties.v": numberTest(dice) };
-  if (pick < 5) return { "properties.c": textTest(dice) };
-  if (pick < 6) return { channel: dice.pick(["web", "server"]) };
-  if (pick < 7) return { "at.time": { [dice.pick(["lt", "gte"])]: dice.pick(["06:00", "12:00", "18:30"]) } };
-  if (pick < 8) return { "at.weekday": dice.pick([["sat", "sun"], "mon"]) };
-  if (pick < 9) return { any: [{ "properties.v": numberTest(dice) }, { "properties.tags": "x" }] };
-  return { "properties.when": { date: window(dice) } };
-}
-
-function order(dice: Dice): JsonObject {
-  const where = (): JsonObject =>
-    dice.chance(0.5)
-      ? { total: numberTest(dice) }
-      : dice.pick<JsonObject>([
-          { coupon: { exists: true } },
-          { "products.product_id": "p1" },
-          { quantity: { gte: 2 } },
-          { lines: 1 },
-          { products: { has: { price: { gt: 20 } } } },
-        ]);
-  const given = maybeWhere(dice, where);
-  if (dice.chance(0.4)) {
-    const measure = dice.pick(["total", "average", "largest"]);
-    return { ...given, [measure]: numberTest(dice), ...windowed(dice) };
-  }
-  return { ...given, ...measured(dice, dice.pick(["total", "quantity", "lines", "products.price"]), true) };
-}
-
-function measured(dice: Dice, of: string, windows: boolean): JsonObject {
-  const pick = dice.int(0, 99);
-  if (pick < 12) return { [dice.pick(["first", "latest"])]: window(dice) };
-  const measure: JsonObject =
-    pick < 20
-      ? {}
-      : pick < 45
-        ? { count: countTest(dice) }
-        : pick < 55
-          ? { days: countTest(dice) }
-          : pick < 65
-            ? { visits: countTest(dice) }
-            : { [dice.pick(["sum", "avg", "min", "max", "distinct"])]: { of, is: numberTest(dice) } };
-  return { ...measure, ...(windows ? windowed(dice) : {}) };
-}
-
-function windowed(dice: Dice): JsonObject {
-  return dice.chance(0.75) ? { window: window(dice, true) } : {};
-}
-
-function window(dice: Dice, occurrence = false): JsonObject {
-  const pick = dice.int(0, 99);
-  const long = dice.pick(DURATIONS);
-  if (pick < 35) return { last: long };
-  if (pick < 50) {
-    const index = dice.int(0, DURATIONS.length - 2);
-    const [gte, lt] = [DURATIONS[index]!, DURATIONS[dice.int(index + 1, DURATIONS.length - 1)]!];
-    return { ago: dice.pick<JsonObject>([{ gte }, { lt }, { gte, lt }]) };
-  }
-  if (pick < 58) return { today: true };
-  if (pick < 78) {
-    const unit = dice.pick(["days", "weeks", "months"]);
-    return { calendar: { [unit]: dice.int(1, 3), ...(dice.chance(0.4) ? { skip: dice.int(1, 2) } : {}) } };
-  }
-  if (pick < 88)
-    return dice.pick<JsonObject>([
-      { from: "2026-03-02" },
-      { from: "2026-03-01", to: "2026-03-29" },
-      { to: "2026-03-28T23:30:00Z" },
-    ]);
-  if (occurrence) return { visit: "current" };
-  return { next: long };
-}
-
-function countTest(dice: Dice): Json {
-  const n = dice.int(0, 4);
-  return dice.pick<Json>([{ gte: n }, { lt: n + 1 }, { eq: n }, { between: [1, n + 1] }, { ne: n }, n, [n, n + 2]]);
-}
-
-function numberTest(dice: Dice): Json {
-  const n = dice.pick([0, 5, 10, 20.5, 60, 100]);
-  return dice.pick<Json>([
-    { gt: n },
-    { gte: n },
-    { lt: n },
-    { lte: n },
-    { between: [n, n + 40] },
-    n,
-    { ne: n },
-    { gt: n, ne: n + 5 },
-  ]);
-}
-
-function textTest(dice: Dice): Json {
-  return dice.pick<Json>([
-    "x",
-    ["x", "y"],
-    { ne: "x" },
-    { notIn: ["x", "y"] },
-    { contains: "a" },
-    { notContains: "a" },
-    { startsWith: "x" },
-    { endsWith: "Y", fold: true },
-    { like: "?a*" },
-    { eq: "ÄB", fold: true },
-    { exists: true },
-    { exists: false },
-    { includesAll: ["x", "y"] },
-  ]);
-}
-
-function traitWhere(dice: Dice): JsonObject {
-  const pick = dice.int(0, 9);
-  if (pick < 3) return { plan: textTest(dice) };
-  if (pick < 5) return { n: numberTest(dice) };
-  if (pick < 6) return { tags: textTest(dice) };
-  if (pick < 8) return { renews: { date: window(dice) } };
-  if (pick < 9)
-    return { n: { delta: { over: dice.pick(DURATIONS), [dice.pick(["percent", "amount"])]: numberTest(dice) } } };
-  return dice.pick<JsonObject>([
-    { leases: { has: { rent: { gt: 10 }, ends: { date: window(dice) } } } },
-    { point: { near: { lat: 48.86, lon: 2.35, within: "25mi" } } },
-    { not: { plan: "x" } },
-    { none: [{ plan: textTest(dice) }, { n: numberTest(dice) }] },
-    { "deep.er": textTest(dice) },
-  ]);
-}
-
-function cartWhere(dice: Dice): JsonObject {
-  return dice.pick<JsonObject>([
-    { value: { gt: 0, lt: 100 } },
-    { value: numberTest(dice) },
-    { quantity: countTest(dice) },
-    { lines: countTest(dice) },
-    { lines: { gte: 1 }, changed: { date: { ago: { gte: dice.pick(DURATIONS) } } } },
-    { changed: { date: window(dice) } },
-    { "products.product_id": "p1" },
-  ]);
-}
-
-function segment(dice: Dice, others: readonly string[]): JsonObject {
-  const ids = [dice.pick(others)];
-  if (dice.chance(0.35)) return { in: ids, joined: window(dice) };
-  return { [dice.pick(["in", "notIn"])]: ids };
+  const more = dice.chance(0.3) ? [rule(dice, others, 0, rows)] : [];
+  return { all: [{ trait: gate }, rule(dice, others, 1, rows), ...more] };
 }
 
 // ── histories ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -267,8 +93,10 @@ export class History {
   /** Time passes: mostly a little, sometimes over midnight or a season, now and then not at all. */
   #pass(): void {
     const dice = this.#dice;
-    const steps = [0, 1, 900, 1_000, 4_000, 31_000, 600_000, 1_900_000, 3_600_000, 20_000_000, 90_000_000, 700_000_000];
-    const weights = dice.chance(0.8) ? 8 : steps.length;
+    const steps = [
+      0, 1, 900, 1_000, 4_000, 31_000, 600_000, 1_800_000, 1_900_000, 3_600_000, 20_000_000, 90_000_000, 700_000_000,
+    ];
+    const weights = dice.chance(0.8) ? 9 : steps.length;
     this.#now += dice.chance(0.3) ? steps[dice.int(0, weights - 1)]! : dice.int(0, steps[dice.int(1, weights - 1)]!);
     if (dice.chance(0.02)) this.#now -= dice.int(0, 5_000);
   }
@@ -283,16 +111,21 @@ export class History {
       ...(dice.chance(0.85) ? { timestamp: new Date(this.#now - late + ahead).toISOString() } : {}),
       ...(dice.chance(0.7) ? { channel: dice.pick(["web", "web", "mobile", "server"]) } : {}),
       ...(dice.chance(0.4) ? { messageId: `m${this.#message}` } : {}),
-      ...(dice.chance(0.08)
-        ? { context: { timezone: dice.pick(["Asia/Tokyo", "America/Los_Angeles", "Mars/Base"]) } }
-        : {}),
+      ...(dice.chance(0.5) ? { context: this.#context() } : {}),
     };
     const pick = dice.int(0, 99);
     if (pick < 22) return { ...base, type: "identify", traits: this.#traits() };
     if (pick < 30) return { ...base, type: "page", properties: this.#properties() };
     if (pick < 33) return { ...base, type: "screen", name: "Home", properties: this.#properties() };
-    if (pick < 60) return { ...base, type: "track", event: dice.pick(NAMES), properties: this.#properties() };
+    if (pick < 48) return { ...base, type: "track", ...itemMessage(dice) };
+    if (pick < 66) return { ...base, type: "track", event: dice.pick(NAMES), properties: this.#properties() };
     return { ...base, type: "track", ...this.#commerce() };
+  }
+
+  #context(): JsonObject {
+    const dice = this.#dice;
+    const zones = ["Asia/Tokyo", "America/Los_Angeles", "Mars/Base"];
+    return { ...(dice.chance(0.15) ? { timezone: dice.pick(zones) } : {}), ...visitContext(dice) };
   }
 
   #properties(): JsonObject {
@@ -333,6 +166,7 @@ export class History {
       ...(dice.chance(0.8) ? { price: dice.pick<Json>([10, 33.335, 60, 0, "9"]) } : {}),
       ...(dice.chance(0.5) ? { quantity: dice.int(1, 3) } : {}),
       ...(dice.chance(0.2) ? { variant: dice.pick<Json>(["red", 5, "5"]) } : {}),
+      ...(dice.chance(0.3) ? itemAttributes(dice) : {}),
     });
     const orderId = dice.pick<Json>(["o1", "o2", "o3", 4]);
     const currency = dice.chance(0.1) ? { currency: dice.pick(["EUR", "USD"]) } : {};
@@ -381,5 +215,3 @@ export function membersOf(count: number, partition: number, partitions: number):
   }
   return ids;
 }
-
-export const LIST_IDS = LISTS;

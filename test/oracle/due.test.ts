@@ -6,6 +6,7 @@ import { DEFAULT_LIMITS, type Delta, type JsonObject, type LogRecord } from "../
 import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
 import { definition, History, membersOf } from "../laws/generate.ts";
+import { ALL_ROWS } from "../laws/rows.ts";
 import { Dice, seeds } from "../support/seed.ts";
 
 const SEEDS = 40;
@@ -23,6 +24,7 @@ function definitions(dice: Dice): JsonObject[] {
       dice,
       `s${sources.length}`,
       sources.map(({ id }) => id as string),
+      ALL_ROWS,
     );
     if (parseDefinition(source, DEFAULT_LIMITS).ok) sources.push(source);
   }

@@ -3,7 +3,8 @@
 import { DEFAULT_PARTITION_SETTINGS, type PartitionSettings } from "../../actors/partition/settings.ts";
 import type { ControlEntry } from "../../lib/core/control.ts";
 import type { Json, JsonObject, MemberId, SegmentId } from "../../lib/core/types.ts";
-import { definition, LIST_IDS } from "../laws/generate.ts";
+import { definition } from "../laws/generate.ts";
+import { LIST_IDS } from "../laws/rows.ts";
 import { Dice } from "../support/seed.ts";
 import type { Weather } from "./network.ts";
 
