@@ -56,6 +56,8 @@ export class ControlState {
   lists = new Set<string>();
   /** What events mean by now; each definition is read by the one that it carries. */
   vocabulary: Vocabulary = DEFAULT_VOCABULARY;
+  /** Of the entry that said it. */
+  #vocabularyRevision = 0;
   catalogue: KnownItems;
   situations: Situations = NO_SITUATIONS;
   #levels = new Map<SegmentId, number>();
@@ -86,6 +88,7 @@ export class ControlState {
     state.#versions = new Map(this.#versions);
     state.lists = new Set(this.lists);
     state.vocabulary = this.vocabulary;
+    state.#vocabularyRevision = this.#vocabularyRevision;
     state.situations = this.situations;
     state.#levels = this.#levels;
     const outcome = state.#take(entry);
@@ -130,7 +133,7 @@ export class ControlState {
         const batch = this.pending.get(read.revision);
         this.pending.delete(read.revision);
         if (batch === undefined) return NOTHING;
-        if (batch.vocabulary !== undefined) this.vocabulary = batch.vocabulary;
+        if (batch.vocabulary !== undefined) this.#setVocabulary(batch.vocabulary, read.revision);
         return this.#activate(batch.define, batch.remove);
       }
       case "cancel":
@@ -207,7 +210,7 @@ export class ControlState {
     this.#cancelOlder(new Set([...definitions.map(({ id }) => id), ...removed]));
     const define = new Map(definitions.map((definition) => [definition.id, this.#versioned(definition, vocabulary)]));
     if (immediate) {
-      this.vocabulary = isVocabulary ? vocabulary : this.vocabulary;
+      if (isVocabulary) this.#setVocabulary(vocabulary, this.revision);
       return this.#activate(define, removed);
     }
     const { revision } = this;
@@ -225,8 +228,17 @@ export class ControlState {
   /** By which an apply is read: the newest word about it, though it may wait. */
   get newestVocabulary(): Vocabulary {
     let newest = this.vocabulary;
-    for (const { vocabulary } of this.pending.values()) newest = vocabulary ?? newest;
+    for (const { revision, vocabulary } of this.pending.values()) {
+      if (vocabulary !== undefined && revision > this.#vocabularyRevision) newest = vocabulary;
+    }
     return newest;
+  }
+
+  /** Whatever the order of activations, the newest word about it stays. */
+  #setVocabulary(vocabulary: Vocabulary, revision: number): void {
+    if (revision < this.#vocabularyRevision) return;
+    this.vocabulary = vocabulary;
+    this.#vocabularyRevision = revision;
   }
 
   /** Definitions, once all that waits has taken effect. */

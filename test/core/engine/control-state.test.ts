@@ -98,6 +98,18 @@ describe("a vocabulary", () => {
     expect(versionOf(state, "clicks")).toBe(1);
   });
 
+  test("stays though an older one is activated after it", () => {
+    const entries = [
+      define(PINGS),
+      vocabulary({ visit: { idle: "10m" } }),
+      vocabulary({ visit: { idle: "20m" } }),
+      activate(3),
+    ];
+    const after = told(...entries).state;
+    expect([after.vocabulary.visitIdleMs, after.newestVocabulary.visitIdleMs]).toEqual([1_200_000, 1_200_000]);
+    expect(told(...entries, activate(2)).state.vocabulary.visitIdleMs).toBe(1_200_000);
+  });
+
   test("is compared with the one by which each segment is read", () => {
     const { state, outcomes } = told(define(CART), vocabulary({ currency: "EUR" }), vocabulary({ currency: "EUR" }));
     expect(outcomes.map(({ type }) => type)).toEqual(["sweep", "sweep", "nothing"]);

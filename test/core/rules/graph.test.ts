@@ -12,6 +12,7 @@ import {
 } from "../../../lib/core/rules/graph.ts";
 import { parseDefinition } from "../../../lib/core/rules/parse.ts";
 import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
+import { DEFAULT_VOCABULARY, type Vocabulary } from "../../../lib/core/vocabulary.ts";
 
 function define(id: string, rule: unknown, fields: object = {}): Definition {
   const parsed = parseDefinition({ id, rule, ...fields }, DEFAULT_LIMITS);
@@ -212,6 +213,60 @@ describe("a batch that is refused", () => {
     expect(check([], { define }).map(({ message }) => /cycle: ([^;]+);/.exec(message)?.[1])).toEqual([
       "a → b → a",
       "c → d → c",
+    ]);
+  });
+});
+
+describe("what only the vocabulary tells", () => {
+  const engaged = define("engaged", { engagement: { score: { gte: 50 } } });
+  const counting = (id: string): Vocabulary => ({
+    ...DEFAULT_VOCABULARY,
+    engagement: { cycleMs: 1, parts: [{ weight: 100, full: 1, of: { kind: "segment", id } }] },
+  });
+  const checkBy = (vocabulary: Vocabulary, existing: Definition[], batch: Partial<Batch>) =>
+    checkBatch(mapOf(...existing), { define: [], remove: [], ...batch }, [], DEFAULT_LIMITS, () => vocabulary);
+
+  test("segments that the score counts are references of whoever reads it", () => {
+    expect(references(engaged.rule, counting("vip"))).toEqual(["vip"]);
+    expect(references(over("a", ["b"]).rule, counting("vip"))).toEqual(["b"]);
+    expect(orderSegments([{ definition: engaged, vocabulary: counting("vip") }, leaf("vip")]).order).toEqual([
+      "vip",
+      "engaged",
+    ]);
+  });
+
+  test("they must be there, and stay", () => {
+    expect(checkBy(counting("vip"), [], { define: [engaged] })).toMatchObject([
+      {
+        segment: "engaged",
+        message: expect.stringContaining('reads engagement, whose score counts the segment "vip"'),
+      },
+    ]);
+    expect(checkBy(counting("vip"), [engaged, leaf("vip")], { remove: ["vip"] })).toMatchObject([
+      { segment: "vip", message: expect.stringContaining('it is used by "engaged"') },
+    ]);
+    expect(checkBy(counting("vip"), [leaf("vip")], { define: [engaged] })).toEqual([]);
+  });
+
+  test("engagement must not read engagement, however far behind", () => {
+    expect(
+      checkBy(counting("vip"), [over("vip", ["mid"]), leaf("mid")], { define: [engaged, over("mid", ["engaged"])] }),
+    ).toMatchObject([
+      {
+        message: expect.stringContaining(
+          'engagement must not read engagement: "engaged" reads it, and its score counts "vip"',
+        ),
+      },
+    ]);
+    expect(checkBy(counting("engaged"), [], { define: [engaged] })).toMatchObject([
+      { message: expect.stringContaining('its score counts "engaged" (engaged → engaged)') },
+    ]);
+  });
+
+  test("funnels that it lacks are told at their place", () => {
+    const funnel = define("f", { not: { funnel: { id: "trial", at: "paid" } } });
+    expect(checkBy(DEFAULT_VOCABULARY, [], { define: [funnel] })).toMatchObject([
+      { segment: "f", path: "rule.not.funnel.id", message: expect.stringContaining('no funnel "trial"') },
     ]);
   });
 });
