@@ -6,6 +6,7 @@ import type { CounterState } from "./counters.ts";
 import type { Identities } from "./identities.ts";
 import type { Objects } from "./objects.ts";
 import type { Kept } from "./readings.ts";
+import type { VisitList } from "./visits.ts";
 
 export interface CartLine {
   readonly productId: string;
@@ -26,7 +27,7 @@ export interface Order {
   readonly at: Millis;
   /** Zone of the member when it was first processed: it fixed the local date. */
   readonly zone: string;
-  /** Part of the visit of the event that completed it. */
+  /** The event that completed it is one that makes visits. */
   readonly visiting: boolean;
   /** Clock and zone as of which its content is read, since the last message that changed it. */
   readAt: Millis;
@@ -61,10 +62,8 @@ export interface Actor {
   cartChanged: Millis | undefined;
   /** By time of completion, then log position. */
   orders: Order[];
-  /** Start and last event of each visit, oldest first: [start0, last0, start1, last1, …]. */
-  visits: number[];
-  /** How many of them, from the oldest, can no longer change. */
-  visitsSealed: number;
+  /** By each idle time that somebody asks; the one of the vocabulary in force is always among them. */
+  visits: VisitList[];
   firstSeen: Millis;
   lastSeen: Millis;
   /** Event time of the newest event; −Infinity before the first. */
@@ -84,7 +83,7 @@ export interface Actor {
   identities: Identities;
   /** What is owned, by type and id. */
   objects: Objects;
-  /** Earliest deadline of its counters and kept memories. */
+  /** Earliest deadline of its counters, kept memories and visits. */
   counterDue: Millis;
   /** Earliest instant at which a date, a joined window or the like may flip by silence. */
   valueDue: Millis;
@@ -104,7 +103,6 @@ export function newActor(id: MemberId, clock: Millis): Actor {
     cartChanged: undefined,
     orders: [],
     visits: [],
-    visitsSealed: 0,
     firstSeen: clock,
     lastSeen: clock,
     newest: Number.NEGATIVE_INFINITY,
@@ -125,10 +123,11 @@ export function newActor(id: MemberId, clock: Millis): Actor {
   };
 }
 
-/** Earliest deadline of a member's counters and kept memories. */
-export function earliestOf(actor: Pick<Actor, "counters" | "kept">): Millis {
+/** Earliest deadline of a member's counters, kept memories and visits. */
+export function earliestOf(actor: Pick<Actor, "counters" | "kept" | "visits">): Millis {
   let due = Number.POSITIVE_INFINITY;
   for (const state of actor.counters.values()) if (state.due < due) due = state.due;
   for (const kept of actor.kept.values()) if (kept.due < due) due = kept.due;
+  for (const list of actor.visits) if (list.due < due) due = list.due;
   return due;
 }

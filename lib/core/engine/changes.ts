@@ -33,7 +33,7 @@ export function leafOfChange(rule: ChangeRule, { zone }: RuleScope): Extract<Lea
     zone,
     amount,
     // Changes belong to no visit, so none of them ever moves with the visits.
-    visits: false,
+    visits: undefined,
     idleMs: undefined,
     local: changeAsksLocalTime(rule),
     leaves: [],

@@ -21,6 +21,7 @@ import type {
   WorkCounts,
 } from "../partition.ts";
 import { parseDefinition } from "../rules/parse.ts";
+import { visitDetailsKey, visitsKey } from "../rules/visit-questions.ts";
 import type {
   Cause,
   Delta,
@@ -41,11 +42,12 @@ import { applyEvent, prepareEvent } from "./event-step.ts";
 import { explainSegment } from "./explain.ts";
 import type { KnownItems } from "./known-items.ts";
 import { type Page, type PageDirectory, PageTable, WALK_END } from "./pages.ts";
-import { compilePlan, type Plan } from "./plan.ts";
+import { compilePlan, type Plan, type VisitPlan } from "./plan.ts";
 import type { World } from "./reading.ts";
 import { isThere } from "./situations.ts";
 import { Trial } from "./trial.ts";
 import { viewOf } from "./view.ts";
+import { attachDetails, visitListOf } from "./visits.ts";
 
 /** The log broke its own order, or a step was asked for something impossible: the partition must stop. */
 export class Fault extends Error {
@@ -726,9 +728,11 @@ interface Past {
 class Shadow implements ShadowFold {
   readonly revision: number;
   readonly #core: PartitionCore;
+  readonly #visitLists: readonly VisitPlan[];
 
   constructor(revision: number, options: PartitionOptions, shared: SharedControl, past: Past) {
     this.revision = revision;
+    this.#visitLists = past.plan.visitLists;
     this.#core = new PartitionCore({ ...options, pageCacheBytesMax: Number.POSITIVE_INFINITY }, shared, past);
   }
 
@@ -756,6 +760,19 @@ class Shadow implements ShadowFold {
       const kept = folded?.kept.get(key);
       if (kept === undefined) actor.kept.delete(key);
       else actor.kept.set(key, kept);
+    }
+    for (const { idleMs } of this.#visitLists) this.#giveVisits(actor, folded, idleMs, keys);
+  }
+
+  /** A list that nobody asked for so far, whole; or, to one that is kept already, what is known of each visit. */
+  #giveVisits(actor: Actor, folded: Actor | undefined, idleMs: Millis, keys: readonly string[]): void {
+    const found = folded === undefined ? undefined : visitListOf(folded, idleMs);
+    if (keys.includes(visitsKey(idleMs))) {
+      const others = actor.visits.filter((list) => list.idleMs !== idleMs);
+      actor.visits = found === undefined ? others : [...others, found];
+    } else if (keys.includes(visitDetailsKey(idleMs))) {
+      const list = visitListOf(actor, idleMs);
+      if (list !== undefined) attachDetails(list, found);
     }
   }
 }

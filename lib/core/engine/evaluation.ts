@@ -15,14 +15,17 @@ import {
   settle,
   settleRunning,
 } from "./counters.ts";
+import { isListed, readListed, visitMoved } from "./listed.ts";
 import { endlessReach, type LeafNo, type Reach } from "./numeric-index.ts";
 import {
   type CounterBounds,
   type CounterPlan,
   type KeptRecord,
+  keptOnly,
   type Plan,
   type SegmentNo,
   topicOfKeep,
+  type VisitPlan,
 } from "./plan.ts";
 import {
   canonicalVisit,
@@ -33,15 +36,16 @@ import {
   deltaDue,
   leafContext,
   programHolds,
-  readOrders,
   readScope,
   recordOf,
   type World,
   zoneFor,
 } from "./reading.ts";
 import type { Keep, Kept } from "./readings.ts";
-import { find, testFlips } from "./values.ts";
+import { find, isEqual, testFlips } from "./values.ts";
 import { withWaiting } from "./view-times.ts";
+import { type Sources, sourcesRecord, sourcesSeen } from "./visit-record.ts";
+import { askedList, keepAsked, type VisitList, type VisitMove, visitEndOf } from "./visits.ts";
 import { momentFlips } from "./windows.ts";
 import { zoneNamed } from "./zones.ts";
 
@@ -49,6 +53,8 @@ export class Evaluation {
   readonly #plan: Plan;
   #world: World;
   readonly #work: WorkCounts;
+  /** The visits to keep: those that rules read, and those of the vocabulary in force. */
+  readonly visitLists: readonly VisitPlan[];
   /** Segments to look at: a mark per segment, and a heap by number, which is the order of announcing. */
   readonly #marked: Uint8Array;
   readonly #heap: SegmentNo[] = [];
@@ -71,6 +77,9 @@ export class Evaluation {
     this.#plan = plan;
     this.#world = world;
     this.#work = work;
+    const { visitIdleMs } = world.vocabulary;
+    const isRead = plan.visitLists.some(({ idleMs }) => idleMs === visitIdleMs);
+    this.visitLists = isRead ? plan.visitLists : [...plan.visitLists, keptOnly(visitIdleMs)];
     this.#marked = new Uint8Array(plan.segments.length);
   }
 
@@ -207,26 +216,24 @@ export class Evaluation {
       this.#refreshMoment(counter, state);
       return;
     }
-    if (shape.plain && counter.source !== "order" && state.waiting === undefined) {
+    if (shape.plain && !isListed(counter) && state.waiting === undefined) {
       if (shape.running) settleRunning(shape, state, this.#now);
       this.#refreshPlain(counter, state);
       return;
     }
-    const view = counterView(this.#actor, zoneFor(counter.zone, this.#actor), this.#now, this.#world);
-    let read: { value: number; b: number };
-    let next = Number.POSITIVE_INFINITY;
-    if (counter.source === "order") {
-      const orders = readOrders(counter, state, this.#actor, this.#now, this.#world);
-      read = orders;
-      next = orders.next;
-    } else {
-      settle(shape, state, view);
-      const whole = withWaiting(counter, state, this.#now);
-      read = readCounter(shape, whole, view, counter.measure === "visits" ? canonicalVisit(this.#actor) : undefined);
-      next = nextChange(shape, whole, view);
+    if (isListed(counter)) {
+      const read = readListed(counter, state, this.#actor, this.#now);
+      this.#show(counter, state, read.value, read.b);
+      state.due = counter.leaves.length === 0 ? Number.POSITIVE_INFINITY : read.next;
+      return;
     }
+    const view = counterView(this.#actor, zoneFor(counter.zone, this.#actor), this.#now, counter.visits?.idleMs);
+    settle(shape, state, view);
+    const canonical = counter.measure === "visits" ? canonicalVisit(counter, this.#actor) : undefined;
+    const whole = withWaiting(counter, state, this.#now);
+    const read = readCounter(shape, whole, view, canonical);
     this.#show(counter, state, read.value, read.b);
-    state.due = counter.leaves.length === 0 ? Number.POSITIVE_INFINITY : next;
+    state.due = counter.leaves.length === 0 ? Number.POSITIVE_INFINITY : nextChange(shape, whole, view);
   }
 
   /** A counter whose totals are at hand: nothing around it has to be looked at. */
@@ -255,7 +262,7 @@ export class Evaluation {
   }
 
   #refreshMoment(counter: CounterPlan, state: CounterState): void {
-    if (counter.source === "order") readOrders(counter, state, this.#actor, this.#now, this.#world);
+    if (isListed(counter)) readListed(counter, state, this.#actor, this.#now);
     const moment = counterMoment(counter, state);
     const zone = zoneFor(counter.zone, this.#actor);
     state.due = Number.POSITIVE_INFINITY;
@@ -279,14 +286,59 @@ export class Evaluation {
     for (const counter of this.#plan.orderCounters) this.refresh(counter, this.stateOf(counter));
   }
 
-  /** After visits changed: what is counted by visit, or in the visit under way. */
-  refreshVisits(): void {
-    if (this.#plan.keepsFollowVisits) this.#refreshKeeps(({ followsVisits }) => followsVisits === true);
-    if (!this.#plan.countsVisits) return;
-    for (const [key, state] of this.#actor.counters) {
-      const counter = this.#plan.counters.get(key);
-      if (counter?.visits) this.refresh(counter, state);
+  // ── visits ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The sources of a member's visits now, where somebody reads them; to be taken before the visits change. */
+  sourcesBefore(plan: VisitPlan, list: VisitList): Sources | undefined {
+    return plan.sources.length === 0 ? undefined : sourcesSeen(list, this.#now);
+  }
+
+  /** After an event joined a list of visits: what is counted by visit, or in the visit under way, and their sources. */
+  refreshVisits(plan: VisitPlan, list: VisitList, move: VisitMove, before: Sources | undefined): void {
+    if (move.kind === "none") return;
+    for (const counter of plan.readers) {
+      const state = this.#actor.counters.get(counter.key);
+      if (state !== undefined) this.refresh(counter, state);
     }
+    for (const keep of plan.keeps) {
+      const kept = this.#actor.kept.get(keep.key);
+      if (kept !== undefined) this.refreshKept(keep, kept);
+    }
+    for (const counter of plan.counters) {
+      const context = leafContext(counter.zone, this.#actor, this.#now);
+      if (visitMoved(counter, list, move, context)) this.refresh(counter, this.stateOf(counter));
+    }
+    if (before !== undefined) this.#sourcesMoved(plan, before, sourcesSeen(list, this.#now));
+    this.#armVisitEnd(plan, list);
+  }
+
+  #sourcesMoved(plan: VisitPlan, before: Sources, after: Sources): void {
+    if (before.first === after.first && before.latest === after.latest && before.current === after.current) return;
+    const context = (zone: string) => leafContext(zone, this.#actor, this.#now);
+    for (const { path, visits, index } of plan.sources) {
+      const [from, to] = [before, after].map((one) => find(sourcesRecord(one, visits!.referrers), path));
+      if (!isEqual(from?.values ?? null, to?.values ?? null)) index.changed(from, to, context, this.touch);
+    }
+  }
+
+  /** Sets a deadline for the end of the visit under way. One that is too early by now stays: it is looked at when due. */
+  #armVisitEnd(plan: VisitPlan, list: VisitList): void {
+    const before = list.due;
+    const end = visitEndOf(list);
+    if (!plan.endMatters) list.due = Number.POSITIVE_INFINITY;
+    else if (end > this.#now && list.due === Number.POSITIVE_INFINITY) list.due = end;
+    this.#moved(before, list.due);
+  }
+
+  /** The visit under way may have ended: its source is missing from here on. */
+  #touchVisitEnd(plan: VisitPlan, list: VisitList): void {
+    list.due = Number.POSITIVE_INFINITY;
+    this.#rescan = true;
+    if (visitEndOf(list) <= this.#now) {
+      const after = sourcesSeen(list, this.#now);
+      this.#sourcesMoved(plan, { ...after, current: after.latest }, after);
+    }
+    this.#armVisitEnd(plan, list);
   }
 
   /** After the member's zone changed: today's edges moved. */
@@ -358,7 +410,10 @@ export class Evaluation {
   ): void {
     const context = (zone: string) => leafContext(zone, this.#actor, this.#now);
     for (const { path, index, movesByTime } of entries ?? []) {
-      index.changed(find(before, path), find(after, path), context, this.touch);
+      const [from, to] = [find(before, path), find(after, path)];
+      // Said again, so that whoever names it need not be looked at.
+      if (isEqual(from?.values ?? null, to?.values ?? null)) continue;
+      index.changed(from, to, context, this.touch);
       this.#rearm ||= movesByTime;
     }
   }
@@ -382,6 +437,11 @@ export class Evaluation {
         kept.due = Number.POSITIVE_INFINITY;
         this.#rescan = true;
       }
+    }
+    for (const list of actor.visits) {
+      if (list.due > now) continue;
+      const plan = this.visitLists.find(({ idleMs }) => idleMs === list.idleMs);
+      this.#touchVisitEnd(plan ?? keptOnly(list.idleMs), list);
     }
     if (actor.valueDue <= now) this.#touchValues(now);
     if (actor.waits !== undefined) {
@@ -431,7 +491,10 @@ export class Evaluation {
       if (entry.movesByTime) this.#movingOf(entry, cartRecord(actor, entry.path[0] === "products"), after, found);
     for (const [kind, entries] of plan.recordPaths) {
       for (const entry of entries)
-        if (entry.movesByTime) this.#movingOf(entry, recordOf(kind, actor, this.#world), after, found);
+        if (entry.movesByTime) {
+          const scope = { now: after, world: this.#world, visits: entry.visits };
+          this.#movingOf(entry, recordOf(kind, actor, scope), after, found);
+        }
     }
     for (const [feed, entries] of plan.situationPaths) {
       for (const entry of entries)
@@ -552,6 +615,7 @@ export class Evaluation {
     const actor = this.#actor;
     this.#anew = true;
     this.#rescan = true;
+    keepAsked(actor, this.visitLists);
     for (const [key, state] of actor.counters) {
       const counter = this.#plan.counters.get(key);
       if (counter !== undefined) this.refresh(counter, state);
@@ -564,6 +628,10 @@ export class Evaluation {
       else actor.kept.delete(key);
     }
     if (actor.orders.length > 0) this.refreshOrders();
+    for (const plan of actor.visits.length === 0 ? [] : this.visitLists) {
+      for (const counter of plan.counters) this.refresh(counter, this.stateOf(counter));
+      this.#armVisitEnd(plan, askedList(actor, plan));
+    }
     this.#anew = false;
   }
 }

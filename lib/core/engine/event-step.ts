@@ -11,12 +11,13 @@ import type { Evaluation } from "./evaluation.ts";
 import { ANONYMOUS_TOPIC, identitiesAfter, isStranger } from "./identities.ts";
 import { countItems, tellViews } from "./item-step.ts";
 import { applyObject, type ObjectEffect, objectEffect, topicOfObjects } from "./objects.ts";
-import type { Plan, Stream } from "./plan.ts";
+import type { CounterPlan, Plan, Stream, VisitPlan } from "./plan.ts";
 import { cartRecord, leafContext, userZone, type World, zoneFor } from "./reading.ts";
 import type { Heard, TraitChange } from "./readings.ts";
 import { campaignStreamsOf } from "./routes.ts";
 import { find, isEqual, type TestContext, whereHolds } from "./values.ts";
-import { addToVisits, type VisitChange, visitStartOf } from "./visits.ts";
+import type { Sources } from "./visit-record.ts";
+import { addToVisits, askedList, carried, detailOf, type VisitList, type VisitMove, visitStartOf } from "./visits.ts";
 import { isZoneName, type Zone } from "./zones.ts";
 
 export type Prepared =
@@ -84,10 +85,11 @@ export function applyEvent(
   const zoneMoved = userZone(actor) !== zoneBefore;
 
   learnIdentities(evaluation, actor, event);
-  const visit = event.type === "identify" ? undefined : visitOf(actor, event, at, world);
+  const visiting = event.type !== "identify" && event.channel !== "server";
+  if (visiting) noteRecords(evaluation, actor, event);
+  const visits = visiting ? joinVisits(step, actor, event, context) : NO_VISITS;
   if (prepared.cart !== undefined) values = changeCart(plan, evaluation, actor, prepared.cart, context) || values;
   if (prepared.order !== undefined) {
-    const visiting = visit !== undefined && visit !== "none";
     const zone = userZone(actor);
     prepared.order.apply(actor.orders, { ...context, zone, visiting, changeableMax: world.limits.ordersChangeableMax });
     evaluation.refreshOrders();
@@ -97,11 +99,11 @@ export function applyEvent(
     evaluation.touchTopic(topicOfObjects(prepared.object.type));
   }
   if (event.type !== "identify") {
-    tellKeeps(step, actor, event, context, visit);
-    if (visit !== undefined) tellViews(step, actor, context, refuse);
-    countOccurrence(step, actor, event, context, visit, refuse);
+    tellKeeps(step, actor, event, context, visits);
+    if (visiting) tellViews(step, actor, context, refuse);
+    countOccurrence(step, actor, event, context, visits, refuse);
   }
-  if (visit === "merged" || visit === "added" || visit === "extended") evaluation.refreshVisits();
+  for (const { plan: asked, list, move, before } of visits) evaluation.refreshVisits(asked, list, move, before);
   if (zoneMoved) evaluation.refreshZone();
   actor.lastSeen = clock;
   if (at > actor.newest) actor.newest = at;
@@ -218,23 +220,67 @@ function tellKeeps(
   actor: Actor,
   event: UserEvent,
   context: EventContext,
-  visit: VisitChange | undefined,
+  visits: readonly VisitJoined[],
 ): void {
   const named = plan.keepsByName.get(event.name);
   if (named === undefined && plan.keepsOfAll.length === 0) return;
-  const visitStart = visit === undefined || visit === "none" ? Number.NaN : visitStartOf(actor, context.at);
-  const heard: Heard = { ...context, actor, world, visitStart };
   for (const keeps of [named, plan.keepsOfAll]) {
     for (const keep of keeps ?? []) {
+      const visitStart = visitStartBy(visits, keep.visitIdleMs, context.at);
+      const heard: Heard = { ...context, actor, world, visitStart };
       const kept = evaluation.keptOf(keep);
       if (keep.event(kept.data, event, heard)) evaluation.refreshKept(keep, kept);
     }
   }
 }
 
-function visitOf(actor: Actor, event: UserEvent, at: Millis, world: World): VisitChange | undefined {
-  if (event.channel === "server") return undefined;
-  return addToVisits(actor, at, world.vocabulary.visitIdleMs, world.limits.visitsChangeableMax);
+/** What an event did to one of the member's lists of visits. */
+interface VisitJoined {
+  readonly plan: VisitPlan;
+  readonly list: VisitList;
+  readonly move: VisitMove;
+  readonly before: Sources | undefined;
+}
+
+/** Of an event that makes no visits. */
+const NO_VISITS: readonly VisitJoined[] = [];
+
+function joinVisits(
+  { evaluation, world }: { readonly evaluation: Evaluation; readonly world: World },
+  actor: Actor,
+  event: UserEvent,
+  { at, seq }: EventContext,
+): readonly VisitJoined[] {
+  const isAsked = evaluation.visitLists.some(({ details }) => details);
+  const told = isAsked ? detailOf(event, at, userZone(actor), actor) : undefined;
+  return evaluation.visitLists.map((plan) => {
+    const list = askedList(actor, plan);
+    const before = evaluation.sourcesBefore(plan, list);
+    const move = addToVisits(list, at, plan.details ? told : undefined, world.limits.visitsChangeableMax);
+    if (move.kind === "none" && event.name === "Order Completed") list.outside.push(seq);
+    return { plan, list, move, before };
+  });
+}
+
+/** Start of the visit that the event joined, by an idle time; NaN where it belongs to none. */
+function visitStartBy(visits: readonly VisitJoined[], idleMs: Millis | undefined, at: Millis): Millis {
+  if (idleMs === undefined) return Number.NaN;
+  const joined = visits.find(({ list }) => list.idleMs === idleMs);
+  return joined === undefined || joined.move.kind === "none" ? Number.NaN : visitStartOf(joined.list, at);
+}
+
+const CARRIED = ["place", "network", "device"] as const;
+
+/** Takes over what a visit event carries of them. */
+function noteRecords(evaluation: Evaluation, actor: Actor, event: UserEvent): void {
+  for (const kind of CARRIED) {
+    const after = carried(event, kind);
+    const before = actor[kind];
+    // The very object stays while it says the same, so that the visits that hold it share it.
+    if (after === undefined || (before !== undefined && isEqual(before, after))) continue;
+    actor[kind] = after;
+    evaluation.recordChanged(kind, before, after);
+  }
 }
 
 /** True when a leaf on the cart is moved by time. */
@@ -265,12 +311,12 @@ function countOccurrence(
   actor: Actor,
   event: UserEvent,
   context: EventContext,
-  visit: VisitChange | undefined,
+  visits: readonly VisitJoined[],
   refuse: Refuse,
 ): void {
   const { plan } = step;
-  const visitStart = visit === undefined || visit === "none" ? Number.NaN : visitStartOf(actor, context.at);
-  countItems(step, actor, event, visitStart, context, refuse);
+  const startBy = ({ visits: read }: CounterPlan) => visitStartBy(visits, read?.idleMs, context.at);
+  countItems(step, actor, event, startBy, context, refuse);
   const named = plan.streamsByName.get(event.name);
   for (const streams of [named, campaignStreamsOf(event, plan), plan.streamsOfAll]) {
     for (const stream of streams ?? []) {
@@ -278,7 +324,7 @@ function countOccurrence(
       const record = stream.reads ? recordOf(event, stream, context.at, zone) : NOTHING_READ;
       if (stream.where !== undefined && !whereHolds(record, stream.where, { now: context.clock, zone })) continue;
       for (const counter of stream.counters)
-        count(step, actor, counter, { record, visitStart, waits: false }, context, refuse);
+        count(step, actor, counter, { record, visitStart: startBy(counter), waits: false }, context, refuse);
     }
   }
 }

@@ -20,6 +20,7 @@ import {
   leafOfOccurrences,
   leavesOfWhere,
   type Plan,
+  type SourceRead,
   type WhereRule,
 } from "./plan.ts";
 import {
@@ -35,6 +36,7 @@ import {
 } from "./reading.ts";
 import { funnelReading, sequenceReading } from "./registers.ts";
 import { type Found, find, testFlips } from "./values.ts";
+import { visitEndOf, visitListOf } from "./visits.ts";
 import { momentFlips } from "./windows.ts";
 
 export interface Scope {
@@ -110,6 +112,10 @@ function explainKnown(rule: Rule, scope: Scope): ExplainNode {
     case "trait":
     case "cart":
     case "identity":
+    case "place":
+    case "network":
+    case "device":
+    case "source":
     case "weather":
     case "situation":
     case "clock":
@@ -124,6 +130,7 @@ function explainKnown(rule: Rule, scope: Scope): ExplainNode {
     case "order":
     case "item":
     case "campaign":
+    case "visit":
       return explainLeaf(leafOfOccurrences(rule, scope), sentenceOf(rule), scope);
     case "change":
       return explainLeaf(leafOfChange(rule, scope), sentenceOf(rule), scope);
@@ -247,7 +254,7 @@ function actualOf(leaf: Leaf, { actor, now, world }: Scope): Json | undefined {
       return found === undefined ? "missing" : shownOf(found);
     }
     default: {
-      const found = find(recordOf(leaf.kind, actor, world), leaf.path);
+      const found = find(recordOf(leaf.kind, actor, { now, world, visits: leaf.visits }), leaf.path);
       if (found === undefined) return "missing";
       if (leaf.kind === "cart" && isCartAmount(leaf.path)) return (found.values[0] as number) / 10_000;
       return shownOf(found);
@@ -326,8 +333,20 @@ function untilOf(leaf: Leaf, { actor, now, world }: Scope): Millis {
       return testFlips(found, leaf.test, leafContext(leaf.zone, actor, now));
     }
     default: {
-      const found = find(recordOf(leaf.kind, actor, world), leaf.path);
-      return testFlips(found, leaf.test, leafContext(leaf.zone, actor, now));
+      const found = find(recordOf(leaf.kind, actor, { now, world, visits: leaf.visits }), leaf.path);
+      const flips = testFlips(found, leaf.test, leafContext(leaf.zone, actor, now));
+      return Math.min(flips, visitEndOfLeaf(leaf, actor, now));
     }
   }
+}
+
+/** The source of the visit under way is missing from its end on. */
+function visitEndOfLeaf(
+  { visits, path }: { readonly visits?: SourceRead; readonly path: Path },
+  actor: Actor,
+  now: Millis,
+): Millis {
+  const list = visits === undefined ? undefined : visitListOf(actor, visits.idleMs);
+  const end = list === undefined || path[0] !== "current" ? Number.NEGATIVE_INFINITY : visitEndOf(list);
+  return end > now ? end : Number.POSITIVE_INFINITY;
 }

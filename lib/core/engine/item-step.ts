@@ -6,17 +6,20 @@ import type { Actor } from "./actor.ts";
 import { fullText } from "./contributions.ts";
 import { type CountingStep, count, type EventContext, type Refuse } from "./counting.ts";
 import { type Interaction, interactionsBy } from "./interactions.ts";
-import type { Stream } from "./plan.ts";
+import type { CounterPlan, Stream } from "./plan.ts";
 import { zoneFor } from "./reading.ts";
 import { itemStreamsOf } from "./routes.ts";
 import { whereHolds } from "./values.ts";
 import { settleViews } from "./view-times.ts";
 
+/** Start of the visit that the event joined, as a counter reads visits; NaN where it belongs to none. */
+export type VisitStartBy = (counter: CounterPlan) => Millis;
+
 export function countItems(
   step: CountingStep,
   actor: Actor,
   event: UserEvent,
-  visitStart: Millis,
+  startBy: VisitStartBy,
   context: EventContext,
   refuse: Refuse,
 ): void {
@@ -26,7 +29,7 @@ export function countItems(
       for (const stream of itemStreamsOf(interaction, streams)) {
         if (!isTaken(stream, interaction, actor, context)) continue;
         for (const counter of stream.counters) {
-          count(step, actor, counter, { record, visitStart, waits }, context, refuse);
+          count(step, actor, counter, { record, visitStart: startBy(counter), waits }, context, refuse);
         }
       }
     }

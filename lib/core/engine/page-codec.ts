@@ -4,6 +4,7 @@ import { Packr, Unpackr } from "msgpackr";
 import type { Json, JsonObject } from "../types.ts";
 import { type Actor, type CartLine, earliestOf, type Order } from "./actor.ts";
 import type { CounterState } from "./counters.ts";
+import type { Given, VisitDetail, VisitList } from "./visits.ts";
 
 const FORMAT = 3;
 
@@ -60,8 +61,8 @@ function encodeActor(actor: Actor, dictionary: Dictionary): unknown[] {
     actor.cart.map((line) => [line.productId, line.variant ?? null, line.quantity, line.price, line.item]),
     actor.cartChanged ?? null,
     actor.orders.map(encodeOrder),
-    actor.visits,
-    actor.visitsSealed,
+    actor.visits.map(({ idleMs, times, sealed, outside, due }) => [idleMs, times, sealed, outside, due]),
+    actor.visits.map(({ details }) => details?.map(encodeDetail) ?? null),
     actor.firstSeen,
     actor.lastSeen,
     actor.newest,
@@ -104,6 +105,41 @@ function encodeOrder(order: Order): unknown[] {
   ];
 }
 
+function encodeDetail(detail: VisitDetail | undefined): unknown[] | null {
+  if (detail === undefined) return null;
+  const { events, pages, zone, entry, page, channel, source, place, device } = detail;
+  const given = [entry, page, channel, source, place, device];
+  return [events, pages, zone, ...given.flatMap((one) => (one === undefined ? [null, null] : [one.at, one.value]))];
+}
+
+function decodeVisits(row: unknown[], details: (unknown[] | null)[] | null): VisitList {
+  return {
+    idleMs: row[0] as number,
+    times: row[1] as number[],
+    sealed: row[2] as number,
+    outside: row[3] as number[],
+    due: row[4] as number,
+    details: details?.map(decodeDetail),
+  };
+}
+
+function decodeDetail(row: unknown[] | null): VisitDetail | undefined {
+  if (row === null) return undefined;
+  const given = <T>(at: number): Given<T> | undefined =>
+    row[at] === null ? undefined : { at: row[at] as number, value: row[at + 1] as T };
+  return {
+    events: row[0] as number,
+    pages: row[1] as number,
+    zone: shared(row[2] as string),
+    entry: given(3),
+    page: given(5),
+    channel: given(7),
+    source: given(9),
+    place: given(11),
+    device: given(13),
+  };
+}
+
 function encodeCounter(key: number, state: CounterState): unknown[] {
   const row: unknown[] = [key, state.shown, state.shownB, state.due, state.a, state.b];
   const { waiting } = state;
@@ -132,6 +168,7 @@ function decodeActor(row: any[], texts: readonly string[]): Actor {
   const kept: Actor["kept"] = new Map(
     row[18].map(([key, due, data]: [number, number, unknown]) => [texts[key]!, { due, data }]),
   );
+  const visits: VisitList[] = row[7].map((list: unknown[], index: number) => decodeVisits(list, row[8][index]));
   return {
     id: row[0],
     traits: bare(row[1]),
@@ -148,8 +185,7 @@ function decodeActor(row: any[], texts: readonly string[]): Actor {
     ),
     cartChanged: row[5] ?? undefined,
     orders: row[6].map(decodeOrder),
-    visits: row[7],
-    visitsSealed: row[8],
+    visits,
     firstSeen: row[9],
     lastSeen: row[10],
     newest: row[11],
@@ -163,7 +199,7 @@ function decodeActor(row: any[], texts: readonly string[]): Actor {
     identities: bareOf(row[22].map(([type, ids]: [number, string[]]) => [texts[type]!, ids])),
     objects: bareOf(row[23].map(([type, ofType]: [number, [string, JsonObject][]]) => [texts[type]!, bareOf(ofType)])),
     viewing: waitingCounters(counters),
-    counterDue: earliestOf({ counters, kept }),
+    counterDue: earliestOf({ counters, kept, visits }),
     valueDue: row[15],
     waits: waits === null ? undefined : pairs(waits, texts),
     due: row[17],

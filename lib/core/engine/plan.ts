@@ -21,6 +21,7 @@ import {
 import { orderSegments } from "../rules/graph.ts";
 import { readsViewTime, whereReadsTime } from "../rules/item-questions.ts";
 import {
+  asksDetails,
   asksLocalTime,
   type CountedRule,
   deltaKey,
@@ -28,6 +29,7 @@ import {
   occurrenceKey,
   whereAsksLocalTime,
 } from "../rules/questions.ts";
+import { readsVisits, sourceKey, visitDetailsKey, visitsKey } from "../rules/visit-questions.ts";
 import type { MemberId, Millis, SegmentId } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import { bucketPosition } from "./bucket.ts";
@@ -40,8 +42,10 @@ import { objectReading } from "./objects.ts";
 import type { Keep, Reading } from "./readings.ts";
 import { funnelReading, sequenceReading } from "./registers.ts";
 import { type Route, type Routes, routeOf, routesOf } from "./routes.ts";
+import type { Referrers } from "./sources.ts";
 import { ValueIndex, type ValueLeaf } from "./value-index.ts";
 import { amountTest, testHolds, testMovesByTime } from "./values.ts";
+import type { VisitsAsked } from "./visits.ts";
 import { zoneNamed } from "./zones.ts";
 
 export type SegmentNo = number;
@@ -66,7 +70,14 @@ export type KeptRecord = Exclude<RecordKind, "clock" | "weather">;
 export type Leaf =
   | { readonly kind: "counter"; readonly counter: CounterPlan; readonly test: Test }
   | { readonly kind: "moment"; readonly counter: CounterPlan; readonly window: Window }
-  | { readonly kind: KeptRecord; readonly path: Path; readonly test: Test; readonly zone: string }
+  | {
+      readonly kind: KeptRecord;
+      readonly path: Path;
+      readonly test: Test;
+      readonly zone: string;
+      /** Of the kind source. */
+      readonly visits?: SourceRead;
+    }
   | {
       readonly kind: "situation";
       /** The feed's kind; "weather" of the rule `weather`. */
@@ -87,10 +98,22 @@ export type Leaf =
   | { readonly kind: "list"; readonly id: string }
   | { readonly kind: "bucket"; readonly from: number; readonly to: number; readonly salt: string };
 
+/** The visits that a counter reads; of the source visit also what each was like, its source by a referrer table. */
+export interface VisitsRead extends VisitsAsked {
+  readonly referrers: Referrers;
+}
+
+/** Whose visits a source is read from, and by which referrer table. */
+export interface SourceRead {
+  readonly key: string;
+  readonly idleMs: Millis;
+  readonly referrers: Referrers;
+}
+
 /** One question about what happened. Its leaves differ only in what they compare the answer with. */
 export interface CounterPlan {
   readonly key: string;
-  readonly source: "event" | "order" | "change" | "item";
+  readonly source: "event" | "order" | "change" | "item" | "visit";
   readonly shape: CounterShape;
   readonly where: Where | undefined;
   readonly measure: string;
@@ -98,7 +121,7 @@ export interface CounterPlan {
   readonly zone: string;
   /** Numbers are compared as amounts. */
   readonly amount: boolean;
-  readonly visits: boolean;
+  readonly visits: VisitsRead | undefined;
   /** Views that wait for their time count 0 until then; set where the question reads view time. */
   readonly idleMs: Millis | undefined;
   /** It reads local dates or hours, so an occurrence's local day is worth computing. */
@@ -151,6 +174,19 @@ export interface Stream {
   readonly viewTime: boolean;
 }
 
+/** One list of visits, and what reads it. */
+export interface VisitPlan extends VisitsAsked {
+  details: boolean;
+  /** Of the source visit. */
+  readonly counters: CounterPlan[];
+  /** Others that count by visit, or within the visit under way. */
+  readonly readers: CounterPlan[];
+  readonly keeps: Keep[];
+  readonly sources: PathEntry[];
+  /** Some leaf reads the source of the visit under way. */
+  endMatters: boolean;
+}
+
 /** The past of one numeric trait, as far back as a delta looks. */
 export interface DeltaPlan {
   readonly key: string;
@@ -175,8 +211,9 @@ export interface Posting {
   readonly gated: Map<string, { readonly path: Path; readonly byValue: Map<Scalar, SegmentNo[]> }>;
 }
 
-interface PathEntry {
+export interface PathEntry {
   readonly path: Path;
+  readonly visits: SourceRead | undefined;
   readonly index: ValueIndex;
   readonly movesByTime: boolean;
   readonly leaves: readonly LeafNo[];
@@ -190,8 +227,8 @@ export interface Plan extends Routes {
   readonly postings: readonly Posting[];
   readonly counters: ReadonlyMap<string, CounterPlan>;
   readonly orderCounters: readonly CounterPlan[];
-  /** Some counter counts visits, or within the visit under way. */
-  readonly countsVisits: boolean;
+  /** The visits that are kept, by idle time, and what reads them. */
+  readonly visitLists: readonly VisitPlan[];
   /** By a trait's name. */
   readonly changeStreams: ReadonlyMap<string, readonly ChangeStream[]>;
   readonly deltas: ReadonlyMap<string, DeltaPlan>;
@@ -207,9 +244,8 @@ export interface Plan extends Routes {
   readonly keepsByName: ReadonlyMap<string, readonly Keep[]>;
   readonly keepsOfAll: readonly Keep[];
   readonly keepsByTrait: ReadonlyMap<string, readonly Keep[]>;
-  /** Some memory is moved by the member's own zone; by visits. */
+  /** Some memory is moved by the member's own zone. */
   readonly keepsFollowZone: boolean;
-  readonly keepsFollowVisits: boolean;
   /** Leaves by what moves them. */
   readonly topicLeaves: ReadonlyMap<string, readonly LeafNo[]>;
   /** Readings that silence moves. */
@@ -269,21 +305,27 @@ export function compilePlan(active: readonly ActiveDefinition[], dark: readonly 
 export type WhereRule = RecordRule | SituationRule;
 
 /** The leaves of a rule, in its own shape, as explain walks it: leaf rules resolve to the same leaves as the program. */
-export function leavesOfWhere(rule: WhereRule, path: Path, test: Test, { zone }: RuleScope): Leaf[] {
+export function leavesOfWhere(rule: WhereRule, path: Path, test: Test, scope: RuleScope): Leaf[] {
   const kind = rule.op;
+  const { zone } = scope;
   if (kind === "clock") return [{ kind: "reading", reading: clockReading(path, test), zone }];
   if (kind === "weather") return [{ kind: "situation", of: "weather", path, test, zone }];
   if (kind === "situation") return [{ kind, of: rule.kind, path, test, zone }];
   const leaves: Leaf[] = [];
   const rest = test.filter((part) => part.op !== "delta");
   const isAmount = kind === "cart" && path.length === 1 && (path[0] === "value" || path[0] === "quantity");
-  if (rest.length > 0) leaves.push({ kind, path, test: isAmount ? amountTest(rest) : rest, zone });
+  const visits = kind === "source" ? { visits: sourceRead(scope) } : {};
+  if (rest.length > 0) leaves.push({ kind, path, test: isAmount ? amountTest(rest) : rest, zone, ...visits });
   for (const part of test) {
     if (part.op !== "delta") continue;
     const delta = { key: deltaKey(path, part.overMs), path, overMs: part.overMs, leaves: [] };
     leaves.push({ kind: "delta", delta, unit: part.unit, test: part.is });
   }
   return leaves;
+}
+
+function sourceRead({ vocabulary }: RuleScope): SourceRead {
+  return { key: sourceKey(vocabulary), idleMs: vocabulary.visitIdleMs, referrers: vocabulary.referrers };
 }
 
 export function leafOfOccurrences(rule: CountedRule, scope: RuleScope): Leaf {
@@ -298,7 +340,9 @@ export function leafOfOccurrences(rule: CountedRule, scope: RuleScope): Leaf {
     of: "of" in measure ? measure.of : undefined,
     zone,
     amount: isAmountMeasure(rule),
-    visits: measure.kind === "visits" || rule.window?.kind === "visit",
+    visits: readsVisits(rule)
+      ? { idleMs: vocabulary.visitIdleMs, details: asksDetails(rule, zone), referrers: vocabulary.referrers }
+      : undefined,
     idleMs: rule.op === "item" && readsViewTime(rule) ? vocabulary.visitIdleMs : undefined,
     local: asksLocalTime(rule, "in" in measure ? measure.in : rule.window),
     leaves: [],
@@ -352,6 +396,10 @@ class PlanBuilder {
       case "trait":
       case "cart":
       case "identity":
+      case "place":
+      case "network":
+      case "device":
+      case "source":
       case "weather":
       case "situation":
       case "clock":
@@ -364,6 +412,7 @@ class PlanBuilder {
       case "order":
       case "item":
       case "campaign":
+      case "visit":
         return [LEAF, this.#occurrences(rule, scope)];
       case "change":
         return [LEAF, this.#changes(rule, scope)];
@@ -413,7 +462,7 @@ class PlanBuilder {
     const counter = known ?? leaf.counter;
     if (known === undefined) {
       this.#counters.set(counter.key, counter);
-      if (rule.op !== "order") {
+      if (rule.op !== "order" && rule.op !== "visit") {
         const stream = this.#stream(rule, scope);
         stream.counters.push(counter);
         stream.reads ||= counter.of !== undefined;
@@ -487,6 +536,8 @@ class PlanBuilder {
       counter.bounds = ordered ? boundsOf(counter, postings) : undefined;
     }
     const gates = postings.flatMap(({ gated }) => Array.from(gated.values(), ({ path }) => path[0]!));
+    const visits = visitsOf(this.#counters.values(), this.#keeps.values(), pathEntries(leaves, "source"));
+    const asked = [this.#counters, this.#deltas, this.#keeps, visits.visitQuestions];
     return {
       segments,
       segmentNo,
@@ -495,7 +546,7 @@ class PlanBuilder {
       gateTraits: new Set(gates),
       counters: this.#counters,
       orderCounters: [...this.#counters.values()].filter(({ source }) => source === "order"),
-      countsVisits: [...this.#counters.values()].some(({ visits }) => visits),
+      ...visits,
       changeStreams,
       ...routesOf(this.#streams.values()),
       deltas: this.#deltas,
@@ -510,7 +561,6 @@ class PlanBuilder {
       keeps: this.#keeps,
       ...keepsByWhatTheyHear(this.#keeps.values()),
       keepsFollowZone: [...this.#keeps.values()].some(({ followsZone }) => followsZone),
-      keepsFollowVisits: [...this.#keeps.values()].some(({ followsVisits }) => followsVisits),
       topicLeaves: topicsOf(leaves),
       movingReadings: leaves.flatMap((leaf, no) =>
         leaf.kind === "reading" && leaf.reading.movesByTime && isRead(postings[no]!) ? [no] : [],
@@ -520,7 +570,7 @@ class PlanBuilder {
       listLeaves: leavesBy(leaves, (leaf) => (leaf.kind === "list" ? leaf.id : undefined)),
       userZoneLeaves: leaves.flatMap((leaf, no) => (readsUserZone(leaf) ? [no] : [])),
       ofNobody: segments.flatMap((segment, no) => (maybe(segment.program, 0, leaves) === false ? [] : [no])),
-      asks: (question) => this.#counters.has(question) || this.#deltas.has(question) || this.#keeps.has(question),
+      asks: (question) => asked.some((one) => one.has(question)),
       leafNo: (leaf) => this.#leafByKey.get(leafKey(leaf)) ?? -1,
     };
   }
@@ -556,6 +606,8 @@ function leafKey(leaf: Leaf): string {
       return `delta ${leaf.delta.key} ${leaf.unit} ${JSON.stringify(leaf.test)}`;
     case "reading":
       return `reading ${leaf.reading.key} ${leaf.zone}`;
+    case "source":
+      return `${leaf.visits!.key} ${JSON.stringify([leaf.path, leaf.test, leaf.zone])}`;
     default:
       return JSON.stringify(leaf);
   }
@@ -590,6 +642,43 @@ function keepsByWhatTheyHear(keeps: Iterable<Keep>) {
   return { keepsByName, keepsByTrait, keepsOfAll };
 }
 
+/** Which visits are kept for all this, and why. */
+function visitsOf(
+  counters: Iterable<CounterPlan>,
+  keeps: Iterable<Keep>,
+  sources: ReadonlyMap<string, readonly PathEntry[]>,
+) {
+  const visitQuestions = new Set<string>();
+  const plans = new Map<Millis, VisitPlan>();
+  const planOf = (idleMs: Millis, details: boolean): VisitPlan => {
+    visitQuestions.add(visitsKey(idleMs));
+    if (details) visitQuestions.add(visitDetailsKey(idleMs));
+    const plan = plans.get(idleMs) ?? keptOnly(idleMs);
+    plans.set(idleMs, plan);
+    plan.details ||= details;
+    return plan;
+  };
+  for (const counter of counters) {
+    if (counter.visits === undefined) continue;
+    const { counters: counting, readers } = planOf(counter.visits.idleMs, counter.visits.details);
+    if (counter.source === "visit") counting.push(counter);
+    else readers.push(counter);
+  }
+  for (const keep of keeps) if (keep.visitIdleMs !== undefined) planOf(keep.visitIdleMs, false).keeps.push(keep);
+  for (const entry of [...sources.values()].flat()) {
+    const plan = planOf(entry.visits!.idleMs, true);
+    visitQuestions.add(entry.visits!.key);
+    plan.sources.push(entry);
+    plan.endMatters ||= entry.path[0] === "current";
+  }
+  return { visitLists: [...plans.values()], visitQuestions };
+}
+
+/** A list of visits that no rule reads. */
+export function keptOnly(idleMs: Millis): VisitPlan {
+  return { idleMs, details: false, counters: [], readers: [], keeps: [], sources: [], endMatters: false };
+}
+
 /** The topic of a memory: told when it may have moved. */
 export function topicOfKeep(key: string): string {
   return `keep ${key}`;
@@ -622,18 +711,21 @@ function situationEntries(leaves: readonly Leaf[]): Map<string, PathEntry[]> {
 
 /** The paths of one record, by their first name. */
 function entriesOf(leaves: readonly Leaf[], isOfRecord: (leaf: Leaf) => boolean): Map<string, PathEntry[]> {
-  const byPath = new Map<string, { readonly path: Path; readonly leaves: ValueLeaf[] }>();
+  const byPath = new Map<string, Pick<PathEntry, "path" | "visits"> & { readonly leaves: ValueLeaf[] }>();
   leaves.forEach((leaf, no) => {
     if (!("path" in leaf) || !isOfRecord(leaf)) return;
-    const key = JSON.stringify(leaf.path);
-    const entry = byPath.get(key) ?? { path: leaf.path, leaves: [] };
+    const { path } = leaf;
+    const visits = "visits" in leaf ? leaf.visits : undefined;
+    const key = `${JSON.stringify(path)} ${visits?.key ?? ""}`;
+    const entry = byPath.get(key) ?? { path, visits, leaves: [] };
     byPath.set(key, entry);
     entry.leaves.push({ leaf: no, test: leaf.test, zone: leaf.zone });
   });
   const entries = new Map<string, PathEntry[]>();
-  for (const { path, leaves: own } of byPath.values()) {
+  for (const { path, visits, leaves: own } of byPath.values()) {
     push(entries, path[0]!, {
       path,
+      visits,
       index: new ValueIndex(own),
       movesByTime: own.some(({ test }) => testMovesByTime(test)),
       leaves: own.map(({ leaf }) => leaf),

@@ -1,13 +1,11 @@
 // Reading one actor: its zone, its records as a where sees them, its counters brought up to a clock, and whether a leaf
 // or a whole segment holds. Nothing here changes a membership; evaluation.ts does.
 import type { Catalogue, Situations } from "../feeds.ts";
-import type { Test, Where } from "../rules/ast.ts";
 import type { JsonObject, Limits, Millis } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
-import type { Actor, Order } from "./actor.ts";
+import type { Actor } from "./actor.ts";
 import { cartTotals, lineRecord } from "./commerce.ts";
-import { distinctValues, numbersAsAmounts, numbersAt } from "./contributions.ts";
-import { type CounterState, type CounterView, missingOf, newCounter, readCounter } from "./counters.ts";
+import { type CounterState, type CounterView, missingOf } from "./counters.ts";
 import { averagePasses, numberPasses } from "./numeric-index.ts";
 import {
   ALL,
@@ -15,19 +13,20 @@ import {
   bucketHolds,
   type CounterPlan,
   type DeltaPlan,
-  isOrderAmount,
   type KeptRecord,
   LEAF,
   type Leaf,
   lengthAt,
   NOT,
   type Plan,
+  type SourceRead,
 } from "./plan.ts";
 import type { ReadScope } from "./readings.ts";
-import { amountTest, find, type TestContext, testHolds, whereHoldsBy } from "./values.ts";
+import { find, type TestContext, testHolds } from "./values.ts";
 import { withWaiting } from "./view-times.ts";
-import { visitStartOf } from "./visits.ts";
-import { type Moment, momentFlips, momentInWindow, tileOf } from "./windows.ts";
+import { sourcesRecord, sourcesSeen } from "./visit-record.ts";
+import { type VisitList, visitEndOf, visitListOf, visitStartOf } from "./visits.ts";
+import { type Moment, momentInWindow, tileOf } from "./windows.ts";
 import { isZoneName, type Zone, zoneNamed } from "./zones.ts";
 
 /** What members are read against: it changes with the control log alone. */
@@ -48,22 +47,30 @@ export function zoneFor(name: string, actor: Actor): Zone {
   return zoneNamed(name === "user" ? userZone(actor) : name);
 }
 
-export function counterView(actor: Actor, zone: Zone, now: Millis, world: World): CounterView {
-  const { visits, visitsSealed } = actor;
-  const last = visits.length - 2;
+/** What is around a counter: the clock, the zone, and the visits by the idle time by which it reads them, if it does. */
+export function counterView(actor: Actor, zone: Zone, now: Millis, visitIdleMs: Millis | undefined): CounterView {
+  const list = visitIdleMs === undefined ? undefined : visitListOf(actor, visitIdleMs);
+  const times = list?.times ?? [];
+  const last = times.length - 2;
   return {
     now,
     zone,
-    visitStart: last < 0 ? Number.NaN : visits[last]!,
-    visitLast: last < 0 ? Number.NaN : visits[last + 1]!,
-    visitEnd: last < 0 ? Number.NaN : visits[last + 1]! + world.vocabulary.visitIdleMs,
-    visitFloor: last < 0 ? Number.NEGATIVE_INFINITY : visits[visitsSealed * 2]!,
+    visitStart: last < 0 ? Number.NaN : times[last]!,
+    visitLast: last < 0 ? Number.NaN : times[last + 1]!,
+    visitEnd: last < 0 ? Number.NaN : visitEndOf(list!),
+    visitFloor: last < 0 ? Number.NEGATIVE_INFINITY : times[list!.sealed * 2]!,
   };
 }
 
+/** The visits that a counter reads; undefined where it reads none, or the member has had none. */
+export function listOf({ visits }: CounterPlan, actor: Actor): VisitList | undefined {
+  return visits === undefined ? undefined : visitListOf(actor, visits.idleMs);
+}
+
 /** Distinct values of a `visits` measure are moments of visits; visits that merged count once. */
-export function canonicalVisit(actor: Actor) {
-  return (moment: string | number): number => visitStartOf(actor, moment as number);
+export function canonicalVisit(counter: CounterPlan, actor: Actor) {
+  const list = listOf(counter, actor);
+  return (moment: string | number): number => visitStartOf(list, moment as number);
 }
 
 // ── records ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -80,13 +87,25 @@ export function cartRecord(actor: Actor, products = true): JsonObject {
   };
 }
 
+/** What a record is read by besides the member. */
+export interface RecordScope {
+  readonly now: Millis;
+  readonly world: World;
+  /** Of the record source. */
+  readonly visits?: SourceRead | undefined;
+}
+
 /** A record of a member as a `where` sees it; undefined where there is none. */
-export function recordOf(kind: KeptRecord, actor: Actor, _world: World, products = true): JsonObject | undefined {
+export function recordOf(kind: KeptRecord, actor: Actor, { now, visits }: RecordScope): JsonObject | undefined {
   switch (kind) {
     case "trait":
       return actor.traits;
     case "cart":
-      return cartRecord(actor, products);
+      return cartRecord(actor);
+    case "source":
+      return visits === undefined
+        ? undefined
+        : sourcesRecord(sourcesSeen(visitListOf(actor, visits.idleMs), now), visits.referrers);
     case "place":
     case "network":
     case "device":
@@ -100,128 +119,6 @@ export function recordOf(kind: KeptRecord, actor: Actor, _world: World, products
 
 export function readScope(zone: string, actor: Actor, now: Millis, world: World): ReadScope {
   return { now, zone: zoneFor(zone, actor), world };
-}
-
-const amountTests = new WeakMap<Test, Test>();
-
-function asAmounts(test: Test): Test {
-  let scaled = amountTests.get(test);
-  if (scaled === undefined) {
-    scaled = amountTest(test);
-    amountTests.set(test, scaled);
-  }
-  return scaled;
-}
-
-function orderRecord(order: Order): JsonObject {
-  return {
-    id: order.id ?? null,
-    total: Number.isNaN(order.total) ? null : order.total,
-    quantity: order.quantity,
-    lines: order.products.length,
-    coupon: order.coupon,
-    currency: order.currency,
-    products: order.products,
-  };
-}
-
-/** Whether an order, as its last message left it, passes a where. */
-export function orderPasses(order: Order, where: Where | undefined, zone: string): boolean {
-  if (where === undefined) return true;
-  const context = { now: order.readAt, zone: zoneNamed(zone === "user" ? order.readZone : zone) };
-  const record = orderRecord(order);
-  return whereHoldsBy(where, (path, test) =>
-    testHolds(find(record, path), isOrderAmount(path) ? asAmounts(test) : test, context),
-  );
-}
-
-// ── orders as a counter ─────────────────────────────────────────────────────────────────────────────────────────────
-
-/** Reads an order question from the list of orders: value into `state.a`/`b`, and the next instant it may change. */
-export function readOrders(
-  counter: CounterPlan,
-  state: CounterState,
-  actor: Actor,
-  now: Millis,
-  world: World,
-): { value: number; b: number; next: Millis } {
-  const fresh = newCounter(counter.shape);
-  const view = counterView(actor, zoneFor(counter.zone, actor), now, world);
-  let next = Number.POSITIVE_INFINITY;
-  const distinct = new Set<string | number>();
-  for (const order of actor.orders) {
-    if (order.gone || !orderPasses(order, counter.where, counter.zone)) continue;
-    const zone = zoneNamed(counter.zone === "user" ? order.zone : counter.zone);
-    const moment = { at: order.at, day: zone.dayOf(order.at), tiled: true };
-    const [counts, flips] = orderCounts(counter, order, moment, view);
-    if (flips < next) next = flips;
-    if (counts) takeOrder(counter, fresh, distinct, order, moment);
-  }
-  state.a = fresh.a;
-  state.b = fresh.b;
-  if (counter.shape.aggregate === "distinct") {
-    const canonical = canonicalVisit(actor);
-    const values = counter.measure === "visits" ? new Set([...distinct].map(canonical)) : distinct;
-    return { value: values.size, b: 0, next };
-  }
-  return {
-    ...readCounter({ ...counter.shape, cells: "none", window: undefined, running: false, plain: false }, fresh, view),
-    next,
-  };
-}
-
-function orderCounts(counter: CounterPlan, order: Order, moment: Moment, view: CounterView): [boolean, Millis] {
-  const { window, aggregate } = counter.shape;
-  if (window === undefined || aggregate === "first" || aggregate === "latest") return [true, Number.POSITIVE_INFINITY];
-  if (window.kind === "next") return [false, Number.POSITIVE_INFINITY];
-  if (window.kind !== "visit") {
-    return [momentInWindow(window, moment, view.now, view.zone), momentFlips(window, moment, view.now, view.zone)];
-  }
-  const counts =
-    order.visiting && order.at >= view.visitStart && order.at <= view.visitLast && view.now < view.visitEnd;
-  return [counts, counts ? view.visitEnd : Number.POSITIVE_INFINITY];
-}
-
-function takeOrder(
-  counter: CounterPlan,
-  into: CounterState,
-  distinct: Set<string | number>,
-  order: Order,
-  moment: Moment,
-): void {
-  const { aggregate } = counter.shape;
-  switch (aggregate) {
-    case "count":
-      into.a += 1;
-      return;
-    case "first":
-      if (Number.isNaN(into.a) || moment.at < into.a) [into.a, into.b] = [moment.at, moment.day];
-      return;
-    case "latest":
-      if (Number.isNaN(into.a) || moment.at >= into.a) [into.a, into.b] = [moment.at, moment.day];
-      return;
-    case "distinct":
-      if (counter.measure === "days") distinct.add(moment.day);
-      else if (counter.measure === "visits") {
-        if (order.visiting) distinct.add(order.at);
-      } else for (const value of distinctValues(orderRecord(order), counter.of!)) distinct.add(value);
-      return;
-    default:
-      for (const value of orderNumbers(counter, order)) addNumber(aggregate, into, value);
-  }
-}
-
-function orderNumbers(counter: CounterPlan, order: Order): number[] {
-  if (counter.of === undefined) return Number.isNaN(order.total) ? [] : [order.total];
-  const values = numbersAt(orderRecord(order), counter.of);
-  return counter.amount && !isOrderAmount(counter.of) ? numbersAsAmounts(values) : values;
-}
-
-function addNumber(aggregate: string, into: CounterState, value: number): void {
-  if (aggregate === "min") into.a = into.b === 0 ? value : Math.min(into.a, value);
-  else if (aggregate === "max") into.a = into.b === 0 ? value : Math.max(into.a, value);
-  else into.a += value;
-  into.b += 1;
 }
 
 // ── deltas of traits ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -301,7 +198,7 @@ export function leafHolds(leaf: Leaf, actor: Actor, now: Millis, world: World): 
       return bucketHolds(leaf, actor.id);
     default:
       return testHolds(
-        find(recordOf(leaf.kind, actor, world), leaf.path),
+        find(recordOf(leaf.kind, actor, { now, world, visits: leaf.visits }), leaf.path),
         leaf.test,
         leafContext(leaf.zone, actor, now),
       );

@@ -40,7 +40,7 @@ export interface Heard {
   readonly clock: Millis;
   readonly actor: Actor;
   readonly world: World;
-  /** Start of the visit that the event belongs to, by the plan's own idle time; NaN when it belongs to none. */
+  /** Start of the visit that the event belongs to, by the keep's own idle time; NaN when it belongs to none. */
   readonly visitStart: Millis;
 }
 
@@ -61,8 +61,8 @@ export interface Keep {
   readonly traits: readonly string[];
   /** True when the member's own zone moves it: `settle` is asked anew where that changes. Absent: false. */
   readonly followsZone?: boolean;
-  /** The same for visits that the member's events make, lengthen or merge. */
-  readonly followsVisits?: boolean;
+  /** By which idle time it reads visits: it hears of them, and `settle` is asked anew where they change. */
+  readonly visitIdleMs?: Millis | undefined;
   /** Plain data of numbers, texts, booleans, null, arrays and objects: it is written down as it stands. */
   create(): unknown;
   /** True when a leaf that reads it may have flipped. */

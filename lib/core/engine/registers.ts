@@ -13,7 +13,7 @@ import type { FunnelStep } from "../vocabulary.ts";
 import type { Actor } from "./actor.ts";
 import type { RuleScope } from "./plan.ts";
 import { counterView, zoneFor } from "./reading.ts";
-import type { Heard, Keep, Reading, ReadScope } from "./readings.ts";
+import type { Heard, Keep, Reading } from "./readings.ts";
 import { type Step, stepOf } from "./steps.ts";
 import { type Moment, momentFlips, momentInWindow } from "./windows.ts";
 
@@ -48,7 +48,7 @@ export function sequenceReading(rule: SequenceRule, scope: RuleScope): Reading {
       withinMs: withinMs ?? Number.POSITIVE_INFINITY,
     }),
   );
-  const keep = registersKeep(key, registers, window, scope.zone);
+  const keep = registersKeep(key, registers, window, scope);
   const last = steps.length - 1;
   const within = window === undefined ? "" : `, the last ${windowSentence(window)}`;
   return {
@@ -57,9 +57,9 @@ export function sequenceReading(rule: SequenceRule, scope: RuleScope): Reading {
     keep,
     movesByTime: false,
     ofNobody: false,
-    holds: (actor, { now, world }) => {
+    holds: (actor, { now }) => {
       const held = registersOf(actor, key);
-      return held !== undefined && held.at[last] !== null && lies(held, window, scope.zone, actor, now, world);
+      return held !== undefined && held.at[last] !== null && lies(held, window, scope, actor, now);
     },
     flips: () => Number.POSITIVE_INFINITY,
     actual: (actor) => reachedText(registersOf(actor, key), steps.length),
@@ -71,7 +71,14 @@ function registersOf(actor: Actor, key: string): Registers | undefined {
   return actor.kept.get(key)?.data as Registers | undefined;
 }
 
-function registersKeep(key: string, registers: readonly Register[], window: Window | undefined, zone: string): Keep {
+function registersKeep(
+  key: string,
+  registers: readonly Register[],
+  window: Window | undefined,
+  scope: RuleScope,
+): Keep {
+  const { zone } = scope;
+  const visitIdleMs = window?.kind === "visit" ? scope.vocabulary.visitIdleMs : undefined;
   const names = registers.map(({ step }) => step.names);
   const isLocal = window !== undefined && isLocalWindow(window);
   const dayOf = (actor: Actor, at: Millis): number => (isLocal ? zoneFor(zone, actor).dayOf(at) : 0);
@@ -80,7 +87,7 @@ function registersKeep(key: string, registers: readonly Register[], window: Wind
     names: names.some((name) => name === "*") ? "*" : names.flat(),
     traits: [],
     followsZone: isLocal && zone === "user",
-    followsVisits: window?.kind === "visit",
+    visitIdleMs,
     create: (): Registers => ({
       at: registers.map(() => null),
       waits: registers.map(() => null),
@@ -93,10 +100,10 @@ function registersKeep(key: string, registers: readonly Register[], window: Wind
       return hear(registers, held, event, heard, (at) => dayOf(heard.actor, at)) || waited;
     },
     change: () => false,
-    settle: (data, actor, scope) => {
+    settle: (data, actor, { now }) => {
       const held = data as Registers;
-      endWaits(registers, held, scope.now, (at) => dayOf(actor, at));
-      return Math.min(earliest(held.waits), flipsAt(held, window, zone, actor, scope));
+      endWaits(registers, held, now, (at) => dayOf(actor, at));
+      return Math.min(earliest(held.waits), flipsAt(held, window, scope, actor, now));
     },
   };
 }
@@ -205,32 +212,23 @@ function lastMoment({ at, day }: Registers): Moment {
 }
 
 /** Whether the last register, which is set, lies in the window. */
-function lies(
-  held: Registers,
-  window: Window | undefined,
-  zone: string,
-  actor: Actor,
-  now: Millis,
-  world: ReadScope["world"],
-): boolean {
+function lies(held: Registers, window: Window | undefined, scope: RuleScope, actor: Actor, now: Millis): boolean {
   if (window === undefined) return true;
   const moment = lastMoment(held);
-  if (window.kind !== "visit") return momentInWindow(window, moment, now, zoneFor(zone, actor));
-  const view = counterView(actor, zoneFor("UTC", actor), now, world);
-  return held.visiting && moment.at >= view.visitStart && moment.at <= view.visitLast && now < view.visitEnd;
+  if (window.kind !== "visit") return momentInWindow(window, moment, now, zoneFor(scope.zone, actor));
+  const { visitStart, visitLast, visitEnd } = visitView(scope, actor, now);
+  return held.visiting && moment.at >= visitStart && moment.at <= visitLast && now < visitEnd;
 }
 
-function flipsAt(
-  held: Registers,
-  window: Window | undefined,
-  zone: string,
-  actor: Actor,
-  { now, world }: ReadScope,
-): Millis {
+function flipsAt(held: Registers, window: Window | undefined, scope: RuleScope, actor: Actor, now: Millis): Millis {
   if (window === undefined || held.at[held.at.length - 1] === null) return Number.POSITIVE_INFINITY;
-  if (window.kind !== "visit") return momentFlips(window, lastMoment(held), now, zoneFor(zone, actor));
-  if (!lies(held, window, zone, actor, now, world)) return Number.POSITIVE_INFINITY;
-  return counterView(actor, zoneFor("UTC", actor), now, world).visitEnd;
+  if (window.kind !== "visit") return momentFlips(window, lastMoment(held), now, zoneFor(scope.zone, actor));
+  if (!lies(held, window, scope, actor, now)) return Number.POSITIVE_INFINITY;
+  return visitView(scope, actor, now).visitEnd;
+}
+
+function visitView({ vocabulary }: RuleScope, actor: Actor, now: Millis) {
+  return counterView(actor, zoneFor("UTC", actor), now, vocabulary.visitIdleMs);
 }
 
 function reachedText(held: Registers | undefined, steps: number): string {
@@ -254,7 +252,7 @@ export function funnelReading(rule: FunnelRule, scope: RuleScope): Reading {
   return {
     key: `${key} ${relation} ${index}`,
     topics: [],
-    keep: registersKeep(key, registers, undefined, scope.zone),
+    keep: registersKeep(key, registers, undefined, scope),
     movesByTime: false,
     ofNobody: relation === "before" && index >= 0,
     holds: (actor) => {

@@ -6,8 +6,9 @@ import { actionNames, outcomeNames } from "../rules/journey-questions.ts";
 import { whereAsksLocalTime } from "../rules/questions.ts";
 import type { Json, JsonObject } from "../types.ts";
 import { campaignMatches, interactionMatches, interactionsOf } from "./interactions.ts";
+import { orderPasses } from "./listed.ts";
 import type { RuleScope } from "./plan.ts";
-import { orderPasses, zoneFor } from "./reading.ts";
+import { zoneFor } from "./reading.ts";
 import type { Heard } from "./readings.ts";
 import { whereHolds } from "./values.ts";
 

@@ -10,11 +10,21 @@ import type {
   Path,
   Rule,
   Test,
+  VisitRule,
   Where,
   Window,
 } from "./ast.ts";
 import { favoriteKey, itemsAsked, readsViewTime } from "./item-questions.ts";
 import { changeKey, funnelKey, outcomeNames, sequenceKey } from "./journey-questions.ts";
+import {
+  readsDetails,
+  readsSource,
+  readsVisits,
+  referrersDigest,
+  sourceKey,
+  visitDetailsKey,
+  visitsKey,
+} from "./visit-questions.ts";
 
 /**
  * One text for each distinct question that needs history: of events and orders what is counted, where and when; of
@@ -42,7 +52,7 @@ export interface QuestionScope {
 }
 
 /** Rules whose question is what happened, how often or when. */
-export type CountedRule = EventRule | OrderRule | ItemRule | CampaignRule;
+export type CountedRule = EventRule | OrderRule | ItemRule | CampaignRule | VisitRule;
 
 function collectRule(rule: Rule, scope: QuestionScope, keys: Set<string>): void {
   switch (rule.op) {
@@ -58,10 +68,17 @@ function collectRule(rule: Rule, scope: QuestionScope, keys: Set<string>): void 
     case "order":
     case "item":
     case "campaign":
+    case "visit":
       keys.add(occurrenceKey(rule, scope));
+      for (const key of visitKeys(rule, scope)) keys.add(key);
       return;
     case "favorite":
       keys.add(favoriteKey(rule, scope));
+      return;
+    case "source":
+      keys.add(sourceKey(scope.vocabulary));
+      keys.add(visitsKey(scope.vocabulary.visitIdleMs));
+      keys.add(visitDetailsKey(scope.vocabulary.visitIdleMs));
       return;
     case "trait":
       collectDeltas(rule.where, keys);
@@ -71,6 +88,7 @@ function collectRule(rule: Rule, scope: QuestionScope, keys: Set<string>): void 
       return;
     case "sequence":
       keys.add(sequenceKey(rule, scope.zone, scope.vocabulary));
+      if (rule.window?.kind === "visit") keys.add(visitsKey(scope.vocabulary.visitIdleMs));
       return;
     case "funnel": {
       const { funnels } = scope.vocabulary;
@@ -95,7 +113,7 @@ export function occurrenceKey(rule: CountedRule, scope: QuestionScope): string {
     ...("of" in measure ? { of: measure.of } : {}),
     ...(window === undefined ? {} : { window }),
     ...(asksLocalTime(rule, tested) ? { zone: scope.zone } : {}),
-    ...(measure.kind === "visits" || tested?.kind === "visit" ? { visits: true } : {}),
+    ...(readsVisits(rule) ? { visitIdle: scope.vocabulary.visitIdleMs } : {}),
   });
 }
 
@@ -104,6 +122,8 @@ function whichAsked(rule: CountedRule, vocabulary: Vocabulary): Record<string, u
   switch (rule.op) {
     case "order":
       return {};
+    case "visit":
+      return readsSource(rule) ? { referrers: referrersDigest(vocabulary.referrers) } : {};
     case "event":
       return { names: rule.names === "*" ? "*" : [...new Set(rule.names)].sort() };
     case "campaign":
@@ -114,6 +134,19 @@ function whichAsked(rule: CountedRule, vocabulary: Vocabulary): Record<string, u
         ...(readsViewTime(rule) ? { idle: vocabulary.visitIdleMs } : {}),
       };
   }
+}
+
+/** What such a rule asks of the visits that are kept. */
+function visitKeys(rule: CountedRule, { zone, vocabulary }: QuestionScope): string[] {
+  if (!readsVisits(rule)) return [];
+  const { visitIdleMs } = vocabulary;
+  return asksDetails(rule, zone) ? [visitsKey(visitIdleMs), visitDetailsKey(visitIdleMs)] : [visitsKey(visitIdleMs)];
+}
+
+export function asksDetails(rule: CountedRule, zone: string): boolean {
+  const { measure, window } = rule;
+  const local = asksLocalTime(rule, "in" in measure ? measure.in : window);
+  return rule.op === "visit" && readsDetails(rule, zone, local);
 }
 
 export function asksLocalTime(rule: CountedRule, window: Window | undefined): boolean {
