@@ -105,6 +105,11 @@ export const OPTIONS = {
     min: 100,
     why: "How often changed pages are stored; more is a shorter replay.",
   }),
+  auditIntervalMs: duration({
+    default: 60 * 60 * SECOND,
+    min: 0,
+    why: "About how often each partition recomputes one person from its log and compares; 0 is never.",
+  }),
   checkpointSliceMsMax: duration({
     default: 2,
     min: 1,

@@ -24,5 +24,8 @@ export function newCounters(): Counters {
     faults: 0,
     wakeUps: 0,
     idleWakeUps: 0,
+    audits: 0,
+    auditMismatches: 0,
+    auditsPassedOver: 0,
   };
 }

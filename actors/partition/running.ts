@@ -15,6 +15,7 @@ import type { Claim } from "./claiming.ts";
 import { Halted, type PartitionContext } from "./context.ts";
 import { Copies } from "./copies.ts";
 import { definitionsUpTo, type Restored } from "./restoring.ts";
+import { SelfAudit } from "./self-audit.ts";
 import { Shelf } from "./shelf.ts";
 import { Signal } from "./signal.ts";
 import { Speaker } from "./speaker.ts";
@@ -34,6 +35,7 @@ export class Running {
   readonly backfills: Backfills;
   private readonly context: PartitionContext;
   private readonly answers: Answers;
+  private readonly audit: SelfAudit;
   private readonly ticks: Ticks;
   private readonly copies: Copies;
   private readonly signal = new Signal();
@@ -69,6 +71,7 @@ export class Running {
     this.checkpointer = new Checkpointer(context, claim, restored, this.shelf, this.speaker, wake, fail);
     this.backfills = new Backfills(context, machine, this.signal);
     this.answers = new Answers(machine, this.shelf, status);
+    this.audit = new SelfAudit(context, machine, this.shelf, wake);
     this.ticks = new Ticks(context, claim.record.stamp, wake);
     this.copies = new Copies(context, machine.controlRevision, wake);
     this.forgetBook = context.book.listen(wake);
@@ -129,6 +132,7 @@ export class Running {
     this.ticks.stop();
     this.copies.stop();
     this.backfills.stop();
+    this.audit.stop();
     this.checkpointWake?.cancel();
     this.forgetBook();
     this.speaker.stop();
@@ -163,6 +167,7 @@ export class Running {
     // that copies and readiness may wait for.
     const heardThem = this.at.seq >= this.endAtClaim && !this.speaker.replaying;
     more = this.backfills.work(heardThem) || more;
+    if (!this.speaker.replaying) more = (await this.audit.work()) || more;
     if (heardThem) this.copies.tend(this.machine.controlRevision);
     if (atEnd) {
       this.ticks.tend(this.machine.deadline, this.at.seq);

@@ -29,6 +29,8 @@ export interface PartitionSettings {
   readonly readyWithinMessages: number;
   /** Records a backfill folds before others get their turn. */
   readonly backfillSliceRecords: number;
+  /** How often somebody is recomputed from the log and compared, about; 0 is never. */
+  readonly auditIntervalMs: number;
 }
 
 export const DEFAULT_PARTITION_SETTINGS: PartitionSettings = {
@@ -46,4 +48,5 @@ export const DEFAULT_PARTITION_SETTINGS: PartitionSettings = {
   tickIntervalMsMin: 100,
   readyWithinMessages: 1_000,
   backfillSliceRecords: 256,
+  auditIntervalMs: 0,
 };

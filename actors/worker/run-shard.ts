@@ -50,6 +50,7 @@ export async function runShard(config: Config, shard: string): Promise<RunningSh
       recordsInFlightMax: config.inFlightMessagesMax,
       bytesInFlightMax: config.inFlightBytesMax,
       checkpointIntervalMs: config.checkpointIntervalMs,
+      auditIntervalMs: config.auditIntervalMs,
       checkpointSliceMsMax: config.checkpointSliceMsMax,
       watermarkDelayMs: config.watermarkDelayMs,
       batchMax: config.batchMax,

@@ -22,6 +22,9 @@ const COUNTERS: Readonly<Record<string, readonly [keyof Counters, string]>> = {
   rollcall_restores_total: ["restores", "Times the partition was restored"],
   rollcall_wake_ups_total: ["wakeUps", "Members woken by silence"],
   rollcall_idle_wake_ups_total: ["idleWakeUps", "Members woken by silence whom it flipped nowhere"],
+  rollcall_audits_total: ["audits", "People recomputed from the log and compared with what is held of them"],
+  rollcall_audit_mismatches_total: ["auditMismatches", "People of whom something else is held than the log says"],
+  rollcall_audits_passed_over_total: ["auditsPassedOver", "People whose past was too long, or trimmed, to be compared"],
   rollcall_faults_total: ["faults", "Times the partition stopped on a fault"],
 };
 

@@ -211,6 +211,8 @@ export interface PartitionMachine {
   sizes(): ReadonlyMap<SegmentId, number>;
   /** Of a resident page. */
   membersOn(page: PageNo, segment: SegmentId): { readonly id: MemberId; readonly n: number; readonly since: Millis }[];
+  /** Of a resident page. */
+  idsOn(page: PageNo): readonly MemberId[];
   /** Of a member whose page is resident; undefined when nobody knows the id. */
   user(id: MemberId): UserView | undefined;
   explain(segment: SegmentId, id: MemberId): ExplainNode | undefined;

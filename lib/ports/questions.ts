@@ -41,6 +41,10 @@ export interface Counters {
   /** Members woken by silence since the last restore, and those of them whom it flipped nowhere. */
   wakeUps: number;
   idleWakeUps: number;
+  /** People recomputed from the log and compared; how many of them differed; how many had too long a past, or none left. */
+  audits: number;
+  auditMismatches: number;
+  auditsPassedOver: number;
 }
 
 export interface PartitionStatus {

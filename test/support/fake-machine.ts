@@ -371,6 +371,10 @@ export class FakeMachine implements PartitionMachine {
     return undefined;
   }
 
+  idsOn(): readonly string[] {
+    return [];
+  }
+
   tryOut(): never {
     throw new RangeError("the fake machine tries nothing");
   }

@@ -25,7 +25,7 @@ export interface TestShardOptions {
   readonly log?: PartitionLog;
 }
 
-const quiet: PartitionLog = {
+export const quiet: PartitionLog = {
   debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,

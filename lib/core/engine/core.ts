@@ -661,6 +661,10 @@ export class PartitionCore implements PartitionMachine {
     return members;
   }
 
+  idsOn(page: PageNo): readonly MemberId[] {
+    return [...this.#pages.get(page).actors.keys()];
+  }
+
   user(id: MemberId): UserView | undefined {
     const actor = this.#pages.get(this.#pages.pageOf(id)).actors.get(id);
     return actor === undefined ? undefined : viewOf(actor, this.#clock, this.#world);
