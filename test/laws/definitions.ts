@@ -1,5 +1,6 @@
 // Changes of definitions in the middle of random histories. Beside generate.ts, which makes what they are made of.
 // Used by oracle.test.ts, and by test/doctor, which holds the oracle against itself.
+import type { ControlEntry } from "../../lib/core/control.ts";
 import { parseDefinition } from "../../lib/core/rules/parse.ts";
 import { DEFAULT_LIMITS, type Json, type JsonObject, type LogRecord } from "../../lib/core/types.ts";
 import type { Dice } from "../support/seed.ts";
@@ -7,6 +8,7 @@ import { definition, type History } from "./generate.ts";
 import type { Rig } from "./rig.ts";
 import { LIST_IDS } from "./rows.ts";
 import { itemsEntry } from "./rows-items.ts";
+import { vocabulary } from "./vocabularies.ts";
 
 /** Defines, edits and deletes segments, as a batch that is applied, made ready and activated, or that needs none of it. */
 export class Definitions {
@@ -27,8 +29,9 @@ export class Definitions {
 
   *change(): Generator<LogRecord> {
     const dice = this.#dice;
-    const pick = dice.int(-2, 9);
-    if (pick < 0) yield this.#items();
+    const pick = dice.int(-4, 9);
+    if (pick < -2) yield* this.#effected({ op: "vocabulary", vocabulary: vocabulary(dice) });
+    else if (pick < 0) yield this.#items();
     else if (pick < 3) yield this.#list();
     else if (pick < 6) yield* this.#apply(this.#define(dice.int(1, 3)), []);
     else if (pick < 8) yield* this.#apply(this.#edit(), []);
@@ -103,13 +106,22 @@ export class Definitions {
   }
 
   *#apply(define: Json[], remove: string[]): Generator<LogRecord> {
+    yield* this.#effected({ op: "apply", define, remove });
+  }
+
+  /** An entry that takes effect once every partition is ready for it, with messages in between, and other entries. */
+  *#effected(entry: ControlEntry, canMeet = true): Generator<LogRecord> {
     this.#revision += 1;
-    const { revision } = { revision: this.#revision };
-    yield this.#history.control(revision, { op: "apply", define, remove });
+    const revision = this.#revision;
+    yield this.#history.control(revision, entry);
     for (let wait = this.#dice.int(0, 6); wait > 0; wait -= 1) yield this.#history.next();
+    if (canMeet && this.#dice.chance(0.1)) {
+      yield* this.#effected({ op: "vocabulary", vocabulary: vocabulary(this.#dice) }, false);
+    }
     yield this.#history.ready(revision);
     for (let wait = this.#dice.int(0, 4); wait > 0; wait -= 1) yield this.#history.next();
     this.#revision += 1;
-    yield this.#history.control(this.#revision, { op: "activate", revision });
+    const isGivenUp = entry.op === "vocabulary" && this.#dice.chance(0.15);
+    yield this.#history.control(this.#revision, { op: isGivenUp ? "cancel" : "activate", revision });
   }
 }
