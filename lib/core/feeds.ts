@@ -22,6 +22,8 @@ export interface Situations {
    * where there is none, or none that lasts beyond `now`.
    */
   valuesAt(kind: string, place: JsonObject | undefined, now: Millis): JsonObject | undefined;
+  /** When those values end by themselves; Infinity where they do not, or there are none. */
+  untilAt(kind: string, place: JsonObject | undefined, now: Millis): Millis;
   /** The first instant after `after` at which some values end by themselves; Infinity when there is none. */
   nextEnd(after: Millis): Millis;
   /** What ends at this very instant. */
@@ -32,6 +34,7 @@ export const NO_CATALOGUE: Catalogue = { attributesOf: () => undefined };
 export const NO_SITUATIONS: Situations = {
   kinds: [],
   valuesAt: () => undefined,
+  untilAt: () => Number.POSITIVE_INFINITY,
   nextEnd: () => Number.POSITIVE_INFINITY,
   endingAt: () => [],
 };

@@ -400,7 +400,8 @@ export class Evaluation {
 
   /** What a feed says of the member's place is something else than before. */
   situationChanged(feed: string, before: JsonObject | undefined, after: JsonObject | undefined): void {
-    if (before !== after) this.#valuesChanged(this.#plan.situationPaths.get(feed), before, after);
+    if (!isEqual(before ?? null, after ?? null))
+      this.#valuesChanged(this.#plan.situationPaths.get(feed), before, after);
   }
 
   #valuesChanged(

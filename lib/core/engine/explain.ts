@@ -330,7 +330,8 @@ function untilOf(leaf: Leaf, { actor, now, world }: Scope): Millis {
     case "situation": {
       const { situations } = world;
       const found = find(situations.valuesAt(leaf.of, actor.place, now), leaf.path);
-      return testFlips(found, leaf.test, leafContext(leaf.zone, actor, now));
+      const flips = testFlips(found, leaf.test, leafContext(leaf.zone, actor, now));
+      return Math.min(flips, situations.untilAt(leaf.of, actor.place, now));
     }
     default: {
       const found = find(recordOf(leaf.kind, actor, { now, world, visits: leaf.visits }), leaf.path);

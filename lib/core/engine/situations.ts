@@ -37,11 +37,19 @@ export class SituationBoard implements Situations {
   }
 
   valuesAt(kind: string, place: JsonObject | undefined, now: Millis): JsonObject | undefined {
+    return this.#saidAt(kind, place, now)?.values;
+  }
+
+  untilAt(kind: string, place: JsonObject | undefined, now: Millis): Millis {
+    return this.#saidAt(kind, place, now)?.until ?? Number.POSITIVE_INFINITY;
+  }
+
+  #saidAt(kind: string, place: JsonObject | undefined, now: Millis): Said | undefined {
     const ofKind = this.#said.get(kind);
     if (ofKind === undefined) return undefined;
     for (const key of placeKeys(place)) {
       const said = ofKind.get(key);
-      if (said !== undefined && now < said.until) return said.values;
+      if (said !== undefined && now < said.until) return said;
     }
     return undefined;
   }
