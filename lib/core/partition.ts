@@ -89,6 +89,8 @@ export interface UserView {
   readonly objects: Readonly<Record<string, Readonly<Record<string, JsonObject>>>>;
   readonly lists: readonly string[];
   readonly memberships: readonly MembershipView[];
+  /** Favourite values of catalog types, by each measure that some favorite rule keeps; absent where none does. */
+  readonly affinities?: Json;
   readonly firstSeen: Millis;
   readonly lastSeen: Millis;
 }

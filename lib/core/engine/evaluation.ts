@@ -384,7 +384,8 @@ export class Evaluation {
     const before = kept.due;
     kept.due = keep.settle(kept.data, this.#actor, readScope("UTC", this.#actor, this.#now, this.#world));
     this.#moved(before, kept.due);
-    this.touchTopic(topicOfKeep(keep.key));
+    const moved = keep.topicsMoved?.(kept.data, (topic) => this.#plan.topicLeaves.has(topic));
+    for (const topic of moved ?? [topicOfKeep(keep.key)]) this.touchTopic(topic);
   }
 
   /** A record is another one than before: touches the leaves that name the old values or the new ones. */

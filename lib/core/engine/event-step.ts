@@ -99,7 +99,7 @@ export function applyEvent(
     evaluation.touchTopic(topicOfObjects(prepared.object.type));
   }
   if (event.type !== "identify") {
-    tellKeeps(step, actor, event, context, visits);
+    tellKeeps(step, actor, event, context, visits, refuse);
     if (visiting) tellViews(step, actor, context, refuse);
     countOccurrence(step, actor, event, context, visits, refuse);
   }
@@ -124,10 +124,11 @@ function tellChange(
   actor: Actor,
   change: TraitChange,
   context: EventContext,
+  refuse: Refuse,
 ): void {
   for (const keep of plan.keepsByTrait.get(change.name) ?? []) {
     const kept = evaluation.keptOf(keep);
-    const heard: Heard = { ...context, actor, world, visitStart: Number.NaN };
+    const heard: Heard = { ...context, actor, world, visitStart: Number.NaN, refuse };
     if (keep.change(kept.data, change, heard)) evaluation.refreshKept(keep, kept);
   }
 }
@@ -163,7 +164,7 @@ function writeTraits(
   }
   // Once all is written: a new zone in the same message is the zone of its changes, wherever it stands in it.
   for (const change of changes) {
-    tellChange(step, actor, change, context);
+    tellChange(step, actor, change, context, refuse);
     countChange(step, actor, change, context, refuse);
   }
   if (gates) evaluation.refreshAll();
@@ -221,13 +222,14 @@ function tellKeeps(
   event: UserEvent,
   context: EventContext,
   visits: readonly VisitJoined[],
+  refuse: Refuse,
 ): void {
   const named = plan.keepsByName.get(event.name);
   if (named === undefined && plan.keepsOfAll.length === 0) return;
   for (const keeps of [named, plan.keepsOfAll]) {
     for (const keep of keeps ?? []) {
       const visitStart = visitStartBy(visits, keep.visitIdleMs, context.at);
-      const heard: Heard = { ...context, actor, world, visitStart };
+      const heard: Heard = { ...context, actor, world, visitStart, refuse };
       const kept = evaluation.keptOf(keep);
       if (keep.event(kept.data, event, heard)) evaluation.refreshKept(keep, kept);
     }

@@ -11,6 +11,7 @@ import type { Actor } from "./actor.ts";
 import { bucketPosition } from "./bucket.ts";
 import { leafOfChange } from "./changes.ts";
 import { Evaluation } from "./evaluation.ts";
+import { favoriteReading } from "./favorites.ts";
 import { anonymousReading } from "./identities.ts";
 import { objectReading } from "./objects.ts";
 import { decodePage, encodePage } from "./page-codec.ts";
@@ -134,6 +135,12 @@ function explainKnown(rule: Rule, scope: Scope): ExplainNode {
       return explainLeaf(leafOfOccurrences(rule, scope), sentenceOf(rule), scope);
     case "change":
       return explainLeaf(leafOfChange(rule, scope), sentenceOf(rule), scope);
+    case "favorite":
+      return explainLeaf(
+        { kind: "reading", reading: favoriteReading(rule, scope), zone: scope.zone },
+        sentenceOf(rule),
+        scope,
+      );
     case "sequence":
     case "funnel": {
       const reading = rule.op === "funnel" ? funnelReading(rule, scope) : sequenceReading(rule, scope);

@@ -36,6 +36,7 @@ import { bucketPosition } from "./bucket.ts";
 import { type ChangeStream, changeStream, changeStreamKey, leafOfChange } from "./changes.ts";
 import { clockReading } from "./clock.ts";
 import { type CounterShape, missingOf, shapeOf } from "./counters.ts";
+import { favoriteReading } from "./favorites.ts";
 import { anonymousReading } from "./identities.ts";
 import { type LeafNo, NumericIndex, numberPasses } from "./numeric-index.ts";
 import { objectReading } from "./objects.ts";
@@ -416,6 +417,8 @@ class PlanBuilder {
         return [LEAF, this.#occurrences(rule, scope)];
       case "change":
         return [LEAF, this.#changes(rule, scope)];
+      case "favorite":
+        return [LEAF, this.#leaf({ kind: "reading", reading: favoriteReading(rule, scope), zone: scope.zone })];
       case "sequence":
         return [LEAF, this.#leaf({ kind: "reading", reading: sequenceReading(rule, scope), zone: scope.zone })];
       case "funnel":

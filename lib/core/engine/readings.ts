@@ -4,6 +4,7 @@
 import type { UserEvent } from "../events.ts";
 import type { Json, Millis, Seq } from "../types.ts";
 import type { Actor } from "./actor.ts";
+import type { Refuse } from "./counting.ts";
 import type { World } from "./reading.ts";
 import type { Zone } from "./zones.ts";
 
@@ -42,6 +43,8 @@ export interface Heard {
   readonly world: World;
   /** Start of the visit that the event belongs to, by the keep's own idle time; NaN when it belongs to none. */
   readonly visitStart: Millis;
+  /** Says that a part of the message is not taken. */
+  readonly refuse: Refuse;
 }
 
 /** An accepted write of a trait whose value differs from the one before; null is missing. */
@@ -68,6 +71,11 @@ export interface Keep {
   /** True when a leaf that reads it may have flipped. */
   event(data: unknown, event: UserEvent, heard: Heard): boolean;
   change(data: unknown, change: TraitChange, heard: Heard): boolean;
+  /**
+   * Topics of what the last `settle` moved, where that is less than all leaves that read it; `isAsked` says whether any
+   * leaf has a topic.
+   */
+  topicsMoved?(data: unknown, isAsked: (topic: string) => boolean): readonly string[];
   /** Brings it up to `scope.now`, and gives the first instant after it at which silence may flip a leaf that reads it. */
   settle(data: unknown, actor: Actor, scope: ReadScope): Millis;
 }

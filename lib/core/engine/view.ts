@@ -2,6 +2,7 @@
 import type { UserView } from "../partition.ts";
 import type { JsonObject, Millis } from "../types.ts";
 import type { Actor } from "./actor.ts";
+import { affinitiesShown } from "./favorites.ts";
 import { cartRecord, type World } from "./reading.ts";
 
 export function viewOf(actor: Actor, now: Millis, world: World): UserView {
@@ -19,6 +20,7 @@ export function viewOf(actor: Actor, now: Millis, world: World): UserView {
     memberships: Array.from(actor.memberships, ([segment, held]) => ({ segment, ...held })).sort((a, b) =>
       a.segment < b.segment ? -1 : 1,
     ),
+    ...affinitiesOf(actor),
     firstSeen: actor.firstSeen,
     lastSeen: actor.lastSeen,
   };
@@ -32,4 +34,10 @@ function situationsOf({ place }: Actor, now: Millis, { situations }: World): Rec
     if (values !== undefined) here[kind] = values;
   }
   return here;
+}
+
+/** Only what some rule has kept: nothing is worked out for showing alone. */
+function affinitiesOf(actor: Actor): Pick<UserView, "affinities"> {
+  const affinities = affinitiesShown(actor);
+  return affinities.length === 0 ? {} : { affinities };
 }

@@ -74,6 +74,7 @@ function collectRule(rule: Rule, scope: QuestionScope, keys: Set<string>): void 
       return;
     case "favorite":
       keys.add(favoriteKey(rule, scope));
+      if (rule.window?.kind === "visit") keys.add(visitsKey(scope.vocabulary.visitIdleMs));
       return;
     case "source":
       keys.add(sourceKey(scope.vocabulary));
