@@ -1,4 +1,4 @@
-// rollcall segments apply | ls | show | rm: definitions from files into the control log, and what is there.
+// rollcall segments apply | ls | show | schema | rm: definitions from files into the control log, and what is there.
 // The checks and the writing are lib/api/apply.ts; this file reads options and prints.
 import type { Command } from "commander";
 import { type ApplyRequest, assertFits, planApply } from "../../lib/api/apply.ts";
@@ -11,6 +11,7 @@ import { describeRule } from "../../lib/cli/rule-text.ts";
 import { plain, styleFor } from "../../lib/cli/style.ts";
 import { type Column, type Format, printRows } from "../../lib/cli/table.ts";
 import { nearest } from "../../lib/core/rules/problems.ts";
+import { definitionSchema } from "../../lib/core/rules/schema.ts";
 import { loadDefinitions, type PlacedProblem } from "../../lib/definitions/load.ts";
 import { applyAndWait, costText, difference, isAnybodyKnown, refused, tellWarnings } from "./applying.ts";
 import { addBacktests } from "./backtests.ts";
@@ -37,6 +38,10 @@ export function addSegments(program: Command): void {
     .action((id: string, options: { output: Format }, command: Command) =>
       connected(command, (context) => show(context, id, options.output)),
     );
+  segments
+    .command("schema")
+    .description("the JSON Schema of a definition, for editors and programs that write one")
+    .action(() => printJson(definitionSchema()));
   addTrials(segments);
   addBacktests(segments);
   addLifecycle(segments);

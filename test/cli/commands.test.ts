@@ -147,6 +147,12 @@ describe("segments", () => {
     });
   });
 
+  test("schema: the published one, without a server", async () => {
+    const { code, out } = await rollcall("segments", "schema", "--server", "nats://127.0.0.1:1");
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toEqual(JSON.parse(await readFile("docs/schemas/segment.schema.json", "utf8")));
+  });
+
   test("an unknown segment names the one that was probably meant, exit 2", async () => {
     const { code, err } = await rollcall("members", "big-spendres");
     expect(code).toBe(2);

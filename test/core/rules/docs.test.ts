@@ -1,31 +1,12 @@
 // docs/rules.md cannot drift: every example on it is parsed, and it shows every rule, operator, window and measure there is.
 // The examples marked `problem` must be refused with exactly the words printed under them.
-import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parse as parseYaml } from "yaml";
 import type { Rule, TestPart, Where, Window } from "../../../lib/core/rules/ast.ts";
 import { parseDefinition } from "../../../lib/core/rules/parse.ts";
 import { sentenceOf } from "../../../lib/core/rules/sentence.ts";
 import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
-
-const page = readFileSync(new URL("../../../docs/rules.md", import.meta.url), "utf8");
-
-interface Example {
-  readonly line: number;
-  readonly text: string;
-}
-
-function examplesOf(tag: string): Example[] {
-  const blocks = page.matchAll(/^```([^\n]*)\n(.*?)^```$/gms);
-  return Array.from(blocks)
-    .filter(([, found]) => found === tag)
-    .map((block) => ({ line: page.slice(0, block.index).split("\n").length, text: block[2]! }));
-}
-
-const sources: [number, unknown][] = [
-  ...examplesOf("yaml definition").map(({ line, text }): [number, unknown] => [line, parseYaml(text)]),
-  ...examplesOf("yaml rule").map(({ line, text }): [number, unknown] => [line, { id: "x", rule: parseYaml(text) }]),
-];
+import { examplesOf, page, sources } from "./examples.ts";
 
 function ruleAt(line: number, source: unknown): Rule {
   const parsed = parseDefinition(source, DEFAULT_LIMITS);
