@@ -148,7 +148,7 @@ describe("segments", () => {
   });
 
   test("schema: the published one, without a server", async () => {
-    const { code, out } = await rollcall("segments", "schema", "--server", "nats://127.0.0.1:1");
+    const { code, out } = await rollcall("segments", "schema", "--nats-url", "nats://127.0.0.1:1");
     expect(code).toBe(0);
     expect(JSON.parse(out)).toEqual(JSON.parse(await readFile("docs/schemas/segment.schema.json", "utf8")));
   });
