@@ -4,7 +4,8 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { MUTANT_VARIABLE, MUTANTS } from "../simulation/mutants/list.ts";
+import { MUTANTS } from "../simulation/mutants/list.ts";
+import { MUTANT_VARIABLE } from "../support/mutants/mutant.ts";
 import { REPOSITORY } from "../support/repository.ts";
 import { seeds } from "../support/seed.ts";
 
@@ -59,13 +60,12 @@ test("a seed gives the same trace in every process", async () => {
 });
 
 test("a failure is shrunk to a few steps and told as a story", async () => {
-  const planted = join(PROGRAM, "mutants", "plant.js");
+  const planted = join(REPOSITORY, "dist", "test", "support", "mutants", "plant.js");
+  const variables = { [MUTANT_VARIABLE]: JSON.stringify(MUTANTS.find(({ name }) => name === "settle-without-scan")) };
   const args = ["--import", planted, join(PROGRAM, "run.js"), "--seeds", "1..500", "--jobs", "1"];
-  const found = await run([...args, "--json"], { [MUTANT_VARIABLE]: "settle-without-scan" });
+  const found = await run([...args, "--json"], variables);
   const { violation } = JSON.parse(found.stdout) as { violation: { seed: number } };
-  const told = await run(["--import", planted, join(PROGRAM, "run.js"), "--seed", `${violation.seed}`], {
-    [MUTANT_VARIABLE]: "settle-without-scan",
-  });
+  const told = await run(["--import", planted, join(PROGRAM, "run.js"), "--seed", `${violation.seed}`], variables);
   process.stdout.write(`${told.stdout}\n`);
   const [, before, after] = /shrunk from (\d+) steps to (\d+)/.exec(told.stdout)!;
   expect(Number(after)).toBeLessThan(Number(before) / 2);

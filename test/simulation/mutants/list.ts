@@ -1,19 +1,5 @@
-// Bugs planted on purpose, one at a time: the simulator is worth what it finds. Each is a change of the compiled program's text,
-// made while a module is loaded (hook.ts), so that no production file knows of them; a text that no longer occurs exactly once
-// fails the run. Grouped as protocol.md is.
-
-export interface Mutant {
-  readonly name: string;
-  /** What is wrong with it, in one line. */
-  readonly bug: string;
-  /** Below dist/. */
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-}
-
-/** The environment names the bug to plant. */
-export const MUTANT_VARIABLE = "ROLLCALL_MUTANT";
+// Bugs of the protocol, planted one at a time: the simulator is worth what it finds. Grouped as the protocol is.
+import type { Mutant } from "../../support/mutants/mutant.ts";
 
 const SPEAKER = "actors/partition/speaker.js";
 const SPEECH = "actors/partition/speech.js";

@@ -1,110 +1,12 @@
-// npm run simulate:mutants: plants each bug of list.ts in turn, simulates until a seed finds it, and prints the table. A bug that
-// no seed finds within the bound fails the run: then the simulator has a blind spot.
-import { execFile } from "node:child_process";
-import { availableParallelism } from "node:os";
+// npm run simulate:mutants: plants each bug of list.ts in turn, simulates until a seed finds it, and prints the table.
 import { fileURLToPath } from "node:url";
-import { Command } from "commander";
-import { progressBar } from "../../../lib/cli/progress.ts";
-import { styleFor } from "../../../lib/cli/style.ts";
-import type { Summary } from "../play.ts";
-import { MUTANT_VARIABLE, MUTANTS, type Mutant } from "./list.ts";
+import { lookForMutants } from "../../support/mutants/look-for.ts";
+import { MUTANTS } from "./list.ts";
 
-const SEEDS_MAX = 500;
-const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
-const LINES_SHOWN = 5;
-const EXIT_SURVIVED = 1;
-const EXIT_VIOLATION = 1;
-
-interface Found {
-  readonly mutant: Mutant;
-  readonly seeds: number;
-  readonly violation: Summary | undefined;
-  /** The program did not even run. */
-  readonly failure: string | undefined;
-}
-
-await new Command("simulate:mutants")
-  .description("plants bugs, one at a time, and looks for the seed that finds each")
-  .option("--only <names>", "these alone, with commas between", (text) => text.split(","))
-  .option("--seeds <n>", "give a bug up after so many", Number, SEEDS_MAX)
-  .option("--jobs <n>", "bugs looked for at a time", Number, availableParallelism())
-  .action(async ({ only, seeds, jobs }: { only?: string[]; seeds: number; jobs: number }) => {
-    const chosen = MUTANTS.filter(({ name }) => only?.includes(name) ?? true);
-    const found = await lookForAll(chosen, seeds, jobs);
-    print(tableOf(found));
-    const survived = found.filter(({ violation }) => violation === undefined);
-    print(`\n${found.length - survived.length} of ${found.length} found within ${seeds} seeds`);
-    if (survived.length > 0 || found.length === 0) process.exitCode = EXIT_SURVIVED;
-  })
-  .parseAsync();
-
-async function lookForAll(mutants: readonly Mutant[], seeds: number, jobs: number): Promise<readonly Found[]> {
-  const bar = progressBar("looking for planted bugs");
-  const found = new Map<string, Found>();
-  const left = [...mutants];
-  const work = async (): Promise<void> => {
-    for (let mutant = left.shift(); mutant !== undefined; mutant = left.shift()) {
-      found.set(mutant.name, await lookFor(mutant, seeds));
-      bar.update({ fraction: found.size / mutants.length, done: found.size, unit: "bugs" });
-    }
-  };
-  await Promise.all(Array.from({ length: jobs }, work));
-  bar.end();
-  return mutants.map(({ name }) => found.get(name)!);
-}
-
-/** Looks until a seed finds it; the same seed must find nothing in the program as it is. */
-async function lookFor(mutant: Mutant, seeds: number): Promise<Found> {
-  const planted = await simulate(1, seeds, mutant);
-  if (planted.violation === undefined) return { mutant, ...planted };
-  const { seed } = planted.violation;
-  const sound = await simulate(seed, seed);
-  const failure =
-    sound.failure ??
-    (sound.violation === undefined
-      ? undefined
-      : `seed ${seed} fails without it, too: ${sound.violation.violation?.rule}`);
-  return failure === undefined ? { mutant, ...planted } : { mutant, ...planted, violation: undefined, failure };
-}
-
-function simulate(from: number, to: number, mutant?: Mutant): Promise<Omit<Found, "mutant">> {
-  const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
-  const plant = mutant === undefined ? [] : ["--import", new URL("plant.js", import.meta.url).href];
-  const args = [...plant, here("../run.js"), "--json", "--jobs", "1", "--seeds", `${from}..${to}`];
-  const env = { ...process.env, ...(mutant === undefined ? {} : { [MUTANT_VARIABLE]: mutant.name }) };
-  return new Promise((resolve) => {
-    execFile(process.execPath, args, { env, maxBuffer: OUTPUT_BYTES_MAX }, (error, stdout, stderr) => {
-      const failed = error !== null && error.code !== EXIT_VIOLATION;
-      try {
-        const { seeds, violation } = JSON.parse(stdout) as { seeds: number; violation?: Summary };
-        resolve({ seeds, violation, failure: failed ? lastLines(stderr) : undefined });
-      } catch {
-        resolve({ seeds: 0, violation: undefined, failure: lastLines(stderr) });
-      }
-    });
-  });
-}
-
-function lastLines(text: string): string {
-  return text.trim().split("\n").slice(-LINES_SHOWN).join(" ");
-}
-
-function tableOf(found: readonly Found[]): string {
-  const style = styleFor(process.stdout);
-  const width = Math.max(...found.map(({ mutant }) => mutant.name.length));
-  const rule = Math.max(...found.map(({ violation }) => violation?.violation?.rule.length ?? 0), "found as".length);
-  const lines = found.map(({ mutant, seeds, violation, failure }) => {
-    const [seed, as] =
-      violation === undefined
-        ? ["–", style.red((failure === undefined ? `not found in ${seeds}` : "failed").padEnd(rule))]
-        : [`${violation.seed}`, style.green(violation.violation!.rule.padEnd(rule))];
-    return `${mutant.name.padEnd(width)}  ${seed.padStart(4)}  ${as}  ${mutant.bug}${failure === undefined ? "" : ` (${failure})`}`;
-  });
-  return [`${"planted bug".padEnd(width)}  seed  ${"found as".padEnd(rule)}  what is wrong with it`, ...lines].join(
-    "\n",
-  );
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`);
-}
+await lookForMutants({
+  command: "simulate:mutants",
+  about: "plants bugs of the protocol, one at a time, and looks for the seed that finds each",
+  mutants: MUTANTS,
+  program: fileURLToPath(new URL("../run.js", import.meta.url)),
+  seedsMax: 500,
+});

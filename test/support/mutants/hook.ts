@@ -1,7 +1,7 @@
 // Changes one module's text while it is loaded. Node runs this in a thread of its own for the hooks; plant.ts registers it.
 import type { LoadHook } from "node:module";
 import { fileURLToPath } from "node:url";
-import type { Mutant } from "./list.ts";
+import type { Mutant } from "./mutant.ts";
 
 let planted: Mutant | undefined;
 
@@ -20,7 +20,7 @@ function changed(source: string, { name, find, replace }: Mutant): string {
   const pieces = source.split(find);
   if (pieces.length !== 2)
     throw new Error(
-      `mutant ${name}: the text that it changes occurs ${pieces.length - 1} times, not once; correct list.ts`,
+      `mutant ${name}: the text that it changes occurs ${pieces.length - 1} times, not once; correct its list`,
     );
   return pieces.join(replace);
 }

@@ -1,0 +1,15 @@
+// A bug planted on purpose: a change of the compiled program's text, made while a module is loaded (hook.ts), so that no
+// production file knows of it. A text that no longer occurs exactly once fails the run.
+
+export interface Mutant {
+  readonly name: string;
+  /** What is wrong with it, in one line. */
+  readonly bug: string;
+  /** Below dist/. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** The environment holds the bug to plant, as JSON. */
+export const MUTANT_VARIABLE = "ROLLCALL_MUTANT";
