@@ -31,16 +31,14 @@ export function sourceSeen(context: JsonObject): SourceSeen | undefined {
     take(seen, "term", campaign.term);
     take(seen, "content", campaign.content);
   }
-  const hasCampaign = Object.keys(seen).length > 0;
-  for (const written of [page?.referrer, objectAt(context.referrer)?.url]) {
-    const host = typeof written === "string" ? webHost(written) : undefined;
-    if (host === undefined) continue;
-    if (!hasCampaign && host === hostOf(page?.url)) return undefined;
-    seen.url = written as string;
+  const referrer = [page?.referrer, objectAt(context.referrer)?.url].find((url) => webHost(url) !== undefined);
+  const host = webHost(referrer);
+  // Who comes from the site itself comes from nowhere.
+  if (host !== undefined && host !== hostOf(page?.url)) {
+    seen.url = referrer as string;
     seen.host = host;
-    return seen;
   }
-  return hasCampaign ? seen : undefined;
+  return Object.keys(seen).length > 0 ? seen : undefined;
 }
 
 function take(seen: Record<string, string>, field: keyof SourceSeen, value: Json | undefined): void {
@@ -59,7 +57,7 @@ function hostOf(text: Json | undefined): string | undefined {
   return parsed(text)?.hostname.replace(/\.$/, "");
 }
 
-function webHost(text: string): string | undefined {
+function webHost(text: Json | undefined): string | undefined {
   const url = parsed(text);
   return url?.protocol === "http:" || url?.protocol === "https:" ? url.hostname.replace(/\.$/, "") : undefined;
 }
