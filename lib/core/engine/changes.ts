@@ -37,6 +37,7 @@ export function leafOfChange(rule: ChangeRule, { zone }: RuleScope): Extract<Lea
     idleMs: undefined,
     local: changeAsksLocalTime(rule),
     leaves: [],
+    followers: [],
     bounds: undefined,
   };
   if ("in" in measure) return { kind: "moment", counter, window: measure.in };

@@ -393,6 +393,8 @@ export function nextChange(shape: CounterShape, state: CounterState, view: Count
   }
   let next = Number.POSITIVE_INFINITY;
   for (const key of state.keys) {
+    // Tiles leave in their order, so the first that is still to leave decides.
+    if (window.kind === "last" && next !== Number.POSITIVE_INFINITY) return next;
     const flips = momentFlips(window, { at: key, day: key, tiled: true }, view.now, view.zone);
     if (flips < next) next = flips;
   }

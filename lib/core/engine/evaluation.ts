@@ -224,7 +224,7 @@ export class Evaluation {
     if (isListed(counter)) {
       const read = readListed(counter, state, this.#actor, this.#now);
       this.#show(counter, state, read.value, read.b);
-      state.due = counter.leaves.length === 0 ? Number.POSITIVE_INFINITY : read.next;
+      state.due = isAsked(counter) ? read.next : Number.POSITIVE_INFINITY;
       return;
     }
     const view = counterView(this.#actor, zoneFor(counter.zone, this.#actor), this.#now, counter.visits?.idleMs);
@@ -233,7 +233,7 @@ export class Evaluation {
     const whole = withWaiting(counter, state, this.#now);
     const read = readCounter(shape, whole, view, canonical);
     this.#show(counter, state, read.value, read.b);
-    state.due = counter.leaves.length === 0 ? Number.POSITIVE_INFINITY : nextChange(shape, whole, view);
+    state.due = isAsked(counter) ? nextChange(shape, whole, view) : Number.POSITIVE_INFINITY;
   }
 
   /** A counter whose totals are at hand: nothing around it has to be looked at. */
@@ -242,8 +242,9 @@ export class Evaluation {
     const from = state.shown;
     const to = state.b > 0 || shape.aggregate === "count" || shape.aggregate === "sum" ? state.a : Number.NaN;
     this.#show(counter, state, to, state.b);
-    if (!shape.running || counter.leaves.length === 0) state.due = Number.POSITIVE_INFINITY;
-    else if (bounds === undefined) state.due = nextChange(shape, state, { ...NO_VIEW, now: this.#now });
+    if (!shape.running || !isAsked(counter)) state.due = Number.POSITIVE_INFINITY;
+    else if (bounds === undefined || counter.followers.length > 0)
+      state.due = nextChange(shape, state, { ...NO_VIEW, now: this.#now });
     else {
       // A count that grew and crossed nothing shrinks below a bound no sooner than before.
       const grew = shape.aggregate === "count" && to >= from && state.due > this.#now;
@@ -259,6 +260,7 @@ export class Evaluation {
     state.shownB = toB;
     if (counter.bounds !== undefined) this.#crossed(counter.bounds, from, to);
     else if (!Object.is(from, to) || fromB !== toB) for (const { leaf } of counter.leaves) this.#touch(leaf);
+    if (!Object.is(from, to)) for (const leaf of counter.followers) this.#touch(leaf);
   }
 
   #refreshMoment(counter: CounterPlan, state: CounterState): void {
@@ -636,6 +638,11 @@ export class Evaluation {
     }
     this.#anew = false;
   }
+}
+
+/** Some leaf reads it; those of definitions that only wait for their history do not. */
+function isAsked({ leaves, followers }: CounterPlan): boolean {
+  return leaves.length + followers.length > 0;
 }
 
 const NO_VALUES: readonly Scalar[] = [];

@@ -13,7 +13,7 @@ import { countItems, tellViews } from "./item-step.ts";
 import { applyObject, type ObjectEffect, objectEffect, topicOfObjects } from "./objects.ts";
 import type { CounterPlan, Plan, Stream, VisitPlan } from "./plan.ts";
 import { cartRecord, leafContext, userZone, type World, zoneFor } from "./reading.ts";
-import type { Heard, TraitChange } from "./readings.ts";
+import { type Heard, type TraitChange, topicOfTrait } from "./readings.ts";
 import { campaignStreamsOf } from "./routes.ts";
 import { find, isEqual, type TestContext, whereHolds } from "./values.ts";
 import type { Sources } from "./visit-record.ts";
@@ -159,6 +159,7 @@ function writeTraits(
       moves ||= entry.movesByTime;
     });
     recordDeltas(plan, evaluation, actor, name, context.at);
+    evaluation.touchTopic(topicOfTrait(name));
     if (!isEqual(held, value)) changes.push({ name, from: held, to: value });
     gates ||= plan.gateTraits.has(name);
   }

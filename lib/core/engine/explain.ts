@@ -120,6 +120,7 @@ function explainKnown(rule: Rule, scope: Scope): ExplainNode {
     case "weather":
     case "situation":
     case "clock":
+    case "engagement":
       return explainWhere(rule, rule.where, scope);
     case "anonymous":
       return explainLeaf({ kind: "reading", reading: anonymousReading(rule.is), zone: "UTC" }, "anonymous", scope);
@@ -319,10 +320,10 @@ function untilOf(leaf: Leaf, { actor, now, world }: Scope): Millis {
     case "delta":
       return actor.counters.get(leaf.delta.key)?.due ?? Number.POSITIVE_INFINITY;
     case "reading": {
-      const { keep, movesByTime } = leaf.reading;
+      const { keep } = leaf.reading;
       const kept = keep === undefined ? undefined : actor.kept.get(keep.key)?.due;
-      const own = movesByTime ? leaf.reading.flips(actor, readScope(leaf.zone, actor, now, world)) : undefined;
-      return Math.min(kept ?? Number.POSITIVE_INFINITY, own ?? Number.POSITIVE_INFINITY);
+      const own = leaf.reading.flips(actor, readScope(leaf.zone, actor, now, world));
+      return Math.min(kept ?? Number.POSITIVE_INFINITY, own);
     }
     case "joined": {
       const held = actor.memberships.get(leaf.id);

@@ -36,6 +36,7 @@ import { bucketPosition } from "./bucket.ts";
 import { type ChangeStream, changeStream, changeStreamKey, leafOfChange } from "./changes.ts";
 import { clockReading } from "./clock.ts";
 import { type CounterShape, missingOf, shapeOf } from "./counters.ts";
+import { engagementReading } from "./engagement.ts";
 import { favoriteReading } from "./favorites.ts";
 import { anonymousReading } from "./identities.ts";
 import { type LeafNo, NumericIndex, numberPasses } from "./numeric-index.ts";
@@ -128,6 +129,8 @@ export interface CounterPlan {
   /** It reads local dates or hours, so an occurrence's local day is worth computing. */
   readonly local: boolean;
   readonly leaves: { readonly leaf: LeafNo; readonly test: Test; readonly window: Window | undefined }[];
+  /** Readings of the value itself: each move of it moves them. */
+  readonly followers: LeafNo[];
   /** Undefined where values have no single order (an average is a pair) or the leaves read a moment. */
   bounds: CounterBounds | undefined;
 }
@@ -312,6 +315,7 @@ export function leavesOfWhere(rule: WhereRule, path: Path, test: Test, scope: Ru
   if (kind === "clock") return [{ kind: "reading", reading: clockReading(path, test), zone }];
   if (kind === "weather") return [{ kind: "situation", of: "weather", path, test, zone }];
   if (kind === "situation") return [{ kind, of: rule.kind, path, test, zone }];
+  if (kind === "engagement") return [{ kind: "reading", reading: engagementReading(path, test, scope), zone }];
   const leaves: Leaf[] = [];
   const rest = test.filter((part) => part.op !== "delta");
   const isAmount = kind === "cart" && path.length === 1 && (path[0] === "value" || path[0] === "quantity");
@@ -329,7 +333,7 @@ function sourceRead({ vocabulary }: RuleScope): SourceRead {
   return { key: sourceKey(vocabulary), idleMs: vocabulary.visitIdleMs, referrers: vocabulary.referrers };
 }
 
-export function leafOfOccurrences(rule: CountedRule, scope: RuleScope): Leaf {
+export function leafOfOccurrences(rule: CountedRule, scope: RuleScope): Extract<Leaf, { kind: "counter" | "moment" }> {
   const { measure, where } = rule;
   const { zone, vocabulary } = scope;
   const counter: CounterPlan = {
@@ -347,6 +351,7 @@ export function leafOfOccurrences(rule: CountedRule, scope: RuleScope): Leaf {
     idleMs: rule.op === "item" && readsViewTime(rule) ? vocabulary.visitIdleMs : undefined,
     local: asksLocalTime(rule, "in" in measure ? measure.in : rule.window),
     leaves: [],
+    followers: [],
     bounds: undefined,
   };
   if ("in" in measure) return { kind: "moment", counter, window: measure.in };
@@ -404,6 +409,7 @@ class PlanBuilder {
       case "weather":
       case "situation":
       case "clock":
+      case "engagement":
         return this.#where(rule, rule.where, scope);
       case "anonymous":
         return [LEAF, this.#leaf({ kind: "reading", reading: anonymousReading(rule.is), zone: "UTC" })];
@@ -453,25 +459,38 @@ class PlanBuilder {
         const leaves = leavesOfWhere(rule, where.path, where.test, scope);
         return group(
           "all",
-          leaves.map((leaf) => [LEAF, this.#leaf(leaf)]),
+          leaves.map((leaf) => [LEAF, this.#following(leaf, scope)]),
         );
       }
     }
   }
 
   #occurrences(rule: CountedRule, scope: RuleScope): LeafNo {
-    const leaf = leafOfOccurrences(rule, scope) as Extract<Leaf, { kind: "counter" | "moment" }>;
-    const known = this.#counters.get(leaf.counter.key);
-    const counter = known ?? leaf.counter;
-    if (known === undefined) {
-      this.#counters.set(counter.key, counter);
-      if (rule.op !== "order" && rule.op !== "visit") {
-        const stream = this.#stream(rule, scope);
-        stream.counters.push(counter);
-        stream.reads ||= counter.of !== undefined;
-      }
+    const leaf = leafOfOccurrences(rule, scope);
+    return this.#leaf({ ...leaf, counter: this.#counter(leaf.counter, rule, scope) });
+  }
+
+  /** The counter of a question, one for all that ask it. */
+  #counter(asked: CounterPlan, rule: CountedRule, scope: RuleScope): CounterPlan {
+    const known = this.#counters.get(asked.key);
+    if (known !== undefined) return known;
+    this.#counters.set(asked.key, asked);
+    if (rule.op !== "order" && rule.op !== "visit") {
+      const stream = this.#stream(rule, scope);
+      stream.counters.push(asked);
+      stream.reads ||= asked.of !== undefined;
     }
-    return this.#leaf({ ...leaf, counter });
+    return asked;
+  }
+
+  /** A leaf, and the counters that it follows. */
+  #following(leaf: Leaf, scope: RuleScope): LeafNo {
+    const no = this.#leaf(leaf);
+    for (const rule of leaf.kind === "reading" ? (leaf.reading.asks ?? []) : []) {
+      const { followers } = this.#counter(leafOfOccurrences(rule, scope).counter, rule, scope);
+      if (!followers.includes(no)) followers.push(no);
+    }
+    return no;
   }
 
   #changes(rule: ChangeRule, scope: RuleScope): LeafNo {
@@ -568,9 +587,9 @@ class PlanBuilder {
       movingReadings: leaves.flatMap((leaf, no) =>
         leaf.kind === "reading" && leaf.reading.movesByTime && isRead(postings[no]!) ? [no] : [],
       ),
-      segmentLeaves: leavesBy(leaves, (leaf) => (leaf.kind === "segment" ? leaf.id : undefined)),
-      joinedLeaves: leavesBy(leaves, (leaf) => (leaf.kind === "joined" ? leaf.id : undefined)),
-      listLeaves: leavesBy(leaves, (leaf) => (leaf.kind === "list" ? leaf.id : undefined)),
+      segmentLeaves: leavesBy(leaves, segmentsRead),
+      joinedLeaves: leavesBy(leaves, (leaf) => (leaf.kind === "joined" ? [leaf.id] : [])),
+      listLeaves: leavesBy(leaves, (leaf) => (leaf.kind === "list" ? [leaf.id] : [])),
       userZoneLeaves: leaves.flatMap((leaf, no) => (readsUserZone(leaf) ? [no] : [])),
       ofNobody: segments.flatMap((segment, no) => (maybe(segment.program, 0, leaves) === false ? [] : [no])),
       asks: (question) => asked.some((one) => one.has(question)),
@@ -622,16 +641,21 @@ function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   else list.push(value);
 }
 
-function leavesBy(leaves: readonly Leaf[], keyOf: (leaf: Leaf) => string | undefined): Map<string, LeafNo[]> {
+function leavesBy(leaves: readonly Leaf[], keysOf: (leaf: Leaf) => readonly string[]): Map<string, LeafNo[]> {
   const map = new Map<string, LeafNo[]>();
   leaves.forEach((leaf, no) => {
-    const key = keyOf(leaf);
-    if (key !== undefined) push(map, key, no);
+    for (const key of new Set(keysOf(leaf))) push(map, key, no);
   });
   return map;
 }
 
-const OTHER_RECORDS = ["identity", "place", "network", "device", "source", "engagement"] as const;
+/** The segments whose flips move a leaf. */
+function segmentsRead(leaf: Leaf): readonly SegmentId[] {
+  if (leaf.kind === "segment") return [leaf.id];
+  return leaf.kind === "reading" ? (leaf.reading.segments ?? []) : [];
+}
+
+const OTHER_RECORDS = ["identity", "place", "network", "device", "source"] as const;
 
 function keepsByWhatTheyHear(keeps: Iterable<Keep>) {
   const keepsByName = new Map<string, Keep[]>();

@@ -2,7 +2,8 @@
 // that needs a memory of its own (registers of a sequence, favourites) brings a Keep; plan.ts and evaluation.ts know
 // these two shapes and no rule by name.
 import type { UserEvent } from "../events.ts";
-import type { Json, Millis, Seq } from "../types.ts";
+import type { CountedRule } from "../rules/questions.ts";
+import type { Json, Millis, SegmentId, Seq } from "../types.ts";
 import type { Actor } from "./actor.ts";
 import type { Refuse } from "./counting.ts";
 import type { World } from "./reading.ts";
@@ -21,6 +22,10 @@ export interface Reading {
   /** What moves it besides its keep: topics that `Evaluation.touchTopic` is called with. */
   readonly topics: readonly string[];
   readonly keep: Keep | undefined;
+  /** What it reads the counts of: each move of one of these counters moves it. Absent: none. */
+  readonly asks?: readonly CountedRule[];
+  /** Segments whose flips move it: it is nested in them. Absent: none. */
+  readonly segments?: readonly SegmentId[];
   /** True when silence alone may flip it (its keep's own deadlines aside); then `flips` is asked. */
   readonly movesByTime: boolean;
   holds(actor: Actor, scope: ReadScope): boolean;
@@ -31,6 +36,11 @@ export interface Reading {
   /** For explain. */
   actual(actor: Actor, scope: ReadScope): Json;
   readonly expected: string;
+}
+
+/** The topic of a trait: told at each accepted write of it. */
+export function topicOfTrait(name: string): string {
+  return `trait ${name}`;
 }
 
 /** An accepted message as a keep hears it. */

@@ -1,7 +1,8 @@
 // What change, sequence, funnel and engagement rules ask of history, as texts: questions.ts gathers them, the engine
 // keeps its counters and registers under them. What the vocabulary says in their place is part of the text.
-import type { FunnelStep, Vocabulary } from "../vocabulary.ts";
-import type { ChangeRule, SequenceRule, StepWhich } from "./ast.ts";
+import type { Millis } from "../types.ts";
+import type { EngagementPart, FunnelStep, Vocabulary } from "../vocabulary.ts";
+import type { ChangeRule, EventRule, Path, SequenceRule, StepWhich, VisitRule, Where } from "./ast.ts";
 import { itemsAsked } from "./item-questions.ts";
 import { canonical, isLocalWindow, testAsksLocalTime, whereAsksLocalTime } from "./questions.ts";
 
@@ -71,4 +72,34 @@ export function outcomeNames(outcome: string, { campaigns }: Pick<Vocabulary, "c
 export function actionNames(action: string, { items }: Pick<Vocabulary, "items">): string[] {
   const named = Object.entries(items.events).filter(([, means]) => means.action === action);
   return named.map(([name]) => name).sort();
+}
+
+/** A count that a part of the engagement's score weighs. */
+export type CycleCount = EventRule | VisitRule;
+
+/** What a part counts in the cycle; undefined for traits and segments, which are as they are now. */
+export function cycleCount({ of }: EngagementPart, cycleMs: Millis): CycleCount | undefined {
+  if (of.kind === "trait" || of.kind === "segment") return undefined;
+  const counted = { measure: { kind: "count", is: [] }, window: { kind: "last", ms: cycleMs } } as const;
+  return of.kind === "visits" ? { op: "visit", ...counted } : { op: "event", names: of.names, ...counted };
+}
+
+/** The counts of the cycle before, as they left the score: what the change compares with. */
+export function pastEngagementKey({ engagement, visitIdleMs }: Vocabulary): string {
+  const { cycleMs, parts } = engagement;
+  const counted = parts.flatMap(({ of }): object[] => {
+    if (of.kind === "visits") return [{ visits: visitIdleMs }];
+    return of.kind === "events" ? [{ names: [...new Set(of.names)].sort() }] : [];
+  });
+  return canonical({ op: "engagement", cycleMs, counted });
+}
+
+/** True where the change against the cycle before is read. */
+export function isChangePath(path: Path): boolean {
+  return path[0] === "change";
+}
+
+export function readsEngagementChange(where: Where): boolean {
+  if (where.op === "test") return isChangePath(where.path);
+  return where.op === "not" ? readsEngagementChange(where.where) : where.wheres.some(readsEngagementChange);
 }

@@ -15,7 +15,15 @@ import type {
   Window,
 } from "./ast.ts";
 import { favoriteKey, itemsAsked, readsViewTime } from "./item-questions.ts";
-import { changeKey, funnelKey, outcomeNames, sequenceKey } from "./journey-questions.ts";
+import {
+  changeKey,
+  cycleCount,
+  funnelKey,
+  outcomeNames,
+  pastEngagementKey,
+  readsEngagementChange,
+  sequenceKey,
+} from "./journey-questions.ts";
 import {
   readsDetails,
   readsSource,
@@ -95,6 +103,15 @@ function collectRule(rule: Rule, scope: QuestionScope, keys: Set<string>): void 
       const { funnels } = scope.vocabulary;
       const steps = Object.hasOwn(funnels, rule.id) ? funnels[rule.id]!.steps : [];
       keys.add(funnelKey(steps, scope.zone, scope.vocabulary));
+      return;
+    }
+    case "engagement": {
+      const { engagement } = scope.vocabulary;
+      for (const part of engagement.parts) {
+        const counted = cycleCount(part, engagement.cycleMs);
+        if (counted !== undefined) collectRule(counted, scope, keys);
+      }
+      if (readsEngagementChange(rule.where)) keys.add(pastEngagementKey(scope.vocabulary));
       return;
     }
     default:
