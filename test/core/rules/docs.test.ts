@@ -2,7 +2,8 @@
 // The examples marked `problem` must be refused with exactly the words printed under them.
 import { describe, expect, test } from "vitest";
 import { parse as parseYaml } from "yaml";
-import type { Rule, TestPart, Where, Window } from "../../../lib/core/rules/ast.ts";
+import type { Measure, Rule, TestPart, Where, Window } from "../../../lib/core/rules/ast.ts";
+import { RULES } from "../../../lib/core/rules/grammar.ts";
 import { parseDefinition } from "../../../lib/core/rules/parse.ts";
 import { sentenceOf } from "../../../lib/core/rules/sentence.ts";
 import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
@@ -38,7 +39,7 @@ describe("the page shows", () => {
   for (const [line, source] of sources) collect(ruleAt(line, source), shown);
 
   test.each([
-    ..."all any none not event order trait cart segment list bucket".split(" ").map((name) => `rule ${name}`),
+    ...RULES.map((name) => `rule ${name}`),
     ..."count days visits sum avg min max distinct first latest total average largest"
       .split(" ")
       .map((name) => `measure ${name}`),
@@ -52,6 +53,9 @@ describe("the page shows", () => {
     "notIn segment",
     "notIn list",
     "salt",
+    ...["at", "before", "after"].map((relation) => `funnel ${relation}`),
+    "step occurs item",
+    "step absent order",
   ])("%s", (what) => {
     expect(shown).toContain(what);
   });
@@ -69,16 +73,29 @@ function collect(rule: Rule, shown: Set<string>): void {
       collect(rule.rule, shown);
       break;
     case "event":
+    case "item":
     case "order":
-      shown.add(`measure ${rule.measure.kind}`);
-      if ("in" in rule.measure) collectWindow(rule.measure.in, shown);
-      else collectTest(rule.measure.is, shown);
+    case "visit":
+    case "campaign":
+    case "change":
+      collectMeasure(rule.measure, shown);
       collectWindow(rule.window, shown);
       if (rule.where !== undefined) collectWhere(rule.where, shown);
       break;
-    case "trait":
-    case "cart":
-      collectWhere(rule.where, shown);
+    case "object":
+      collectMeasure(rule.measure, shown);
+      if (rule.where !== undefined) collectWhere(rule.where, shown);
+      break;
+    case "sequence":
+      for (const { kind, which } of rule.steps) shown.add(`step ${kind} ${which.op}`);
+      break;
+    case "funnel":
+      shown.add(`funnel ${rule.relation}`);
+      break;
+    case "favorite":
+      collectWindow(rule.window, shown);
+      break;
+    case "anonymous":
       break;
     case "segment":
       if (rule.joined !== undefined) shown.add("joined");
@@ -89,7 +106,16 @@ function collect(rule: Rule, shown: Set<string>): void {
       break;
     case "bucket":
       if (rule.salt !== "") shown.add("salt");
+      break;
+    default:
+      collectWhere(rule.where, shown);
   }
+}
+
+function collectMeasure(measure: Measure, shown: Set<string>): void {
+  shown.add(`measure ${measure.kind}`);
+  if ("in" in measure) collectWindow(measure.in, shown);
+  else collectTest(measure.is, shown);
 }
 
 function collectWindow(window: Window | undefined, shown: Set<string>): void {
