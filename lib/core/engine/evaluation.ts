@@ -372,10 +372,10 @@ export class Evaluation {
   }
 
   /** A memory of the member, made when this is the first it hears. */
-  keptOf(keep: Keep): Kept {
+  keptOf(keep: Keep, data?: unknown): Kept {
     let kept = this.#actor.kept.get(keep.key);
     if (kept === undefined) {
-      kept = { due: Number.POSITIVE_INFINITY, data: keep.create() };
+      kept = { due: Number.POSITIVE_INFINITY, data: data ?? keep.create() };
       this.#actor.kept.set(keep.key, kept);
     }
     return kept;

@@ -13,7 +13,7 @@ import { countItems, tellViews } from "./item-step.ts";
 import { applyObject, type ObjectEffect, objectEffect, topicOfObjects } from "./objects.ts";
 import type { CounterPlan, Plan, Stream, VisitPlan } from "./plan.ts";
 import { cartRecord, leafContext, userZone, type World, zoneFor } from "./reading.ts";
-import { type Heard, type TraitChange, topicOfTrait } from "./readings.ts";
+import { type Heard, type Keep, type TraitChange, topicOfTrait } from "./readings.ts";
 import { campaignStreamsOf } from "./routes.ts";
 import { find, isEqual, type TestContext, whereHolds } from "./values.ts";
 import type { Sources } from "./visit-record.ts";
@@ -226,14 +226,35 @@ function tellKeeps(
   refuse: Refuse,
 ): void {
   const named = plan.keepsByName.get(event.name);
-  if (named === undefined && plan.keepsOfAll.length === 0) return;
+  const isLater = plan.laterKeeps.size > 0 && actor.kept.size > 0;
+  if (named === undefined && plan.keepsOfAll.length === 0 && !isLater) return;
+  const tell = (keep: Keep, data: unknown): boolean => {
+    const visitStart = visitStartBy(visits, keep.visitIdleMs, context.at);
+    return keep.event(data, event, { ...context, actor, world, visitStart, refuse });
+  };
+  // Before new memories begin: what begins one is not told to it again.
+  if (isLater) tellLaterKeeps(plan, evaluation, actor, event, tell);
   for (const keeps of [named, plan.keepsOfAll]) {
     for (const keep of keeps ?? []) {
-      const visitStart = visitStartBy(visits, keep.visitIdleMs, context.at);
-      const heard: Heard = { ...context, actor, world, visitStart, refuse };
-      const kept = evaluation.keptOf(keep);
-      if (keep.event(kept.data, event, heard)) evaluation.refreshKept(keep, kept);
+      const kept = keep.opens === undefined ? evaluation.keptOf(keep) : actor.kept.get(keep.key);
+      const data = kept?.data ?? keep.create();
+      if (tell(keep, data)) evaluation.refreshKept(keep, kept ?? evaluation.keptOf(keep, data));
     }
+  }
+}
+
+function tellLaterKeeps(
+  plan: Plan,
+  evaluation: Evaluation,
+  actor: Actor,
+  event: UserEvent,
+  tell: (keep: Keep, data: unknown) => boolean,
+): void {
+  for (const [key, kept] of actor.kept) {
+    const later = plan.laterKeeps.get(key);
+    if (later === undefined || later.opens.has(event.name)) continue;
+    if (later.names !== "*" && !later.names.has(event.name)) continue;
+    if (tell(later.keep, kept.data)) evaluation.refreshKept(later.keep, kept);
   }
 }
 

@@ -247,6 +247,8 @@ export interface Plan extends Routes {
   readonly keeps: ReadonlyMap<string, Keep>;
   readonly keepsByName: ReadonlyMap<string, readonly Keep[]>;
   readonly keepsOfAll: readonly Keep[];
+  /** By question: memories that hear more once they have begun. */
+  readonly laterKeeps: ReadonlyMap<string, LaterKeep>;
   readonly keepsByTrait: ReadonlyMap<string, readonly Keep[]>;
   /** Some memory is moved by the member's own zone. */
   readonly keepsFollowZone: boolean;
@@ -657,16 +659,29 @@ function segmentsRead(leaf: Leaf): readonly SegmentId[] {
 
 const OTHER_RECORDS = ["identity", "place", "network", "device", "source"] as const;
 
+/** A memory that is there already hears these names, besides those that can begin one. */
+export interface LaterKeep {
+  readonly keep: Keep;
+  readonly names: ReadonlySet<string> | "*";
+  readonly opens: ReadonlySet<string>;
+}
+
 function keepsByWhatTheyHear(keeps: Iterable<Keep>) {
   const keepsByName = new Map<string, Keep[]>();
+  const laterKeeps = new Map<string, LaterKeep>();
   const keepsByTrait = new Map<string, Keep[]>();
   const keepsOfAll: Keep[] = [];
   for (const keep of keeps) {
-    if (keep.names === "*") keepsOfAll.push(keep);
-    else for (const name of new Set(keep.names)) push(keepsByName, name, keep);
+    const opens = keep.opens ?? keep.names;
+    if (opens === "*") keepsOfAll.push(keep);
+    else {
+      for (const name of new Set(opens)) push(keepsByName, name, keep);
+      const names = keep.names === "*" ? "*" : new Set(keep.names);
+      if (keep.opens !== undefined) laterKeeps.set(keep.key, { keep, names, opens: new Set(opens) });
+    }
     for (const trait of new Set(keep.traits)) push(keepsByTrait, trait, keep);
   }
-  return { keepsByName, keepsByTrait, keepsOfAll };
+  return { keepsByName, keepsByTrait, keepsOfAll, laterKeeps };
 }
 
 /** Which visits are kept for all this, and why. */

@@ -70,6 +70,11 @@ export interface Keep {
   readonly key: string;
   /** Names of events that it hears; "*" is every track, page and screen. */
   readonly names: readonly string[] | "*";
+  /**
+   * Those of the names that can begin a memory: the others say nothing to a member of whom nothing is kept, so they cost
+   * him nothing. Where it is given, an event that is answered with false has left an empty memory empty. Absent: all.
+   */
+  readonly opens?: readonly string[] | "*";
   /** Traits whose changes it hears. */
   readonly traits: readonly string[];
   /** True when the member's own zone moves it: `settle` is asked anew where that changes. Absent: false. */

@@ -85,6 +85,8 @@ function registersKeep(
   return {
     key,
     names: names.some((name) => name === "*") ? "*" : names.flat(),
+    // Without the first step none after it is reached.
+    opens: names[0] ?? [],
     traits: [],
     followsZone: isLocal && zone === "user",
     visitIdleMs,

@@ -93,3 +93,80 @@ test("silence wakes only those whom it concerns", () => {
   expect(send("clock", {}, START + 3_600_000)).toBe(1);
   expect(machine.work.wakeUps - before).toBe(1);
 });
+
+/** What an event costs beside definitions that have nothing to do with it. */
+function workOf(define: Json[], events: readonly Json[]): { readonly touches: number; readonly evaluations: number } {
+  const { machine, send } = partition(define);
+  const before = { ...machine.work };
+  for (const event of events) expect(send("event", event)).toBe(0);
+  return {
+    touches: machine.work.touches - before.touches,
+    evaluations: machine.work.evaluations - before.evaluations,
+  };
+}
+
+/** Ten thousand definitions are parsed and compiled several times over. */
+const MANY_MS_MAX = 300_000;
+
+const many = (rule: (index: number) => Json): Json[] =>
+  Array.from({ length: 10_000 }, (_, index) => ({ id: `s${index}`, name: `s${index}`, rule: rule(index) }));
+
+test("ten thousand sequences of other events cost an event nothing", { timeout: MANY_MS_MAX }, () => {
+  const define = many((index) => ({
+    sequence: {
+      steps: [
+        { event: { name: `A${index}` } },
+        { item: { action: "added", ids: [`p${index}`] } },
+        { absent: { order: {} }, within: "1d" },
+      ],
+      window: { last: "7d" },
+    },
+  }));
+  expect(workOf(define, [seen("Page Read"), seen("A"), seen("Product Viewed")])).toEqual({
+    touches: 0,
+    evaluations: 0,
+  });
+});
+
+test("ten thousand changes of other traits cost a write nothing, nor do those of the same trait that stays what it is", {
+  timeout: MANY_MS_MAX,
+}, () => {
+  const define = many((index) => ({
+    change: { trait: `t${index}`, from: "a", to: "b", stayed: true, window: { last: "30d" } },
+  }));
+  const write = { type: "identify", userId: "u1", traits: { plan: "x", seats: 3 } };
+  expect(workOf(define, [write, write, seen("A")])).toEqual({ touches: 0, evaluations: 0 });
+  const { machine, send } = partition(many((index) => ({ change: { trait: "plan", to: `v${index}` } })));
+  expect(send("event", { type: "identify", userId: "u1", traits: { plan: "v7" } })).toBe(1);
+  const before = machine.work.evaluations;
+  expect(send("event", { type: "identify", userId: "u1", traits: { plan: "v7" } })).toBe(0);
+  expect(machine.work.evaluations - before).toBe(0);
+});
+
+test("a step costs those alone who have reached the one before", { timeout: MANY_MS_MAX }, () => {
+  const define = many((index) => ({
+    sequence: { steps: [{ event: { name: `A${index}` } }, { event: { name: "Bought" } }] },
+  }));
+  const { machine, send } = partition(define);
+  const keptOf = (id: string): number => machine.folded(id)?.kept.size ?? 0;
+  expect(send("event", seen("A7"))).toBe(0);
+  expect(keptOf("u1")).toBe(1);
+  const before = machine.work.evaluations;
+  expect(send("event", seen("Bought"))).toBe(1);
+  expect(machine.work.evaluations - before).toBe(1);
+  expect(send("event", seen("Bought", "u2"))).toBe(0);
+  expect(keptOf("u2")).toBe(0);
+});
+
+test("the score is looked at when something of it moves, and by nothing else", () => {
+  const define = Array.from({ length: 1_000 }, (_, index) => ({
+    id: `s${index}`,
+    name: `s${index}`,
+    rule: { engagement: { score: { gt: 90 + index / 1_000 } } },
+  }));
+  const other = { type: "track", event: "Nothing Weighed", userId: "u1", channel: "server" };
+  expect(workOf(define, [other, { type: "identify", userId: "u1", traits: { plan: "x" } }])).toEqual({
+    touches: 0,
+    evaluations: 0,
+  });
+});
