@@ -3,6 +3,7 @@
 import type { Scalar } from "../rules/ast.ts";
 import type { Json, JsonObject, MemberId, Millis, SegmentId, Seq } from "../types.ts";
 import type { CounterState } from "./counters.ts";
+import type { PerCurrency } from "./currencies.ts";
 import type { Identities } from "./identities.ts";
 import type { Objects } from "./objects.ts";
 import type { Kept } from "./readings.ts";
@@ -13,9 +14,20 @@ export interface CartLine {
   /** As written when it is a scalar; undefined for none. 5 and "5" are two lines. */
   readonly variant: Scalar | undefined;
   readonly quantity: number;
-  readonly price: number;
+  readonly prices: Prices;
   /** The item's attributes as the last event gave them. */
   readonly item: JsonObject;
+}
+
+/** Of a line; undefined where nobody has said one. */
+export type Prices = PerCurrency<number | undefined>;
+
+/** What an order comes to in a currency. */
+export interface OrderMoney {
+  /** Amount as amountOf gives it; NaN when missing (given in another currency). Refunds lower it. */
+  readonly total: number;
+  /** It was cancelled or refunded whole, and counts for nothing. */
+  readonly gone: boolean;
 }
 
 export interface Order {
@@ -32,10 +44,7 @@ export interface Order {
   /** Clock and zone as of which its content is read, since the last message that changed it. */
   readAt: Millis;
   readZone: string;
-  /** Amount as amountOf gives it; NaN when missing (another currency). Refunds lower it. */
-  total: number;
-  /** It was cancelled or refunded whole, and counts for nothing. */
-  gone: boolean;
+  money: PerCurrency<OrderMoney>;
   /** It can no longer change: too many newer ones. */
   sealed: boolean;
   quantity: number;
@@ -59,7 +68,8 @@ export interface Actor {
   /** The last valid context.timezone. */
   contextZone: string | undefined;
   cart: CartLine[];
-  cartChanged: Millis | undefined;
+  /** When its lines last changed; undefined while it is empty. */
+  cartChanged: PerCurrency<Millis | undefined>;
   /** By time of completion, then log position. */
   orders: Order[];
   /** By each idle time that somebody asks; the one of the vocabulary in force is always among them. */
@@ -100,7 +110,7 @@ export function newActor(id: MemberId, clock: Millis): Actor {
     traitTimes: Object.create(null) as Record<string, Millis>,
     contextZone: undefined,
     cart: [],
-    cartChanged: undefined,
+    cartChanged: { any: undefined },
     orders: [],
     visits: [],
     firstSeen: clock,

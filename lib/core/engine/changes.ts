@@ -20,7 +20,10 @@ export interface ChangeStream {
   readonly counters: CounterPlan[];
 }
 
-export function leafOfChange(rule: ChangeRule, { zone }: RuleScope): Extract<Leaf, { kind: "counter" | "moment" }> {
+export function leafOfChange(
+  rule: ChangeRule,
+  { zone, vocabulary }: RuleScope,
+): Extract<Leaf, { kind: "counter" | "moment" }> {
   const { measure, window } = rule;
   const amount = measure.kind === "sum" || measure.kind === "avg";
   const counter: CounterPlan = {
@@ -35,6 +38,7 @@ export function leafOfChange(rule: ChangeRule, { zone }: RuleScope): Extract<Lea
     // Changes belong to no visit, so none of them ever moves with the visits.
     visits: undefined,
     idleMs: undefined,
+    currency: vocabulary.currency,
     local: changeAsksLocalTime(rule),
     leaves: [],
     followers: [],

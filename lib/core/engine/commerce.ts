@@ -1,27 +1,25 @@
 // What the e-commerce events of the Segment spec do to a cart and to orders. Each function says what would come of an
 // event before anything is changed, so that an event which is refused leaves no trace. Rules.md 4.7 is the law.
 import type { UserEvent } from "../events.ts";
+import type { Catalogue } from "../feeds.ts";
 import type { Scalar } from "../rules/ast.ts";
 import type { Json, JsonObject, Millis, RejectReason, Seq } from "../types.ts";
-import type { Vocabulary } from "../vocabulary.ts";
-import type { CartLine, Order } from "./actor.ts";
+import type { CartLine, Order, OrderMoney, Prices } from "./actor.ts";
+import { changedIn, changedInAll, inCurrency, type PerCurrency, trimmed } from "./currencies.ts";
 import { isObject, nameOf } from "./interactions.ts";
 import { amountOf } from "./values.ts";
-
-function isForeign(properties: JsonObject, vocabulary: Vocabulary): boolean {
-  const currency = properties.currency;
-  return currency !== undefined && currency !== null && currency !== vocabulary.currency;
-}
 
 interface Item {
   readonly productId: string;
   readonly variant: Scalar | undefined;
   readonly quantity: number | undefined;
   readonly price: number | undefined;
+  /** As the message gives it: of the price. */
+  readonly currency: Json | undefined;
   readonly item: JsonObject;
 }
 
-function itemOf(product: Json | undefined, foreign: boolean): Item | undefined {
+function itemOf(product: Json | undefined, currency: Json | undefined): Item | undefined {
   if (!isObject(product)) return undefined;
   const productId = nameOf(product.product_id);
   if (productId === undefined) return undefined;
@@ -30,27 +28,24 @@ function itemOf(product: Json | undefined, foreign: boolean): Item | undefined {
     productId,
     variant: variant === null || typeof variant === "object" ? undefined : variant,
     quantity: typeof quantity === "number" ? quantity : undefined,
-    price: typeof price === "number" && !foreign ? price : undefined,
+    price: typeof price === "number" ? price : undefined,
+    currency,
     item: product,
   };
 }
 
 /** The cart after a track event; undefined when the event does not concern carts or changes nothing. */
-export function cartAfter(
-  lines: readonly CartLine[],
-  event: UserEvent,
-  vocabulary: Vocabulary,
-): CartLine[] | undefined {
+export function cartAfter(lines: readonly CartLine[], event: UserEvent, catalogue: Catalogue): CartLine[] | undefined {
   if (event.type !== "track") return undefined;
   const { properties } = event;
-  const foreign = isForeign(properties, vocabulary);
+  const { currency } = properties;
   switch (event.name) {
     case "Product Added": {
-      const item = itemOf(properties, foreign);
-      return item === undefined ? undefined : withLine(lines, item, (held) => held + (item.quantity ?? 1));
+      const item = itemOf(properties, currency);
+      return item === undefined ? undefined : withLine(lines, item, catalogue, (held) => held + (item.quantity ?? 1));
     }
     case "Product Removed": {
-      const item = itemOf(properties, foreign);
+      const item = itemOf(properties, currency);
       if (item === undefined) return undefined;
       const taken = item.quantity ?? Number.POSITIVE_INFINITY;
       return lines
@@ -59,12 +54,19 @@ export function cartAfter(
     }
     case "Cart Viewed":
     case "Cart Updated": {
-      if (Array.isArray(properties.products)) return replaced(lines, properties.products as readonly Json[], foreign);
+      if (Array.isArray(properties.products)) {
+        const products = properties.products as readonly Json[];
+        return replaced(
+          lines,
+          products.flatMap((product) => itemOf(product, currency) ?? []),
+          catalogue,
+        );
+      }
       if (event.name === "Cart Viewed") return undefined;
-      const item = itemOf(properties, foreign);
+      const item = itemOf(properties, currency);
       if (item?.quantity === undefined) return undefined;
       const { quantity } = item;
-      return withLine(lines, item, () => quantity);
+      return withLine(lines, item, catalogue, () => quantity);
     }
     case "Order Completed":
     case "Cart Cleared":
@@ -78,59 +80,100 @@ function isSameLine(line: CartLine, item: Item): boolean {
   return line.productId === item.productId && line.variant === item.variant;
 }
 
-function withLine(lines: readonly CartLine[], item: Item, quantityOf: (held: number) => number): CartLine[] {
+function withLine(
+  lines: readonly CartLine[],
+  item: Item,
+  catalogue: Catalogue,
+  quantityOf: (held: number) => number,
+): CartLine[] {
   const held = lines.find((line) => isSameLine(line, item));
   const line: CartLine = {
     productId: item.productId,
     variant: item.variant,
     quantity: quantityOf(held?.quantity ?? 0),
-    price: item.price ?? held?.price ?? 0,
+    prices: pricesOf(item, held?.prices, catalogue),
     item: item.item,
   };
   const next = held === undefined ? [...lines, line] : lines.map((one) => (one === held ? line : one));
   return next.filter((one) => one.quantity > 0);
 }
 
-function replaced(before: readonly CartLine[], products: readonly Json[], foreign: boolean): CartLine[] {
+const NO_PRICE: Prices = { any: undefined };
+
+/** The message's price, else the line's own, else what the catalogue says; each in the currency in which it is given. */
+function pricesOf({ productId, price, currency }: Item, held: Prices | undefined, catalogue: Catalogue): Prices {
+  const given = price === undefined ? held : changedIn(held ?? NO_PRICE, currency, () => price);
+  const known = catalogue.attributesOf(productId);
+  if (typeof known?.price !== "number") return given ?? NO_PRICE;
+  const { price: listed } = known;
+  return trimmed(
+    changedIn(given ?? NO_PRICE, known.currency, (before) => before ?? listed),
+    Object.is,
+  );
+}
+
+function replaced(before: readonly CartLine[], items: readonly Item[], catalogue: Catalogue): CartLine[] {
   const lines = new Map<string, CartLine>();
-  for (const product of products) {
-    const item = itemOf(product, foreign);
-    if (item === undefined) continue;
+  for (const item of items) {
     const key = JSON.stringify([item.productId, item.variant ?? null]);
     const held = lines.get(key);
+    const known = held ?? before.find((line) => isSameLine(line, item));
     lines.set(key, {
       productId: item.productId,
       variant: item.variant,
       quantity: (held?.quantity ?? 0) + (item.quantity ?? 1),
-      price: item.price ?? (held ?? before.find((line) => isSameLine(line, item)))?.price ?? 0,
+      prices: pricesOf(item, known?.prices, catalogue),
       item: item.item,
     });
   }
   return [...lines.values()].filter(({ quantity }) => quantity > 0);
 }
 
+/** When the lines last changed, after another cart has taken the place of one; by each currency that has prices of its own. */
+export function changedAt(
+  changed: PerCurrency<Millis | undefined>,
+  before: readonly CartLine[],
+  after: readonly CartLine[],
+  at: Millis,
+): PerCurrency<Millis | undefined> {
+  if (after.length === 0) return { any: undefined };
+  const held = [changed, ...before.map(({ prices }) => prices), ...after.map(({ prices }) => prices)];
+  const currencies = new Set(held.flatMap(({ own }) => [...(own?.keys() ?? [])]));
+  const moved = (was: Millis | undefined, priceOf: PriceReader) => (isSameCart(before, after, priceOf) ? was : at);
+  const own = Array.from(currencies, (currency): [string, Millis | undefined] => [
+    currency,
+    moved(inCurrency(changed, currency), ({ prices }) => inCurrency(prices, currency)),
+  ]);
+  return trimmed({ any: moved(changed.any, ({ prices }) => prices.any), own: new Map(own) }, Object.is);
+}
+
+type PriceReader = (line: CartLine) => number | undefined;
+
 /** True when two carts hold the same lines at the same quantities and prices; attributes alone are no change. */
-export function isSameCart(left: readonly CartLine[], right: readonly CartLine[]): boolean {
+function isSameCart(left: readonly CartLine[], right: readonly CartLine[], priceOf: PriceReader): boolean {
   if (left.length !== right.length) return false;
+  const isSame = (one: CartLine, other: CartLine): boolean =>
+    one.productId === other.productId &&
+    one.variant === other.variant &&
+    one.quantity === other.quantity &&
+    (priceOf(one) ?? 0) === (priceOf(other) ?? 0);
   // Lines keep their place from one cart to the next, so the search behind is for carts that were replaced.
   return left.every((line, index) => isSame(line, right[index]!) || right.some((other) => isSame(line, other)));
 }
 
-function isSame(left: CartLine, right: CartLine): boolean {
-  return (
-    left.productId === right.productId &&
-    left.variant === right.variant &&
-    left.quantity === right.quantity &&
-    left.price === right.price
-  );
-}
-
 /** Σ price × quantity and Σ quantity as amounts; a line beyond bounds counts for nothing. */
-export function cartTotals(lines: readonly CartLine[]): { readonly value: number; readonly quantity: number } {
+export function cartTotals(
+  lines: readonly CartLine[],
+  currency: string,
+): { readonly value: number; readonly quantity: number } {
   return {
-    value: sumOf(lines.map((line) => line.price * line.quantity)),
+    value: sumOf(lines.map((line) => priceIn(line, currency) * line.quantity)),
     quantity: sumOf(lines.map((l) => l.quantity)),
   };
+}
+
+function priceIn({ prices }: CartLine, currency: string): number {
+  return inCurrency(prices, currency) ?? 0;
 }
 
 function sumOf(numbers: readonly number[]): number {
@@ -143,8 +186,9 @@ function sumOf(numbers: readonly number[]): number {
 }
 
 /** A line as a where sees it. */
-export function lineRecord(line: CartLine): JsonObject {
-  return { ...line.item, product_id: line.productId, quantity: line.quantity, price: line.price };
+export function lineRecord(line: CartLine, currency: string): JsonObject {
+  const price = priceIn(line, currency);
+  return { ...line.item, product_id: line.productId, quantity: line.quantity, price };
 }
 
 export type OrderEffect =
@@ -161,15 +205,11 @@ export interface OrderContext {
 }
 
 /** What a track event does to the orders; undefined when it does not concern them. */
-export function orderEffect(
-  orders: readonly Order[],
-  event: UserEvent,
-  vocabulary: Vocabulary,
-): OrderEffect | undefined {
+export function orderEffect(orders: readonly Order[], event: UserEvent): OrderEffect | undefined {
   if (event.type !== "track") return undefined;
   const id = nameOf(event.properties.order_id);
   const known = id === undefined ? undefined : orders.find((order) => order.id === id && !order.sealed);
-  if (event.name === "Order Completed") return { ok: true, apply: completion(id, known, event, vocabulary) };
+  if (event.name === "Order Completed") return { ok: true, apply: completion(id, known, event) };
   if (event.name !== "Order Updated" && event.name !== "Order Refunded" && event.name !== "Order Cancelled") {
     return undefined;
   }
@@ -181,18 +221,18 @@ export function orderEffect(
   return {
     ok: true,
     apply: (_orders, context) => {
-      if (event.name === "Order Updated") Object.assign(known, contentOf(event, vocabulary, context));
-      else if (event.name === "Order Cancelled") known.gone = true;
-      else refund(known, event.properties, vocabulary);
+      if (event.name === "Order Updated") Object.assign(known, contentOf(event, context, known.money));
+      else if (event.name === "Order Cancelled") known.money = changedInAll(known.money, withdrawn);
+      else known.money = refunded(known.money, event.properties);
       known.readAt = context.clock;
       known.readZone = context.zone;
     },
   };
 }
 
-function completion(id: string | undefined, known: Order | undefined, event: UserEvent, vocabulary: Vocabulary) {
+function completion(id: string | undefined, known: Order | undefined, event: UserEvent) {
   return (orders: Order[], context: OrderContext): void => {
-    const content = contentOf(event, vocabulary, context);
+    const content = contentOf(event, context, known?.money ?? NO_MONEY);
     if (known !== undefined) {
       Object.assign(known, content);
       return;
@@ -200,15 +240,16 @@ function completion(id: string | undefined, known: Order | undefined, event: Use
     const { seq, at, zone, visiting } = context;
     let index = orders.length;
     while (index > 0 && orders[index - 1]!.at > at) index -= 1;
-    orders.splice(index, 0, { id, seq, at, zone, visiting, gone: false, sealed: false, ...content });
+    orders.splice(index, 0, { id, seq, at, zone, visiting, sealed: false, ...content });
     const open = orders.filter((order) => !order.sealed);
     if (open.length > context.changeableMax) open[0]!.sealed = true;
   };
 }
 
-function contentOf(event: UserEvent, vocabulary: Vocabulary, context: OrderContext) {
+const NO_MONEY: PerCurrency<OrderMoney> = { any: { total: Number.NaN, gone: false } };
+
+function contentOf(event: UserEvent, context: OrderContext, held: Order["money"]) {
   const { properties } = event;
-  const foreign = isForeign(properties, vocabulary);
   const given = Array.isArray(properties.products) ? (properties.products as readonly Json[]) : [];
   const products = given.filter(isObject).map((product): JsonObject => {
     const quantity = typeof product.quantity === "number" ? product.quantity : 1;
@@ -219,7 +260,7 @@ function contentOf(event: UserEvent, vocabulary: Vocabulary, context: OrderConte
   return {
     readAt: context.clock,
     readZone: context.zone,
-    total: foreign ? Number.NaN : totalOf(properties, products),
+    money: rewritten(held, properties.currency, totalOf(properties, products)),
     quantity: sumOf(products.map((product) => product.quantity as number)),
     products,
     coupon: properties.coupon ?? null,
@@ -236,15 +277,29 @@ function totalOf(properties: JsonObject, products: readonly JsonObject[]): numbe
   return sum > 9e15 || sum < -9e15 ? Number.NaN : sum;
 }
 
-function refund(order: Order, properties: JsonObject, vocabulary: Vocabulary): void {
-  if (order.gone) return;
-  const { total } = properties;
-  if (total === undefined || total === null) {
-    order.gone = true;
-    return;
-  }
-  const amount = typeof total === "number" && !isForeign(properties, vocabulary) ? amountOf(total) : Number.NaN;
-  if (Number.isNaN(amount) || Number.isNaN(order.total)) return;
-  order.total = Math.max(0, order.total - amount);
-  if (order.total === 0) order.gone = true;
+/** Another amount, in the currency in which it is given; what was withdrawn stays so. */
+function rewritten(held: Order["money"], currency: Json | undefined, total: number): Order["money"] {
+  const missing = changedInAll(held, ({ gone }) => ({ total: Number.NaN, gone }));
+  return trimmed(
+    changedIn(missing, currency, ({ gone }) => ({ total, gone })),
+    isSameMoney,
+  );
+}
+
+function isSameMoney(left: OrderMoney, right: OrderMoney): boolean {
+  return Object.is(left.total, right.total) && left.gone === right.gone;
+}
+
+function withdrawn(money: OrderMoney): OrderMoney {
+  return { ...money, gone: true };
+}
+
+function refunded(held: Order["money"], { total, currency }: JsonObject): Order["money"] {
+  if (total === undefined || total === null) return changedInAll(held, withdrawn);
+  const amount = typeof total === "number" ? amountOf(total) : Number.NaN;
+  return changedIn(held, currency, (money) => {
+    if (money.gone || Number.isNaN(amount) || Number.isNaN(money.total)) return money;
+    const rest = Math.max(0, money.total - amount);
+    return { total: rest, gone: rest === 0 };
+  });
 }

@@ -491,8 +491,11 @@ export class Evaluation {
       if (!Object.hasOwn(actor.traits, trait)) continue;
       for (const entry of entries) if (entry.movesByTime) this.#movingOf(entry, actor.traits, after, found);
     }
-    for (const entry of plan.cartPaths)
-      if (entry.movesByTime) this.#movingOf(entry, cartRecord(actor, entry.path[0] === "products"), after, found);
+    for (const entry of plan.cartPaths) {
+      if (!entry.movesByTime) continue;
+      const record = cartRecord(actor, entry.currency ?? "", entry.path[0] === "products");
+      this.#movingOf(entry, record, after, found);
+    }
     for (const [kind, entries] of plan.recordPaths) {
       for (const entry of entries)
         if (entry.movesByTime) {

@@ -4,7 +4,7 @@ import type { UserEvent } from "../events.ts";
 import type { Json, JsonObject, Millis, RejectReason } from "../types.ts";
 import type { Actor, CartLine } from "./actor.ts";
 import { changeAt, meansChange } from "./changes.ts";
-import { cartAfter, isSameCart, type OrderEffect, orderEffect } from "./commerce.ts";
+import { cartAfter, changedAt, type OrderEffect, orderEffect } from "./commerce.ts";
 import { emptyCounter, newCounter } from "./counters.ts";
 import { type CountingStep, count, type EventContext, type Refuse } from "./counting.ts";
 import type { Evaluation } from "./evaluation.ts";
@@ -31,7 +31,7 @@ export type Prepared =
 
 /** Everything an event can be refused for, seen before anything changes: a refused event leaves no trace. */
 export function prepareEvent(actor: Actor | undefined, event: UserEvent, at: Millis, world: World): Prepared {
-  const { limits, vocabulary } = world;
+  const { limits } = world;
   if (event.type === "identify") {
     const traits = traitsAfter(actor, event.traits, at);
     if (traits > limits.traitsMax) {
@@ -40,12 +40,12 @@ export function prepareEvent(actor: Actor | undefined, event: UserEvent, at: Mil
     }
     return { ok: true, cart: undefined, order: undefined, object: undefined };
   }
-  const cart = cartAfter(actor?.cart ?? [], event, vocabulary);
+  const cart = cartAfter(actor?.cart ?? [], event, world.catalogue);
   if (cart !== undefined && cart.length > limits.cartLinesMax) {
     const detail = `${event.name} would make a cart of ${cart.length} lines, and at most ${limits.cartLinesMax} are kept (limits.cartLinesMax)`;
     return { ok: false, reason: "limit", detail };
   }
-  const order = orderEffect(actor?.orders ?? [], event, vocabulary);
+  const order = orderEffect(actor?.orders ?? [], event);
   if (order?.ok === false) return order;
   const object = objectEffect(actor?.objects, event, limits);
   if (object?.ok === false) return object;
@@ -315,17 +315,13 @@ function changeCart(
   cart: CartLine[],
   context: EventContext,
 ): boolean {
-  const isRead = plan.cartPaths.length > 0;
-  const products = plan.cartPaths.some(({ path }) => path[0] === "products");
-  const before = isRead ? cartRecord(actor, products) : undefined;
-  if (!isSameCart(actor.cart, cart)) actor.cartChanged = context.at;
-  if (cart.length === 0) actor.cartChanged = undefined;
+  const before: Pick<Actor, "cart" | "cartChanged"> = { cart: actor.cart, cartChanged: actor.cartChanged };
+  actor.cartChanged = changedAt(before.cartChanged, before.cart, cart, context.at);
   actor.cart = cart;
-  if (!isRead) return false;
-  const after = cartRecord(actor, products);
   const reading = (zone: string): TestContext => leafContext(zone, actor, context.clock);
-  for (const { path, index } of plan.cartPaths) {
-    index.changed(find(before, path), find(after, path), reading, evaluation.touch);
+  for (const { currency, products, entries } of plan.carts) {
+    const [was, is] = [cartRecord(before, currency, products), cartRecord(actor, currency, products)];
+    for (const { path, index } of entries) index.changed(find(was, path), find(is, path), reading, evaluation.touch);
   }
   return plan.cartPaths.some(({ movesByTime }) => movesByTime);
 }

@@ -262,7 +262,10 @@ function actualOf(leaf: Leaf, { actor, now, world }: Scope): Json | undefined {
       return found === undefined ? "missing" : shownOf(found);
     }
     default: {
-      const found = find(recordOf(leaf.kind, actor, { now, world, visits: leaf.visits }), leaf.path);
+      const found = find(
+        recordOf(leaf.kind, actor, { now, world, visits: leaf.visits, currency: leaf.currency }),
+        leaf.path,
+      );
       if (found === undefined) return "missing";
       if (leaf.kind === "cart" && isCartAmount(leaf.path)) return (found.values[0] as number) / 10_000;
       return shownOf(found);
@@ -342,7 +345,10 @@ function untilOf(leaf: Leaf, { actor, now, world }: Scope): Millis {
       return Math.min(flips, situations.untilAt(leaf.of, actor.place, now));
     }
     default: {
-      const found = find(recordOf(leaf.kind, actor, { now, world, visits: leaf.visits }), leaf.path);
+      const found = find(
+        recordOf(leaf.kind, actor, { now, world, visits: leaf.visits, currency: leaf.currency }),
+        leaf.path,
+      );
       const flips = testFlips(found, leaf.test, leafContext(leaf.zone, actor, now));
       return Math.min(flips, visitEndOfLeaf(leaf, actor, now));
     }

@@ -5,6 +5,7 @@ import type { JsonObject, Millis } from "../types.ts";
 import type { Actor, Order } from "./actor.ts";
 import { distinctValues, numbersAsAmounts, numbersAt } from "./contributions.ts";
 import { type CounterState, type CounterView, newCounter, readCounter } from "./counters.ts";
+import { inCurrency } from "./currencies.ts";
 import { type CounterPlan, isOrderAmount } from "./plan.ts";
 import { canonicalVisit, counterView, listOf, zoneFor } from "./reading.ts";
 import { amountTest, find, scalarsAt, type TestContext, testHolds, whereHolds, whereHoldsBy } from "./values.ts";
@@ -116,7 +117,8 @@ function tallyOrders(tally: Tally, actor: Actor): void {
   const { counter, view } = tally;
   const list = listOf(counter, actor);
   for (const order of actor.orders) {
-    if (order.gone || !orderPasses(order, counter.where, counter.zone)) continue;
+    const { total, gone } = inCurrency(order.money, counter.currency);
+    if (gone || !orderPasses(order, counter.where, counter)) continue;
     const zone = zoneNamed(counter.zone === "user" ? order.zone : counter.zone);
     const moment = { at: order.at, day: zone.dayOf(order.at), tiled: true };
     const visiting = order.visiting && list?.outside.includes(order.seq) !== true;
@@ -125,7 +127,7 @@ function tallyOrders(tally: Tally, actor: Actor): void {
     if (flips < tally.next) tally.next = flips;
     if (!counts) continue;
     const visit = visiting ? order.at : Number.NaN;
-    take(tally, { moment, visit, record: orderRecord(order), amount: order.total });
+    take(tally, { moment, visit, record: orderRecord(order, total), amount: total });
   }
 }
 
@@ -140,10 +142,10 @@ function asAmounts(test: Test): Test {
   return scaled;
 }
 
-function orderRecord(order: Order): JsonObject {
+function orderRecord(order: Order, total: number): JsonObject {
   return {
     id: order.id ?? null,
-    total: Number.isNaN(order.total) ? null : order.total,
+    total: Number.isNaN(total) ? null : total,
     quantity: order.quantity,
     lines: order.products.length,
     coupon: order.coupon,
@@ -153,10 +155,14 @@ function orderRecord(order: Order): JsonObject {
 }
 
 /** Whether an order, as its last message left it, passes a where. */
-export function orderPasses(order: Order, where: Where | undefined, zone: string): boolean {
+export function orderPasses(
+  order: Order,
+  where: Where | undefined,
+  { zone, currency }: { readonly zone: string; readonly currency: string },
+): boolean {
   if (where === undefined) return true;
   const context = { now: order.readAt, zone: zoneNamed(zone === "user" ? order.readZone : zone) };
-  const record = orderRecord(order);
+  const record = orderRecord(order, inCurrency(order.money, currency).total);
   return whereHoldsBy(where, (path, test) =>
     testHolds(find(record, path), isOrderAmount(path) ? asAmounts(test) : test, context),
   );

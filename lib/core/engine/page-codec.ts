@@ -4,6 +4,7 @@ import { Packr, Unpackr } from "msgpackr";
 import type { Json, JsonObject } from "../types.ts";
 import { type Actor, type CartLine, earliestOf, type Order } from "./actor.ts";
 import type { CounterState } from "./counters.ts";
+import { ownAsList, ownFromList } from "./currencies.ts";
 import type { Given, VisitDetail, VisitList } from "./visits.ts";
 
 const FORMAT = 3;
@@ -58,8 +59,11 @@ function encodeActor(actor: Actor, dictionary: Dictionary): unknown[] {
     actor.traits,
     actor.traitTimes,
     actor.contextZone ?? null,
-    actor.cart.map((line) => [line.productId, line.variant ?? null, line.quantity, line.price, line.item]),
-    actor.cartChanged ?? null,
+    actor.cart.map(({ productId, variant, quantity, prices, item }) => [
+      ...[productId, variant ?? null, quantity, prices.any ?? null, item],
+      ownAsList(prices, orNull),
+    ]),
+    [actor.cartChanged.any ?? null, ownAsList(actor.cartChanged, orNull)],
     actor.orders.map(encodeOrder),
     actor.visits.map(({ idleMs, times, sealed, outside, due }) => [idleMs, times, sealed, outside, due]),
     actor.visits.map(({ details }) => details?.map(encodeDetail) ?? null),
@@ -95,14 +99,23 @@ function encodeOrder(order: Order): unknown[] {
     order.visiting,
     order.readAt,
     order.readZone,
-    order.total,
-    order.gone,
+    order.money.any.total,
+    order.money.any.gone,
     order.sealed,
     order.quantity,
     order.products,
     order.coupon,
     order.currency,
+    ownAsList(order.money, ({ total, gone }) => [total, gone] as const),
   ];
+}
+
+function orNull<T>(value: T | undefined): T | null {
+  return value ?? null;
+}
+
+function orUndefined<T>(value: T | null): T | undefined {
+  return value ?? undefined;
 }
 
 function encodeDetail(detail: VisitDetail | undefined): unknown[] | null {
@@ -179,11 +192,11 @@ function decodeActor(row: any[], texts: readonly string[]): Actor {
         productId: line[0] as string,
         variant: (line[1] ?? undefined) as CartLine["variant"],
         quantity: line[2] as number,
-        price: line[3] as number,
+        prices: { any: orUndefined(line[3] as number | null), ...ownFromList(line[5] as OwnNumbers, orUndefined) },
         item: line[4] as CartLine["item"],
       }),
     ),
-    cartChanged: row[5] ?? undefined,
+    cartChanged: { any: orUndefined(row[5][0]), ...ownFromList(row[5][1] as OwnNumbers, orUndefined) },
     orders: row[6].map(decodeOrder),
     visits,
     firstSeen: row[9],
@@ -234,6 +247,9 @@ function bareOf<T>(entries: readonly (readonly [string, T])[]): Record<string, T
   return object;
 }
 
+type Own<W> = readonly (readonly [string, W])[] | null;
+type OwnNumbers = Own<number | null>;
+
 function decodeOrder(row: unknown[]): Order {
   return {
     id: (row[0] ?? undefined) as string | undefined,
@@ -243,8 +259,10 @@ function decodeOrder(row: unknown[]): Order {
     visiting: row[4] as boolean,
     readAt: row[5] as number,
     readZone: row[6] as string,
-    total: row[7] as number,
-    gone: row[8] as boolean,
+    money: {
+      any: { total: row[7] as number, gone: row[8] as boolean },
+      ...ownFromList(row[14] as Own<[number, boolean]>, ([total, gone]) => ({ total, gone })),
+    },
     sealed: row[9] as boolean,
     quantity: row[10] as number,
     products: row[11] as Order["products"],

@@ -79,6 +79,8 @@ export type Leaf =
       readonly zone: string;
       /** Of the kind source. */
       readonly visits?: SourceRead;
+      /** Of the kind cart, where it reads money. */
+      readonly currency?: string;
     }
   | {
       readonly kind: "situation";
@@ -124,6 +126,8 @@ export interface CounterPlan {
   /** Numbers are compared as amounts. */
   readonly amount: boolean;
   readonly visits: VisitsRead | undefined;
+  /** In which orders are read. */
+  readonly currency: string;
   /** Views that wait for their time count 0 until then; set where the question reads view time. */
   readonly idleMs: Millis | undefined;
   /** It reads local dates or hours, so an occurrence's local day is worth computing. */
@@ -218,9 +222,18 @@ export interface Posting {
 export interface PathEntry {
   readonly path: Path;
   readonly visits: SourceRead | undefined;
+  readonly currency: string | undefined;
   readonly index: ValueIndex;
   readonly movesByTime: boolean;
   readonly leaves: readonly LeafNo[];
+}
+
+/** Paths that read a cart by one currency. */
+export interface CartRead {
+  readonly currency: string;
+  /** Some of them reads its products. */
+  readonly products: boolean;
+  readonly entries: readonly PathEntry[];
 }
 
 export interface Plan extends Routes {
@@ -239,6 +252,8 @@ export interface Plan extends Routes {
   /** By a trait's name. */
   readonly traitPaths: ReadonlyMap<string, readonly PathEntry[]>;
   readonly cartPaths: readonly PathEntry[];
+  /** The same by the currency in which they read a cart. */
+  readonly carts: readonly CartRead[];
   /** Paths of the other records, by the record. */
   readonly recordPaths: ReadonlyMap<KeptRecord, readonly PathEntry[]>;
   /** Paths of what feeds say, by the feed's kind. */
@@ -321,8 +336,11 @@ export function leavesOfWhere(rule: WhereRule, path: Path, test: Test, scope: Ru
   const leaves: Leaf[] = [];
   const rest = test.filter((part) => part.op !== "delta");
   const isAmount = kind === "cart" && path.length === 1 && (path[0] === "value" || path[0] === "quantity");
-  const visits = kind === "source" ? { visits: sourceRead(scope) } : {};
-  if (rest.length > 0) leaves.push({ kind, path, test: isAmount ? amountTest(rest) : rest, zone, ...visits });
+  const readBy = {
+    ...(kind === "source" ? { visits: sourceRead(scope) } : {}),
+    ...(kind === "cart" && readsCartMoney(path) ? { currency: scope.vocabulary.currency } : {}),
+  };
+  if (rest.length > 0) leaves.push({ kind, path, test: isAmount ? amountTest(rest) : rest, zone, ...readBy });
   for (const part of test) {
     if (part.op !== "delta") continue;
     const delta = { key: deltaKey(path, part.overMs), path, overMs: part.overMs, leaves: [] };
@@ -331,15 +349,26 @@ export function leavesOfWhere(rule: WhereRule, path: Path, test: Test, scope: Ru
   return leaves;
 }
 
+/** Whether a price moves it: its lines change with their prices, too. */
+function readsCartMoney(path: Path): boolean {
+  return path[0] === "value" || path[0] === "products" || path[0] === "changed";
+}
+
 function sourceRead({ vocabulary }: RuleScope): SourceRead {
   return { key: sourceKey(vocabulary), idleMs: vocabulary.visitIdleMs, referrers: vocabulary.referrers };
+}
+
+/** Orders are kept for everybody with all their currencies, so theirs is no part of the question, and is of the counter. */
+function counterKey(rule: CountedRule, scope: RuleScope): string {
+  const key = occurrenceKey(rule, scope);
+  return rule.op === "order" ? `${key} ${scope.vocabulary.currency}` : key;
 }
 
 export function leafOfOccurrences(rule: CountedRule, scope: RuleScope): Extract<Leaf, { kind: "counter" | "moment" }> {
   const { measure, where } = rule;
   const { zone, vocabulary } = scope;
   const counter: CounterPlan = {
-    key: occurrenceKey(rule, scope),
+    key: counterKey(rule, scope),
     source: rule.op === "campaign" ? "event" : rule.op,
     shape: shapeOf(measure, rule.window),
     where,
@@ -350,6 +379,7 @@ export function leafOfOccurrences(rule: CountedRule, scope: RuleScope): Extract<
     visits: readsVisits(rule)
       ? { idleMs: vocabulary.visitIdleMs, details: asksDetails(rule, zone), referrers: vocabulary.referrers }
       : undefined,
+    currency: vocabulary.currency,
     idleMs: rule.op === "item" && readsViewTime(rule) ? vocabulary.visitIdleMs : undefined,
     local: asksLocalTime(rule, "in" in measure ? measure.in : rule.window),
     leaves: [],
@@ -560,6 +590,7 @@ class PlanBuilder {
       counter.bounds = ordered ? boundsOf(counter, postings) : undefined;
     }
     const gates = postings.flatMap(({ gated }) => Array.from(gated.values(), ({ path }) => path[0]!));
+    const cartPaths = [...pathEntries(leaves, "cart").values()].flat();
     const visits = visitsOf(this.#counters.values(), this.#keeps.values(), pathEntries(leaves, "source"));
     const asked = [this.#counters, this.#deltas, this.#keeps, visits.visitQuestions];
     return {
@@ -575,7 +606,8 @@ class PlanBuilder {
       ...routesOf(this.#streams.values()),
       deltas: this.#deltas,
       traitPaths: pathEntries(leaves, "trait"),
-      cartPaths: [...pathEntries(leaves, "cart").values()].flat(),
+      cartPaths,
+      carts: cartsRead(cartPaths),
       recordPaths: new Map(
         OTHER_RECORDS.map((kind) => [kind, [...pathEntries(leaves, kind).values()].flat()] as const).filter(
           ([, entries]) => entries.length > 0,
@@ -751,23 +783,33 @@ function situationEntries(leaves: readonly Leaf[]): Map<string, PathEntry[]> {
   );
 }
 
+function cartsRead(entries: readonly PathEntry[]): CartRead[] {
+  const currencies = new Set(entries.map(({ currency }) => currency ?? ""));
+  return Array.from(currencies, (currency) => {
+    const own = entries.filter((entry) => (entry.currency ?? "") === currency);
+    return { currency, products: own.some(({ path }) => path[0] === "products"), entries: own };
+  });
+}
+
 /** The paths of one record, by their first name. */
 function entriesOf(leaves: readonly Leaf[], isOfRecord: (leaf: Leaf) => boolean): Map<string, PathEntry[]> {
-  const byPath = new Map<string, Pick<PathEntry, "path" | "visits"> & { readonly leaves: ValueLeaf[] }>();
+  const byPath = new Map<string, Pick<PathEntry, "path" | "visits" | "currency"> & { readonly leaves: ValueLeaf[] }>();
   leaves.forEach((leaf, no) => {
     if (!("path" in leaf) || !isOfRecord(leaf)) return;
     const { path } = leaf;
     const visits = "visits" in leaf ? leaf.visits : undefined;
-    const key = `${JSON.stringify(path)} ${visits?.key ?? ""}`;
-    const entry = byPath.get(key) ?? { path, visits, leaves: [] };
+    const currency = "currency" in leaf ? leaf.currency : undefined;
+    const key = `${JSON.stringify(path)} ${visits?.key ?? currency ?? ""}`;
+    const entry = byPath.get(key) ?? { path, visits, currency, leaves: [] };
     byPath.set(key, entry);
     entry.leaves.push({ leaf: no, test: leaf.test, zone: leaf.zone });
   });
   const entries = new Map<string, PathEntry[]>();
-  for (const { path, visits, leaves: own } of byPath.values()) {
+  for (const { path, visits, currency, leaves: own } of byPath.values()) {
     push(entries, path[0]!, {
       path,
       visits,
+      currency,
       index: new ValueIndex(own),
       movesByTime: own.some(({ test }) => testMovesByTime(test)),
       leaves: own.map(({ leaf }) => leaf),

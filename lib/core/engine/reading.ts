@@ -6,6 +6,7 @@ import type { Vocabulary } from "../vocabulary.ts";
 import type { Actor } from "./actor.ts";
 import { cartTotals, lineRecord } from "./commerce.ts";
 import { type CounterState, type CounterView, missingOf } from "./counters.ts";
+import { inCurrency } from "./currencies.ts";
 import { averagePasses, numberPasses } from "./numeric-index.ts";
 import {
   ALL,
@@ -76,14 +77,15 @@ export function canonicalVisit(counter: CounterPlan, actor: Actor) {
 // ── records ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Value and quantity are amounts, as amountOf gives them. Products are only listed where somebody reads them. */
-export function cartRecord(actor: Actor, products = true): JsonObject {
-  const { value, quantity } = cartTotals(actor.cart);
+export function cartRecord(actor: Pick<Actor, "cart" | "cartChanged">, currency: string, products = true): JsonObject {
+  const { value, quantity } = cartTotals(actor.cart, currency);
+  const changed = inCurrency(actor.cartChanged, currency);
   return {
     value,
     quantity,
     lines: actor.cart.length,
-    changed: actor.cartChanged === undefined ? null : new Date(actor.cartChanged).toISOString(),
-    ...(products ? { products: actor.cart.map(lineRecord) } : {}),
+    changed: changed === undefined ? null : new Date(changed).toISOString(),
+    ...(products ? { products: actor.cart.map((line) => lineRecord(line, currency)) } : {}),
   };
 }
 
@@ -93,15 +95,21 @@ export interface RecordScope {
   readonly world: World;
   /** Of the record source. */
   readonly visits?: SourceRead | undefined;
+  /** Of the record cart. */
+  readonly currency?: string | undefined;
 }
 
 /** A record of a member as a `where` sees it; undefined where there is none. */
-export function recordOf(kind: KeptRecord, actor: Actor, { now, visits }: RecordScope): JsonObject | undefined {
+export function recordOf(
+  kind: KeptRecord,
+  actor: Actor,
+  { now, visits, currency }: RecordScope,
+): JsonObject | undefined {
   switch (kind) {
     case "trait":
       return actor.traits;
     case "cart":
-      return cartRecord(actor);
+      return cartRecord(actor, currency ?? "");
     case "source":
       return visits === undefined
         ? undefined
@@ -170,7 +178,7 @@ export function leafHolds(leaf: Leaf, actor: Actor, now: Millis, world: World): 
       return testHolds(find(actor.traits, leaf.path), leaf.test, leafContext(leaf.zone, actor, now));
     case "cart":
       return testHolds(
-        find(cartRecord(actor, leaf.path[0] === "products"), leaf.path),
+        find(cartRecord(actor, leaf.currency ?? "", leaf.path[0] === "products"), leaf.path),
         leaf.test,
         leafContext(leaf.zone, actor, now),
       );

@@ -30,7 +30,10 @@ export function stepOf(which: StepWhich, scope: RuleScope): Step {
       };
     }
     case "order":
-      return { names: ["Order Completed"], completes: (_event, heard) => completesOrder(which.where, zone, heard) };
+      return {
+        names: ["Order Completed"],
+        completes: (_event, heard) => completesOrder(which.where, { zone, currency: vocabulary.currency }, heard),
+      };
     case "item": {
       const names = actionNames(which.action, vocabulary);
       const completes = (event: UserEvent, heard: Heard): boolean => {
@@ -66,7 +69,11 @@ function eventPasses(where: Where | undefined, zoneName: string): Step["complete
 }
 
 /** A message makes an order when one stands at its place in the log: that of an order that was known is an earlier one. */
-function completesOrder(where: Where | undefined, zone: string, { seq, actor }: Heard): boolean {
+function completesOrder(
+  where: Where | undefined,
+  read: { readonly zone: string; readonly currency: string },
+  { seq, actor }: Heard,
+): boolean {
   const made = actor.orders.find((order) => order.seq === seq);
-  return made !== undefined && orderPasses(made, where, zone);
+  return made !== undefined && orderPasses(made, where, read);
 }

@@ -2,11 +2,12 @@
 import type { UserView } from "../partition.ts";
 import type { JsonObject, Millis } from "../types.ts";
 import type { Actor } from "./actor.ts";
+import { inCurrency } from "./currencies.ts";
 import { affinitiesShown } from "./favorites.ts";
 import { cartRecord, type World } from "./reading.ts";
 
 export function viewOf(actor: Actor, now: Millis, world: World): UserView {
-  const cart = cartRecord(actor);
+  const cart = cartRecord(actor, world.vocabulary.currency);
   return {
     id: actor.id,
     identities: { ...actor.identities },
@@ -14,7 +15,7 @@ export function viewOf(actor: Actor, now: Millis, world: World): UserView {
     ...(actor.place === undefined ? {} : { place: actor.place }),
     situations: situationsOf(actor, now, world),
     cart: { ...cart, value: (cart.value as number) / 10_000, quantity: (cart.quantity as number) / 10_000 },
-    orders: actor.orders.filter((order) => !order.gone).length,
+    orders: actor.orders.filter(({ money }) => !inCurrency(money, world.vocabulary.currency).gone).length,
     objects: Object.fromEntries(Object.entries(actor.objects).map(([type, ofType]) => [type, { ...ofType }])),
     lists: [...(actor.lists ?? [])].sort(),
     memberships: Array.from(actor.memberships, ([segment, held]) => ({ segment, ...held })).sort((a, b) =>

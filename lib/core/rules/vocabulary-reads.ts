@@ -68,7 +68,8 @@ class Reads {
         return;
       case "order":
         this.#measured(rule);
-        this.#orderMoney(rule);
+        // Even a count: whether refunds have taken an order away is a matter of its money.
+        this.#currency();
         return;
       case "item":
         this.#measured(rule);
@@ -89,7 +90,7 @@ class Reads {
         this.#referrers();
         return;
       case "cart":
-        if (readsField(rule, ["value", "products"])) this.#currency();
+        if (readsField(rule, ["value", "products", "changed"])) this.#currency();
         return;
       case "engagement":
         this.#engagement();
