@@ -6,6 +6,7 @@ import { styleFor } from "../../lib/cli/style.ts";
 import { addDoctor } from "./doctor.ts";
 import { addGlobalFlags } from "./globals.ts";
 import { addImport } from "./import.ts";
+import { addItems } from "./items.ts";
 import { addLists } from "./lists.ts";
 import { packageDir } from "./package-dir.ts";
 import { addPeople } from "./people.ts";
@@ -13,7 +14,9 @@ import { addProcesses } from "./processes.ts";
 import { addReplay } from "./replay.ts";
 import { addSegments } from "./segments.ts";
 import { addSettings } from "./settings.ts";
+import { addSituations } from "./situations.ts";
 import { addTail } from "./tail.ts";
+import { addVocabulary } from "./vocabulary.ts";
 
 const EXAMPLES = `
 Examples:
@@ -36,6 +39,9 @@ function program(): Command {
     addProcesses,
     addSegments,
     addLists,
+    addVocabulary,
+    addItems,
+    addSituations,
     addPeople,
     addTail,
     addImport,

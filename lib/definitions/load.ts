@@ -72,6 +72,23 @@ export function readDefinitions(text: string, file: string, limits: Limits = DEF
   return loading;
 }
 
+/** One value of a file, and where a path into it stands. */
+export interface LoadedValue {
+  readonly value: Json;
+  readonly placeOf: (path: string) => Place;
+}
+
+/** Whatever YAML or JSON documents a file holds, not read as definitions: a vocabulary, items. */
+export async function loadValues(file: string): Promise<{ values: LoadedValue[]; problems: PlacedProblem[] }> {
+  const values: LoadedValue[] = [];
+  const loading = new Loading(DEFAULT_LIMITS, (value, spot) => {
+    if (value !== null) values.push({ value, placeOf: (path) => placeAt(spot, path) });
+  });
+  const text = await readText(file, loading);
+  if (text !== undefined) loading.addFile(file, text);
+  return { values, problems: loading.problems };
+}
+
 async function filesOf(path: string, loading: Loading): Promise<string[]> {
   try {
     const found = await stat(path);
@@ -146,8 +163,11 @@ class Loading implements Loaded {
   readonly #seen = new Map<string, Place>();
   readonly #seenLists = new Map<string, Place>();
 
-  constructor(limits: Limits) {
+  readonly #take: (value: Json, spot: Spot) => void;
+
+  constructor(limits: Limits, take?: (value: Json, spot: Spot) => void) {
     this.#limits = limits;
+    this.#take = take ?? ((value, spot) => this.#addValue(value, spot));
   }
 
   refuseFile(file: string, message: string): undefined {
@@ -178,7 +198,7 @@ class Loading implements Loaded {
     if (faults.length > 0 || document.contents === null) return;
     const spot: Spot = { document, node: document.contents, lines, file, path: "" };
     try {
-      this.#addValue(document.toJS({ maxAliasCount: ALIASES_MAX }) as Json, spot);
+      this.#take(document.toJS({ maxAliasCount: ALIASES_MAX }) as Json, spot);
     } catch (error) {
       this.isWhole = false;
       // Aliases are followed and counted only while values are made.
@@ -291,7 +311,7 @@ class Loading implements Loaded {
   }
 }
 
-function placed(problem: Problem, place: Place): PlacedProblem {
+export function placed(problem: Problem, place: Place): PlacedProblem {
   const message = problem.path === "" ? problem.message : `${problem.path}: ${problem.message}`;
   return problem.hint === undefined ? { ...place, message } : { ...place, message, hint: problem.hint };
 }

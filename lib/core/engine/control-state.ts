@@ -1,7 +1,7 @@
 // The control log folded up to a revision: which definitions are in force, which wait for their activation and what
 // history they ask for. All partitions of a process that stand at one revision share the same state and plan.
 import type { ControlEntry } from "../control.ts";
-import { NO_SITUATIONS, type Situation, type Situations } from "../feeds.ts";
+import type { Situation } from "../feeds.ts";
 import type { Definition } from "../rules/ast.ts";
 import { checkFunnels } from "../rules/check-funnels.ts";
 import { questionsInForce } from "../rules/cost.ts";
@@ -59,7 +59,7 @@ export class ControlState {
   /** Of the entry that said it. */
   #vocabularyRevision = 0;
   catalogue: KnownItems;
-  situations: Situations = NO_SITUATIONS;
+  situations = new SituationBoard();
   #levels = new Map<SegmentId, number>();
   readonly #plans = new Map<string, Plan>();
 

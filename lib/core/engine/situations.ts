@@ -7,7 +7,7 @@ import { foldText } from "./values.ts";
 
 type SituationEntry = Extract<ControlEntry, { op: "situation" }>;
 
-interface Said extends Situation {
+export interface Said extends Situation {
   readonly values: JsonObject;
   /** Infinity: until replaced or cleared. */
   readonly until: Millis;
@@ -55,7 +55,7 @@ export class SituationBoard implements Situations {
   }
 
   nextEnd(after: Millis): Millis {
-    this.#ends ??= [...new Set(this.#all().map(({ until }) => until))].sort((a, b) => a - b);
+    this.#ends ??= [...new Set(this.all().map(({ until }) => until))].sort((a, b) => a - b);
     let [low, high] = [0, this.#ends.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
@@ -66,10 +66,16 @@ export class SituationBoard implements Situations {
   }
 
   endingAt(at: Millis): readonly Situation[] {
-    return this.#all().filter(({ until }) => until === at);
+    return this.all().filter(({ until }) => until === at);
   }
 
-  #all(): Said[] {
+  /** Undefined: nothing, or it was cleared. */
+  said(kind: string, place: SituationPlace): Said | undefined {
+    return this.#said.get(kind)?.get(keyOf(place));
+  }
+
+  /** All that was said and neither replaced nor cleared, though its `until` may be over. */
+  all(): Said[] {
     return [...this.#said.values()].flatMap((ofKind) => [...ofKind.values()]);
   }
 }
