@@ -84,7 +84,8 @@ function untilOf(text: string, clock: Context["clock"]): Json {
       "The clock of this data set follows its events, so --until takes a date-time, not a duration.",
     );
   }
-  return Date.now() + Number(match[1]) * UNIT_MS[match[2]!]!;
+  // To the second: nobody says three hours and means the millisecond.
+  return Math.ceil(Date.now() / 1_000) * 1_000 + Number(match[1]) * UNIT_MS[match[2]!]!;
 }
 
 async function say(
