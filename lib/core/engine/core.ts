@@ -683,7 +683,10 @@ export class PartitionCore implements PartitionMachine {
       const { path, message } = parsed.problems[0]!;
       throw new RangeError(`${path}: ${message}`);
     }
-    const trial = new Trial(parsed.definition, this.#control.newestVocabulary, this.#plan, samplesMax);
+    // As an apply would be read, and so read against what will be in force then.
+    const vocabulary = this.#control.newestVocabulary;
+    const trial = new Trial(parsed.definition, vocabulary, this.#plan, samplesMax);
+    const world = { ...this.#world, vocabulary };
     const pages = this.#pages;
     let at = cursor;
     return {
@@ -696,7 +699,7 @@ export class PartitionCore implements PartitionMachine {
       },
       look: () => {
         const { page, next } = pages.walk(at);
-        for (const actor of pages.get(page).actors.values()) trial.look(actor, this.#clock, this.#world);
+        for (const actor of pages.get(page).actors.values()) trial.look(actor, this.#clock, world);
         at = next;
       },
     };
