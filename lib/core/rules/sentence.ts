@@ -12,6 +12,7 @@ import type {
   OrderRule,
   RecordKind,
   Rule,
+  Scalar,
   SequenceRule,
   StepWhich,
   Test,
@@ -19,6 +20,7 @@ import type {
   Where,
   Window,
 } from "./ast.ts";
+import { type FieldType, OCCURRENCE_FIELDS, RECORD_FIELDS, type RecordFields } from "./fields.ts";
 
 /** Lists of ids and values are cut after so many; the rest is counted. */
 const SHOWN_MAX = 5;
@@ -56,7 +58,7 @@ export function sentenceOf(rule: Rule): string {
     case "favorite":
       return favoriteSentence(rule);
     case "funnel":
-      return `are ${rule.relation === "at" ? "at" : rule.relation} the step ${rule.step} of the funnel ${rule.id}`;
+      return `${FUNNEL_WORDS[rule.relation]} the step ${rule.step} of the funnel ${rule.id}`;
     case "object":
       return objectSentence(rule);
     case "anonymous":
@@ -72,7 +74,7 @@ export function sentenceOf(rule: Rule): string {
     case "bucket":
       return `lie from ${rule.from} % to ${rule.to} % of all${rule.salt === "" ? "" : ` (salt ${rule.salt})`}`;
     default:
-      return `${RECORD_WORDS[rule.op]} ${whereSentence(rule.where)}`;
+      return `${RECORD_WORDS[rule.op]} ${whereSentence(rule.where, RECORD_FIELDS[rule.op])}`;
   }
 }
 
@@ -86,7 +88,7 @@ const RECORD_WORDS: Readonly<Record<RecordKind, string>> = {
   cart: "have a cart with",
   engagement: "have engagement with",
   weather: "are where the weather has",
-  clock: "are looked at while the clock has",
+  clock: "have a clock that shows",
 };
 
 /** A combination inside a combination is set in brackets. */
@@ -96,14 +98,24 @@ function part(rule: Rule): string {
 }
 
 function happened(rule: OccurrenceRule): string {
-  const where = rule.where === undefined ? "" : ` with ${whereSentence(rule.where)},`;
-  const measure = measureSentence(rule.measure);
+  const fields = OCCURRENCE_FIELDS[rule.op];
+  const where = rule.where === undefined ? "" : ` with ${whereSentence(rule.where, fields)},`;
+  const isNone = measuresNone(rule.measure);
+  const measure = isNone ? "" : measureSentence(rule.measure, fields);
   const window = rule.window === undefined ? "" : windowSentence(rule.window);
-  const sentence = [`${deed(rule)}${where}`, measure, window].filter((words) => words !== "").join(" ");
+  const deed = `${isNone ? "have not " : ""}${deedOf(rule, isNone)}`;
+  const sentence = [`${deed}${where}`, measure, window].filter((words) => words !== "").join(" ");
   return sentence.endsWith(",") ? sentence.slice(0, -1) : sentence;
 }
 
-function deed(rule: OccurrenceRule): string {
+function measuresNone(measure: Measure): boolean {
+  if (measure.kind !== "count" || measure.is.length !== 1) return false;
+  const part = measure.is[0]!;
+  return (part.op === "eq" && part.value === 0) || (part.op === "lt" && part.value === 1);
+}
+
+/** `negated`: to follow "have not". */
+function deedOf(rule: OccurrenceRule, negated: boolean): string {
   switch (rule.op) {
     case "visit":
       return "visited";
@@ -113,18 +125,21 @@ function deed(rule: OccurrenceRule): string {
       return `had a change of trait ${rule.trait.join(".")}${from}${to}${rule.stayed ? ", unchanged since," : ""}`;
     }
     default:
-      return stepDeed(rule);
+      return stepDeed(rule, negated);
   }
 }
 
-function stepDeed(which: StepWhich | EventRule | ItemRule | OrderRule | CampaignRule): string {
+function stepDeed(which: StepWhich | EventRule | ItemRule | OrderRule | CampaignRule, negated: boolean): string {
   switch (which.op) {
     case "event":
-      return `did ${which.names === "*" ? "any event" : listed(which.names, "or")}`;
+      return `${negated ? "done" : "did"} ${which.names === "*" ? "any event" : listed(which.names, "or")}`;
     case "order":
       return "ordered";
-    case "item":
-      return `${which.action} ${which.ids === undefined ? `any ${which.type}` : `${which.type} ${listed(which.ids, "or")}`}`;
+    case "item": {
+      const ids = which.ids === undefined ? undefined : `${which.type} ${listed(which.ids, "or")}`;
+      const what = ids === undefined || which.type === "product" ? ids : `something of ${ids}`;
+      return `${which.action} ${what ?? `any ${which.type}`}`;
+    }
     case "campaign": {
       const of = which.id === undefined ? "any campaign" : `campaign ${which.id}`;
       return `had ${of}${which.experience === undefined ? "" : ` (experience ${which.experience})`} ${which.outcome}`;
@@ -132,17 +147,19 @@ function stepDeed(which: StepWhich | EventRule | ItemRule | OrderRule | Campaign
   }
 }
 
-/** `did A, then within 2h did B, then for 1d not once ordered`. */
+/** `did A, then within 2h did B, then have not ordered for 1d`. */
 function sequenceSentence({ steps, window }: SequenceRule): string {
-  const said = steps.map((step, index) => {
-    const { which } = step;
-    const deedSaid = `${stepDeed(which)}${which.where === undefined ? "" : ` with ${whereSentence(which.where)}`}`;
-    if (step.kind === "absent") return `then for ${durationText(step.withinMs)} not (${deedSaid})`;
-    const within = step.withinMs === undefined ? "" : `within ${durationText(step.withinMs)} `;
-    return index === 0 ? deedSaid : `then ${within}${deedSaid}`;
+  const said = steps.map(({ kind, which, withinMs }, index) => {
+    const where = which.where === undefined ? "" : ` with ${whereSentence(which.where, OCCURRENCE_FIELDS[which.op])}`;
+    const deed = `${stepDeed(which, kind === "absent")}${where}`;
+    if (kind === "absent") return `then have not ${deed} for ${durationText(withinMs)}`;
+    const within = withinMs === undefined ? "" : `within ${durationText(withinMs)} `;
+    return index === 0 ? deed : `then ${within}${deed}`;
   });
   return `${said.join(", ")}${window === undefined ? "" : `, all of it complete ${windowSentence(window)}`}`;
 }
+
+const FUNNEL_WORDS = { at: "have come as far as", before: "have not reached", after: "are beyond" };
 
 function favoriteSentence({ type, ids, by, top, window }: FavoriteRule): string {
   const rank = top === 1 ? `their favorite ${type}` : `among their ${top} favorites of type ${type}`;
@@ -157,7 +174,7 @@ function objectSentence({ type, where, measure }: ObjectRule): string {
 }
 
 /** Empty for the measure that is meant when none is written: at least once. */
-export function measureSentence(measure: Measure): string {
+export function measureSentence(measure: Measure, fields?: RecordFields): string {
   switch (measure.kind) {
     case "count":
       return isOnce(measure.is) ? "" : `${testSentence(measure.is)} times`;
@@ -171,9 +188,11 @@ export function measureSentence(measure: Measure): string {
       return `with ${measure.kind} amount ${testSentence(measure.is)}`;
     case "first":
     case "latest":
-      return `for the ${measure.kind} time ${windowSentence(measure.in)}`;
+      return `for the ${measure.kind === "latest" ? "last" : "first"} time ${windowSentence(measure.in)}`;
+    case "distinct":
+      return `with ${testSentence(measure.is)} different values of ${measure.of.join(".")}`;
     default:
-      return `with ${measure.kind} of ${measure.of.join(".")} ${testSentence(measure.is)}`;
+      return `with ${measure.kind} of ${measure.of.join(".")} ${testSentence(measure.is, fields?.typeOf(measure.of))}`;
   }
 }
 
@@ -182,27 +201,41 @@ function isOnce(test: Test): boolean {
   return test.length === 1 && only?.op === "gte" && only.value === 1;
 }
 
-export function whereSentence(where: Where): string {
+/** `fields`: of the record that it reads, so that durations are said as such. */
+export function whereSentence(where: Where, fields?: RecordFields): string {
+  const inside = (inner: Where): string => bracketed(inner, fields);
   switch (where.op) {
     case "all":
-      return joined(where.wheres.map(bracketed), "and");
+      return joined(where.wheres.map(inside), "and");
     case "any":
-      return joined(where.wheres.map(bracketed), "or");
+      return joined(where.wheres.map(inside), "or");
     case "none":
-      return `neither ${joined(where.wheres.map(bracketed), "nor")}`;
+      return `neither ${joined(where.wheres.map(inside), "nor")}`;
     case "not":
-      return `not (${whereSentence(where.where)})`;
+      return `not (${whereSentence(where.where, fields)})`;
     case "test":
-      return `${where.path.join(".")} ${testSentence(where.test)}`;
+      return `${where.path.join(".")} ${testSentence(where.test, fields?.typeOf(where.path))}`;
   }
 }
 
-function bracketed(where: Where): string {
-  return where.op === "test" || where.op === "not" ? whereSentence(where) : `(${whereSentence(where)})`;
+function bracketed(where: Where, fields: RecordFields | undefined): string {
+  const sentence = whereSentence(where, fields);
+  return where.op === "test" || where.op === "not" ? sentence : `(${sentence})`;
 }
 
-export function testSentence(test: Test): string {
-  return joined(test.map(partSentence), "and");
+export function testSentence(test: Test, type?: FieldType): string {
+  const said = type === "duration" ? spoken : value;
+  return joined(
+    test.map((part) => partSentence(part, said)),
+    "and",
+  );
+}
+
+type Saying = (scalar: Scalar) => string;
+
+/** A number of milliseconds as a duration. */
+function spoken(scalar: Scalar): string {
+  return typeof scalar === "number" && scalar >= 0 ? durationText(scalar) : value(scalar);
 }
 
 const ORDER_WORDS = { gt: "above", gte: "at least", lt: "below", lte: "at most" };
@@ -214,28 +247,28 @@ const TEXT_WORDS = {
   like: "like",
 };
 
-function partSentence(test: TestPart): string {
+function partSentence(test: TestPart, said: Saying): string {
   const fold = "fold" in test && test.fold ? " (in any case)" : "";
   switch (test.op) {
     case "eq":
-      return `${value(test.value)}${fold}`;
+      return `${said(test.value)}${fold}`;
     case "ne":
-      return `not ${value(test.value)}${fold}`;
+      return `not ${said(test.value)}${fold}`;
     case "in":
-      return `${listed(test.values.map(value), "or")}${fold}`;
+      return `${listed(test.values.map(said), "or")}${fold}`;
     case "notIn":
-      return `none of ${listed(test.values.map(value), "or")}${fold}`;
+      return `none of ${listed(test.values.map(said), "or")}${fold}`;
     case "includesAll":
-      return `including ${listed(test.values.map(value), "and")}${fold}`;
+      return `including ${listed(test.values.map(said), "and")}${fold}`;
     case "exists":
       return test.value ? "known" : "unknown";
     case "between":
-      return `from ${test.low} to ${test.high}`;
+      return `from ${bound(test.low, said)} to ${bound(test.high, said)}`;
     case "gt":
     case "gte":
     case "lt":
     case "lte":
-      return `${ORDER_WORDS[test.op]} ${test.value}`;
+      return `${ORDER_WORDS[test.op]} ${bound(test.value, said)}`;
     case "has":
       return `with an element where ${whereSentence(test.where)}`;
     case "date":
@@ -247,6 +280,11 @@ function partSentence(test: TestPart): string {
     default:
       return `${TEXT_WORDS[test.op]} ${value(test.value)}${fold}`;
   }
+}
+
+/** A time of day stands without quotes. */
+function bound(scalar: number | string, said: Saying): string {
+  return typeof scalar === "string" ? scalar : said(scalar);
 }
 
 export function windowSentence(window: Window): string {
@@ -303,7 +341,7 @@ export function durationText(ms: number): string {
   return `${ms / 1_000}s`;
 }
 
-function value(scalar: string | number | boolean): string {
+function value(scalar: Scalar): string {
   return typeof scalar === "string" ? JSON.stringify(scalar) : String(scalar);
 }
 
