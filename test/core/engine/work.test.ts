@@ -1,26 +1,30 @@
 // Law 5: the work an event causes follows what it could flip, not how many segments, people or past events there are.
 import { expect, test } from "vitest";
-import { createPartition, type PartitionCore } from "../../../lib/core/engine/core.ts";
+import type { ControlEntry } from "../../../lib/core/control.ts";
+import { createPartition, type PartitionCore, restorePartition } from "../../../lib/core/engine/core.ts";
+import type { PageNo, PartitionOptions } from "../../../lib/core/partition.ts";
 import type { LogKind } from "../../../lib/core/types.ts";
-import { DEFAULT_LIMITS, type Json } from "../../../lib/core/types.ts";
+import { DEFAULT_LIMITS, type Json, type JsonObject } from "../../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY } from "../../../lib/core/vocabulary.ts";
 
 const START = Date.UTC(2026, 0, 5);
+
+const OPTIONS: PartitionOptions = {
+  partition: 0,
+  partitions: 1,
+  clockMode: "log",
+  clockStepMsMax: 86_400_000,
+  limits: DEFAULT_LIMITS,
+  vocabulary: DEFAULT_VOCABULARY,
+  pageCacheBytesMax: 1e9,
+  pageBytesMax: 65_536,
+};
 
 function partition(define: Json[]): {
   machine: PartitionCore;
   send: (kind: LogKind, body: Json, at?: number) => number;
 } {
-  const machine = createPartition({
-    partition: 0,
-    partitions: 1,
-    clockMode: "log",
-    clockStepMsMax: 86_400_000,
-    limits: DEFAULT_LIMITS,
-    vocabulary: DEFAULT_VOCABULARY,
-    pageCacheBytesMax: 1e9,
-    pageBytesMax: 65_536,
-  });
+  const machine = createPartition(OPTIONS);
   let seq = 0;
   const send = (kind: LogKind, body: Json, at = START): number => {
     seq += 1;
@@ -169,4 +173,110 @@ test("the score is looked at when something of it moves, and by nothing else", (
     touches: 0,
     evaluations: 0,
   });
+});
+
+test("what a message says of who somebody is looks at the rules that name it", () => {
+  const define = Array.from({ length: 2_000 }, (_, index) => ({
+    id: `s${index}`,
+    name: `s${index}`,
+    rule: { identity: { [`type${index % 10}`]: `id${index}` } },
+  }));
+  const { machine, send } = partition(define);
+  const known = (id: string): Json => ({
+    ...(seen("A") as JsonObject),
+    context: { externalIds: [{ type: "type7", id }] },
+  });
+  send("event", seen("A"));
+  const before = { ...machine.work };
+  expect(send("event", known("id17"))).toBe(1);
+  expect(machine.work.evaluations - before.evaluations).toBe(1);
+  // Known already: nothing is looked at.
+  expect(send("event", known("id17"))).toBe(0);
+  expect(machine.work.touches - before.touches).toBe(1);
+});
+
+test("an object looks at the rules on its own type", () => {
+  const define = Array.from({ length: 1_000 }, (_, index) => ({
+    id: `s${index}`,
+    name: `s${index}`,
+    rule: { object: { type: `type${index}` } },
+  }));
+  const { machine, send } = partition(define);
+  send("event", seen("A"));
+  const before = { ...machine.work };
+  expect(send("event", { ...(seen("Object Set") as JsonObject), properties: { type: "type7", id: "o" } })).toBe(1);
+  expect(machine.work.evaluations - before.evaluations).toBe(1);
+});
+
+const PARIS = { country: "FR", region: "IDF", city: "Paris" };
+const VILLAGE = { country: "FR", region: "IDF", city: "Ury" };
+const at = (userId: string, place: Json): Json => ({ type: "page", userId, context: { place } });
+const said = (revision: number, place: Json, condition: string): Json => ({
+  revision,
+  entry: { op: "situation", kind: "weather", place, values: { condition } },
+});
+
+test("what is said of a place looks at the rules that name the value, for those who are there", () => {
+  const define = Array.from({ length: 1_000 }, (_, index) => ({
+    id: `s${index}`,
+    name: `s${index}`,
+    rule: { weather: { condition: `c${index}` } },
+  }));
+  const { machine, send } = partition(define);
+  for (let person = 0; person < 500; person += 1) send("event", at(`p${person}`, PARIS));
+  for (let person = 0; person < 3; person += 1) send("event", at(`v${person}`, VILLAGE));
+  const before = { ...machine.work };
+  expect(send("control", said(3, VILLAGE, "c7"))).toBe(3);
+  expect(machine.work.evaluations - before.evaluations).toBe(3);
+  // From one to another: two rules for each of the three.
+  expect(send("control", said(4, VILLAGE, "c8"))).toBe(6);
+  expect(machine.work.evaluations - before.evaluations).toBe(9);
+});
+
+test("a page nobody of whom is there stays where it is", () => {
+  const define = [{ id: "rain", name: "rain", rule: { weather: { condition: "rain" } } }];
+  const { machine, send } = partition(define);
+  for (let person = 0; person < 6_000; person += 1) send("event", at(`p${person}`, PARIS));
+  for (let person = 0; person < 3; person += 1) send("event", at(`v${person}`, VILLAGE));
+  const frozen = machine.freeze();
+  const stored = new Map<PageNo, Uint8Array>();
+  for (let page = frozen.next(); page !== undefined; page = frozen.next()) stored.set(page.page, page.bytes);
+  expect(stored.size).toBeGreaterThan(15);
+  // Another worker takes over, and has nobody in memory.
+  const entries: ControlEntry[] = [
+    { op: "apply", define, remove: [] },
+    { op: "activate", revision: 1 },
+  ];
+  const next = restorePartition(OPTIONS, { meta: frozen.meta, entries });
+  let seq = frozen.position;
+  /** How many joined, and how many pages had to come for it. */
+  const say = (revision: number, place: Json): [number, number] => {
+    seq += 1;
+    const body = new TextEncoder().encode(JSON.stringify(said(revision, place, "rain")));
+    const step = next.apply({ seq, stamp: START, kind: "control", body });
+    let asked = 0;
+    for (let need = step?.next(); need !== undefined && need.done !== true; need = step?.next()) {
+      if (need.value === null) continue;
+      asked += 1;
+      next.providePage(need.value, stored.get(need.value)!);
+    }
+    return [next.takeDeltas().length, asked];
+  };
+  expect(say(3, { country: "DE" })).toEqual([0, 0]);
+  expect(say(4, { ...PARIS, city: "Melun" })).toEqual([0, 0]);
+  const [joined, asked] = say(5, VILLAGE);
+  expect(joined).toBe(3);
+  expect(asked).toBeLessThanOrEqual(3);
+  expect(say(6, PARIS)).toEqual([6_000, stored.size - asked]);
+});
+
+test("the clock wakes people when it moves them, and never else", () => {
+  const { machine, send } = partition([
+    { id: "weekend", name: "weekend", zone: "Asia/Kathmandu", rule: { clock: { weekday: ["sat", "sun"] } } },
+  ]);
+  for (let person = 0; person < 100; person += 1) send("event", seen("A", `p${person}`));
+  // Two weekends: everybody joins twice, and leaves twice.
+  expect(send("clock", {}, START + 14 * 86_400_000)).toBe(400);
+  expect(machine.work.wakeUps).toBe(400);
+  expect(machine.work.idleWakeUps).toBe(0);
 });
