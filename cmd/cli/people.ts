@@ -7,6 +7,7 @@ import { explainTree } from "../../lib/cli/explain-tree.ts";
 import { count, counted, duration, instant } from "../../lib/cli/numbers.ts";
 import { plain } from "../../lib/cli/style.ts";
 import { type Format, printRows } from "../../lib/cli/table.ts";
+import { sourceText, visitsText } from "../../lib/cli/visits-text.ts";
 import type { UserView } from "../../lib/core/partition.ts";
 import { nearest } from "../../lib/core/rules/problems.ts";
 import { type Context, connected, unknownSegment } from "./context.ts";
@@ -103,7 +104,12 @@ function userText(view: UserView, { style }: Context): string {
         ]),
     `${title("known as")}${indent(identitiesText(view.identities))}`,
     `${title("traits")}${indent(pairs(view.traits))}`,
-    ...(view.place === undefined ? [] : [`${title("place")}${indent(pairs(view.place))}`]),
+    `${title("visits")}${indent(visitsText(view.visits))}`,
+    ...(view.source === undefined ? [] : [`${title("came from")}${indent(sourceText(view.source))}`]),
+    ...(["place", "network", "device"] as const).flatMap((kind) => {
+      const record = view[kind];
+      return record === undefined ? [] : [`${title(kind)}${indent(pairs(record))}`];
+    }),
     ...Object.entries(view.situations).map(([kind, values]) => `${title(plain(kind))}${indent(pairs(values))}`),
     `${title("cart")}${indent(pairs(view.cart))}`,
     `${title("orders")}${count(view.orders)}`,

@@ -28,10 +28,16 @@ function memberOut(member: MemberEntry): object {
 export function userOut(user: UserView): object {
   return {
     ...user,
+    visits: visitsOut(user.visits),
     memberships: user.memberships.map(withSince),
     firstSeen: moment(user.firstSeen),
     lastSeen: moment(user.lastSeen),
   };
+}
+
+function visitsOut({ count, newest }: UserView["visits"]): object {
+  if (newest === undefined) return { count };
+  return { count, newest: { ...newest, start: moment(newest.start), last: moment(newest.last) } };
 }
 
 export function explanationOut({ segment, user, clock, explanation }: Explanation): object {

@@ -74,13 +74,30 @@ export interface MembershipView {
   readonly since: Millis;
 }
 
+export interface VisitsView {
+  readonly count: number;
+  /** Absent before the first. `visit` is its record as rules read it: what no rule has kept is missing. */
+  readonly newest?: {
+    readonly start: Millis;
+    readonly last: Millis;
+    readonly underWay: boolean;
+    readonly visit: JsonObject;
+  };
+}
+
 export interface UserView {
   readonly id: MemberId;
   /** Ids by type, in the order of first coming. */
   readonly identities: Readonly<Record<string, readonly string[]>>;
   readonly traits: Json;
-  /** The last known place; absent: none was ever told. */
+  /** The last known place, network and device; absent: none was ever told. */
   readonly place?: JsonObject;
+  readonly network?: JsonObject;
+  readonly device?: JsonObject;
+  /** By the idle time in force. */
+  readonly visits: VisitsView;
+  /** Of the first visit, the newest and the one under way; absent where no rule has it kept. */
+  readonly source?: JsonObject;
   /** What feeds say of that place, by the feed's kind. */
   readonly situations: Readonly<Record<string, JsonObject>>;
   readonly cart: Json;

@@ -51,6 +51,7 @@ export class FakeAudience implements Audience {
       id,
       identities: { user: [id] },
       traits: {},
+      visits: { count: 1, newest: { start: AT, last: AT + 1_000, underWay: false, visit: { duration: 1_000 } } },
       situations: {},
       cart: [],
       orders: 0,

@@ -54,7 +54,7 @@ export class Evaluation {
   #world: World;
   readonly #work: WorkCounts;
   /** The visits to keep: those that rules read, and those of the vocabulary in force. */
-  readonly visitLists: readonly VisitPlan[];
+  #visitLists: readonly VisitPlan[];
   /** Segments to look at: a mark per segment, and a heap by number, which is the order of announcing. */
   readonly #marked: Uint8Array;
   readonly #heap: SegmentNo[] = [];
@@ -77,15 +77,18 @@ export class Evaluation {
     this.#plan = plan;
     this.#world = world;
     this.#work = work;
-    const { visitIdleMs } = world.vocabulary;
-    const isRead = plan.visitLists.some(({ idleMs }) => idleMs === visitIdleMs);
-    this.visitLists = isRead ? plan.visitLists : [...plan.visitLists, keptOnly(visitIdleMs)];
+    this.#visitLists = visitListsFor(plan, world);
     this.#marked = new Uint8Array(plan.segments.length);
   }
 
   /** What members are read against from now on. */
   readAgainst(world: World): void {
     this.#world = world;
+    this.#visitLists = visitListsFor(this.#plan, world);
+  }
+
+  get visitLists(): readonly VisitPlan[] {
+    return this.#visitLists;
   }
 
   /** Begins a step of one member. `ignoreWaits`: segments whose stay and cooldown do not count (an edit). */
@@ -646,6 +649,12 @@ export class Evaluation {
 /** Some leaf reads it; those of definitions that only wait for their history do not. */
 function isAsked({ leaves, followers }: CounterPlan): boolean {
   return leaves.length + followers.length > 0;
+}
+
+function visitListsFor({ visitLists }: Plan, { vocabulary }: World): readonly VisitPlan[] {
+  const { visitIdleMs } = vocabulary;
+  if (visitLists.some(({ idleMs }) => idleMs === visitIdleMs)) return visitLists;
+  return [...visitLists, keptOnly(visitIdleMs)];
 }
 
 const NO_VALUES: readonly Scalar[] = [];

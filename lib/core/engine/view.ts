@@ -1,10 +1,13 @@
 // What is shown of a person: the actor as plain data, amounts as people write them.
 import type { UserView } from "../partition.ts";
 import type { JsonObject, Millis } from "../types.ts";
+import type { Vocabulary } from "../vocabulary.ts";
 import type { Actor } from "./actor.ts";
 import { inCurrency } from "./currencies.ts";
 import { affinitiesShown } from "./favorites.ts";
 import { cartRecord, type World } from "./reading.ts";
+import { sourcesRecord, sourcesSeen, visitRecord } from "./visit-record.ts";
+import { shownList, visitEndOf, visitSpan } from "./visits.ts";
 
 export function viewOf(actor: Actor, now: Millis, world: World): UserView {
   const cart = cartRecord(actor, world.vocabulary.currency);
@@ -12,7 +15,8 @@ export function viewOf(actor: Actor, now: Millis, world: World): UserView {
     id: actor.id,
     identities: { ...actor.identities },
     traits: { ...actor.traits },
-    ...(actor.place === undefined ? {} : { place: actor.place }),
+    ...recordsOf(actor),
+    ...visitsOf(actor, now, world.vocabulary),
     situations: situationsOf(actor, now, world),
     cart: { ...cart, value: (cart.value as number) / 10_000, quantity: (cart.quantity as number) / 10_000 },
     orders: actor.orders.filter(({ money }) => !inCurrency(money, world.vocabulary.currency).gone).length,
@@ -24,6 +28,31 @@ export function viewOf(actor: Actor, now: Millis, world: World): UserView {
     ...affinitiesOf(actor),
     firstSeen: actor.firstSeen,
     lastSeen: actor.lastSeen,
+  };
+}
+
+function recordsOf({ place, network, device }: Actor): Pick<UserView, "place" | "network" | "device"> {
+  return {
+    ...(place === undefined ? {} : { place }),
+    ...(network === undefined ? {} : { network }),
+    ...(device === undefined ? {} : { device }),
+  };
+}
+
+function visitsOf(
+  actor: Actor,
+  now: Millis,
+  { visitIdleMs, referrers }: Vocabulary,
+): Pick<UserView, "visits" | "source"> {
+  const list = shownList(actor, visitIdleMs);
+  const count = list.times.length / 2;
+  if (count === 0) return { visits: { count } };
+  const span = visitSpan(list, count - 1);
+  const { start, last } = span;
+  const newest = { start, last, underWay: now < visitEndOf(list), visit: visitRecord(span, referrers) };
+  return {
+    visits: { count, newest },
+    ...(list.details === undefined ? {} : { source: sourcesRecord(sourcesSeen(list, now), referrers) }),
   };
 }
 

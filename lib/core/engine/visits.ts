@@ -195,12 +195,17 @@ export function visitListOf(actor: Actor, idleMs: Millis): VisitList | undefined
 export function askedList(actor: Actor, { idleMs, details }: VisitsAsked): VisitList {
   let list = visitListOf(actor, idleMs);
   if (list === undefined) {
-    list = regrouped(newestList(actor), idleMs);
+    list = shownList(actor, idleMs);
     actor.visits.push(list);
   }
   if (!details) list.details = undefined;
   else list.details ??= new Array<undefined>(list.times.length / 2).fill(undefined);
   return list;
+}
+
+/** The list by an idle time; where nobody kept it so far, what another can tell of it. */
+export function shownList(actor: Actor, idleMs: Millis): VisitList {
+  return visitListOf(actor, idleMs) ?? regrouped(newestList(actor), idleMs);
 }
 
 /** Lets go of lists and details that nobody asks for any more. */
