@@ -15,7 +15,7 @@ import {
   settle,
   settleRunning,
 } from "./counters.ts";
-import { isListed, readListed, visitMoved } from "./listed.ts";
+import { isListed, MovedVisit, readListed } from "./listed.ts";
 import { endlessReach, type LeafNo, type Reach } from "./numeric-index.ts";
 import {
   type CounterBounds,
@@ -309,9 +309,10 @@ export class Evaluation {
       const kept = this.#actor.kept.get(keep.key);
       if (kept !== undefined) this.refreshKept(keep, kept);
     }
+    const moved = new MovedVisit(list, move);
     for (const counter of plan.counters) {
       const context = leafContext(counter.zone, this.#actor, this.#now);
-      if (visitMoved(counter, list, move, context)) this.refresh(counter, this.stateOf(counter));
+      if (moved.moves(counter, context)) this.refresh(counter, this.stateOf(counter));
     }
     if (before !== undefined) this.#sourcesMoved(plan, before, sourcesSeen(list, this.#now));
     this.#armVisitEnd(plan, list);

@@ -170,12 +170,15 @@ export function orderPasses(
 
 // ── visits ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+const NOTHING_READ: JsonObject = {};
+
 /** From the newest visit back, until the rest is too old for the window. */
 function tallyVisits(tally: Tally, actor: Actor): void {
   const { counter, view } = tally;
   const list = listOf(counter, actor);
   if (list === undefined) return;
   const context = { now: view.now, zone: view.zone };
+  const isRead = counter.where !== undefined || counter.of !== undefined;
   const newest = list.times.length / 2 - 1;
   for (let index = newest; index >= 0; index -= 1) {
     const span = visitSpan(list, index);
@@ -183,7 +186,7 @@ function tallyVisits(tally: Tally, actor: Actor): void {
     const moment = visitMoment(counter, span, actor);
     const [counts, flips] = countsNow(counter, moment, index === newest, view);
     if (!counts && flips === Number.POSITIVE_INFINITY) continue;
-    const record = visitRecordFor(counter, span);
+    const record = isRead ? visitRecordFor(counter, span) : NOTHING_READ;
     if (counter.where !== undefined && !whereHolds(record, counter.where, context)) continue;
     if (flips < tally.next) tally.next = flips;
     if (counts) take(tally, { moment, visit: span.start, record, amount: Number.NaN });
@@ -204,36 +207,65 @@ function visitMoment(counter: CounterPlan, { start, detail }: VisitSpan, actor: 
   return { at: start, day: zone.dayOf(start), tiled: true };
 }
 
-function visitRecordFor(counter: CounterPlan, span: VisitSpan): JsonObject {
-  const { visits } = counter;
+function visitRecordFor({ visits }: CounterPlan, span: VisitSpan): JsonObject {
   return visits?.details ? visitRecord(span, visits.referrers) : { duration: span.last - span.start };
 }
 
-/** Whether what a visit gives this question is another than before an event joined it. */
-export function visitMoved(
-  counter: CounterPlan,
-  list: VisitList,
-  move: Exclude<VisitMove, { kind: "none" }>,
-  context: TestContext,
-): boolean {
-  if (move.kind === "merged" || counter.shape.window?.kind === "visit") return true;
-  const after = visitSpan(list, move.index);
-  const passes = visitPasses(counter, after, context);
-  if (move.kind !== "extended") return passes;
-  const { before } = move;
-  const hasMoved = before.start !== after.start;
-  if (!hasMoved && counter.where === undefined && counter.of === undefined) return false;
-  if (passes !== visitPasses(counter, before, context)) return true;
-  if (!passes) return false;
-  return hasMoved || (counter.of !== undefined && !isSameAt(counter.of, counter, before, after));
+// ── a visit that moved ──────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A visit as several questions look at it: its record is made once for each referrer table. */
+class SeenVisit {
+  readonly start: Millis;
+  readonly #span: VisitSpan;
+  readonly #records = new Map<unknown, JsonObject>();
+
+  constructor(span: VisitSpan) {
+    this.start = span.start;
+    this.#span = span;
+  }
+
+  record(counter: CounterPlan): JsonObject {
+    const table = counter.visits?.details ? counter.visits.referrers : undefined;
+    let record = this.#records.get(table);
+    if (record === undefined) {
+      record = visitRecordFor(counter, this.#span);
+      this.#records.set(table, record);
+    }
+    return record;
+  }
+
+  passes(counter: CounterPlan, context: TestContext): boolean {
+    return counter.where === undefined || whereHolds(this.record(counter), counter.where, context);
+  }
 }
 
-function visitPasses(counter: CounterPlan, span: VisitSpan, context: TestContext): boolean {
-  return counter.where === undefined || whereHolds(visitRecordFor(counter, span), counter.where, context);
+/** What an event did to a visit, for all questions that may be moved by it. */
+export class MovedVisit {
+  readonly #kind: Exclude<VisitMove["kind"], "none">;
+  readonly #before: SeenVisit | undefined;
+  readonly #after: SeenVisit;
+
+  constructor(list: VisitList, move: Exclude<VisitMove, { kind: "none" }>) {
+    this.#kind = move.kind;
+    this.#before = move.kind === "extended" ? new SeenVisit(move.before) : undefined;
+    this.#after = new SeenVisit(visitSpan(list, move.index));
+  }
+
+  /** Whether what the visit gives this question is another than before. */
+  moves(counter: CounterPlan, context: TestContext): boolean {
+    if (this.#kind === "merged" || counter.shape.window?.kind === "visit") return true;
+    const [before, after] = [this.#before, this.#after];
+    if (before === undefined) return after.passes(counter, context);
+    const hasMoved = before.start !== after.start;
+    if (!hasMoved && counter.where === undefined && counter.of === undefined) return false;
+    const passes = after.passes(counter, context);
+    if (passes !== before.passes(counter, context)) return true;
+    if (!passes || hasMoved) return passes;
+    return counter.of !== undefined && !isSameAt(counter.of, before.record(counter), after.record(counter));
+  }
 }
 
-function isSameAt(path: Path, counter: CounterPlan, one: VisitSpan, other: VisitSpan): boolean {
-  const values = scalarsAt(visitRecordFor(counter, one), path);
-  const others = scalarsAt(visitRecordFor(counter, other), path);
+function isSameAt(path: Path, one: JsonObject, other: JsonObject): boolean {
+  const [values, others] = [scalarsAt(one, path), scalarsAt(other, path)];
   return values.length === others.length && values.every((value, index) => value === others[index]);
 }

@@ -280,3 +280,47 @@ test("the clock wakes people when it moves them, and never else", () => {
   expect(machine.work.wakeUps).toBe(400);
   expect(machine.work.idleWakeUps).toBe(0);
 });
+
+/** Segments on visits, sources and places, each of another entry, campaign or city than the next. */
+function visitSegments(count: number): Json[] {
+  return Array.from({ length: count }, (_, index) => {
+    const rules: Json[] = [
+      { visit: { where: { entry: `/page-${index}`, pages: { gte: 2 } } } },
+      { visit: { count: { gte: index + 3 } } },
+      { source: { "latest.campaign": `campaign-${index}` } },
+      { source: { "current.campaign": `campaign-${index}` } },
+      { place: { city: `city-${index}` } },
+      { device: { os: { in: [`os-${index}`, `os-${index}-beta`] } } },
+    ];
+    return { id: `s${index}`, name: `s${index}`, rule: rules[index % rules.length]! };
+  });
+}
+
+test("a visit with ten thousand unrelated segments on visits, sources and places evaluates as many as with ten", {
+  timeout: MANY_MS_MAX,
+}, () => {
+  const worked = [10, 10_000].map((count) => {
+    const { machine, send } = partition(visitSegments(count));
+    const page = (minute: number, index: number, path: string): number => {
+      const context = {
+        campaign: { name: `campaign-${index}` },
+        place: { city: `city-${index}` },
+        device: { os: `os-${index}` },
+      };
+      const body = { type: "page", userId: "u1", properties: { path }, context };
+      return send("event", body, START + minute * 60_000);
+    };
+    const deltas: number[] = [];
+    const before = { ...machine.work };
+    // In: the city at once, and the page on which the visit began once there are two.
+    for (let minute = 0; minute < 5; minute += 1) deltas.push(page(minute, 4, "/page-0"));
+    // Another campaign of the same visit changes no source; another place does.
+    deltas.push(page(6, 3, "/page-6"), send("clock", {}, START + 3_600_000), page(120, 3, "/page-0"));
+    const { evaluations, touches, flips, wakeUps } = machine.work;
+    const work = { evaluations, touches, flips, wakeUps };
+    return { deltas, work: Object.entries(work).map(([name, value]) => value - before[name as keyof typeof work]) };
+  });
+  expect(worked[1]).toEqual(worked[0]);
+  // city-4; /page-0 with two pages; city-4 left; and at 02:00 the current campaign-3.
+  expect(worked[0]!.deltas).toEqual([1, 1, 0, 0, 0, 1, 0, 1]);
+});
