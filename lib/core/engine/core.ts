@@ -92,6 +92,7 @@ export class PartitionCore implements PartitionMachine {
   #deltas: Delta[] = [];
   #rejects: Reject[] = [];
 
+  readonly #past: Past | undefined;
   /** Of a shadow: the newest control entry it has passed. */
   #passed = 0;
 
@@ -101,6 +102,7 @@ export class PartitionCore implements PartitionMachine {
     this.#shared = shared;
     this.#control = shared.fold([]);
     this.#setPlan(past?.plan ?? this.#control.plan([]));
+    this.#past = past;
     if (past !== undefined) this.#readBy({ ...this.#world, vocabulary: past.vocabulary });
   }
 
@@ -538,7 +540,12 @@ export class PartitionCore implements PartitionMachine {
     if (batch === undefined) throw new Fault(`revision ${revision} waits for no history here`);
     const dark = [...batch.define.values()];
     // All of a batch are read by one vocabulary; of an emptied batch nothing is read.
-    const past = { plan: compilePlan([], dark), vocabulary: dark[0]?.vocabulary ?? this.#control.vocabulary };
+    const past = {
+      revision,
+      plan: compilePlan([], dark),
+      vocabulary: dark[0]?.vocabulary ?? this.#control.vocabulary,
+      catalogue: this.#control.catalogue,
+    };
     return new Shadow(revision, this.#options, this.#shared, past);
   }
 
@@ -717,18 +724,30 @@ export class PartitionCore implements PartitionMachine {
     const copy = readJson(record.body) as { readonly revision?: unknown; readonly entry?: unknown } | undefined;
     const revision = Number(copy?.revision);
     if (!(revision > this.#passed)) return;
+    if (revision > this.#passed + 1) this.#knowItems(this.#past!.catalogue.upTo(revision - 1));
     this.#passed = revision;
     const entry = readItems(copy?.entry);
     if (entry === undefined) return;
-    const catalogue = (this.#world.catalogue as KnownItems).after(revision, entry);
+    this.#knowItems((this.#world.catalogue as KnownItems).after(revision, entry));
+  }
+
+  #knowItems(catalogue: KnownItems): void {
     this.#readBy({ ...this.#world, catalogue });
+  }
+
+  /** Of a shadow whose log has lost its beginning: until a control entry tells which, items are those of its definition. */
+  beginWithoutBeginning(): void {
+    this.#knowItems(this.#past!.catalogue.upTo(this.#past!.revision));
   }
 }
 
 /** What a shadow folds for, and by what it reads. */
 interface Past {
+  readonly revision: number;
   readonly plan: Plan;
   readonly vocabulary: Vocabulary;
+  /** The live path's: of a log whose beginning is gone, it knows what was said there. */
+  readonly catalogue: KnownItems;
 }
 
 /** The fold of one job's questions over the log, beside the live path; it keeps everybody in memory and says nothing. */
@@ -748,6 +767,7 @@ class Shadow implements ShadowFold {
   }
 
   apply(record: LogRecord): void {
+    if (this.position === 0 && record.seq > 1) this.#core.beginWithoutBeginning();
     if (record.kind !== "event") this.#core.pass(record);
     else {
       // Nothing is ever due here and every page is at hand, so driving it through asks for nothing.

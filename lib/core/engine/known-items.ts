@@ -15,8 +15,8 @@ interface Version {
 }
 
 interface ItemLog {
-  /** Of each entry its revision and what it says, so that the same one is taken in once. */
-  readonly entries: string[];
+  /** Of each entry its revision and a digest of what it says, so that the same one is taken in once. */
+  readonly entries: { readonly revision: number; readonly digest: string }[];
   /** By item, oldest first. */
   readonly versions: Map<string, Version[]>;
 }
@@ -36,9 +36,10 @@ export class KnownItems implements Catalogue {
     return new KnownItems({ entries: [], versions: new Map() }, 0);
   }
 
-  /** Nothing known yet, on the same log. */
-  atStart(): KnownItems {
-    return new KnownItems(this.#log, 0);
+  /** As it was after that revision, as far as this one has come. */
+  upTo(revision: number): KnownItems {
+    const later = this.#log.entries.findIndex((entry) => entry.revision > revision);
+    return new KnownItems(this.#log, later < 0 ? this.#length : Math.min(later, this.#length));
   }
 
   attributesOf(id: string): JsonObject | undefined {
@@ -48,15 +49,15 @@ export class KnownItems implements Catalogue {
 
   /** With one more entry; this one stays as it is. */
   after(revision: number, { mode, items }: ItemsEntry): KnownItems {
-    const mark = `${revision} ${createHash("sha256")
+    const digest = createHash("sha256")
       .update(JSON.stringify([mode, items]))
-      .digest("base64")}`;
+      .digest("base64");
     const known = this.#log.entries[this.#length];
-    if (known === mark) return new KnownItems(this.#log, this.#length + 1);
+    if (known?.revision === revision && known.digest === digest) return new KnownItems(this.#log, this.#length + 1);
     // Another history than the one at hand: it goes on for itself.
     const log = known === undefined ? this.#log : this.#copy();
     for (const { id, attributes } of items) this.#takeItem(log, mode, id, attributes);
-    log.entries.push(mark);
+    log.entries.push({ revision, digest });
     return new KnownItems(log, this.#length + 1);
   }
 

@@ -44,6 +44,29 @@ test("items are read as of each place in the log, live and by a backfill", () =>
   expect(story.reasons).toEqual([]);
 });
 
+test.each([
+  [0, ["u1", "u3"]],
+  // What is kept begins with an entry: what was before it is known.
+  [2, ["u3"]],
+  // Before the first entry that is kept, items are as they were when the definition was applied.
+  [3, ["u2", "u3"]],
+  [5, ["u3"]],
+])("a log that has lost its first %i messages is folded by the items that were known", (lost, members) => {
+  const story = new MachineStory();
+  const items = (stamp: string, brand: string) =>
+    story.control(stamp, { op: "items", mode: "merge", items: [{ id: "sku", attributes: { brand } }] });
+  const view = (stamp: string, user: string) => story.track(stamp, user, "Product Viewed", { product_id: "sku" });
+  items("10:00", "acme");
+  view("10:01", "u1");
+  items("10:02", "other");
+  view("10:03", "u2");
+  items("10:04", "acme");
+  view("10:05", "u3");
+  story.rig.log.splice(0, lost);
+  story.define("10:06", "acme: { item: { action: viewed, where: { brand: acme } } }");
+  expect(story.members("acme").sort()).toEqual(members);
+});
+
 test("an entry that is refused is told, and the partition goes on", () => {
   const story = new MachineStory();
   story.control("10:00", { op: "vocabulary", vocabulary: { currency: 5 } });
