@@ -30,6 +30,7 @@ export async function runApiProcess(config: Config): Promise<number> {
       nc,
       names,
       partitions: made.partitions,
+      clock: made.clock,
       limits,
       host,
       port,

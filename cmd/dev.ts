@@ -122,8 +122,8 @@ async function bringUp(
   if (report.created.length > 0) log.info({ streams: report.created.length }, "dev: a fresh data set was made");
   const names = namesOf(config.name);
   running.worker = workerProcess({ ...config, natsUrl: settings.url }, log, lines);
-  const { partitions, limits, httpHost: host, httpPort: port } = config;
-  running.api = await listen({ nc, names, partitions, limits, host, port, natsUrl: settings.url, log });
+  const { partitions, clock, limits, httpHost: host, httpPort: port } = config;
+  running.api = await listen({ nc, names, partitions, clock, limits, host, port, natsUrl: settings.url, log });
   await partitionsRun(running, log, stopping);
   await exampleSegments(nc, names, config, log, stopping);
   if (config.demo) running.shop = openShop(nc, names, log, running.shopClosing.signal);

@@ -71,13 +71,17 @@ export class ItemsWriter {
     this.bytesMax = Math.min(control.entryBytesMax ?? ENTRY_BYTES_MAX, ENTRY_BYTES_MAX) - FRAME_BYTES;
   }
 
-  async add(item: CatalogItem): Promise<void> {
+  /** Throws BadFeed when no entry is large enough for it; gives its size. */
+  assertFits(item: CatalogItem): number {
     const size = Buffer.byteLength(JSON.stringify(item)) + 1;
-    if (size > this.bytesMax) {
-      throw new BadFeed(
-        `the item ${item.id} has ${size} bytes, and one entry takes ${this.bytesMax}; leave attributes out`,
-      );
-    }
+    if (size <= this.bytesMax) return size;
+    throw new BadFeed(
+      `the item ${item.id} has ${size} bytes, and one entry takes ${this.bytesMax}; leave attributes out`,
+    );
+  }
+
+  async add(item: CatalogItem): Promise<void> {
+    const size = this.assertFits(item);
     // Twice in one entry would be one after the other; told apart, each is compared with what is known.
     if (this.bytes + size > this.bytesMax || this.waiting.has(item.id)) await this.end();
     this.waiting.set(item.id, item);

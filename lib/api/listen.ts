@@ -2,6 +2,7 @@
 // Used by cmd/api.ts and, inside its own process, by cmd/dev.ts.
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Limits } from "../core/types.ts";
+import { NatsControlLog } from "../nats/control-log.ts";
 import type { Names } from "../nats/names.ts";
 import { type NatsAudience, openAudience } from "./nats-audience.ts";
 import { type ApiLog, buildApi } from "./server.ts";
@@ -10,6 +11,7 @@ export interface ListenOptions {
   readonly nc: NatsConnection;
   readonly names: Names;
   readonly partitions: number;
+  readonly clock: "log" | "event";
   readonly limits: Limits;
   readonly host: string;
   readonly port: number;
@@ -24,10 +26,16 @@ export interface RunningApi {
 }
 
 export async function listen(options: ListenOptions): Promise<RunningApi> {
-  const { nc, names, partitions, limits, host, port, natsUrl, log } = options;
+  const { nc, names, partitions, clock, limits, host, port, natsUrl, log } = options;
   const audience = await openAudience({ nc, names, partitions, limits });
   const subjectPrefix = names.name === "" ? "" : `${names.name}.`;
-  const app = buildApi({ audience, natsUrl: withoutSecret(natsUrl), subjectPrefix, log });
+  const app = buildApi({
+    audience,
+    natsUrl: withoutSecret(natsUrl),
+    subjectPrefix,
+    log,
+    world: { control: new NatsControlLog(nc, names), catalogue: audience.catalogue, limits, clock },
+  });
   await app.listen({ host, port });
   const address = app.server.address();
   const actual = typeof address === "object" && address !== null ? address.port : port;

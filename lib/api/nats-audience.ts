@@ -28,7 +28,7 @@ export async function openAudience(options: NatsAudienceOptions): Promise<NatsAu
 
 export class NatsAudience implements Audience {
   private readonly nc: NatsConnection;
-  private readonly catalogue: Catalogue;
+  readonly catalogue: Catalogue;
   private readonly questions: Questions;
   private readonly listeners = new Set<(delta: Delta) => void>();
   /** Newest last. */

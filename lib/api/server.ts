@@ -3,10 +3,12 @@
 import { randomBytes } from "node:crypto";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Audience } from "./audience.ts";
+import { HttpError } from "./http-error.ts";
 import { LiveFeed } from "./live.ts";
 import { metricsOf } from "./metrics.ts";
 import { renderPage } from "./page.ts";
 import { explanationOut, membersOut, userOut } from "./shapes.ts";
+import { addWorld, type WorldOptions } from "./world-routes.ts";
 
 const MEMBERS_DEFAULT = 100;
 const MEMBERS_MAX = 10_000;
@@ -19,23 +21,13 @@ export interface ApiOptions {
   /** The data set's prefix of subjects, "" or "shop.". */
   readonly subjectPrefix: string;
   readonly log?: ApiLog;
+  /** The control log, where vocabulary, items and situations may be written. */
+  readonly world?: WorldOptions;
 }
 
 /** The part of a pino logger that is used here. */
 export interface ApiLog {
   error(fields: object, message: string): void;
-}
-
-/** What is wrong with a request, as the one who sent it reads it. */
-class HttpError extends Error {
-  readonly statusCode: number;
-  readonly code: string;
-
-  constructor(statusCode: number, code: string, message: string) {
-    super(message);
-    this.statusCode = statusCode;
-    this.code = code;
-  }
 }
 
 export function buildApi(options: ApiOptions): FastifyInstance {
@@ -66,6 +58,7 @@ export function buildApi(options: ApiOptions): FastifyInstance {
   addPage(app, options, feed);
   addOperations(app, options.audience);
   addQuestions(app, options.audience);
+  if (options.world !== undefined) addWorld(app, options.world);
   return app;
 }
 
@@ -176,7 +169,10 @@ function policy(nonce: string): string {
 
 function sendError(error: FastifyError | Error, reply: FastifyReply, log: ApiLog | undefined): FastifyReply {
   if (error instanceof HttpError) {
-    return reply.code(error.statusCode).send({ error: { code: error.code, message: error.message } });
+    const { code, message, problems } = error;
+    return reply
+      .code(error.statusCode)
+      .send({ error: { code, message, ...(problems === undefined ? {} : { problems }) } });
   }
   // A partition that does not answer is a matter of waiting, and the question's own words say so.
   if (error.name === "QuestionFailed") {
