@@ -1,4 +1,5 @@
 // What commands print: tables, numbers, progress, explanations, log lines; and that nothing from outside moves the cursor.
+
 import { describe, expect, test } from "vitest";
 import { endingOf } from "../../lib/cli/errors.ts";
 import { explainTree } from "../../lib/cli/explain-tree.ts";
@@ -7,6 +8,7 @@ import { bytes, counted, duration } from "../../lib/cli/numbers.ts";
 import { progressBar } from "../../lib/cli/progress.ts";
 import { plain, styleFor, widthOf } from "../../lib/cli/style.ts";
 import { type Column, printRows } from "../../lib/cli/table.ts";
+import { sourceText, visitsText } from "../../lib/cli/visits-text.ts";
 
 const PLAIN = styleFor({}, {});
 const HOSTILE = "u\u001b[2J\u202e1\n2";
@@ -156,4 +158,29 @@ test("known errors end with their code and their sentence; a fault of ours shows
   const ours = endingOf(new TypeError("x is undefined"));
   expect(ours.exitCode).toBe(1);
   expect(ours.text).toContain("text.test.ts");
+});
+
+describe("a person's visits", () => {
+  const start = Date.UTC(2026, 10, 2, 10);
+  const visit = { duration: 720_000, pages: 2, events: 3, channel: "web", entry: "/a", page: "/b" };
+
+  test("what is known of the newest follows how many there are", () => {
+    expect(visitsText({ count: 0 })).toBe("none");
+    const newest = { start, last: start + 720_000, underWay: false, visit };
+    expect(visitsText({ count: 1_200, newest })).toBe(
+      "1,200, the newest 2026-11-02 10:00:00Z · 12m · 2 pages · 3 events · web · /a → /b",
+    );
+    // No rule asks more than their times: nothing else is kept.
+    expect(visitsText({ count: 1, newest: { start, last: start, underWay: true, visit: { duration: 0 } } })).toBe(
+      "1, under way since 2026-11-02 10:00:00Z",
+    );
+  });
+
+  test("a source is its words, the referrer last, and nothing that moves the cursor", () => {
+    const url = "https://www.google.com/\u001b[2J";
+    const first = { medium: "search", name: "Google", url, domain: "google.com", subdomain: "www" };
+    expect(sourceText({ first, latest: { medium: "direct" } })).toBe(
+      "first   search · Google · https://www.google.com/�[2J\nlatest  direct",
+    );
+  });
 });

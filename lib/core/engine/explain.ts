@@ -3,8 +3,9 @@
 
 import type { ExplainNode } from "../partition.ts";
 import { type Path, type Rule, type Test, unknownRule, type Where } from "../rules/ast.ts";
+import { type FieldType, OCCURRENCE_FIELDS } from "../rules/fields.ts";
 import { questionsOfRule } from "../rules/questions.ts";
-import { sentenceOf, testSentence, windowSentence } from "../rules/sentence.ts";
+import { durationText, sentenceOf, testSentence, windowSentence } from "../rules/sentence.ts";
 import type { Json, Millis } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import type { Actor } from "./actor.ts";
@@ -17,6 +18,7 @@ import { objectReading } from "./objects.ts";
 import { decodePage, encodePage } from "./page-codec.ts";
 import {
   type ActiveDefinition,
+  type CounterPlan,
   type Leaf,
   leafOfOccurrences,
   leavesOfWhere,
@@ -235,8 +237,9 @@ function actualOf(leaf: Leaf, { actor, now, world }: Scope): Json | undefined {
       const { aggregate } = leaf.counter.shape;
       const none = aggregate === "count" || aggregate === "sum" || aggregate === "distinct" ? 0 : "none";
       if (state === undefined || Number.isNaN(state.shown)) return none;
-      const shown = leaf.counter.amount ? state.shown / 10_000 : state.shown;
-      return aggregate === "avg" ? shown / state.shownB : shown;
+      const read = leaf.counter.amount ? state.shown / 10_000 : state.shown;
+      const shown = aggregate === "avg" ? read / state.shownB : read;
+      return typeOfValue(leaf.counter) === "duration" ? durationText(shown) : shown;
     }
     case "moment": {
       const moment = counterMoment(leaf.counter, actor.counters.get(leaf.counter.key));
@@ -280,7 +283,7 @@ function shownOf(found: NonNullable<Found>): Json {
 function expectedOf(leaf: Leaf): string {
   switch (leaf.kind) {
     case "counter":
-      return testSentence(leaf.counter.amount ? unscaled(leaf.test) : leaf.test);
+      return testSentence(leaf.counter.amount ? unscaled(leaf.test) : leaf.test, typeOfValue(leaf.counter));
     case "reading":
       return leaf.reading.expected;
     case "cart":
@@ -299,6 +302,12 @@ function expectedOf(leaf: Leaf): string {
     default:
       return testSentence(leaf.test);
   }
+}
+
+/** Of what a counter compares; undefined where it is a plain number. */
+function typeOfValue({ source, of, shape }: CounterPlan): FieldType | undefined {
+  const isCount = of === undefined || shape.aggregate === "distinct";
+  return isCount ? undefined : OCCURRENCE_FIELDS[source].typeOf(of);
 }
 
 function isCartAmount(path: Path): boolean {

@@ -344,7 +344,7 @@ describe("what is told of them", () => {
     page(story, "10:00", campaign("a"));
     page(story, "10:10");
     expect(story.explain("n", "ann")).toMatchObject({ pass: false, actual: 1, until: Date.UTC(2026, 10, 3, 10, 1) });
-    expect(story.explain("d", "ann")).toMatchObject({ pass: false, actual: 600_000 });
+    expect(story.explain("d", "ann")).toMatchObject({ pass: false, actual: "10m", expected: "above 1h" });
     expect(story.explain("s", "ann")).toMatchObject({
       pass: true,
       actual: "a",
