@@ -110,7 +110,9 @@ function userText(view: UserView, { style }: Context): string {
       const record = view[kind];
       return record === undefined ? [] : [`${title(kind)}${indent(pairs(record))}`];
     }),
-    ...Object.entries(view.situations).map(([kind, values]) => `${title(plain(kind))}${indent(pairs(values))}`),
+    ...(Object.keys(view.situations).length === 0
+      ? []
+      : [`${title("feeds")}${indent(situationsText(view.situations))}`]),
     `${title("cart")}${indent(pairs(view.cart))}`,
     `${title("orders")}${count(view.orders)}`,
     `${title("objects")}${indent(objectsText(view.objects))}`,
@@ -123,6 +125,14 @@ function identitiesText(identities: UserView["identities"]): string {
   const types = Object.entries(identities);
   if (types.length === 0) return "nothing but a list";
   return types.map(([type, ids]) => plain(`${type}  ${listed(ids)}`)).join("\n");
+}
+
+/** One line a value, with the feed's kind before it. */
+function situationsText(situations: UserView["situations"]): string {
+  return Object.entries(situations)
+    .flatMap(([kind, values]) => Object.entries(values).map(([key, value]) => ({ kind, key, value })))
+    .map(({ kind, key, value }) => plain(`${kind}  ${key}  ${JSON.stringify(value)}`))
+    .join("\n");
 }
 
 function objectsText(objects: UserView["objects"]): string {
