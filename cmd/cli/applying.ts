@@ -12,9 +12,11 @@ import {
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { count, counted } from "../../lib/cli/numbers.ts";
 import { progressBar } from "../../lib/cli/progress.ts";
+import { seenNames } from "../../lib/cli/seen-names.ts";
 import { plain, styleFor } from "../../lib/cli/style.ts";
 import type { Cost } from "../../lib/core/rules/cost.ts";
-import type { PlacedProblem } from "../../lib/definitions/load.ts";
+import { namesWritten, type SeenNames, warningsOfUnseen } from "../../lib/core/rules/seen.ts";
+import type { LoadedDefinition, PlacedProblem } from "../../lib/definitions/load.ts";
 import type { Context } from "./context.ts";
 import { note, print } from "./output.ts";
 
@@ -22,10 +24,41 @@ const POLL_MS = 100;
 
 export async function applyAndWait(context: Context, request: ApplyRequest, wait: boolean): Promise<void> {
   const applied = await applyOrRefuse(context, { ...request, hasHistory: await isAnybodyKnown(context) });
-  tellWarnings(applied.plan.warnings);
+  await tellWarningsOf(context, applied.plan, request);
   print(difference(applied.plan, false));
   const { revision } = applied;
   if (revision !== undefined && wait) await waitInForce(context, revision);
+}
+
+/** What only a look at the data set finds: names unknown to the vocabulary, names that nobody sends. */
+export async function tellWarningsOf(context: Context, plan: ApplyPlan, { loaded }: ApplyRequest): Promise<void> {
+  tellWarnings(plan.warnings);
+  const ids = new Set([...plan.created, ...plan.changed]);
+  const fresh = loaded.definitions.filter(({ definition }) => definition !== undefined && ids.has(definition.id));
+  if (fresh.some(({ definition }) => namesWritten(definition!).length > 0)) {
+    tellWarnings(unseenIn(fresh, await seenAnywhere(context)));
+  }
+}
+
+function unseenIn(definitions: readonly LoadedDefinition[], seen: SeenNames | undefined): PlacedProblem[] {
+  if (seen === undefined) return [];
+  return definitions.flatMap(({ definition, placeOf }) =>
+    warningsOfUnseen(definition!, seen).map(({ path, message, hint }) => ({
+      ...placeOf(path),
+      message: `${path}: ${message}`,
+      ...(hint === undefined ? {} : { hint }),
+    })),
+  );
+}
+
+async function seenAnywhere(context: Context): Promise<SeenNames | undefined> {
+  try {
+    const { nc, names, partitions, config } = context;
+    return await seenNames({ nc, names, partitions, limits: config.limits });
+  } catch (error) {
+    note(styleFor(process.stderr).dim(`names were not compared with what is sent: ${(error as Error).message}`));
+    return undefined;
+  }
 }
 
 /** Taken for granted while not every partition answers. */

@@ -4,16 +4,25 @@ import type { Command } from "commander";
 import { type ApplyRequest, assertFits, planApply } from "../../lib/api/apply.ts";
 import type { CatalogueEntry } from "../../lib/api/catalogue.ts";
 import type { Preparation } from "../../lib/api/preparations.ts";
-import { saidOf } from "../../lib/api/said.ts";
+import { type Said, saidOf } from "../../lib/api/said.ts";
 import { EXIT, endingOf } from "../../lib/cli/errors.ts";
 import { count, counted } from "../../lib/cli/numbers.ts";
 import { describeRule } from "../../lib/cli/rule-text.ts";
-import { plain, styleFor } from "../../lib/cli/style.ts";
+import { plain, type Style, styleFor } from "../../lib/cli/style.ts";
 import { type Column, type Format, printRows } from "../../lib/cli/table.ts";
+import { wrap } from "../../lib/cli/wrap.ts";
 import { nearest } from "../../lib/core/rules/problems.ts";
 import { definitionSchema } from "../../lib/core/rules/schema.ts";
 import { loadDefinitions, type PlacedProblem } from "../../lib/definitions/load.ts";
-import { applyAndWait, costText, difference, isAnybodyKnown, refused, tellWarnings } from "./applying.ts";
+import {
+  applyAndWait,
+  costText,
+  difference,
+  isAnybodyKnown,
+  refused,
+  tellWarnings,
+  tellWarningsOf,
+} from "./applying.ts";
 import { addBacktests } from "./backtests.ts";
 import { type Context, connected, optionsOf, unknownSegment } from "./context.ts";
 import { addLifecycle, keepDrafts, preparationsNow, preparationText } from "./lifecycle.ts";
@@ -79,7 +88,7 @@ async function applyFiles(command: Command, paths: string[], options: ApplyOptio
     if (options.dryRun === true) {
       const plan = planApply(await context.catalogue(), { ...request, hasHistory: await isAnybodyKnown(context) });
       if (plan.problems.length > 0) throw refused(plan.problems);
-      tellWarnings(plan.warnings);
+      await tellWarningsOf(context, plan, request);
       if (plan.entry !== undefined) assertFits(context.control, plan.entry);
       print(difference(plan, true));
       return;
@@ -174,6 +183,14 @@ async function show(context: Context, id: string, format: Format): Promise<void>
   print(`${style.bold(plain(entry.name))}  ${style.dim(id)}`);
   if (entry.description !== "") print(plain(entry.description));
   print(facts.join(style.dim(" · ")));
-  if (said !== undefined) print(`\n${plain(said.sentence)}\n${style.dim(costText(said.cost).trim())}`);
+  if (said !== undefined) print(`\n${saidText(said, style)}`);
   print(`\n${describeRule(entry.definition)}`);
+}
+
+const COLUMNS_MAX = 100;
+
+function saidText({ sentence, cost }: Said, style: Style): string {
+  const columns = Math.min(process.stdout.columns ?? 80, COLUMNS_MAX);
+  const costLines = wrap(costText(cost).trim(), columns).map((line) => style.dim(line));
+  return [...wrap(plain(sentence), columns), ...costLines].join("\n");
 }

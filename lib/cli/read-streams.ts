@@ -7,6 +7,7 @@ import { NatsEventLog } from "../nats/event-log.ts";
 import type { Names } from "../nats/names.ts";
 import { StreamReader } from "../nats/stream-reader.ts";
 import { storedMessage } from "../nats/wire.ts";
+import type { Fingerprint } from "../ports/event-log.ts";
 import type { StoredDelta } from "../verify/verify.ts";
 
 const AHEAD_MAX = 2_000;
@@ -18,16 +19,40 @@ export async function* logRecords(
   partition: PartitionNo,
   upTo: Seq,
 ): AsyncGenerator<LogRecord> {
-  if (upTo === 0) return;
+  if (upTo > 0) yield* recordsBetween(new NatsEventLog(nc, names, partition), undefined, upTo);
+}
+
+/** The log's last messages, at most so many, in order. */
+export async function* newestRecords(
+  nc: NatsConnection,
+  names: Names,
+  partition: PartitionNo,
+  count: number,
+): AsyncGenerator<LogRecord> {
+  const log = new NatsEventLog(nc, names, partition);
+  const { first, last } = await log.bounds();
+  if (last < first) return;
+  const before = Math.max(first - 1, last - count);
+  const stamp = before === 0 ? undefined : await log.stampAt(before);
+  // What lay before may have been trimmed away meanwhile; then there is nothing to begin after.
+  if (before > 0 && stamp === undefined) return;
+  yield* recordsBetween(log, stamp === undefined ? undefined : { seq: before, stamp }, last);
+}
+
+async function* recordsBetween(
+  log: NatsEventLog,
+  after: Fingerprint | undefined,
+  upTo: Seq,
+): AsyncGenerator<LogRecord> {
   const arrival = new Arrival();
-  const reading = new NatsEventLog(nc, names, partition).read({
-    after: undefined,
+  const reading = log.read({
+    after,
     recordsMax: AHEAD_MAX,
     onReadable: () => arrival.ring(),
     onFault: (error) => arrival.fail(error),
   });
   try {
-    for (let last = 0; last < upTo; ) {
+    for (let last = after?.seq ?? 0; last < upTo; ) {
       const records = reading.take(AHEAD_MAX);
       if (records.length === 0) await arrival.next();
       for (const record of records) {

@@ -100,3 +100,16 @@ test("diff: the rules line by line, and who would join and leave", async () => {
     "readers  unchanged",
   );
 });
+
+test("apply warns of names that nobody sends, with the one that was probably meant", async () => {
+  const file = await fileOf(
+    "misspelled.yaml",
+    "id: misspelled\nrule:\n  all:\n    - event: { name: { any: [Report Viewed, Reprot Viewed] } }\n    - trait: { plan: pro, seets: { gte: 5 } }\n",
+  );
+  const { code, err } = await rig.rollcall("segments", "apply", "--dry-run", file);
+  expect(code).toBe(0);
+  expect(err.split("\n").filter((line) => line !== "")).toEqual([
+    `${file}:4:45: warning: rule.all[0].event.name.any[1]: never seen: no event "Reprot Viewed" is among the last 500 messages (did you mean Report Viewed?)`,
+    `${file}:5:27: warning: rule.all[1].trait.seets: never seen: no trait "seets" is among the last 500 messages (did you mean seats?)`,
+  ]);
+});

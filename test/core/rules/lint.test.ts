@@ -6,6 +6,7 @@ import { warningsByVocabulary } from "../../../lib/core/rules/check-vocabulary.t
 import { costOf } from "../../../lib/core/rules/cost.ts";
 import { parseDefinition } from "../../../lib/core/rules/parse.ts";
 import { questionKeys } from "../../../lib/core/rules/questions.ts";
+import { warningsOfUnseen } from "../../../lib/core/rules/seen.ts";
 import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY, type Vocabulary } from "../../../lib/core/vocabulary.ts";
 
@@ -211,6 +212,50 @@ describe("against a vocabulary", () => {
         ],
       }),
     ).toEqual({ problems: [], warnings: [] });
+  });
+});
+
+describe("names that nobody sends", () => {
+  const seen = { events: new Set(["Signed Up"]), traits: new Set(["plan", "address"]), among: "all" };
+  const unseen = (rule: unknown) =>
+    warningsOfUnseen(parsed(rule).definition, seen).map(({ path, message, hint }) => [path, message, hint]);
+
+  test.each<[string, unknown, [string, string, string | undefined][]]>([
+    ["seen", { all: [{ event: { name: "Signed Up" } }, { trait: { plan: 1, "address.city": "x" } }] }, []],
+    ["any event", { event: { name: "*" } }, []],
+    [
+      "an event",
+      { not: { event: { name: "Sigend Up" } } },
+      [["rule.not.event.name", 'never seen: no event "Sigend Up" is among all', "Signed Up"]],
+    ],
+    [
+      "one of several",
+      { event: { name: { each: ["Signed Up", "X"] } } },
+      [["rule.event.name.each[1]", 'never seen: no event "X" is among all', undefined]],
+    ],
+    [
+      "of a step",
+      { sequence: { steps: [did, { absent: { event: { name: { any: ["Signed Up", "B"] } } }, within: "1d" }] } },
+      [
+        ["rule.sequence.steps[0].event.name", 'never seen: no event "A" is among all', undefined],
+        ["rule.sequence.steps[1].absent.event.name.any[1]", 'never seen: no event "B" is among all', undefined],
+      ],
+    ],
+    [
+      "traits in a where",
+      { trait: { any: [{ plann: 1 }, { not: { "\\all": 2 } }] } },
+      [
+        ["rule.trait.any[0].plann", 'never seen: no trait "plann" is among all', "plan"],
+        ['rule.trait.any[1].not["\\\\all"]', 'never seen: no trait "all" is among all', undefined],
+      ],
+    ],
+    [
+      "a change",
+      { change: { trait: "adress.city" } },
+      [["rule.change.trait", 'never seen: no trait "adress" is among all', "address"]],
+    ],
+  ])("%s", (_, rule, expected) => {
+    expect(unseen(rule)).toEqual(expected);
   });
 });
 
