@@ -237,7 +237,7 @@ function reachedText(held: Registers | undefined, steps: number): string {
   const reached = held === undefined ? -1 : held.at.findLastIndex((at) => at !== null);
   const waits = held === undefined ? Number.POSITIVE_INFINITY : earliest(held.waits);
   const wait = Number.isFinite(waits) ? `; waits for silence until ${new Date(waits).toISOString()}` : "";
-  if (reached < 0) return `no step of ${steps}${wait}`;
+  if (reached < 0) return `none of ${steps} steps${wait}`;
   return `step ${reached + 1} of ${steps} at ${new Date(held!.at[reached]!).toISOString()}${wait}`;
 }
 

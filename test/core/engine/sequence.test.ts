@@ -242,5 +242,5 @@ test("explain says which step is reached, when, and what silence will do", () =>
     until: Date.UTC(2026, 10, 10, 2),
   });
   expect(story.track("+2 01:00", "bob", "X")).toEqual([]);
-  expect(story.explain("s", "bob")).toMatchObject({ pass: false, actual: "no step of 2" });
+  expect(story.explain("s", "bob")).toMatchObject({ pass: false, actual: "none of 2 steps" });
 });
