@@ -116,8 +116,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "timer-lost-on-eviction",
     bug: "a page that leaves memory forgets the deadlines of its people",
     file: `${ENGINE}/pages.js`,
-    find: "const { no, depth, bits, due } = page;",
-    replace: "const { no, depth, bits } = page; const due = Number.POSITIVE_INFINITY;",
+    find: "const { no, depth, bits, due, places } = page;",
+    replace: "const { no, depth, bits, places } = page; const due = Number.POSITIVE_INFINITY;",
   },
   {
     name: "cooldown-not-kept",
