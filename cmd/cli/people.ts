@@ -1,17 +1,21 @@
 // rollcall members | user | explain: who is in a segment, what is known of one person, and why they are in or out.
 // Each asks the owners of the partitions.
 import type { Command } from "commander";
+import { withDecidingEvents } from "../../lib/api/deciding-events.ts";
 import { explanationOut, userOut } from "../../lib/api/shapes.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
-import { explainTree } from "../../lib/cli/explain-tree.ts";
+import { explainTree, toSatisfyLines } from "../../lib/cli/explain-tree.ts";
 import { count, counted, duration, instant } from "../../lib/cli/numbers.ts";
 import { plain } from "../../lib/cli/style.ts";
 import { type Format, printRows } from "../../lib/cli/table.ts";
 import { sourceText, visitsText } from "../../lib/cli/visits-text.ts";
+import { partitionOf } from "../../lib/core/ids.ts";
 import type { UserView } from "../../lib/core/partition.ts";
 import { nearest } from "../../lib/core/rules/problems.ts";
+import type { Millis } from "../../lib/core/types.ts";
 import { type Context, connected, unknownSegment } from "./context.ts";
 import { note, print, printJson, withOutput } from "./output.ts";
+import { type ExplainedAt, explainedAt } from "./played.ts";
 
 const LIMIT_DEFAULT = 100;
 
@@ -30,9 +34,16 @@ export function addPeople(program: Command): void {
   withOutput(program.command("explain").description("why somebody is in a segment, or is not"), ["table", "json"])
     .argument("<segment>")
     .argument("<user>")
-    .action((segment: string, id: string, options: { output: Format }, command: Command) =>
-      connected(command, (context) => explain(context, segment, id, options.output)),
+    .option("--at <time>", "as it was then, by the definition of now; the log is read up to there", momentOf)
+    .action((segment: string, id: string, options: ExplainOptions, command: Command) =>
+      connected(command, (context) => explain(context, segment, id, options)),
     );
+}
+
+function momentOf(text: string): Millis {
+  const at = Date.parse(text);
+  if (Number.isFinite(at)) return at;
+  throw new CliError(EXIT.usage, `expected a time such as 2026-11-23T10:00:00Z, not "${text}"`);
 }
 
 export function wholeNumber(text: string): number {
@@ -162,26 +173,48 @@ function pairs(value: UserView["traits"]): string {
   return entries.map(([key, inner]) => plain(`${key}  ${JSON.stringify(inner)}`)).join("\n");
 }
 
-async function explain(context: Context, segment: string, id: string, format: Format): Promise<void> {
+async function explainedNow(context: Context, segment: string, id: string): Promise<ExplainedAt> {
+  const { nc, names, partitions, questions } = context;
+  const { explain: root, clock } = await questions.explain(segment, id);
+  const where = { nc, names, partition: partitionOf(id, partitions) };
+  return {
+    clock,
+    explain: root === null ? null : await withDecidingEvents(root, where),
+    user: (await questions.user(id)).user,
+  };
+}
+
+interface ExplainOptions {
+  readonly at?: Millis;
+  readonly output: Format;
+}
+
+async function explain(context: Context, segment: string, id: string, { at, output }: ExplainOptions): Promise<void> {
   await assertSegment(context, segment);
-  const { explain: root, clock } = await context.questions.explain(segment, id);
-  if (root === null) {
+  const found =
+    at === undefined ? await explainedNow(context, segment, id) : await explainedAt(context, segment, id, at);
+  if (found.explain === null) {
     throw new CliError(
       EXIT.usage,
-      `Nothing to explain: no message has named "${plain(id)}" yet, or ${segment} is not in force yet.`,
+      `Nothing to explain: no message has named "${plain(id)}" ${at === undefined ? "yet" : "by then"}, or ${segment} is not in force yet.`,
     );
   }
-  const { user: view } = await context.questions.user(id);
-  const membership = view?.memberships.find((found) => found.segment === segment);
-  if (format === "json") {
+  const { clock, explain: root, user: view } = found;
+  const membership = view?.memberships.find((one) => one.segment === segment);
+  if (output === "json") {
     const out = explanationOut({ segment, user: id, clock, explanation: root });
     return printJson({ segment, user: id, in: membership?.in ?? false, ...out });
   }
   const { style } = context;
+  const turns = toSatisfyLines(root, style);
   const now = membership?.in === true ? style.green("is in") : style.red("is not in");
   const since =
     membership === undefined || membership.since === 0
       ? ""
       : style.dim(` since ${instant(membership.since)} (${duration(clock - membership.since)})`);
   print(`${style.bold(plain(id))} ${now} ${style.bold(segment)}${since}\n${explainTree(root, clock, style)}`);
+  if (turns.length > 0)
+    print(
+      `\n${style.dim(turns.length === 1 ? "one rule is missing" : "the fewest rules that are missing")}\n${turns.join("\n")}`,
+    );
 }

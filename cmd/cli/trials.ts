@@ -12,11 +12,11 @@ import { movesText, trialText } from "../../lib/cli/trial-text.ts";
 import type { TrialPart } from "../../lib/core/partition.ts";
 import { definitionSentence } from "../../lib/core/rules/sentence.ts";
 import type { Json } from "../../lib/core/types.ts";
-import { backtested } from "./backtests.ts";
 import { type Candidate, candidatesOf, oneCandidate } from "./candidates.ts";
 import { type Context, connected } from "./context.ts";
 import { print, printJson, withOutput } from "./output.ts";
 import { wholeNumber } from "./people.ts";
+import { backtested } from "./played.ts";
 
 const SAMPLES_DEFAULT = 5;
 const MEMBERS_MAX = 1_000_000;

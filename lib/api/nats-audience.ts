@@ -2,6 +2,7 @@
 // republished deltas what happens now. Answers audience.ts.
 import type { NatsConnection } from "@nats-io/transport-node";
 import { decodeDelta } from "../core/deltas.ts";
+import { partitionOf } from "../core/ids.ts";
 import type { UserView } from "../core/partition.ts";
 import type { Delta, Limits, MemberId, SegmentId } from "../core/types.ts";
 import { NatsControlLog } from "../nats/control-log.ts";
@@ -10,6 +11,7 @@ import { Questions, type Sizes } from "../nats/questions.ts";
 import type { PartitionStatus } from "../ports/questions.ts";
 import type { Audience, Explanation, MemberList, Overview, Readiness, SegmentDetail } from "./audience.ts";
 import { Catalogue } from "./catalogue.ts";
+import { withDecidingEvents } from "./deciding-events.ts";
 
 const RECENT_MAX = 50;
 const REASONS_MAX = 8;
@@ -30,6 +32,8 @@ export class NatsAudience implements Audience {
   private readonly nc: NatsConnection;
   readonly catalogue: Catalogue;
   private readonly questions: Questions;
+  private readonly names: Names;
+  private readonly partitionCount: number;
   private readonly listeners = new Set<(delta: Delta) => void>();
   /** Newest last. */
   private readonly ring: Delta[] = [];
@@ -38,6 +42,8 @@ export class NatsAudience implements Audience {
 
   constructor({ nc, names, partitions }: NatsAudienceOptions, catalogue: Catalogue) {
     this.nc = nc;
+    this.names = names;
+    this.partitionCount = partitions;
     this.catalogue = catalogue;
     this.questions = new Questions(nc, names, partitions);
     const subscription = nc.subscribe(names.segmentSubject("*", "*"), {
@@ -83,7 +89,10 @@ export class NatsAudience implements Audience {
   async explain(segment: SegmentId, user: MemberId): Promise<Explanation | undefined> {
     if (this.catalogue.entry(segment) === undefined) return undefined;
     const { explain, clock } = await this.questions.explain(segment, user);
-    return explain === null ? undefined : { segment, user, clock, explanation: explain };
+    if (explain === null) return undefined;
+    const { nc, names } = this;
+    const where = { nc, names, partition: partitionOf(user, this.partitionCount) };
+    return { segment, user, clock, explanation: await withDecidingEvents(explain, where) };
   }
 
   async readiness(): Promise<Readiness> {

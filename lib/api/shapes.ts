@@ -1,7 +1,7 @@
 // What goes out as JSON, over HTTP and from the command line: moments are ISO 8601, as in the deltas. Inside they are
 // milliseconds. Used by server.ts, live.ts and cmd/cli.
 import { encodeDelta } from "../core/deltas.ts";
-import type { ExplainNode, UserView } from "../core/partition.ts";
+import type { DecidedBy, ExplainNode, UserView } from "../core/partition.ts";
 import type { Delta, Json, Millis } from "../core/types.ts";
 import type { MemberEntry } from "../ports/questions.ts";
 import type { Explanation, MemberList } from "./audience.ts";
@@ -45,11 +45,27 @@ export function explanationOut({ segment, user, clock, explanation }: Explanatio
 }
 
 function nodeOut(node: ExplainNode): object {
-  const { until, nodes, ...rest } = node;
+  const { until, nodes, decidedBy, toSatisfy, ...rest } = node;
   return {
     ...rest,
+    ...(decidedBy === undefined ? {} : { decidedBy: decidedByOut(decidedBy) }),
     ...(until === undefined ? {} : { until: moment(until) }),
     ...(nodes === undefined ? {} : { nodes: nodes.map(nodeOut) }),
+    ...(toSatisfy === undefined ? {} : { toSatisfy: toSatisfy.map(turnOut) }),
+  };
+}
+
+function decidedByOut({ at, ...rest }: DecidedBy): object {
+  return { ...rest, ...(at === undefined ? {} : { at: moment(at) }) };
+}
+
+/** A rule that would have to turn: one that passes now must fail. */
+function turnOut({ rule, actual, expected, pass }: ExplainNode): object {
+  return {
+    rule,
+    mustPass: !pass,
+    ...(actual === undefined ? {} : { actual }),
+    ...(expected === undefined ? {} : { expected }),
   };
 }
 

@@ -1,6 +1,6 @@
 // An explanation as a tree for a terminal: what passed, what did not, what was found, what was expected, until when.
 // Used by cmd/cli/explain.ts.
-import type { ExplainNode } from "../core/partition.ts";
+import type { DecidedBy, ExplainNode } from "../core/partition.ts";
 import type { Json, Millis } from "../core/types.ts";
 import { duration, instant } from "./numbers.ts";
 import { plain, type Style } from "./style.ts";
@@ -31,11 +31,30 @@ function nodeText(node: ExplainNode, clock: Millis, style: Style): string {
   const wanted = node.expected === undefined ? undefined : `wanted ${plain(node.expected)}`;
   const facts = [found, wanted].filter((text) => text !== undefined).join(", ");
   if (facts !== "") parts.push(node.pass ? style.dim(facts) : facts);
+  const cause = node.decidedBy === undefined ? "" : decidedText(node.decidedBy, clock);
+  if (cause !== "") parts.push(style.dim(cause));
   if (node.until !== undefined) {
     const left = node.until - clock;
     parts.push(style.yellow(`until ${instant(node.until)}${left > 0 ? ` (${duration(left)})` : ""}`));
   }
   return parts.join(style.dim(" · "));
+}
+
+/** "by Product Viewed 4m ago (m-17)", "4m ago". */
+function decidedText({ at, event, messageId }: DecidedBy, clock: Millis): string {
+  const what = event === undefined ? "" : `by ${plain(event)} `;
+  const when = at === undefined ? "" : `${duration(Math.max(0, clock - at))} ago`;
+  return `${what}${when}${messageId === undefined ? "" : ` (${plain(messageId)})`}`.trim();
+}
+
+/** The fewest rules that would have to turn, a line each; empty where none would. */
+export function toSatisfyLines(root: ExplainNode, style: Style): readonly string[] {
+  return (root.toSatisfy ?? []).map((node) => {
+    const found = node.actual === undefined ? "" : `, is ${shown(node.actual)}`;
+    const wanted =
+      node.expected === undefined ? "" : `: ${node.pass ? "must not be" : "wanted"} ${plain(node.expected)}`;
+    return `${style.yellow("→")} ${plain(node.rule)}${wanted}${style.dim(found)}`;
+  });
 }
 
 function shown(value: Json): string {

@@ -112,6 +112,15 @@ export interface UserView {
   readonly lastSeen: Millis;
 }
 
+export interface DecidedBy {
+  /** Its place in the log. */
+  readonly seq?: Seq;
+  readonly at?: Millis;
+  /** As the message itself says, once it has been looked up. */
+  readonly messageId?: string;
+  readonly event?: string;
+}
+
 /** One node of an explanation: the rule's own shape with what was found. */
 export interface ExplainNode {
   readonly rule: string;
@@ -120,9 +129,13 @@ export interface ExplainNode {
   readonly unknown?: true;
   readonly actual?: Json;
   readonly expected?: string;
+  /** The newest message that gave the actual value, or only its time where no more is kept. */
+  readonly decidedBy?: DecidedBy;
   /** When silence alone would change this node, if it would. */
   readonly until?: Millis;
   readonly nodes?: readonly ExplainNode[];
+  /** At the root, where the rule fails: the fewest rules that would have to turn for it to hold. */
+  readonly toSatisfy?: readonly ExplainNode[];
 }
 
 /** A definition tried on some of the members, without being in force. Parts of several pages and partitions add up. */

@@ -21,6 +21,10 @@ export interface CliRig {
   rollcall(...args: string[]): Promise<Ended>;
   /** Every partition is owned, and has processed all that its log holds. */
   caughtUp(): Promise<void>;
+  /** The highest clock of any partition: the server's stamp of the newest message. */
+  clock(): Promise<number>;
+  /** Resolves once this machine's clock, which is the server's, has passed a moment. */
+  passes(at: number): Promise<void>;
   /** The worker goes in good order; another one comes. Between the two nobody owns anything. */
   stopWorker(): Promise<void>;
   startWorker(): Promise<void>;
@@ -52,6 +56,11 @@ export async function openCliRig(partitions: number, variables: Record<string, u
     server,
     rollcall: (...args) => typed(server, args),
     caughtUp,
+    clock: async () => {
+      await caughtUp();
+      return Math.max(...(await questions.status()).map((status) => status?.clock ?? 0));
+    },
+    passes: (at) => until("the moment has passed", () => Date.now() > at),
     stopWorker,
     startWorker: async () => {
       worker = await startWorker(config);

@@ -5,7 +5,7 @@
 //
 // `shown` is the value that the index last saw; between two deadlines no leaf's truth differs from what `shown` gives.
 import type { Measure, Window } from "../rules/ast.ts";
-import type { Millis } from "../types.ts";
+import type { Millis, Seq } from "../types.ts";
 import { isWithin, type Reach } from "./numeric-index.ts";
 import type { WaitingView } from "./view-times.ts";
 import { calendarDays, momentFlips, momentInWindow, tileOf, turnsOld } from "./windows.ts";
@@ -47,6 +47,8 @@ export interface CounterState {
   sets: Set<string | number>[] | undefined;
   /** Views whose time is not known yet; only of questions that read it. */
   waiting: WaitingView[] | undefined;
+  /** Log position of the newest message that gave it something, for explain; 0 while none did. */
+  last: Seq;
 }
 
 export function newCounter(shape: CounterShape): CounterState {
@@ -63,6 +65,7 @@ export function newCounter(shape: CounterShape): CounterState {
     bs: [],
     sets: undefined,
     waiting: undefined,
+    last: 0,
   };
 }
 

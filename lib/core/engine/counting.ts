@@ -64,6 +64,7 @@ export function count(
       refuse({ reason: "limit", detail: fullText(counter, distinctValuesMax) });
     }
   }
+  state.last = context.seq;
   evaluation.refresh(counter, state);
 }
 

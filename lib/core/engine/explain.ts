@@ -38,6 +38,7 @@ import {
   zoneFor,
 } from "./reading.ts";
 import { funnelReading, sequenceReading } from "./registers.ts";
+import { smallestSet } from "./smallest-set.ts";
 import { type Found, find, testFlips } from "./values.ts";
 import { visitEndOf, visitListOf } from "./visits.ts";
 import { momentFlips } from "./windows.ts";
@@ -82,6 +83,7 @@ export function explainSegment(
       held === undefined ? "never a member" : `${held.in ? "joined" : "left"} ${new Date(held.since).toISOString()}`,
     ...(wait === undefined ? {} : { expected: held?.in ? "kept in by stay" : "kept out by cooldown", until: wait }),
     nodes: [rule],
+    ...(rule.pass ? {} : { toSatisfy: smallestSet(rule) }),
   };
 }
 
@@ -226,8 +228,25 @@ function explainLeaf(asked: Leaf, rule: string, scope: Scope): ExplainNode {
     pass,
     ...(actual === undefined ? {} : { actual }),
     expected: expectedOf(leaf),
+    ...decidedBy(leaf, scope.actor),
     ...(Number.isFinite(until) ? { until } : {}),
   };
+}
+
+function decidedBy(leaf: Leaf, actor: Actor): Pick<ExplainNode, "decidedBy"> {
+  switch (leaf.kind) {
+    case "counter":
+    case "moment": {
+      const seq = actor.counters.get(leaf.counter.key)?.last ?? 0;
+      return seq === 0 ? {} : { decidedBy: { seq } };
+    }
+    case "trait": {
+      const name = leaf.path[0]!;
+      return Object.hasOwn(actor.traitTimes, name) ? { decidedBy: { at: actor.traitTimes[name]! } } : {};
+    }
+    default:
+      return {};
+  }
 }
 
 function actualOf(leaf: Leaf, { actor, now, world }: Scope): Json | undefined {

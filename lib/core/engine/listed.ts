@@ -34,6 +34,7 @@ export function readListed(counter: CounterPlan, state: CounterState, actor: Act
   else tallyVisits(tally, actor);
   state.a = fresh.a;
   state.b = fresh.b;
+  state.last = fresh.last;
   const { distinct, next } = tally;
   if (counter.shape.aggregate === "distinct") {
     const canonical = canonicalVisit(counter, actor);
@@ -128,6 +129,7 @@ function tallyOrders(tally: Tally, actor: Actor): void {
     if (!counts) continue;
     const visit = visiting ? order.at : Number.NaN;
     take(tally, { moment, visit, record: orderRecord(order, total), amount: total });
+    tally.into.last = Math.max(tally.into.last, order.seq);
   }
 }
 

@@ -154,7 +154,7 @@ function decodeDetail(row: unknown[] | null): VisitDetail | undefined {
 }
 
 function encodeCounter(key: number, state: CounterState): unknown[] {
-  const row: unknown[] = [key, state.shown, state.shownB, state.due, state.a, state.b];
+  const row: unknown[] = [key, state.shown, state.shownB, state.due, state.a, state.b, state.last];
   const { waiting } = state;
   if (state.keys.length > 0 || state.set !== undefined || waiting !== undefined) {
     row.push(state.keys, state.as, state.bs);
@@ -272,19 +272,20 @@ function decodeOrder(row: unknown[]): Order {
 }
 
 function decodeCounter(row: unknown[]): CounterState {
-  const set = row[9] as (string | number)[] | null | undefined;
-  const sets = row[10] as (string | number)[][] | null | undefined;
+  const set = row[10] as (string | number)[] | null | undefined;
+  const sets = row[11] as (string | number)[][] | null | undefined;
   return {
     shown: row[1] as number,
     shownB: row[2] as number,
     due: row[3] as number,
     a: row[4] as number,
     b: row[5] as number,
-    keys: (row[6] as number[] | undefined) ?? [],
-    as: (row[7] as number[] | undefined) ?? [],
-    bs: (row[8] as number[] | undefined) ?? [],
+    last: row[6] as number,
+    keys: (row[7] as number[] | undefined) ?? [],
+    as: (row[8] as number[] | undefined) ?? [],
+    bs: (row[9] as number[] | undefined) ?? [],
     set: set === null || set === undefined ? undefined : new Set(set),
     sets: sets === null || sets === undefined ? undefined : sets.map((values) => new Set(values)),
-    waiting: row[11] as CounterState["waiting"],
+    waiting: row[12] as CounterState["waiting"],
   };
 }
