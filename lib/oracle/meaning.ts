@@ -62,7 +62,9 @@ export class Meaning {
     const events = new Map<Visit, Occurrence[]>();
     for (const [occurrence, visit] of this.#visitOf) {
       const current = this.visits.now(visit);
-      events.set(current, [...(events.get(current) ?? []), occurrence]);
+      const its = events.get(current);
+      if (its === undefined) events.set(current, [occurrence]);
+      else its.push(occurrence);
     }
     return [...events].map(([visit, its]) => visitStory(visit, its)).sort((a, b) => a.visit.start - b.visit.start);
   }
