@@ -8,6 +8,7 @@ import { definition, type History } from "./generate.ts";
 import type { Rig } from "./rig.ts";
 import { isInRun, LIST_IDS, RUN_ROWS } from "./rows.ts";
 import { itemsEntry } from "./rows-items.ts";
+import { WEIGHED } from "./rows-journeys.ts";
 import { vocabulary } from "./vocabularies.ts";
 
 /** Defines, edits and deletes segments, as a batch that is applied, made ready and activated, or that needs none of it. */
@@ -24,6 +25,7 @@ export class Definitions {
   }
 
   *start(): Generator<LogRecord> {
+    yield* this.#effected({ op: "vocabulary", vocabulary: vocabulary(this.#dice) }, false);
     yield* this.#apply(this.#define(this.#dice.int(2, 9)), []);
   }
 
@@ -67,7 +69,8 @@ export class Definitions {
 
   #valid(id: string, others: readonly string[]): JsonObject {
     for (;;) {
-      const source = definition(this.#dice, id, others);
+      const source = definition(this.#dice, id, others, RUN_ROWS);
+      if (id === WEIGHED && JSON.stringify(source).includes('"engagement"')) continue;
       if (parseDefinition(source, DEFAULT_LIMITS).ok) return source;
     }
   }
@@ -93,6 +96,7 @@ export class Definitions {
   }
 
   #isUsed(id: string): boolean {
+    if (id === WEIGHED) return true;
     return [...this.sources.values()].some((source) => JSON.stringify(source).includes(`["${id}"]`));
   }
 
@@ -106,6 +110,12 @@ export class Definitions {
     this.#revision += 1;
     rig.apply(this.#history.control(this.#revision, { op: "activate", revision }));
     return rig.machine.sizes().get(source.id as string);
+  }
+
+  /** What a feed says of a place. */
+  situation(): LogRecord {
+    this.#revision += 1;
+    return this.#history.situation(this.#revision);
   }
 
   *#apply(define: Json[], remove: string[]): Generator<LogRecord> {

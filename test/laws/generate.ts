@@ -5,8 +5,9 @@ import { partitionOf } from "../../lib/core/ids.ts";
 import type { Json, JsonObject, LogKind, LogRecord, Millis } from "../../lib/core/types.ts";
 import type { Dice } from "../support/seed.ts";
 import { DURATIONS } from "./parts.ts";
-import { NAMES, RUN_ROWS, rule } from "./rows.ts";
+import { NAMES, RUN_ROWS, rule, withoutFunnels } from "./rows.ts";
 import { itemAttributes, itemMessage } from "./rows-items.ts";
+import { identityContext, identityTraits, memberIds, objectMessage, situationEntry } from "./rows-states.ts";
 import { visitContext } from "./rows-visits.ts";
 
 const ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Apia", "user"];
@@ -15,7 +16,12 @@ const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stri
 
 // ── definitions ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-export function definition(dice: Dice, id: string, others: readonly string[], rows = RUN_ROWS): JsonObject {
+export function definition(
+  dice: Dice,
+  id: string,
+  others: readonly string[],
+  rows = withoutFunnels(RUN_ROWS),
+): JsonObject {
   return {
     id,
     name: id,
@@ -72,6 +78,14 @@ export class History {
     return this.record("control", { revision, entry });
   }
 
+  /** An entry of a feed; its dates are near now. */
+  situation(revision: number): LogRecord {
+    return this.control(
+      revision,
+      situationEntry(this.#dice, this.#now, () => this.#date()),
+    );
+  }
+
   ready(revision: number): LogRecord {
     return this.record("ready", { revision, from: 1 });
   }
@@ -107,7 +121,7 @@ export class History {
     const late = dice.chance(0.15) ? dice.int(1, dice.pick([5_000, 2_000_000, 100_000_000])) : 0;
     const ahead = dice.chance(0.03) ? dice.int(1, 100_000) : 0;
     const base = {
-      userId: dice.pick(this.#options.members),
+      ...memberIds(dice, dice.pick(this.#options.members)),
       ...(dice.chance(0.85) ? { timestamp: new Date(this.#now - late + ahead).toISOString() } : {}),
       ...(dice.chance(0.7) ? { channel: dice.pick(["web", "web", "mobile", "server"]) } : {}),
       ...(dice.chance(0.4) ? { messageId: `m${this.#message}` } : {}),
@@ -119,13 +133,18 @@ export class History {
     if (pick < 33) return { ...base, type: "screen", name: "Home", properties: this.#properties() };
     if (pick < 48) return { ...base, type: "track", ...itemMessage(dice) };
     if (pick < 66) return { ...base, type: "track", event: dice.pick(NAMES), properties: this.#properties() };
+    if (pick < 73) return { ...base, type: "track", ...objectMessage(dice, () => this.#date()) };
     return { ...base, type: "track", ...this.#commerce() };
   }
 
   #context(): JsonObject {
     const dice = this.#dice;
     const zones = ["Asia/Tokyo", "America/Los_Angeles", "Mars/Base"];
-    return { ...(dice.chance(0.15) ? { timezone: dice.pick(zones) } : {}), ...visitContext(dice) };
+    return {
+      ...(dice.chance(0.15) ? { timezone: dice.pick(zones) } : {}),
+      ...visitContext(dice),
+      ...identityContext(dice),
+    };
   }
 
   #properties(): JsonObject {
@@ -146,7 +165,7 @@ export class History {
 
   #traits(): JsonObject {
     const dice = this.#dice;
-    const traits: Record<string, Json> = {};
+    const traits: Record<string, Json> = { ...identityTraits(dice) };
     if (dice.chance(0.5)) traits.plan = dice.pick<Json>(["x", "y", "xy", "ÄB", "äb", null, 5, ["x", "a"]]);
     if (dice.chance(0.5)) traits.n = dice.pick<Json>([0, 5, 10, 20.5, 60, 100, -5, null, "5"]);
     if (dice.chance(0.3)) traits.tags = dice.pick<Json>([["x", "y"], ["xay"], [], "x", [["x"], null]]);

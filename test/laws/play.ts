@@ -43,6 +43,7 @@ export function play(seed: number, tally: Tally): void {
     ...DEFAULT_LIMITS,
     visitsChangeableMax: dice.pick([2, 1000]),
     ordersChangeableMax: dice.pick([2, 1000]),
+    objectsMax: dice.pick([2, 1000]),
   };
   const common = {
     partition: 0,
@@ -73,6 +74,7 @@ export function play(seed: number, tally: Tally): void {
   const length = dice.int(30, 160);
   for (let index = 0; index < length; index += 1) {
     if (dice.chance(0.03)) for (const record of shop.change()) feed(record);
+    if (dice.chance(0.05)) feed(shop.situation());
     feed(history.next());
     if (dice.chance(0.1)) rig.beginCheckpoint();
     if (dice.chance(0.1)) rig.finishCheckpoint();

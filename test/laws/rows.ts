@@ -4,6 +4,8 @@ import type { Json, JsonObject } from "../../lib/core/types.ts";
 import type { Dice } from "../support/seed.ts";
 import { countTest, DURATIONS, maybeWhere, measured, numberTest, textTest, window, windowed } from "./parts.ts";
 import { campaign, favorite, item } from "./rows-items.ts";
+import { change, engagement, funnel, sequence } from "./rows-journeys.ts";
+import { anonymous, clock, identity, object, situation, weather } from "./rows-states.ts";
 import { device, network, place, source, visit } from "./rows-visits.ts";
 
 export const NAMES = ["A", "B", "Page Viewed", "Product Viewed"];
@@ -13,7 +15,7 @@ interface Row {
   /** How often, against the others. */
   readonly weight: number;
   /** The body of the rule; `others` are the ids of segments that it may name. */
-  readonly make: (dice: Dice, others: readonly string[]) => JsonObject;
+  readonly make: (dice: Dice, others: readonly string[]) => Json;
 }
 
 export const ROWS: Readonly<Record<string, Row>> = {
@@ -32,6 +34,16 @@ export const ROWS: Readonly<Record<string, Row>> = {
   place: { weight: 4, make: place },
   network: { weight: 2, make: network },
   device: { weight: 3, make: device },
+  change: { weight: 10, make: change },
+  sequence: { weight: 16, make: sequence },
+  funnel: { weight: 8, make: funnel },
+  engagement: { weight: 8, make: engagement },
+  identity: { weight: 5, make: identity },
+  anonymous: { weight: 2, make: anonymous },
+  object: { weight: 10, make: object },
+  weather: { weight: 5, make: weather },
+  situation: { weight: 4, make: situation },
+  clock: { weight: 6, make: clock },
 };
 
 /** What is no row, but moves several: vocabularies with another currency, prices that only the catalogue knows. */
@@ -56,6 +68,12 @@ function runRows(): string[] {
 
 export function isInRun(topic: string): boolean {
   return named.includes(topic) || !AWAITED.includes(topic);
+}
+
+/** Those of some rows that need no vocabulary of their own: the default has no funnels. */
+export function withoutFunnels(rows: readonly string[]): readonly string[] {
+  const rest = rows.filter((name) => name !== "funnel");
+  return rest.length > 0 ? rest : ["event"];
 }
 
 export function rule(dice: Dice, others: readonly string[], depth: number, rows = RUN_ROWS): JsonObject {

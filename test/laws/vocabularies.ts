@@ -1,8 +1,9 @@
-// Random vocabularies: what is idle, which events mean something, which currency is ours.
+// Random vocabularies: what is idle, which events mean something, which currency is ours, which steps a funnel has.
 // definitions.ts applies them in the middle of a history.
 import type { Json, JsonObject } from "../../lib/core/types.ts";
 import type { Dice } from "../support/seed.ts";
 import { isInRun } from "./rows.ts";
+import { journeyParts } from "./rows-journeys.ts";
 
 export function vocabulary(dice: Dice): JsonObject {
   return {
@@ -13,6 +14,7 @@ export function vocabulary(dice: Dice): JsonObject {
     ...(dice.chance(0.3)
       ? { referrers: { "blog.example": { medium: "partner", name: "news" }, "google.com": null } }
       : {}),
+    ...journeyParts(dice),
   };
 }
 
