@@ -4,6 +4,8 @@ import type { Path } from "../core/rules/ast.ts";
 import type { Millis } from "../core/types.ts";
 import type { EngagementPart } from "../core/vocabulary.ts";
 import { meaningOf, type Question } from "./evaluate.ts";
+import type { Occurrence } from "./history.ts";
+import type { Meaning } from "./meaning.ts";
 import { occurrenceInstants, turns } from "./time.ts";
 import { isRecord } from "./values.ts";
 import { type Visit, Visits } from "./visits.ts";
@@ -78,31 +80,58 @@ function startsNow(question: Question): Millis[] {
   return [...visits].map(({ start }) => start);
 }
 
-/** Starts of visits as they were when they left the score: the history is played through once more, with its silences. */
-function startsPast(question: Question): Millis[] {
-  const { member, vocabulary, clock } = question;
-  const visits = new Visits(vocabulary.visitIdleMs, member.limits.visitsChangeableMax);
-  const made: Visit[] = [];
-  const gone = new Set<Visit>();
-  const left: Millis[] = [];
-  /** Visits that have turned a cycle old by then and were younger before. */
-  const turnedBy = (instant: Millis): Visit[] => {
-    const standing = new Set(made.map((visit) => visits.now(visit)));
-    const turned = [...standing].filter(
-      (visit) => !gone.has(visit) && turns(visit.start, cycleOf(question)) <= instant,
-    );
-    for (const visit of turned) gone.add(visit);
-    return turned;
-  };
-  for (const occurrence of member.occurrences) {
-    left.push(...turnedBy(occurrence.clock).map(({ start }) => start));
-    const visit = occurrence.isOfVisits ? visits.add(occurrence.time) : undefined;
-    if (visit !== undefined) made.push(visit);
-    // What a message made that old has left by no silence.
-    turnedBy(occurrence.clock);
+const departures = new WeakMap<Meaning, Departures>();
+
+/** Starts of visits as they were when they left the score. */
+function startsPast(question: Question): readonly Millis[] {
+  const meaning = meaningOf(question);
+  const held = departures.get(meaning) ?? new Departures(question);
+  departures.set(meaning, held);
+  held.readOn(question);
+  return held.left;
+}
+
+/** The history played through in log order, with its silences: which visits turn a cycle old, and where they start then. */
+class Departures {
+  readonly left: Millis[] = [];
+  readonly #cycle: Millis;
+  readonly #visits: Visits;
+  /** Those that have not left. */
+  #standing = new Set<Visit>();
+  readonly #gone = new Set<Visit>();
+  /** So many occurrences have been read. */
+  #read = 0;
+
+  constructor(question: Question) {
+    const { member, vocabulary } = question;
+    this.#cycle = cycleOf(question);
+    this.#visits = new Visits(vocabulary.visitIdleMs, member.limits.visitsChangeableMax);
   }
-  left.push(...turnedBy(clock).map(({ start }) => start));
-  return left;
+
+  readOn({ member, clock }: Question): void {
+    for (; this.#read < member.occurrences.length; this.#read += 1) this.#take(member.occurrences[this.#read]!);
+    this.left.push(...this.#turnedBy(clock));
+  }
+
+  #take(occurrence: Occurrence): void {
+    this.left.push(...this.#turnedBy(occurrence.clock));
+    const visit = occurrence.isOfVisits ? this.#visits.add(occurrence.time) : undefined;
+    if (visit === undefined) return;
+    const now = [...this.#standing, visit].map((one) => this.#visits.now(one));
+    this.#standing = new Set(now.filter((one) => !this.#gone.has(one)));
+    // What a message made that old has left by no silence.
+    this.#turnedBy(occurrence.clock);
+  }
+
+  /** Starts of the visits that have turned a cycle old by an instant; they stand no more. */
+  #turnedBy(instant: Millis): Millis[] {
+    const turned = [...this.#standing].filter((visit) => turns(visit.start, this.#cycle) <= instant);
+    for (const visit of turned) {
+      this.#standing.delete(visit);
+      this.#gone.add(visit);
+    }
+    return turned.map(({ start }) => start);
+  }
 }
 
 /** What a trait weighs: no number, and a number below 0, is 0. */

@@ -6,7 +6,7 @@ import { DEFAULT_LIMITS, type Json, type JsonObject, type LogRecord } from "../.
 import type { Dice } from "../support/seed.ts";
 import { definition, type History } from "./generate.ts";
 import type { Rig } from "./rig.ts";
-import { isInRun, LIST_IDS, RUN_ROWS } from "./rows.ts";
+import { isInRun, LIST_IDS, RUN_ROWS, rowsWithout } from "./rows.ts";
 import { itemsEntry } from "./rows-items.ts";
 import { WEIGHED } from "./rows-journeys.ts";
 import { vocabulary } from "./vocabularies.ts";
@@ -69,8 +69,7 @@ export class Definitions {
 
   #valid(id: string, others: readonly string[]): JsonObject {
     for (;;) {
-      const source = definition(this.#dice, id, others, RUN_ROWS);
-      if (id === WEIGHED && JSON.stringify(source).includes('"engagement"')) continue;
+      const source = definition(this.#dice, id, others, id === WEIGHED ? rowsWithout("engagement") : RUN_ROWS);
       if (parseDefinition(source, DEFAULT_LIMITS).ok) return source;
     }
   }

@@ -5,7 +5,7 @@ import { partitionOf } from "../../lib/core/ids.ts";
 import type { Json, JsonObject, LogKind, LogRecord, Millis } from "../../lib/core/types.ts";
 import type { Dice } from "../support/seed.ts";
 import { DURATIONS } from "./parts.ts";
-import { NAMES, RUN_ROWS, rule, withoutFunnels } from "./rows.ts";
+import { NAMES, rowsWithout, rule } from "./rows.ts";
 import { itemAttributes, itemMessage } from "./rows-items.ts";
 import { identityContext, identityTraits, memberIds, objectMessage, situationEntry } from "./rows-states.ts";
 import { visitContext } from "./rows-visits.ts";
@@ -20,7 +20,7 @@ export function definition(
   dice: Dice,
   id: string,
   others: readonly string[],
-  rows = withoutFunnels(RUN_ROWS),
+  rows = rowsWithout("funnel"),
 ): JsonObject {
   return {
     id,

@@ -70,9 +70,9 @@ export function isInRun(topic: string): boolean {
   return named.includes(topic) || !AWAITED.includes(topic);
 }
 
-/** Those of some rows that need no vocabulary of their own: the default has no funnels. */
-export function withoutFunnels(rows: readonly string[]): readonly string[] {
-  const rest = rows.filter((name) => name !== "funnel");
+/** The rows of this run but for one; where nothing is left, the simplest. */
+export function rowsWithout(name: string, rows = RUN_ROWS): readonly string[] {
+  const rest = rows.filter((other) => other !== name);
   return rest.length > 0 ? rest : ["event"];
 }
 
