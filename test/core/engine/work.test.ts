@@ -324,3 +324,70 @@ test("a visit with ten thousand unrelated segments on visits, sources and places
   // city-4; /page-0 with two pages; city-4 left; and at 02:00 the current campaign-3.
   expect(worked[0]!.deltas).toEqual([1, 1, 0, 0, 0, 1, 0, 1]);
 });
+
+/** So many segments, each about another item or campaign. */
+function crowd(length: number, rule: (index: number) => Json): Json[] {
+  return Array.from({ length }, (_, index) => ({ id: `s${index}`, name: `s${index}`, rule: rule(index) }));
+}
+
+const about = (event: string, properties: Json): Json => ({ type: "track", event, userId: "u1", properties });
+
+test.each<[number, string, (index: number) => Json, Json]>([
+  [
+    10_000,
+    "items by id",
+    (index) => ({ item: { action: "viewed", type: "category", ids: [`c${index}`], count: { gte: 2 } } }),
+    about("Product Viewed", { product_id: "p", category: "c7", brand: "c8" }),
+  ],
+  [
+    3_000,
+    "items by type",
+    (index) => (index === 7 ? { item: { action: "viewed", count: { gte: 2 } } } : { item: { action: `a${index}` } }),
+    about("Product Viewed", { product_id: "p" }),
+  ],
+  [
+    3_000,
+    "view times",
+    (index) => ({ item: { action: "viewed", ids: [`c${index}`], sum: { of: "time", is: { gte: "5s" } } } }),
+    about("Product Viewed", { product_id: "c7", seconds: 3 }),
+  ],
+  [
+    10_000,
+    "campaigns",
+    (index) => ({ campaign: { outcome: "clicked", id: `c${index}`, count: { gte: 2 } } }),
+    about("Campaign Clicked", { campaign_id: "c7", experience_id: "c8" }),
+  ],
+  [
+    3_000,
+    "experiences of one campaign",
+    (index) => ({ campaign: { outcome: "clicked", id: "x", experience: `c${index}`, count: { gte: 2 } } }),
+    about("Campaign Clicked", { campaign_id: "x", experience_id: "c7" }),
+  ],
+])("%i rules about other %s cost an event nothing", { timeout: MANY_MS_MAX }, (length, _name, rule, event) => {
+  const { machine, send } = partition(crowd(length, rule));
+  send("event", event);
+  const before = { ...machine.work };
+  expect(send("event", event)).toBe(1);
+  expect(machine.work.evaluations - before.evaluations).toBe(1);
+  expect(machine.work.touches - before.touches).toBe(1);
+});
+
+test("a favourite that moves touches those whose standing it changes, of 3,000 values with a rule each", {
+  timeout: MANY_MS_MAX,
+}, () => {
+  const { machine, send } = partition(
+    crowd(3_000, (index) => ({ favorite: { type: "category", ids: [`c${index}`], by: "views" } })),
+  );
+  const view = (category: string) => send("event", about("Product Viewed", { product_id: "p", category }));
+  const evaluated = (category: string): [number, number] => {
+    const before = machine.work.evaluations;
+    return [view(category), machine.work.evaluations - before];
+  };
+  // All tie in front, until one is ahead of them: they leave together, and nobody stirs where it gets further ahead.
+  for (let index = 0; index < 200; index += 1) expect(evaluated(`c${index}`)).toEqual([1, 1]);
+  expect(evaluated("c7")).toEqual([199, 199]);
+  expect(evaluated("c7")).toEqual([0, 0]);
+  // One more of those behind: it goes ahead of 198, one is still ahead of it, and all of them stay out.
+  expect(evaluated("c8")).toEqual([0, 0]);
+  expect(evaluated("c8")).toEqual([1, 1]);
+});
