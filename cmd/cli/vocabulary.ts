@@ -17,6 +17,7 @@ import { wrap } from "../../lib/cli/wrap.ts";
 import type { Json, SegmentId } from "../../lib/core/types.ts";
 import type { Vocabulary } from "../../lib/core/vocabulary.ts";
 import { vocabularyDocument } from "../../lib/core/vocabulary-document.ts";
+import { VOCABULARY_SCHEMA } from "../../lib/core/vocabulary-schema.ts";
 import { type LoadedValue, loadValues, type PlacedProblem, placed } from "../../lib/definitions/load.ts";
 import { refused, tellWarnings, waitInForce } from "./applying.ts";
 import { type Context, connected } from "./context.ts";
@@ -42,6 +43,10 @@ export function addVocabulary(program: Command): void {
     .action((file: string, options: { output: string }, command: Command) =>
       connected(command, (context) => diff(context, file, options.output)),
     );
+  vocabulary
+    .command("schema")
+    .description("the JSON Schema of a vocabulary, for editors and programs that write one")
+    .action(() => printJson(VOCABULARY_SCHEMA));
   vocabulary
     .command("apply")
     .description("make a file the vocabulary; segments that read what changed are edited with it")

@@ -79,8 +79,9 @@ const PART: JsonObject = {
 };
 
 export const VOCABULARY_SCHEMA: JsonObject = {
-  $schema: "http://json-schema.org/draft-07/schema#",
-  title: "Rollcall vocabulary",
+  $schema: "https://json-schema.org/draft/2020-12/schema",
+  $id: "/v1/schemas/vocabulary.json",
+  title: "Vocabulary",
   description: "What gives events their meaning. What is left out stays as it is by default.",
   ...closed({
     visit: closed({ idle: { ...DURATION, description: "A visit ends when the gap to the next event is so long." } }),

@@ -1,6 +1,6 @@
 // Vocabulary, items and situations from the command line, against a real server and a real worker: what is printed, what
 // is refused with which remedy, and that people join by it.
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { parse as parseYaml } from "yaml";
@@ -96,6 +96,8 @@ describe("vocabulary", () => {
     expect((await rollcall("vocabulary", "diff", path)).out).toBe("nothing differs\n");
     expect((await rollcall("vocabulary", "apply", path)).out).toBe("nothing differs\n");
     expect(JSON.parse((await rollcall("vocabulary", "show", "-o", "json")).out)).toEqual(parseYaml(out));
+    const schema = JSON.parse((await rollcall("vocabulary", "schema")).out);
+    expect(schema).toEqual(JSON.parse(await readFile("docs/schemas/vocabulary.schema.json", "utf8")));
   });
 
   test("diff shows parts and segments; apply waits for the history; who was there before joins", async () => {

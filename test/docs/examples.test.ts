@@ -13,7 +13,14 @@ import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, ROOT), "utf8");
-const PAGES = ["README.md", "docs/events.md", "docs/operations.md", "docs/configuration.md", "CONTRIBUTING.md"];
+const PAGES = [
+  "README.md",
+  "docs/events.md",
+  "docs/operations.md",
+  "docs/configuration.md",
+  "docs/vocabulary.md",
+  "CONTRIBUTING.md",
+];
 const TEXT = PAGES.map(read).join("\n");
 
 const blocksOf = (text: string, language: string): string[] =>
