@@ -6,7 +6,7 @@ import { DEFAULT_LIMITS, type Json, type JsonObject, type LogRecord } from "../.
 import type { Dice } from "../support/seed.ts";
 import { definition, type History } from "./generate.ts";
 import type { Rig } from "./rig.ts";
-import { isInRun, LIST_IDS, RUN_ROWS, rowsWithout } from "./rows.ts";
+import { LIST_IDS, RUN_ROWS, rowsWithout } from "./rows.ts";
 import { itemsEntry } from "./rows-items.ts";
 import { WEIGHED } from "./rows-journeys.ts";
 import { vocabulary } from "./vocabularies.ts";
@@ -50,10 +50,7 @@ export class Definitions {
 
   #items(): LogRecord {
     this.#revision += 1;
-    return this.#history.control(
-      this.#revision,
-      itemsEntry(this.#dice, isInRun("money") || !RUN_ROWS.includes("cart")),
-    );
+    return this.#history.control(this.#revision, itemsEntry(this.#dice));
   }
 
   #define(count: number): Json[] {

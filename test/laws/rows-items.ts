@@ -140,13 +140,9 @@ function campaignMessage(dice: Dice): JsonObject {
   return { event, properties };
 }
 
-/** Items that become known, change, or are forgotten; with prices or without. */
-export function itemsEntry(dice: Dice, prices: boolean): ControlEntry {
-  const attributes = (): JsonObject => {
-    const { price, ...others } = itemAttributes(dice);
-    return prices && price !== undefined ? { price, ...others } : others;
-  };
+/** Items that become known, change, or are forgotten. */
+export function itemsEntry(dice: Dice): ControlEntry {
   const ids = [...PRODUCTS.map(String), ...ARTICLES, ...CATEGORIES].filter(() => dice.chance(0.3));
   const mode = dice.pick(["merge", "merge", "replace", "remove"] as const);
-  return { op: "items", mode, items: ids.map((id) => ({ id, attributes: attributes() })) };
+  return { op: "items", mode, items: ids.map((id) => ({ id, attributes: itemAttributes(dice) })) };
 }

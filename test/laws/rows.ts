@@ -46,29 +46,14 @@ export const ROWS: Readonly<Record<string, Row>> = {
   clock: { weight: 6, make: clock },
 };
 
-/** What is no row, but moves several: vocabularies with another currency, prices that only the catalogue knows. */
-const TOPICS: readonly string[] = ["money"];
-/** What the engine does not know yet: only a run that names it has it. */
-const AWAITED: readonly string[] = [];
-
 const named = (process.env.ROWS ?? "").split(",").filter((name) => name !== "");
 for (const name of named) {
-  if (Object.hasOwn(ROWS, name) || TOPICS.includes(name)) continue;
-  throw new Error(`ROWS names ${name}; it is one of ${[...Object.keys(ROWS), ...TOPICS].join(", ")}`);
+  if (!Object.hasOwn(ROWS, name)) throw new Error(`ROWS names ${name}; it is one of ${Object.keys(ROWS).join(", ")}`);
 }
 
 export const ALL_ROWS: readonly string[] = Object.keys(ROWS);
-/** The rows of this run: those that ROWS names, else all that the engine knows. */
-export const RUN_ROWS: readonly string[] = runRows();
-
-function runRows(): string[] {
-  const chosen = named.filter((name) => Object.hasOwn(ROWS, name));
-  return chosen.length > 0 ? chosen : ALL_ROWS.filter((name) => !AWAITED.includes(name));
-}
-
-export function isInRun(topic: string): boolean {
-  return named.includes(topic) || !AWAITED.includes(topic);
-}
+/** The rows of this run: those that ROWS names, else all. */
+export const RUN_ROWS: readonly string[] = named.length > 0 ? named : ALL_ROWS;
 
 /** The rows of this run but for one; where nothing is left, the simplest. */
 export function rowsWithout(name: string, rows = RUN_ROWS): readonly string[] {

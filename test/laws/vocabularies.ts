@@ -2,13 +2,12 @@
 // definitions.ts applies them in the middle of a history.
 import type { Json, JsonObject } from "../../lib/core/types.ts";
 import type { Dice } from "../support/seed.ts";
-import { isInRun } from "./rows.ts";
 import { journeyParts } from "./rows-journeys.ts";
 
 export function vocabulary(dice: Dice): JsonObject {
   return {
     ...(dice.chance(0.5) ? { visit: { idle: dice.pick(["10m", "30m", "1h"]) } } : {}),
-    ...(isInRun("money") && dice.chance(0.3) ? { currency: dice.pick(["EUR", "USD"]) } : {}),
+    ...(dice.chance(0.3) ? { currency: dice.pick(["EUR", "USD"]) } : {}),
     ...(dice.chance(0.5) ? { items: items(dice) } : {}),
     ...(dice.chance(0.3) ? { campaigns: { A: dice.pick(["clicked", "viewed"]), "Email Opened": null } } : {}),
     ...(dice.chance(0.3)
