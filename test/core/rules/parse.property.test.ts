@@ -1,12 +1,15 @@
-// Anything at all as a definition: the parser never throws, and what it accepts it can read again.
+// Anything at all as a definition: the parser never throws, and what it accepts it can read again, and so does the schema.
 // Mutations start from lawful definitions, so that they get past the first check.
+import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseDefinition } from "../../../lib/core/rules/parse.ts";
 import { itemPath, keyPath, nearest, splitPath } from "../../../lib/core/rules/problems.ts";
-import { sentenceOf } from "../../../lib/core/rules/sentence.ts";
+import { definitionSchema } from "../../../lib/core/rules/schema.ts";
+import { definitionSentence, sentenceOf } from "../../../lib/core/rules/sentence.ts";
 import { DEFAULT_LIMITS, type Json } from "../../../lib/core/types.ts";
 
+const accepts = new Ajv2020({ strictRequired: false, allowUnionTypes: true }).compile(definitionSchema());
 const WORDS = (
   "all any none not event order trait cart segment list bucket item name where window count days sum avg distinct of is first " +
   "latest total last ago next today calendar from to visit eq ne in notIn exists gt gte lt between contains like fold has date " +
@@ -132,6 +135,8 @@ function answers(source: unknown): void {
     expect(written).toBe(path);
   }
   if (!parsed.ok) return;
+  expect(accepts(source), JSON.stringify({ source, errors: accepts.errors })).toBe(true);
+  expect(definitionSentence(parsed.definition)).not.toMatch(/undefined|NaN|\[object/);
   expect(sentenceOf(parsed.definition.rule)).not.toMatch(/undefined|NaN|\[object/);
   expect(parseDefinition(JSON.parse(JSON.stringify(parsed.definition.source)), DEFAULT_LIMITS)).toEqual(parsed);
 }

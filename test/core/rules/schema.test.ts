@@ -9,6 +9,7 @@ import { definitionSchema } from "../../../lib/core/rules/schema.ts";
 import { RULE_EXAMPLES } from "../../../lib/core/rules/schema-words.ts";
 import { DEFAULT_LIMITS, type Json, type JsonObject } from "../../../lib/core/types.ts";
 import { definition } from "../../laws/generate.ts";
+import { ALL_ROWS } from "../../laws/rows.ts";
 import { Dice } from "../../support/seed.ts";
 import { sources } from "./examples.ts";
 
@@ -42,7 +43,7 @@ describe("takes", () => {
 
   test("every definition that the laws' generator makes", () => {
     const dice = new Dice(20_260_101);
-    for (let index = 0; index < 2_000; index += 1) expectTaken(definition(dice, `s${index}`, ["a", "b"]));
+    for (let index = 0; index < 2_000; index += 1) expectTaken(definition(dice, `s${index}`, ["a", "b"], ALL_ROWS));
   });
 });
 
