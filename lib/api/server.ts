@@ -2,6 +2,7 @@
 // Errors are `{error: {code, message}}`, never a stack.
 import { randomBytes } from "node:crypto";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { definitionSchema, SCHEMA_ID } from "../core/rules/schema.ts";
 import type { Audience } from "./audience.ts";
 import { HttpError } from "./http-error.ts";
 import { LiveFeed } from "./live.ts";
@@ -99,6 +100,7 @@ function addOperations(app: FastifyInstance, audience: Audience): void {
 }
 
 function addQuestions(app: FastifyInstance, audience: Audience): void {
+  app.get(SCHEMA_ID, (_request, reply) => reply.type("application/schema+json").send(definitionSchema()));
   app.get("/v1/segments", () => audience.overview());
   app.get<{ Params: { id: string } }>("/v1/segments/:id", async ({ params: { id } }) => {
     return (await audience.segment(id)) ?? noSegment(id);

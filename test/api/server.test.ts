@@ -31,6 +31,12 @@ describe("questions", () => {
     });
   });
 
+  test("the schema of a definition, where its id says", async () => {
+    const { headers, json } = await get("/v1/schemas/segment.json");
+    expect(headers["content-type"]).toMatch(/^application\/schema\+json/);
+    expect(json()).toMatchObject({ $id: "/v1/schemas/segment.json", $defs: { rule: { maxProperties: 1 } } });
+  });
+
   test("moments are ISO 8601, as in the deltas", async () => {
     const [members, user, why] = await Promise.all(
       [
