@@ -331,8 +331,9 @@ export class Evaluation {
   #armVisitEnd(plan: VisitPlan, list: VisitList): void {
     const before = list.due;
     const end = visitEndOf(list);
-    if (!plan.endMatters) list.due = Number.POSITIVE_INFINITY;
-    else if (end > this.#now && list.due === Number.POSITIVE_INFINITY) list.due = end;
+    const isAwaited = plan.endMatters && end > this.#now;
+    if (this.#anew || !plan.endMatters) list.due = isAwaited ? end : Number.POSITIVE_INFINITY;
+    else if (isAwaited && list.due === Number.POSITIVE_INFINITY) list.due = end;
     this.#moved(before, list.due);
   }
 

@@ -591,7 +591,9 @@ class PlanBuilder {
     }
     const gates = postings.flatMap(({ gated }) => Array.from(gated.values(), ({ path }) => path[0]!));
     const cartPaths = [...pathEntries(leaves, "cart").values()].flat();
-    const visits = visitsOf(this.#counters.values(), this.#keeps.values(), pathEntries(leaves, "source"));
+    const sources = [...pathEntries(leaves, "source").values()].flat();
+    const isAsked = (entry: PathEntry): boolean => entry.leaves.some((no) => isRead(postings[no]!));
+    const visits = visitsOf(this.#counters.values(), this.#keeps.values(), sources, isAsked);
     const asked = [this.#counters, this.#deltas, this.#keeps, visits.visitQuestions];
     return {
       segments,
@@ -720,7 +722,8 @@ function keepsByWhatTheyHear(keeps: Iterable<Keep>) {
 function visitsOf(
   counters: Iterable<CounterPlan>,
   keeps: Iterable<Keep>,
-  sources: ReadonlyMap<string, readonly PathEntry[]>,
+  sources: readonly PathEntry[],
+  isAsked: (entry: PathEntry) => boolean,
 ) {
   const visitQuestions = new Set<string>();
   const plans = new Map<Millis, VisitPlan>();
@@ -739,11 +742,12 @@ function visitsOf(
     else readers.push(counter);
   }
   for (const keep of keeps) if (keep.visitIdleMs !== undefined) planOf(keep.visitIdleMs, false).keeps.push(keep);
-  for (const entry of [...sources.values()].flat()) {
+  for (const entry of sources) {
     const plan = planOf(entry.visits!.idleMs, true);
     visitQuestions.add(entry.visits!.key);
     plan.sources.push(entry);
-    plan.endMatters ||= entry.path[0] === "current";
+    // Definitions that only wait for their history are woken by nothing.
+    plan.endMatters ||= entry.path[0] === "current" && isAsked(entry);
   }
   return { visitLists: [...plans.values()], visitQuestions };
 }

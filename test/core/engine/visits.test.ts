@@ -239,6 +239,16 @@ describe("history", () => {
     expect(story.tick("12:40")).toEqual(["-now ann 12:30"]);
   });
 
+  test("a visit that ends between the fold and its activation is no deadline of the past", () => {
+    const story = new MachineStory();
+    page(story, "10:00");
+    const away = { source: { "current.medium": { exists: false } } };
+    const long = { event: { name: "Page Viewed", latest: { ago: { gte: "1h" } } } };
+    story.control("10:05", { op: "apply", define: [{ id: "s", rule: { all: [away, long] } }], remove: [] });
+    expect(story.activate("12:00")).toEqual(["+s ann 12:00"]);
+    expect(story.tick("12:01")).toEqual([]);
+  });
+
   test("events between the fold and its activation are in it too", () => {
     const story = new MachineStory();
     page(story, "10:00", { path: "/a" });
