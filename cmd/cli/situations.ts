@@ -10,7 +10,7 @@ import {
   situationsAt,
 } from "../../lib/api/feeds.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
-import { instant } from "../../lib/cli/numbers.ts";
+import { duration, instant } from "../../lib/cli/numbers.ts";
 import { plain } from "../../lib/cli/style.ts";
 import { type Format, printRows } from "../../lib/cli/table.ts";
 import type { Json } from "../../lib/core/types.ts";
@@ -120,10 +120,10 @@ async function list(context: Context, kind: string | undefined, format: Format):
         { title: "KIND", key: "kind", value: (row) => row.kind },
         { title: "PLACE", key: "place", value: (row) => placeText(row.place) },
         {
-          title: "UNTIL",
+          title: "LASTS",
           key: "until",
           value: (row) => (row.until === null ? null : new Date(row.until).toISOString()),
-          show: (row) => (row.until === null ? "–" : instant(row.until)),
+          show: (row) => untilText(row.until, now),
         },
         { title: "VALUES", key: "values", value: (row) => row.values, show: (row) => valuesText(row.values) },
       ],
@@ -134,6 +134,11 @@ async function list(context: Context, kind: string | undefined, format: Format):
   if (rows.length === 0) {
     note("Nothing is said of any place. Say something: rollcall situation set weather --place DE condition=rain");
   }
+}
+
+function untilText(until: number | null, now: number): string {
+  if (until === null) return "–";
+  return Number.isFinite(now) ? duration(until - now) : `until ${instant(until)}`;
 }
 
 function valuesText(values: KnownSituation["values"]): string {

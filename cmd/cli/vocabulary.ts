@@ -14,7 +14,7 @@ import { counted } from "../../lib/cli/numbers.ts";
 import { describeRule } from "../../lib/cli/rule-text.ts";
 import { plain, type Style } from "../../lib/cli/style.ts";
 import { wrap } from "../../lib/cli/wrap.ts";
-import type { Json, SegmentId } from "../../lib/core/types.ts";
+import type { Json, JsonObject, SegmentId } from "../../lib/core/types.ts";
 import type { Vocabulary } from "../../lib/core/vocabulary.ts";
 import { vocabularyDocument } from "../../lib/core/vocabulary-document.ts";
 import { VOCABULARY_SCHEMA } from "../../lib/core/vocabulary-schema.ts";
@@ -128,7 +128,7 @@ function whoIsEdited(edited: readonly SegmentId[]): string {
   return `edits ${counted(edited.length, "segment")}: ${edited.slice(0, EDITED_SHOWN_MAX).join(", ")}${more}`;
 }
 
-/** On one line where it fits, else what was and what is below each other. */
+/** On one line where it fits, else what went and what came below each other. */
 function changeLines({ part, before, after }: PartChange, style: Style): string[] {
   const name = plain(part);
   if (before === undefined) return [`${style.green("+")} ${name}  ${style.dim(valueText(after!, name.length + 4))}`];
@@ -136,11 +136,21 @@ function changeLines({ part, before, after }: PartChange, style: Style): string[
   const [was, is] = [flow(before), flow(after)];
   const head = `${style.yellow("~")} ${name}`;
   if (name.length + was.length + is.length + 7 <= LINE_MAX) return [`${head}  ${style.dim(`${was} →`)} ${is}`];
+  const went = itemsOf(before).map((item) => valueText(item, 6));
+  const came = itemsOf(after).map((item) => valueText(item, 6));
   return [
     head,
-    `    ${style.red("-")} ${style.dim(valueText(before, 6))}`,
-    `    ${style.green("+")} ${valueText(after, 6)}`,
+    ...went.filter((text) => !came.includes(text)).map((text) => `    ${style.red("-")} ${style.dim(text)}`),
+    ...came.filter((text) => !went.includes(text)).map((text) => `    ${style.green("+")} ${text}`),
+    ...(went.length === came.length && went.every((text) => came.includes(text)) ? ["    in another order"] : []),
   ];
+}
+
+/** A list's items, or a funnel's steps: each is a line of its own. */
+function itemsOf(value: Json): readonly Json[] {
+  if (Array.isArray(value)) return value as readonly Json[];
+  const steps = typeof value === "object" && value !== null ? (value as JsonObject).steps : undefined;
+  return Array.isArray(steps) ? (steps as readonly Json[]) : [value];
 }
 
 /** Cut to what is left of the line after so many columns. */

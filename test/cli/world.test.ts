@@ -115,8 +115,10 @@ describe("vocabulary", () => {
       "~ currency  USD → EUR",
       "+ campaigns.Banner Clicked  clicked",
       "~ engagement.parts",
-      expect.stringMatching(/^ {4}- \[ \{ weight: 50, full: 10, visits: true \}.*…$/),
-      "    + [ { weight: 100, full: 3, visits: true } ]",
+      "    - { weight: 50, full: 10, visits: true }",
+      "    - { weight: 30, full: 20, event: [ Product Viewed, Page Viewed ] }",
+      "    - { weight: 20, full: 2, event: [ Order Completed ] }",
+      "    + { weight: 100, full: 3, visits: true }",
       "- campaigns.Email Bounced  bounced",
       "edits 2 segments: clicked, dear-cart",
       "",
@@ -231,7 +233,7 @@ describe("situation", () => {
     await until("who is there is in", () => isMember("rained-on", "s1"));
     const table = (await rollcall("situation", "ls")).out;
     expect(table).toMatch(
-      /^KIND +PLACE +UNTIL +VALUES\nweather +de\/bavaria\/munich +20.*Z +condition=rain temperature=7\n$/,
+      /^KIND +PLACE +LASTS +VALUES\nweather +de\/bavaria\/munich +[23]h[ 0-9m]* +condition=rain temperature=7\n$/,
     );
     for (const line of table.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
     expect((await rollcall("situation", "clear", "weather", ...place)).err).toBe(
