@@ -30,8 +30,15 @@ function changeWhere(dice: Dice): JsonObject {
 }
 
 export function sequence(dice: Dice): JsonObject {
+  if (dice.chance(0.25)) return forsaken(dice);
   const steps = Array.from({ length: dice.int(1, 4) }, (_, at) => sequenceStep(dice, at > 0));
   return { steps, ...(dice.chance(0.5) ? windowed(dice) : {}) };
+}
+
+/** Two events that are frequent and may come late, so that a decided absence is often met by one from its own time. */
+function forsaken(dice: Dice): JsonObject {
+  const within = dice.pick(["30s", "10m", "1h"]);
+  return { steps: [{ event: { name: dice.pick(["A", "*"]) } }, { absent: { event: { name: "B" } }, within }] };
 }
 
 function sequenceStep(dice: Dice, follows: boolean): JsonObject {
