@@ -101,30 +101,36 @@ function isRecord(value: unknown): value is { readonly [key: string]: unknown } 
 // ── places ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function keyOf({ country, region, city }: SituationPlace): string {
-  return joined([country, region, city].filter((part) => part !== undefined));
+  return [country, region, city].flatMap((part) => (part === undefined ? [] : [foldText(unmarked(part))])).join(MARK);
 }
 
-/** No part of a place holds the mark between them: it folds to itself and stands in no name. */
-function joined(parts: readonly string[]): string {
-  return parts.map((part) => foldText(part).replaceAll("\n", " ")).join("\n");
+/** Between the parts of a place; no part holds it. */
+const MARK = "\n";
+
+function unmarked(part: string): string {
+  return part.includes(MARK) ? part.replaceAll(MARK, " ") : part;
 }
 
 const NO_KEYS: readonly string[] = [];
-/** A member's place is one object until it is replaced whole. */
-const known = new WeakMap<JsonObject, readonly string[]>();
+const PLACES_KNOWN_MAX = 100_000;
+/** By the place as written: many people share one, and folding a text is dear. */
+const known = new Map<string, readonly string[]>();
 
 /** Keys of all that a member's place lies in, the most specific first. */
 export function placeKeys(place: JsonObject | undefined): readonly string[] {
   if (place === undefined) return NO_KEYS;
-  let keys = known.get(place);
+  const parts: string[] = [];
+  for (const part of [place.country, place.region, place.city] satisfies (Json | undefined)[]) {
+    if (typeof part !== "string" || part === "") break;
+    parts.push(unmarked(part));
+  }
+  const written = parts.join(MARK);
+  let keys = known.get(written);
   if (keys === undefined) {
-    const parts: string[] = [];
-    for (const part of [place.country, place.region, place.city] satisfies (Json | undefined)[]) {
-      if (typeof part !== "string" || part === "") break;
-      parts.push(part);
-    }
-    keys = parts.map((_part, index) => joined(parts.slice(0, parts.length - index)));
-    known.set(place, keys);
+    const folded = parts.map(foldText);
+    keys = folded.map((_part, index) => folded.slice(0, folded.length - index).join(MARK));
+    if (known.size >= PLACES_KNOWN_MAX) known.clear();
+    known.set(written, keys);
   }
   return keys;
 }
