@@ -3,7 +3,6 @@
 //
 // Every event flips one person's one segment, so every event gives one delta. This process publishes and listens; the worker
 // or the relay runs in a process of its own, never two at a time.
-import assert from "node:assert/strict";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { type ServerName, type ServeSpec, serveSide } from "./sides/serve.ts";
 import { type Bench, type Progress, type Row, type Sizes, size } from "./support/bench.ts";
@@ -12,6 +11,7 @@ import { runAlone } from "./support/cli.ts";
 import { hashOf, median, millis, quantile, ratioOf } from "./support/measure.ts";
 import { type BenchServer, forgetAll, startBenchServer } from "./support/server.ts";
 import { putInForce } from "./support/shard.ts";
+import { SWITCH, Switching } from "./support/switching.ts";
 
 const GOALS = {
   p50: { least: 1.25, aim: 1.1, better: "less" },
@@ -19,8 +19,6 @@ const GOALS = {
 } as const;
 const SIDE = beside(import.meta.url, "./sides/serve");
 const ORDER: readonly ServerName[] = ["worker", "js.publish", "inbox"];
-const PEOPLE = 1_000;
-const SWITCH = { id: "switched-on", kind: "user", rule: { trait: { on: true } } };
 
 export const bench: Bench = {
   name: "latency",
@@ -66,6 +64,7 @@ interface Sample {
 }
 
 let turns = 0;
+const switching = new Switching();
 
 async function measureSide(
   server: BenchServer,
@@ -76,7 +75,7 @@ async function measureSide(
 ): Promise<Sample[]> {
   await forgetAll(server);
   turns += 1;
-  const before = switched;
+  const before = switching.sent;
   const [ready, stop] = [`bench.ready.${turns}`, `bench.stop.${turns}`];
   const spec: ServeSpec = { side, url: server.url, partitions: server.partitions, ready, stop };
   const ended = inChild(SIDE, serveSide, spec);
@@ -86,15 +85,15 @@ async function measureSide(
   ]);
   // Compiled code on both sides before anything counts.
   progress(`${side}: warmed`);
-  await measureRate(server, rates[1]!, size(sizes, "seconds"));
+  await switching.measure(server, rates[1]!, size(sizes, "seconds"));
   const samples: Omit<Sample, "cpuUs">[] = [];
   for (const rate of rates) {
     progress(`${side}: ${rate} events a second`);
-    samples.push({ side, rate, latencies: await measureRate(server, rate, size(sizes, "seconds")) });
+    samples.push({ side, rate, latencies: await switching.measure(server, rate, size(sizes, "seconds")) });
   }
   server.nc.publish(stop);
   const { cpuUs } = await ended;
-  const events = switched - before;
+  const events = switching.sent - before;
   return samples.map((sample) => ({ ...sample, cpuUs: cpuUs / events }));
 }
 
@@ -108,53 +107,6 @@ async function answers(nc: NatsConnection, subject: string): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
-}
-
-const TURN_MS = 2;
-const WARM_SHARE = 0.1;
-const WAIT_MS_MAX = 20_000;
-let switched = 0;
-
-/** Publishes at a steady pace, and waits until each event has been heard of. */
-async function measureRate({ nc, names }: BenchServer, rate: number, seconds: number): Promise<number[]> {
-  const total = Math.round(rate * seconds);
-  const sentMs = new Float64Array(total);
-  const heardMs = new Float64Array(total);
-  const [first, heard] = [switched, { count: 0 }];
-  switched += total;
-  const subscription = nc.subscribe(names.segmentSubject("*", "*"), {
-    callback: (_error, message) => {
-      const nowMs = performance.now();
-      const body = message.json<{ cause?: { messageId: string }; messageId?: string }>();
-      const index = Number(body.cause?.messageId ?? body.messageId) - first;
-      if (!(index >= 0 && index < total)) return;
-      if (heardMs[index] !== 0) throw new Error(`event ${index} was heard of twice`);
-      heardMs[index] = nowMs;
-      heard.count += 1;
-    },
-  });
-  await nc.flush();
-  const startedMs = performance.now();
-  for (let sent = 0; sent < total; ) {
-    const due = Math.min(total, Math.ceil(((performance.now() - startedMs) / 1_000) * rate));
-    for (; sent < due; sent += 1) {
-      sentMs[sent] = performance.now();
-      nc.publish(names.eventSubject(`u${(first + sent) % PEOPLE}`), eventOf(first + sent));
-    }
-    await new Promise((resolve) => setTimeout(resolve, TURN_MS));
-  }
-  const untilMs = performance.now() + WAIT_MS_MAX;
-  while (heard.count < total && performance.now() < untilMs)
-    await new Promise((resolve) => setTimeout(resolve, TURN_MS));
-  subscription.unsubscribe();
-  assert.equal(heard.count, total, "an event was not heard of");
-  return Array.from(heardMs, (ms, index) => ms - sentMs[index]!).slice(Math.floor(total * WARM_SHARE));
-}
-
-/** Each person is switched on and off in turns, so that every event flips. */
-function eventOf(index: number): string {
-  const on = Math.floor(index / PEOPLE) % 2 === 0;
-  return `{"type":"identify","userId":"u${index % PEOPLE}","messageId":"${index}","traits":{"on":${on}}}`;
 }
 
 function rowsOf(rate: number, samples: readonly Sample[]): Row[] {

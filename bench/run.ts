@@ -18,6 +18,7 @@ const BENCHES: Readonly<Record<string, string>> = {
   memory: "bytes per resident actor against Map/Set objects",
   sync: "sync_interval: always against the default",
   "wake-ups": "wake-ups that flip nothing against all",
+  backfill: "a rule that asks history of five million events, while deltas flow",
 };
 
 interface Order {

@@ -14,6 +14,8 @@ import { Halted, type PartitionContext } from "./context.ts";
 import type { Signal } from "./signal.ts";
 
 const RECORDS_IN_FLIGHT_MAX = 2_000;
+/** Looking at the time costs as much as a small step, so it is looked at now and then. */
+const RECORDS_PER_LOOK = 16;
 const RETRY_MS = 100;
 
 interface Job {
@@ -74,7 +76,7 @@ export class Backfills {
   work(atLogEnd: boolean): boolean {
     let more = false;
     for (const job of this.jobs.values()) {
-      more = this.fold(job, this.context.settings.backfillSliceRecords, this.machine.position) || more;
+      more = this.foldInTurn(job) || more;
       if (atLogEnd) this.sayReadyWhenClose(job);
     }
     return more;
@@ -155,6 +157,20 @@ export class Backfills {
   private end(job: Job): void {
     job.reading?.stop();
     this.jobs.delete(job.revision);
+  }
+
+  /** True when there is more to do, be it only to ask again for a turn. */
+  private foldInTurn(job: Job): boolean {
+    const { background, runtime, settings } = this.context;
+    if (Math.max(job.shadow.position, job.first - 1) >= this.machine.position) return false;
+    if (!background.take()) return true;
+    const untilMs = runtime.monotonicMs() + settings.backgroundSliceMsMax;
+    let folded = 0;
+    while (this.fold(job, Math.min(RECORDS_PER_LOOK, settings.backfillSliceRecords), this.machine.position)) {
+      folded += RECORDS_PER_LOOK;
+      if (folded >= settings.backfillSliceRecords || runtime.monotonicMs() >= untilMs) return true;
+    }
+    return folded > 0;
   }
 
   private fold(job: Job, recordsMax: number, upTo: Seq): boolean {

@@ -5,6 +5,7 @@ import type { Delta, PartitionNo } from "../../lib/core/types.ts";
 import type { Counters } from "../../lib/ports/questions.ts";
 import type { Runtime } from "../../lib/ports/runtime.ts";
 import type { PartitionWorld } from "../../lib/ports/world.ts";
+import type { BackgroundTurns } from "./background-turns.ts";
 import type { CheckpointBudget } from "./checkpoint-budget.ts";
 import type { Recollection } from "./recollection.ts";
 import type { PartitionSettings } from "./settings.ts";
@@ -47,8 +48,9 @@ export interface PartitionContext {
   readonly machinery: Machinery;
   readonly machine: MachineOptions;
   readonly settings: PartitionSettings;
-  /** Shared by the partitions of this shard, as is the next. */
+  /** Shared by the partitions of this shard, as are the next two. */
   readonly checkpointBudget: CheckpointBudget;
+  readonly background: BackgroundTurns;
   readonly recollection: Recollection;
   readonly runtime: Runtime;
   readonly counters: Counters;

@@ -69,6 +69,7 @@ export class SelfAudit {
     }
     const { job } = this;
     if (job === undefined) return false;
+    if (!this.context.background.take()) return true;
     if (job.oracle !== undefined) return this.recompute(job, job.oracle);
     const records = job.reading?.take(SLICE_RECORDS) ?? [];
     for (const record of records) {
@@ -159,7 +160,7 @@ export class SelfAudit {
         return false;
       }
       oracle.apply(next.value);
-    } while (runtime.monotonicMs() - beganMs < settings.sliceMsMax);
+    } while (runtime.monotonicMs() - beganMs < settings.backgroundSliceMsMax);
     return true;
   }
 

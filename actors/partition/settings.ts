@@ -27,8 +27,10 @@ export interface PartitionSettings {
   readonly tickIntervalMsMin: number;
   /** A backfill that is so close to the live end says `ready`. */
   readonly readyWithinMessages: number;
-  /** Records a backfill folds before others get their turn. */
+  /** Records a backfill folds before others get their turn … */
   readonly backfillSliceRecords: number;
+  /** … and how long it, or an audit, works at a time: an event that comes meanwhile waits for it. */
+  readonly backgroundSliceMsMax: number;
   /** How often somebody is recomputed from the log and compared, about; 0 is never. */
   readonly auditIntervalMs: number;
 }
@@ -47,6 +49,7 @@ export const DEFAULT_PARTITION_SETTINGS: PartitionSettings = {
   preloadBytesMax: 32 * 1024 * 1024,
   tickIntervalMsMin: 100,
   readyWithinMessages: 1_000,
-  backfillSliceRecords: 256,
+  backfillSliceRecords: 4_096,
+  backgroundSliceMsMax: 2,
   auditIntervalMs: 0,
 };

@@ -5,6 +5,7 @@ import type { PartitionNo } from "../../lib/core/types.ts";
 import type { Counters } from "../../lib/ports/questions.ts";
 import type { Runtime, Timer } from "../../lib/ports/runtime.ts";
 import type { World } from "../../lib/ports/world.ts";
+import { BackgroundTurns } from "../partition/background-turns.ts";
 import { CheckpointBudget } from "../partition/checkpoint-budget.ts";
 import type { Machinery, PartitionLog } from "../partition/context.ts";
 import { newCounters } from "../partition/counters.ts";
@@ -46,6 +47,7 @@ export class Shard {
   private readonly neighbours: Neighbours;
   private readonly held = new Map<PartitionNo, Partition>();
   private readonly checkpointBudget: CheckpointBudget;
+  private readonly background: BackgroundTurns;
   private readonly recollection = new Recollection();
   private readonly counters = new Map<PartitionNo, Counters>();
   private readonly pauses = new Map<PartitionNo, ClaimPause>();
@@ -63,6 +65,7 @@ export class Shard {
   constructor(options: ShardOptions) {
     const { world, runtime, settings, log, machine, partitionSettings } = options;
     this.options = options;
+    this.background = new BackgroundTurns(options.runtime);
     this.checkpointBudget = new CheckpointBudget(
       partitionSettings.checkpointTimeShareMax,
       partitionSettings.checkpointIntervalMs,
@@ -242,6 +245,7 @@ export class Shard {
       machine: { ...machine, partition },
       settings: partitionSettings,
       checkpointBudget: this.checkpointBudget,
+      background: this.background,
       recollection: this.recollection,
       runtime,
       counters,
