@@ -573,6 +573,7 @@ export class PartitionCore implements PartitionMachine {
     }
     const { questions } = this.#control.pending.get(revision)!;
     const fresh = questions.filter((key) => !this.#plan.asks(key));
+    shadow.settle(this.#clock);
     for (const no of this.#pages.numbers()) {
       yield null;
       if (!this.#pages.isResident(no)) yield no;
@@ -589,6 +590,11 @@ export class PartitionCore implements PartitionMachine {
     this.#shadow = undefined;
     this.#installed = [...this.#installed, revision];
     this.#setPlan(this.#control.plan(this.#installed));
+  }
+
+  /** Of a shadow: fires what fell due after its last event. */
+  settle(clock: Millis): Iterator<Need, void, void> {
+    return this.#advance(this.#clockOf(clock), this.#position);
   }
 
   /** Of a shadow: the actor it folded, if it met him. */
@@ -775,6 +781,13 @@ class Shadow implements ShadowFold {
       for (let need = step?.next(); need !== undefined && need.done !== true; need = step?.next());
     }
     this.#core.takeRejects();
+  }
+
+  /** Up to the clock of whoever takes it over: what is given has no deadline in the past, where nobody may be woken. */
+  settle(clock: Millis): void {
+    const step = this.#core.settle(clock);
+    for (let need = step.next(); need.done !== true; need = step.next());
+    this.#core.takeDeltas();
   }
 
   giveTo(actor: Actor, keys: readonly string[]): void {
