@@ -138,8 +138,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "refund-never-whole",
     bug: "an order refunded to nothing still counts",
     file: `${ENGINE}/commerce.js`,
-    find: "if (order.total === 0)",
-    replace: "if (false)",
+    find: "gone: rest === 0",
+    replace: "gone: false",
   },
   {
     name: "removed-goes-below",
