@@ -11,7 +11,7 @@ export function maybeWhere(dice: Dice, make: (dice: Dice) => JsonObject): JsonOb
 
 export function measured(dice: Dice, of: string, windows: boolean): JsonObject {
   const pick = dice.int(0, 99);
-  if (pick < 12) return { [dice.pick(["first", "latest"])]: window(dice) };
+  if (pick < 12) return { [dice.pick(["first", "latest"])]: window(dice, windows) };
   const measure: JsonObject =
     pick < 20
       ? {}

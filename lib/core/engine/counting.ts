@@ -5,7 +5,7 @@ import type { Actor } from "./actor.ts";
 import { contribute, fullText } from "./contributions.ts";
 import type { Evaluation } from "./evaluation.ts";
 import type { CounterPlan, Plan } from "./plan.ts";
-import { userZone, type World, zoneFor } from "./reading.ts";
+import { asksOfVisit, userZone, type World, zoneFor } from "./reading.ts";
 import { letWait } from "./view-times.ts";
 import { rangeHolds } from "./windows.ts";
 
@@ -50,7 +50,7 @@ export function count(
   const day = counter.local ? zoneFor(counter.zone, actor).dayOf(at) : 0;
   if (window?.kind === "range" && !rangeHolds(window, { at, day, tiled: true })) return;
   const state = evaluation.stateOf(counter);
-  const placed = { at, day, visitStart };
+  const placed = { at, day: asksOfVisit(counter) ? visitStart : day, visitStart };
   const { distinctValuesMax, itemsMax } = world.limits;
   const waits = occurrence.waits && counter.idleMs !== undefined;
   if (waits && (state.waiting?.length ?? 0) < itemsMax) {

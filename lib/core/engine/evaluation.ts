@@ -35,6 +35,7 @@ import {
   dateMoment,
   deltaDue,
   leafContext,
+  momentMoves,
   programHolds,
   readScope,
   recordOf,
@@ -269,11 +270,11 @@ export class Evaluation {
   #refreshMoment(counter: CounterPlan, state: CounterState): void {
     if (isListed(counter)) readListed(counter, state, this.#actor, this.#now);
     const moment = counterMoment(counter, state);
-    const zone = zoneFor(counter.zone, this.#actor);
     state.due = Number.POSITIVE_INFINITY;
     for (const { leaf, window } of counter.leaves) {
       this.#touch(leaf);
-      if (moment !== undefined) state.due = Math.min(state.due, momentFlips(window!, moment, this.#now, zone));
+      if (moment === undefined) continue;
+      state.due = Math.min(state.due, momentMoves(counter, window!, moment, this.#actor, this.#now));
     }
   }
 

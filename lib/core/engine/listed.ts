@@ -7,7 +7,7 @@ import { distinctValues, numbersAsAmounts, numbersAt } from "./contributions.ts"
 import { type CounterState, type CounterView, newCounter, readCounter } from "./counters.ts";
 import { inCurrency } from "./currencies.ts";
 import { type CounterPlan, isOrderAmount } from "./plan.ts";
-import { canonicalVisit, counterView, listOf, zoneFor } from "./reading.ts";
+import { asksOfVisit, canonicalVisit, counterView, listOf, zoneFor } from "./reading.ts";
 import { amountTest, find, scalarsAt, type TestContext, testHolds, whereHolds, whereHoldsBy } from "./values.ts";
 import { visitRecord } from "./visit-record.ts";
 import { type VisitList, type VisitMove, type VisitSpan, visitSpan } from "./visits.ts";
@@ -121,13 +121,13 @@ function tallyOrders(tally: Tally, actor: Actor): void {
     const { total, gone } = inCurrency(order.money, counter.currency);
     if (gone || !orderPasses(order, counter.where, counter)) continue;
     const zone = zoneNamed(counter.zone === "user" ? order.zone : counter.zone);
-    const moment = { at: order.at, day: zone.dayOf(order.at), tiled: true };
     const visiting = order.visiting && list?.outside.includes(order.seq) !== true;
+    const visit = visiting ? order.at : Number.NaN;
+    const moment = { at: order.at, day: asksOfVisit(counter) ? visit : zone.dayOf(order.at), tiled: true };
     const isCurrent = visiting && order.at >= view.visitStart && order.at <= view.visitLast;
     const [counts, flips] = countsNow(counter, moment, isCurrent, view);
     if (flips < tally.next) tally.next = flips;
     if (!counts) continue;
-    const visit = visiting ? order.at : Number.NaN;
     take(tally, { moment, visit, record: orderRecord(order, total), amount: total });
     tally.into.last = Math.max(tally.into.last, order.seq);
   }
@@ -255,7 +255,7 @@ export class MovedVisit {
 
   /** Whether what the visit gives this question is another than before. */
   moves(counter: CounterPlan, context: TestContext): boolean {
-    if (this.#kind === "merged" || counter.shape.window?.kind === "visit") return true;
+    if (this.#kind === "merged" || readsCurrent(counter)) return true;
     const [before, after] = [this.#before, this.#after];
     if (before === undefined) return after.passes(counter, context);
     const hasMoved = before.start !== after.start;
@@ -265,6 +265,11 @@ export class MovedVisit {
     if (!passes || hasMoved) return passes;
     return counter.of !== undefined && !isSameAt(counter.of, before.record(counter), after.record(counter));
   }
+}
+
+/** Its answer follows the visit under way, which any event may be part of. */
+function readsCurrent({ shape, leaves }: CounterPlan): boolean {
+  return shape.window?.kind === "visit" || leaves.some(({ window }) => window?.kind === "visit");
 }
 
 function isSameAt(path: Path, one: JsonObject, other: JsonObject): boolean {

@@ -1,6 +1,7 @@
 // Reading one actor: its zone, its records as a where sees them, its counters brought up to a clock, and whether a leaf
 // or a whole segment holds. Nothing here changes a membership; evaluation.ts does.
 import type { Catalogue, Situations } from "../feeds.ts";
+import type { Window } from "../rules/ast.ts";
 import type { JsonObject, Limits, Millis } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import type { Actor } from "./actor.ts";
@@ -27,7 +28,7 @@ import { find, type TestContext, testHolds } from "./values.ts";
 import { withWaiting } from "./view-times.ts";
 import { sourcesRecord, sourcesSeen } from "./visit-record.ts";
 import { type VisitList, visitEndOf, visitListOf, visitStartOf } from "./visits.ts";
-import { type Moment, momentInWindow, tileOf } from "./windows.ts";
+import { type Moment, momentFlips, momentInWindow, tileOf } from "./windows.ts";
 import { isZoneName, type Zone, zoneNamed } from "./zones.ts";
 
 /** What members are read against: it changes with the control log alone. */
@@ -170,7 +171,7 @@ export function leafHolds(leaf: Leaf, actor: Actor, now: Millis, world: World): 
     }
     case "moment": {
       const moment = counterMoment(leaf.counter, actor.counters.get(leaf.counter.key));
-      return moment !== undefined && momentInWindow(leaf.window, moment, now, zoneFor(leaf.counter.zone, actor));
+      return moment !== undefined && momentLies(leaf.counter, leaf.window, moment, actor, now);
     }
     case "reading":
       return leaf.reading.holds(actor, readScope(leaf.zone, actor, now, world));
@@ -217,6 +218,33 @@ export function counterMoment(counter: CounterPlan, state: CounterState | undefi
   if (state === undefined) return undefined;
   const { a, b } = withWaiting(counter, state, 0);
   return Number.isNaN(a) ? undefined : { at: a, day: b, tiled: true };
+}
+
+/** Whether the first or latest occurrence of a counter lies in a window. */
+export function momentLies(counter: CounterPlan, window: Window, moment: Moment, actor: Actor, now: Millis): boolean {
+  const zone = zoneFor(counter.zone, actor);
+  if (window.kind !== "visit") return momentInWindow(window, moment, now, zone);
+  const { visitStart, visitLast, visitEnd } = counterView(actor, zone, now, counter.visits?.idleMs);
+  // What servers send lies between the events of a visit, and belongs to none: see asksOfVisit.
+  const belongs = counter.source === "visit" || !Number.isNaN(moment.day);
+  return belongs && moment.at >= visitStart && moment.at <= visitLast && now < visitEnd;
+}
+
+/** The next instant after now at which silence changes that. */
+export function momentMoves(counter: CounterPlan, window: Window, moment: Moment, actor: Actor, now: Millis): Millis {
+  const zone = zoneFor(counter.zone, actor);
+  if (window.kind !== "visit") return momentFlips(window, moment, now, zone);
+  if (!momentLies(counter, window, moment, actor, now)) return Number.POSITIVE_INFINITY;
+  return counterView(actor, zone, now, counter.visits?.idleMs).visitEnd;
+}
+
+/**
+ * What such a counter keeps in place of the local day, where it asks for the visit under way and so for no day: a moment
+ * of the visit that the occurrence belongs to, NaN when it belongs to none.
+ */
+export function asksOfVisit({ source, shape, visits }: CounterPlan): boolean {
+  const isMoment = shape.aggregate === "first" || shape.aggregate === "latest";
+  return isMoment && visits !== undefined && source !== "visit";
 }
 
 export function dateMoment(at: Millis, zone: Zone): Moment {

@@ -83,6 +83,28 @@ describe("counting visits", () => {
     expect(page(story, "+7 09:00", { at: "+0 01:00" })).toEqual(["-new ann +7 09:00"]);
   });
 
+  test("the first and the latest of anything may be of the visit under way", () => {
+    const story = defined(
+      [
+        "e: {event: {name: A, first: {visit: current}}}",
+        "l: {event: {name: A, latest: {visit: current}}}",
+        "o: {order: {latest: {visit: current}}}",
+        "v: {visit: {first: {visit: current}}}",
+      ].join("\n"),
+    );
+    expect(story.track("10:00", "ann", "A")).toEqual(["+e ann 10:00", "+l ann 10:00", "+v ann 10:00"]);
+    expect(story.track("10:10", "ann", "Order Completed", { order_id: "1" })).toEqual(["+o ann 10:10"]);
+    // A server's word is said within the visit, and is none of it.
+    expect(story.track("10:20", "ann", "A", {}, { at: "10:05", channel: "server" })).toEqual(["-l ann 10:20"]);
+    story.restart();
+    expect(story.tick("11:00")).toEqual(["-e ann 10:40", "-o ann 10:40", "-v ann 10:40"]);
+    expect(story.track("12:00", "ann", "A")).toEqual(["+l ann 12:00"]);
+    // The two visits become one, and it is under way.
+    for (const at of ["10:35", "11:00", "11:25"]) page(story, "12:10", { at });
+    expect(story.members("e")).toEqual([]);
+    expect(page(story, "12:11", { at: "11:45" })).toEqual(["+e ann 12:11", "+o ann 12:11", "+v ann 12:11"]);
+  });
+
   test("days of starts, by the zone that each had when it was processed", () => {
     const story = defined("s: {visit: {days: {gte: 2}}}", { zone: "user" });
     story.event("09:00", { type: "page", userId: "ann", context: { timezone: "Asia/Tokyo" } });

@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import { parseDefinition } from "../../../lib/core/rules/parse.ts";
 import { questionKeys } from "../../../lib/core/rules/questions.ts";
 import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY } from "../../../lib/core/vocabulary.ts";
+import { DEFAULT_VOCABULARY, type Vocabulary } from "../../../lib/core/vocabulary.ts";
 
 function keysOf(rule: string, header: Record<string, unknown> = {}): string[] {
   const parsed = parseDefinition({ id: "s", ...header, rule: parse(rule) }, DEFAULT_LIMITS);
@@ -82,6 +82,49 @@ test("what is kept for everybody asks nothing", () => {
     "{segment: {in: [x], joined: {last: 1d}}}",
     "{list: {in: [x]}}",
     "{bucket: {from: 0, to: 5}}",
+    "{place: {city: Bonn}}",
+    "{network: {isp: x}}",
+    "{device: {os: iOS}}",
   ];
   for (const rule of rules) expect(keysOf(rule), rule).toEqual([]);
+});
+
+describe("of visits", () => {
+  const list = '{"idleMs":1800000,"op":"visits"}';
+  const details = '{"details":true,"idleMs":1800000,"op":"visits"}';
+
+  test.each([
+    ["{event: {name: A}}", []],
+    ["{event: {name: A, visits: {gte: 2}}}", [list]],
+    ["{order: {window: {visit: current}}}", [list]],
+    ["{event: {name: A, first: {visit: current}}}", [list]],
+    ["{visit: {where: {duration: {gt: 10m}}}}", [list]],
+    ["{visit: {days: {gte: 2}}}", [list]],
+    ["{visit: {where: {any: [{pages: 2}, {duration: {gt: 10m}}]}}}", [list, details]],
+    ["{visit: {distinct: {of: entry, is: 2}}}", [list, details]],
+    ["{source: {first.medium: x}}", [list, details]],
+  ])("%s asks for what is kept of them", (rule, expected) => {
+    expect(keysOf(rule).filter((key) => key.includes('"op":"visits"'))).toEqual([...expected].sort());
+  });
+
+  test("the dates that a person's own zone gave them are kept with what is known of each", () => {
+    expect(keysOf("{visit: {days: {gte: 2}}}", { zone: "user" })).toContain(details);
+  });
+
+  test("another idle time or referrer table asks anew, of those alone who read it", () => {
+    const asked = (rule: string, vocabulary: Partial<Vocabulary>) => {
+      const parsed = parseDefinition({ id: "s", rule: parse(rule) }, DEFAULT_LIMITS);
+      if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+      return questionKeys(parsed.definition, { ...DEFAULT_VOCABULARY, ...vocabulary });
+    };
+    const idle = { visitIdleMs: 60_000 };
+    const referrers = { referrers: { "a.org": { medium: "m", name: "n" } } };
+    const of = (rule: string, vocabulary: Partial<Vocabulary>) =>
+      JSON.stringify(asked(rule, vocabulary)) === JSON.stringify(asked(rule, {})) ? "as before" : "anew";
+    expect(of("{event: {name: A, days: 2}}", idle)).toBe("as before");
+    expect(of("{event: {name: A, visits: 2}}", idle)).toBe("anew");
+    expect(of("{visit: {count: 2}}", referrers)).toBe("as before");
+    expect(of("{visit: {where: {source.medium: m}}}", referrers)).toBe("anew");
+    expect(of("{source: {first.medium: m}}", referrers)).toBe("anew");
+  });
 });
