@@ -44,6 +44,19 @@ test("items are read as of each place in the log, live and by a backfill", () =>
   expect(story.reasons).toEqual([]);
 });
 
+test("a currency asks nothing of history: what is kept is read anew at the very entry", () => {
+  const story = new MachineStory();
+  story.define("10:00", "paid: { order: { total: { gte: 50 } } }");
+  story.track("10:01", "u1", "Order Completed", { order_id: "o1", total: 60, currency: "EUR" });
+  expect(story.track("10:02", "u2", "Order Completed", { order_id: "o2", total: 60, currency: "USD" })).toEqual([
+    "+paid u2 10:02",
+  ]);
+  expect(story.control("10:03", { op: "vocabulary", vocabulary: { currency: "EUR" } })).toEqual([
+    "+paid u1 10:03",
+    "-paid u2 10:03",
+  ]);
+});
+
 test.each([
   [0, ["u1", "u3"]],
   // What is kept begins with an entry: what was before it is known.
