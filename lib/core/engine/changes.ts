@@ -28,6 +28,7 @@ export function leafOfChange(
   const amount = measure.kind === "sum" || measure.kind === "avg";
   const counter: CounterPlan = {
     key: changeKey(rule, zone),
+    question: changeKey(rule, zone),
     source: "change",
     shape: shapeOf(measure, window),
     where: undefined,

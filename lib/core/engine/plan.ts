@@ -117,6 +117,8 @@ export interface SourceRead {
 /** One question about what happened. Its leaves differ only in what they compare the answer with. */
 export interface CounterPlan {
   readonly key: string;
+  /** Its text in questions.ts: of orders the counter knows more than the question does. */
+  readonly question: string;
   readonly source: "event" | "order" | "change" | "item" | "visit";
   readonly shape: CounterShape;
   readonly where: Where | undefined;
@@ -369,6 +371,7 @@ export function leafOfOccurrences(rule: CountedRule, scope: RuleScope): Extract<
   const { zone, vocabulary } = scope;
   const counter: CounterPlan = {
     key: counterKey(rule, scope),
+    question: occurrenceKey(rule, scope),
     source: rule.op === "campaign" ? "event" : rule.op,
     shape: shapeOf(measure, rule.window),
     where,
@@ -594,7 +597,8 @@ class PlanBuilder {
     const sources = [...pathEntries(leaves, "source").values()].flat();
     const isAsked = (entry: PathEntry): boolean => entry.leaves.some((no) => isRead(postings[no]!));
     const visits = visitsOf(this.#counters.values(), this.#keeps.values(), sources, isAsked);
-    const asked = [this.#counters, this.#deltas, this.#keeps, visits.visitQuestions];
+    const counted = new Set(Array.from(this.#counters.values(), ({ question }) => question));
+    const asked = [counted, this.#deltas, this.#keeps, visits.visitQuestions];
     return {
       segments,
       segmentNo,
