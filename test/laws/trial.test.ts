@@ -69,7 +69,7 @@ test.each(seeds(60))("what is in force changes nobody, and what is new takes in 
     const { source } = inForce;
     if (!isInForceAsWritten(source) || isReadAnew(rig, id)) continue;
     const part = tried(rig, source);
-    expect({ id, ...part }).toMatchObject({ id, members: rig.machine.universe, unknown: 0, joins: 0, leaves: 0 });
+    expect({ id, source: JSON.stringify(source), ...part }).toMatchObject({ id, members: rig.machine.universe, unknown: 0, joins: 0, leaves: 0 });
     expect(part.in, id).toBe(sizes.get(id));
     expect(part.inSample.length).toBe(Math.min(SAMPLES, part.in));
     expect(part.nearMisses).toBeLessThanOrEqual(part.members - part.in);

@@ -55,7 +55,7 @@ export interface Scope {
 }
 
 /** A copy of the actor with all counters read anew: those that nothing depends on are left behind by the clock. */
-function broughtUp(actor: Actor, plan: Plan, now: Millis, world: World): Actor {
+export function broughtUp(actor: Actor, plan: Plan, now: Millis, world: World): Actor {
   const copy = decodePage(encodePage([actor]))[0]!;
   const evaluation = new Evaluation(plan, world, { touches: 0, evaluations: 0, flips: 0, wakeUps: 0, idleWakeUps: 0 });
   evaluation.begin(copy, now);

@@ -5,8 +5,7 @@ import type { Definition } from "../rules/ast.ts";
 import type { MemberId, Millis } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import type { Actor } from "./actor.ts";
-import { Evaluation } from "./evaluation.ts";
-import { explainRule } from "./explain.ts";
+import { broughtUp, explainRule } from "./explain.ts";
 import { compilePlan, type Plan } from "./plan.ts";
 import type { World } from "./reading.ts";
 import { smallestSet } from "./smallest-set.ts";
@@ -45,7 +44,7 @@ export class Trial {
     const { part } = this;
     const root = explainRule(this.#definition.rule, {
       plan: this.#plan,
-      actor: readAnew(actor, this.#plan, now, world),
+      actor: broughtUp(actor, this.#plan, now, world),
       now,
       world,
       zone: this.#definition.zone,
@@ -101,16 +100,3 @@ export class Trial {
 
 type MutableTrialPart = { -readonly [Key in keyof TrialPart]: MutableList<TrialPart[Key]> };
 type MutableList<T> = T extends readonly (infer Item)[] ? { -readonly [K in keyof Item]: Item[K] }[] : T;
-
-/** The member with copies of just what the plan reads, brought up to the clock. */
-function readAnew(actor: Actor, plan: Plan, now: Millis, world: World): Actor {
-  const counters: Actor["counters"] = new Map();
-  for (const [key, state] of actor.counters) if (plan.asks(key)) counters.set(key, structuredClone(state));
-  const kept: Actor["kept"] = new Map();
-  for (const [key, held] of actor.kept) if (plan.asks(key)) kept.set(key, structuredClone(held));
-  const copy: Actor = { ...actor, counters, kept };
-  const evaluation = new Evaluation(plan, world, { touches: 0, evaluations: 0, flips: 0, wakeUps: 0, idleWakeUps: 0 });
-  evaluation.begin(copy, now);
-  evaluation.refreshAll();
-  return copy;
-}
