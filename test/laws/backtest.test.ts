@@ -4,9 +4,10 @@ import { expect, test } from "vitest";
 import { Backtest, reportOf } from "../../lib/backtest/backtest.ts";
 import { DEFAULT_LIMITS, type Json, type LogRecord } from "../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
+import { vocabularyDocument } from "../../lib/core/vocabulary-document.ts";
 import { Dice, seeds } from "../support/seed.ts";
 import { Definitions } from "./definitions.ts";
-import { definition, History, membersOf } from "./generate.ts";
+import { History, membersOf } from "./generate.ts";
 import { Rig } from "./rig.ts";
 
 const CANDIDATES = 5;
@@ -44,14 +45,15 @@ test.each(seeds(60))("the past played and the definition applied give the same p
     feed(history.next());
   }
   for (let index = 0; index < CANDIDATES; index += 1) {
-    const source = definition(dice, `new${index}`, [...shop.sources.keys()]);
+    const source = shop.valid(`new${index}`);
     if (!isAlone(source)) continue;
     const past = [...rig.log];
     const size = shop.sizeOnceInForce(rig, source);
     if (size === undefined) continue;
     const { id, zone = "UTC" } = source as { id: string; zone?: string };
     const from = start + dice.int(0, 3) * DAY_MS;
-    const run = new Backtest({ partition: common, id, sources: [source], vocabulary: undefined, zone, from });
+    const vocabulary = vocabularyDocument(rig.machine.control.newestVocabulary);
+    const run = new Backtest({ partition: common, id, sources: [source], vocabulary, zone, from });
     for (const record of past) run.apply(record);
     const part = run.endAt(rig.machine.clock);
     expect(part.size, `SEED=${seed} ${JSON.stringify(source)}`).toBe(size);

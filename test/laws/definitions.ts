@@ -64,6 +64,11 @@ export class Definitions {
     return made;
   }
 
+  /** One that parses, and is not applied. */
+  valid(id: string): JsonObject {
+    return this.#valid(id, [...this.sources.keys()]);
+  }
+
   #valid(id: string, others: readonly string[]): JsonObject {
     for (;;) {
       const source = definition(this.#dice, id, others, id === WEIGHED ? rowsWithout("engagement") : RUN_ROWS);

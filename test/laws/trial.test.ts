@@ -7,7 +7,7 @@ import { DEFAULT_LIMITS, type Json, type LogRecord } from "../../lib/core/types.
 import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { Dice, seeds } from "../support/seed.ts";
 import { Definitions } from "./definitions.ts";
-import { definition, History, membersOf } from "./generate.ts";
+import { History, membersOf } from "./generate.ts";
 import { Rig } from "./rig.ts";
 
 const CANDIDATES = 6;
@@ -35,7 +35,7 @@ function played(seed: number) {
     if (dice.chance(0.03)) for (const record of shop.change()) feed(record);
     feed(history.next());
   }
-  return { dice, rig, shop };
+  return { rig, shop };
 }
 
 /** All slices of one trial; a page that is not in memory is provided, as the owner's desk does. */
@@ -62,21 +62,27 @@ function isReadAnew(rig: Rig, id: string): boolean {
 }
 
 test.each(seeds(60))("what is in force changes nobody, and what is new takes in whom it said, seed %i", (seed) => {
-  const { dice, rig, shop } = played(seed);
+  const { rig, shop } = played(seed);
   const sizes = rig.machine.sizes();
   // Of what was applied last some may wait, or have been given up.
   for (const [id, { definition: inForce }] of rig.machine.control.active) {
     const { source } = inForce;
     if (!isInForceAsWritten(source) || isReadAnew(rig, id)) continue;
     const part = tried(rig, source);
-    expect({ id, source: JSON.stringify(source), ...part }).toMatchObject({ id, members: rig.machine.universe, unknown: 0, joins: 0, leaves: 0 });
+    expect({ id, source: JSON.stringify(source), ...part }).toMatchObject({
+      id,
+      members: rig.machine.universe,
+      unknown: 0,
+      joins: 0,
+      leaves: 0,
+    });
     expect(part.in, id).toBe(sizes.get(id));
     expect(part.inSample.length).toBe(Math.min(SAMPLES, part.in));
     expect(part.nearMisses).toBeLessThanOrEqual(part.members - part.in);
     expect(part.nodes[0]?.pass ?? 0).toBe(part.in);
   }
   for (let index = 0; index < CANDIDATES; index += 1) {
-    const source = definition(dice, `new${index}`, [...shop.sources.keys()]);
+    const source = shop.valid(`new${index}`);
     if (!isInForceAsWritten(source)) continue;
     const part = tried(rig, source);
     expect(part.joins).toBe(part.in);
