@@ -62,6 +62,22 @@ export const OPTIONS = {
   }),
   demo: toggle({ default: true, why: "`dev` brings a sample shop with segments and traffic." }),
 
+  // The door: what is resolved and written into events that come over HTTP, from files and through `enrich`.
+  placesFile: text({
+    default: "",
+    unit: "path",
+    why: "Database of places by address (.mmdb, such as GeoLite2-City); none: the built-in one, of countries.",
+  }),
+  networksFile: text({
+    default: "",
+    unit: "path",
+    why: "Database of networks by address (.mmdb, such as GeoLite2-ASN or GeoIP2-ISP); none: networks stay unknown.",
+  }),
+  keepIp: toggle({
+    default: false,
+    why: "Keep `context.ip` in events. It is personal data; off, it is left out of what is stored.",
+  }),
+
   // The connection, under the names of the `nats` CLI.
   natsUrl: text({
     default: "",
