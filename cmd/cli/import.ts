@@ -6,17 +6,21 @@ import { createWriteStream, type WriteStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import type { Command } from "commander";
+import { addFlags } from "../../config/flags.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { count, counted, duration, instant } from "../../lib/cli/numbers.ts";
 import { type ProgressBar, progressBar } from "../../lib/cli/progress.ts";
 import { plain, styleFor } from "../../lib/cli/style.ts";
 import { decodeEvent } from "../../lib/core/decode.ts";
-import type { Limits, PartitionNo } from "../../lib/core/types.ts";
+import type { JsonObject, Limits, PartitionNo } from "../../lib/core/types.ts";
+import { instantOf } from "../../lib/enrich/clock-skew.ts";
+import { enrich, openTables } from "../../lib/enrich/enrich.ts";
 import { type FoundMapping, findMapping, namedMapping } from "../../lib/import/find-mapping.ts";
 import { LogWriter, MARK_HEADER, moveClocks } from "../../lib/import/log-writer.ts";
 import { formatOf, type ImportResult, importFile, markOf, type RejectedRow } from "../../lib/import/run.ts";
 import { ApiError, api } from "../../lib/nats/wire.ts";
 import { type Context, connected } from "./context.ts";
+import { DOOR_OPTIONS } from "./enrich.ts";
 import { note, print } from "./output.ts";
 import { packageDir } from "./package-dir.ts";
 
@@ -29,8 +33,7 @@ interface ImportFlags {
 }
 
 export function addImport(program: Command): void {
-  program
-    .command("import")
+  addFlags(program.command("import"), DOOR_OPTIONS)
     .description("bring in events from files: CSV or NDJSON, .gz too")
     .argument("<files...>")
     .option("--map <path>", "mapping of columns (default: the one in an examples folder whose `files` fits the name)")
@@ -40,17 +43,30 @@ export function addImport(program: Command): void {
       "after",
       [
         "\nA mapping is a small YAML file; examples/rees46.map.yaml is one. NDJSON without a mapping is taken as Segment-spec messages.",
+        "From `ip` and `userAgent` of a mapping, or of a message's context, the place and the device are written into the event.",
         "A row that is refused is told and counted, and the others go in: the exit code is 0 all the same. --rejects FILE holds what was refused.",
       ].join("\n"),
     )
     .action((files: string[], flags: ImportFlags, command: Command) =>
       connected(command, async (context) => {
-        for (const file of files) await importOne(context, file, flags);
+        const door = await doorOf(context);
+        for (const file of files) await importOne(context, door, file, flags);
       }),
     );
 }
 
-async function importOne(context: Context, path: string, flags: ImportFlags): Promise<void> {
+type Door = (message: JsonObject) => JsonObject;
+
+/** Whoever may import is trusted as the vocabulary says of `import`. When a line was received, only it can say. */
+async function doorOf(context: Context): Promise<Door> {
+  const tables = openTables(context.config);
+  const { trustedSources } = (await context.catalogue()).state.vocabulary;
+  const { keepIp } = context.config;
+  return (message) =>
+    enrich(message, { tables, trustedSources, keepIp, source: "import", receivedAt: instantOf(message.receivedAt) });
+}
+
+async function importOne(context: Context, door: Door, path: string, flags: ImportFlags): Promise<void> {
   await assertReadable(path);
   const found = await mappingFor(path, flags.map);
   const { nc, names, partitions, clock } = context;
@@ -68,6 +84,7 @@ async function importOne(context: Context, path: string, flags: ImportFlags): Pr
       partitions,
       clock,
       storedUpTo: flags.resume === true ? storedBefore : new Map(),
+      enrich: door,
       write: (partition, line, body) => writer.add(partition, line, body),
       refusal: (body) => refusalOf(body, context.config.limits),
       onReject: (row) => rejects.add(row),

@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { EXIT, EXIT_HELP, endingOf } from "../../lib/cli/errors.ts";
 import { styleFor } from "../../lib/cli/style.ts";
 import { addDoctor } from "./doctor.ts";
+import { addEnrich } from "./enrich.ts";
 import { addGlobalFlags } from "./globals.ts";
 import { addImport } from "./import.ts";
 import { addItems } from "./items.ts";
@@ -45,6 +46,7 @@ function program(): Command {
     addPeople,
     addTail,
     addImport,
+    addEnrich,
     addReplay,
     addDoctor,
     addSettings,

@@ -55,7 +55,8 @@ async function* unzipped(file: ReturnType<typeof createReadStream>): AsyncGenera
   }
 }
 
-async function* splitLines(bytes: AsyncIterable<Buffer>): AsyncGenerator<readonly Line[]> {
+/** Lines of bytes that come from anywhere, as they come. */
+export async function* splitLines(bytes: AsyncIterable<Buffer>): AsyncGenerator<readonly Line[]> {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: false });
   let line = 0;
   let rest = "";

@@ -24,7 +24,8 @@ export type Mapped =
 
 const EVENT_TYPES = ["track", "identify", "page", "screen"] as const;
 
-const TOP = "files format delimiter header user anonymous time type event channel messageId properties traits context";
+const TOP =
+  "files format delimiter header user anonymous time type event channel messageId ip userAgent properties traits context";
 
 export function parseMapping(text: string, file: string): Mapping {
   const place = new Places(text, file);
@@ -77,10 +78,13 @@ function shapeOf(place: Places, root: YamlMap): (columns: Columns) => ShapeReade
   const kinds = kindsOf(place, root);
   const rest = ["channel", "messageId", "context"].filter((key) => root.has(key));
   const others = rest.map((key) => [key, bindValue(place, root, key)] as const);
+  const heard = (["ip", "userAgent"] as const).filter((key) => root.has(key));
+  const besides = heard.map((key) => [key, bindValue(place, root, key)] as const);
   return (columns) => {
     const readTime = time?.(columns);
     const readKind = kinds(columns);
     const readOthers = others.map(([key, bind]) => [key, bind(columns)] as const);
+    const readBesides = besides.map(([key, bind]) => [key, bind(columns)] as const);
     return (cells, line) => {
       const event = readKind(cells, line);
       const at = readTime?.(cells);
@@ -88,6 +92,10 @@ function shapeOf(place: Places, root: YamlMap): (columns: Columns) => ShapeReade
       for (const [key, read] of readOthers) {
         const value = read(cells, line);
         if (value !== undefined) event[key] = value;
+      }
+      for (const [key, read] of readBesides) {
+        const value = read(cells, line);
+        if (value !== undefined) event.context = { ...(event.context as JsonObject | undefined), [key]: value };
       }
       return { event, time: at };
     };

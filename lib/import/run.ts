@@ -6,7 +6,7 @@ import { encodeId, fnv1a } from "../core/ids.ts";
 import type { JsonObject, MemberId, Millis, PartitionNo } from "../core/types.ts";
 import { dateReader } from "./dates.ts";
 import { type LineSource, openLines } from "./lines.ts";
-import type { Mapped, Mapping } from "./mapping.ts";
+import type { Mapped, Mapping, RowReader } from "./mapping.ts";
 import { csvRows, ndjsonRows, type Row } from "./rows.ts";
 
 export interface ImportOptions {
@@ -18,6 +18,8 @@ export interface ImportOptions {
   readonly clock: "log" | "event";
   /** Last line that each log already holds of this file, when an import is resumed. */
   readonly storedUpTo: ReadonlyMap<PartitionNo, number>;
+  /** What the door writes into each message before it is checked and stored. */
+  readonly enrich: (message: JsonObject) => JsonObject;
   readonly write: (partition: PartitionNo, line: number, body: Uint8Array) => Promise<void>;
   /** Why the engine would refuse the message, if it would. */
   readonly refusal: (body: Uint8Array) => string | undefined;
@@ -54,7 +56,7 @@ type Reader = (cells: never, line: number) => Mapped;
 
 export async function importFile(options: ImportOptions): Promise<ImportResult> {
   const source = await openLines(options.path);
-  let read: Reader = envelopeReader;
+  let read: Reader = (cells: JsonObject) => envelope(options.enrich(cells));
   const chunks = rowsOf(source, options, (reader) => {
     read = reader;
   });
@@ -78,14 +80,14 @@ async function take(row: Row, read: Reader, options: ImportOptions, result: Coun
     options.onReject({ line: row.line, reason, raw: row.raw });
   };
   if (!row.ok) return reject(row.reason);
-  const mapped = read(row.cells as never, row.line);
-  if (!mapped.ok) return reject(mapped.reason);
-  const { time } = mapped;
+  const message = read(row.cells as never, row.line);
+  if (!message.ok) return reject(message.reason);
+  const { time } = message;
   if (time === undefined && options.clock === "event")
     return reject("no time, and this data set's clock is the events' own");
-  const token = tokenOf(mapped.id);
+  const token = tokenOf(message.id);
   if (token === undefined) return reject("the user id is not valid Unicode text");
-  const body = Buffer.from(JSON.stringify(mapped.event));
+  const body = Buffer.from(JSON.stringify(message.event));
   const refusal = options.refusal(body);
   if (refusal !== undefined) return reject(refusal);
   if (time !== undefined) {
@@ -108,12 +110,20 @@ function rowsOf(
 ): AsyncIterable<readonly Row[]> {
   const { mapping, path } = options;
   if (formatOf(mapping, path) === "ndjson") {
-    if (mapping !== undefined) use(mapping.reader(undefined));
+    if (mapping !== undefined) use(mapped(mapping.reader(undefined), options));
     return ndjsonRows(source.chunks);
   }
   if (mapping === undefined) throw new Error(`${path}: a CSV file needs a mapping; see --map`);
   const csv = { delimiter: mapping.delimiter, ...(mapping.header === undefined ? {} : { header: mapping.header }) };
-  return csvRows(source.chunks, csv, (names) => use(mapping.reader(names)));
+  return csvRows(source.chunks, csv, (names) => use(mapped(mapping.reader(names), options)));
+}
+
+/** The time of a row is the mapping's: nobody knows when it was sent, so enriching leaves it as it is. */
+function mapped(read: RowReader, { enrich }: ImportOptions): RowReader {
+  return (cells, line) => {
+    const row = read(cells, line);
+    return row.ok ? { ...row, event: enrich(row.event) } : row;
+  };
 }
 
 export function formatOf(mapping: Mapping | undefined, path: string): "csv" | "ndjson" {
@@ -121,7 +131,7 @@ export function formatOf(mapping: Mapping | undefined, path: string): "csv" | "n
 }
 
 /** A line that is a message already says itself who it was and when. */
-function envelopeReader(cells: JsonObject): Mapped {
+function envelope(cells: JsonObject): Mapped {
   const { userId, anonymousId, timestamp } = cells;
   const id = textOf(userId) ?? textOf(anonymousId);
   if (id === undefined) return { ok: false, reason: "no userId and no anonymousId" };

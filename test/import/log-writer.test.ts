@@ -101,6 +101,7 @@ test("a resumed import leaves out what each log holds already, and refuses what 
     partitions: PARTITIONS,
     clock: "event",
     storedUpTo,
+    enrich: (message) => message,
     write: async (_partition, _line, body) => void written.push(JSON.parse(Buffer.from(body).toString()).userId),
     refusal: (body) => (JSON.parse(Buffer.from(body).toString()).event === undefined ? "no event" : undefined),
     onReject: ({ line: at, reason }) => rejected.push(`${at} ${reason}`),

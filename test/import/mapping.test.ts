@@ -138,3 +138,15 @@ test.each([
 ])("format %s reads %s", (format, text, at) => {
   expect(dateReader(format)(text)).toBe(at);
 });
+
+test("an address and a user agent go into the context, beside what else is put there", () => {
+  const yaml = "user: u\nevent: Seen\nip: from\nuserAgent: { column: agent }\ncontext: { object: { locale: lang } }\n";
+  const contextOf = (...cells: string[]) => {
+    const mapped = map(yaml, "u,from,agent,lang", cells);
+    return mapped.ok && mapped.event.context;
+  };
+  expect(contextOf("u1", "8.8.8.8", "curl/8", "de")).toEqual({ locale: "de", ip: "8.8.8.8", userAgent: "curl/8" });
+  expect(contextOf("u1", "8.8.8.8", "", "")).toEqual({ ip: "8.8.8.8" });
+  const bare = map("user: u\nevent: Seen\nip: from\n", "u,from", ["u1", ""]);
+  expect(bare.ok && bare.event).toEqual({ type: "track", event: "Seen", userId: "u1" });
+});

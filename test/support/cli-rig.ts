@@ -54,7 +54,7 @@ export async function openCliRig(partitions: number, variables: Record<string, u
   };
   return {
     server,
-    rollcall: (...args) => typed(server, args),
+    rollcall: (...args) => typed(["--nats-url", server.url, ...args]),
     caughtUp,
     clock: async () => {
       await caughtUp();
@@ -73,7 +73,8 @@ export async function openCliRig(partitions: number, variables: Record<string, u
   };
 }
 
-async function typed(server: TestServer, args: readonly string[]): Promise<Ended> {
+/** One command in this process, and what it printed. */
+export async function typed(args: readonly string[]): Promise<Ended> {
   vi.stubEnv("NO_COLOR", "1");
   const written = { out: "", err: "" };
   const out = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
@@ -85,7 +86,7 @@ async function typed(server: TestServer, args: readonly string[]): Promise<Ended
     return true;
   });
   try {
-    return { code: await runCli(["--nats-url", server.url, ...args]), ...written };
+    return { code: await runCli(args), ...written };
   } finally {
     out.mockRestore();
     err.mockRestore();
