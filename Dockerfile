@@ -10,7 +10,7 @@ RUN npx tsc -p tsconfig.json && npm prune --omit=dev
 FROM node:24-slim
 WORKDIR /app
 ENV NODE_ENV=production
-COPY --from=build /app/package.json /app/nats.conf ./
+COPY --from=build /app/package.json /app/nats.conf /app/LICENSE /app/NOTICE ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/config ./config
 COPY --from=build /app/examples ./examples

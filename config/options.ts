@@ -62,7 +62,7 @@ export const OPTIONS = {
   }),
   demo: toggle({ default: true, why: "`dev` brings a sample shop with segments and traffic." }),
 
-  // The door: what is resolved and written into events that come over HTTP, from files and through `enrich`.
+  // The door: what is resolved and written into events before they are stored.
   placesFile: text({
     default: "",
     unit: "path",

@@ -42,7 +42,7 @@ export function addEnrich(program: Command): void {
     .addHelpText(
       "after",
       [
-        "\nFor who publishes to NATS directly; HTTP and `rollcall import` do the same by themselves. Send each message through once.",
+        "\nFor those who publish to NATS directly; `rollcall import` does the same by itself. Send each message through once.",
         "Without --live a sender's clock is corrected where the message says when it was received (`receivedAt`).",
         "A line that is no message is told on stderr and left out; the exit code is then 1.",
       ].join("\n"),

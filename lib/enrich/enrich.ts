@@ -1,5 +1,5 @@
 // What the door resolves and writes into a message before it goes to the log: place, network, device, channel, time.
-// HTTP, `rollcall import` and `rollcall enrich` send every message through it; nothing behind the log asks a table again.
+// Whoever lets messages in sends each through it, as `rollcall import` does; nothing behind the log asks a table again.
 import type { Json, JsonObject, Millis } from "../core/types.ts";
 import { DEFAULT_VOCABULARY } from "../core/vocabulary.ts";
 import { channelOfLibrary } from "./channels.ts";
