@@ -4,8 +4,8 @@
 // The logs are filled first; then the same load as in the latency bench is measured before, and over and over while the
 // history is folded. In the end the oracle recomputes everything.
 import { execFile } from "node:child_process";
-import { extname } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { packageDir } from "../cmd/cli/package-dir.ts";
 import { appendEntry } from "../lib/api/apply.ts";
 import { Catalogue } from "../lib/api/catalogue.ts";
 import { preparationsOf } from "../lib/api/preparations.ts";
@@ -172,7 +172,8 @@ async function define({ nc, names, partitions }: BenchServer, sizes: Sizes, swit
 
 /** As an operator would ask; throws when anything differs. */
 async function verified({ url }: BenchServer): Promise<string> {
-  const cli = fileURLToPath(new URL(`../cmd/rollcall${extname(import.meta.url)}`, import.meta.url));
+  // From sources, too, it is the built program that verifies.
+  const cli = join(packageDir(), "dist", "cmd", "rollcall.js");
   const args = ["--max-old-space-size=8192", cli, "--nats-url", url, "replay", "--verify", "-o", "json"];
   const text = await new Promise<string>((resolve, reject) => {
     execFile(process.execPath, args, { maxBuffer: CLI_BYTES_MAX }, (error, stdout, stderr) => {

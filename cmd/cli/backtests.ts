@@ -1,6 +1,7 @@
 // rollcall segments backtest: what a definition would have done, from the logs. They are played by played.ts; nothing is
 // changed by it.
 import type { Command } from "commander";
+import { type Said, saidOfDefinition } from "../../lib/api/said.ts";
 import type { BacktestReport } from "../../lib/backtest/backtest.ts";
 import { backtestText } from "../../lib/cli/backtest-text.ts";
 import type { Format } from "../../lib/cli/table.ts";
@@ -29,12 +30,17 @@ export function addBacktests(segments: Command): void {
         const to = Date.now();
         const from = to - options.days * DAY_MS;
         const { report } = await backtested(context, candidate, { from, to }, (test, now) => test.endAt(now));
-        show(context, candidate.definition, report, options.output);
+        const { state } = await context.catalogue();
+        const { cost } = saidOfDefinition(candidate.definition, state.newestVocabulary, state);
+        show(context, candidate.definition, { ...report, cost }, options.output);
       }),
     );
 }
 
-function show(context: Context, { id, name }: Definition, report: BacktestReport, format: Format): void {
+/** With what it would cost to bring into force. */
+type Tested = BacktestReport & Pick<Said, "cost">;
+
+function show(context: Context, { id, name }: Definition, report: Tested, format: Format): void {
   const columns = Math.min(process.stdout.columns ?? 80, COLUMNS_MAX);
   if (format === "json") printJson(report);
   else if (format === "csv") {

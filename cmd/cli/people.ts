@@ -212,7 +212,9 @@ async function explain(context: Context, segment: string, id: string, { at, outp
     membership === undefined || membership.since === 0
       ? ""
       : style.dim(` since ${instant(membership.since)} (${duration(clock - membership.since)})`);
-  print(`${style.bold(plain(id))} ${now} ${style.bold(segment)}${since}\n${explainTree(root, clock, style)}`);
+  print(
+    `${style.bold(plain(id))} ${now} ${style.bold(segment)}${since}\n${explainTree(root, clock, style, process.stdout.columns)}`,
+  );
   if (turns.length > 0)
     print(
       `\n${style.dim(turns.length === 1 ? "one rule is missing" : "the fewest rules that are missing")}\n${turns.join("\n")}`,

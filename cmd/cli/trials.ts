@@ -9,6 +9,7 @@ import { describeRule } from "../../lib/cli/rule-text.ts";
 import { plain, type Style } from "../../lib/cli/style.ts";
 import type { Format } from "../../lib/cli/table.ts";
 import { movesText, trialText } from "../../lib/cli/trial-text.ts";
+import { wrap } from "../../lib/cli/wrap.ts";
 import type { TrialPart } from "../../lib/core/partition.ts";
 import { definitionSentence } from "../../lib/core/rules/sentence.ts";
 import type { Json } from "../../lib/core/types.ts";
@@ -20,6 +21,7 @@ import { backtested } from "./played.ts";
 
 const SAMPLES_DEFAULT = 5;
 const MEMBERS_MAX = 1_000_000;
+const COLUMNS_DEFAULT = 80;
 const COLUMNS_MAX = 120;
 
 export function addTrials(segments: Command): void {
@@ -59,10 +61,9 @@ async function tryFile(context: Context, command: Command, file: string, options
   if (options.output === "json") return printJson(trialOut(part) as object);
   const { definition } = candidate;
   const { style } = context;
-  print(
-    `${style.bold(plain(definition.name))}  ${style.dim(definition.id)}\n${plain(definitionSentence(definition))}\n`,
-  );
-  const columns = Math.min(process.stdout.columns ?? 80, COLUMNS_MAX);
+  const columns = Math.min(process.stdout.columns ?? COLUMNS_DEFAULT, COLUMNS_MAX);
+  const sentence = wrap(plain(definitionSentence(definition)), columns).join("\n");
+  print(`${style.bold(plain(definition.name))}  ${style.dim(definition.id)}\n${sentence}\n`);
   print(trialText({ part, against: await inForce(context, definition.id) }, style, columns));
 }
 

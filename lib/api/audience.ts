@@ -23,6 +23,8 @@ export interface SegmentSummary {
 
 export interface SegmentDetail extends SegmentSummary {
   readonly definition: Json;
+  /** The definition in plain words; absent for a draft that does not parse. */
+  readonly sentence?: string;
 }
 
 export interface Overview {

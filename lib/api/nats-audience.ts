@@ -12,6 +12,7 @@ import type { PartitionStatus } from "../ports/questions.ts";
 import type { Audience, Explanation, MemberList, Overview, Readiness, SegmentDetail } from "./audience.ts";
 import { Catalogue } from "./catalogue.ts";
 import { withDecidingEvents } from "./deciding-events.ts";
+import { saidOf } from "./said.ts";
 
 const RECENT_MAX = 50;
 const REASONS_MAX = 8;
@@ -34,16 +35,18 @@ export class NatsAudience implements Audience {
   private readonly questions: Questions;
   private readonly names: Names;
   private readonly partitionCount: number;
+  private readonly limits: Limits;
   private readonly listeners = new Set<(delta: Delta) => void>();
   /** Newest last. */
   private readonly ring: Delta[] = [];
   private readonly silence: () => void;
   private sizesAsked: Promise<Sizes> | undefined;
 
-  constructor({ nc, names, partitions }: NatsAudienceOptions, catalogue: Catalogue) {
+  constructor({ nc, names, partitions, limits }: NatsAudienceOptions, catalogue: Catalogue) {
     this.nc = nc;
     this.names = names;
     this.partitionCount = partitions;
+    this.limits = limits;
     this.catalogue = catalogue;
     this.questions = new Questions(nc, names, partitions);
     const subscription = nc.subscribe(names.segmentSubject("*", "*"), {
@@ -71,7 +74,12 @@ export class NatsAudience implements Audience {
   async segment(id: SegmentId): Promise<SegmentDetail | undefined> {
     const entry = this.catalogue.entry(id);
     if (entry === undefined) return undefined;
-    return { ...entry, size: sizeOf(await this.sizes().catch(() => undefined), entry) };
+    const said = saidOf(entry, this.catalogue, this.limits);
+    return {
+      ...entry,
+      size: sizeOf(await this.sizes().catch(() => undefined), entry),
+      ...(said === undefined ? {} : { sentence: said.sentence }),
+    };
   }
 
   async members(id: SegmentId, limit: number): Promise<MemberList | undefined> {

@@ -1,14 +1,16 @@
 // A back-test for a terminal: a line a day with joins, leaves, the size and a bar; then who goes to and fro.
 // Used by cmd/cli/backtests.ts.
 import { type BacktestReport, type DayTally, FLAPPING_JOINS_MIN } from "../backtest/backtest.ts";
+import type { Cost } from "../core/rules/cost.ts";
 import { count, counted } from "./numbers.ts";
 import { plain, type Style } from "./style.ts";
 import { type Column, printRows } from "./table.ts";
+import { wrap } from "./wrap.ts";
 
 export interface BacktestText {
   readonly id: string;
   readonly name: string;
-  readonly report: BacktestReport;
+  readonly report: BacktestReport & { readonly cost: Cost };
 }
 
 const BAR_COLUMNS_MIN = 10;
@@ -20,9 +22,15 @@ export function backtestText({ id, name, report }: BacktestText, style: Style, c
   const table = printRows(days, columnsOf(most, room, style), "table", style).trimEnd();
   const net = `${count(sizeBefore)} before, ${style.green(`${count(joined)} joined`)}, ${style.red(`${count(left)} left`)}`;
   const now = `${style.bold(count(size))} of ${counted(universe, "person", "people")} now`;
-  return [`${style.bold(plain(name))}  ${style.dim(id)}`, "", table, "", `${net}: ${now}`, flappingText(report)].join(
-    "\n",
-  );
+  return [
+    `${style.bold(plain(name))}  ${style.dim(id)}`,
+    "",
+    table,
+    "",
+    `${net}: ${now}`,
+    flappingText(report),
+    ...costLines(report.cost, columns),
+  ].join("\n");
 }
 
 /** Day, joined, left and size with the gaps between them. */
@@ -49,6 +57,10 @@ function columnsOf(most: number, room: number, style: Style): readonly Column<Da
     figure("SIZE", "size"),
     bar,
   ];
+}
+
+function costLines({ class: name, why }: Cost, columns: number): readonly string[] {
+  return wrap(`${name}: ${why}`, columns);
 }
 
 function flappingText({ flapping }: BacktestReport): string {

@@ -1,30 +1,68 @@
 // An explanation as a tree for a terminal: what passed, what did not, what was found, what was expected, until when.
-// Used by cmd/cli/explain.ts.
+// Used by cmd/cli/people.ts.
 import type { DecidedBy, ExplainNode } from "../core/partition.ts";
 import type { Json, Millis } from "../core/types.ts";
 import { duration, instant } from "./numbers.ts";
-import { plain, type Style } from "./style.ts";
+import { plain, type Style, widthOf } from "./style.ts";
 
-export function explainTree(root: ExplainNode, clock: Millis, style: Style): string {
+/** `columns` is undefined where the output is no terminal: then no line is broken, so that it can be searched. */
+export function explainTree(root: ExplainNode, clock: Millis, style: Style, columns?: number): string {
   const lines: string[] = [];
   // The outermost node is the segment itself, and whoever prints this has said already whether they are in it.
   const [only, ...others] = root.nodes ?? [];
   const top = only !== undefined && others.length === 0 ? only : root;
-  lines.push(nodeText(top, clock, style));
-  addNodes(top, "", clock, style, lines);
+  const drawing = { clock, style, columns: columns ?? Number.POSITIVE_INFINITY, lines };
+  addNode(top, { branch: "", below: "" }, drawing);
   return lines.join("\n");
 }
 
-function addNodes(node: ExplainNode, indent: string, clock: Millis, style: Style, lines: string[]): void {
+interface Drawing {
+  readonly clock: Millis;
+  readonly style: Style;
+  readonly columns: number;
+  readonly lines: string[];
+}
+
+/** What stands before a node's first line, and before all that hangs on it. */
+interface Place {
+  readonly branch: string;
+  readonly below: string;
+}
+
+function addNode(node: ExplainNode, { branch, below }: Place, drawing: Drawing): void {
+  const { style, lines, columns } = drawing;
   const nodes = node.nodes ?? [];
+  // The mark and what is below it are two columns; a tree that goes on hangs its line there.
+  const rest = `${below}${nodes.length > 0 ? style.dim("│ ") : "  "}`;
+  lines.push(...broken(partsOf(node, drawing), { branch, below: rest }, columns, style.dim(" · ")));
   for (const [index, inner] of nodes.entries()) {
     const last = index === nodes.length - 1;
-    lines.push(`${indent}${style.dim(last ? "└─" : "├─")} ${nodeText(inner, clock, style)}`);
-    addNodes(inner, `${indent}${last ? "  " : style.dim("│ ")} `, clock, style, lines);
+    addNode(
+      inner,
+      {
+        branch: `${below}${style.dim(last ? "└─" : "├─")} `,
+        below: `${below}${last ? "  " : style.dim("│ ")} `,
+      },
+      drawing,
+    );
   }
 }
 
-function nodeText(node: ExplainNode, clock: Millis, style: Style): string {
+/** Parts in one line, or in as many as the width asks for; a part stands whole. */
+function broken(parts: readonly string[], { branch, below }: Place, columns: number, between: string): string[] {
+  const lines: string[] = [];
+  let line = `${branch}${parts[0]}`;
+  for (const part of parts.slice(1)) {
+    if (widthOf(line) + widthOf(between) + widthOf(part) <= columns) line += `${between}${part}`;
+    else {
+      lines.push(line);
+      line = `${below}${part}`;
+    }
+  }
+  return [...lines, line];
+}
+
+function partsOf(node: ExplainNode, { clock, style }: Drawing): readonly string[] {
   const mark = node.pass ? style.green("✓") : style.red("✗");
   const parts = [`${mark} ${plain(node.rule)}`];
   const found = node.actual === undefined ? undefined : `is ${shown(node.actual)}`;
@@ -37,7 +75,7 @@ function nodeText(node: ExplainNode, clock: Millis, style: Style): string {
     const left = node.until - clock;
     parts.push(style.yellow(`until ${instant(node.until)}${left > 0 ? ` (${duration(left)})` : ""}`));
   }
-  return parts.join(style.dim(" · "));
+  return parts;
 }
 
 /** "by Product Viewed 4m ago (m-17)", "4m ago". */

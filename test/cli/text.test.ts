@@ -141,6 +141,18 @@ test("an explanation is a tree: what passed, what was found, what was wanted, un
       "└─ ✗ trait plan · is u�[2J�1�2, wanted = trial",
     ].join("\n"),
   );
+  // A narrow terminal breaks lines between facts, below the node's own mark.
+  expect(explainTree(root, clock, PLAIN, 44)).toBe(
+    [
+      "✗ all",
+      "├─ ✓ cart.value · is 60, wanted > 0",
+      "├─ ✗ any",
+      "│  └─ ✗ event Ping · is 2, wanted ≥ 3",
+      "│       until 2026-11-23 10:01:05Z (1m 5s)",
+      "└─ ✗ trait plan",
+      "     is u�[2J�1�2, wanted = trial",
+    ].join("\n"),
+  );
 });
 
 test("log lines are put together from pieces, and what is no JSON is shown as it is", () => {
