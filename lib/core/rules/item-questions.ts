@@ -48,7 +48,7 @@ function readsField({ where, measure }: Reads, isOne: (path: Path) => boolean): 
   return where !== undefined && whereReads(where, isOne);
 }
 
-function whereReads(where: Where, isOne: (path: Path) => boolean): boolean {
+export function whereReads(where: Where, isOne: (path: Path) => boolean): boolean {
   if (where.op === "test") return isOne(where.path);
   return where.op === "not" ? whereReads(where.where, isOne) : where.wheres.some((inner) => whereReads(inner, isOne));
 }

@@ -3,7 +3,7 @@
 import type { Millis } from "../types.ts";
 import type { EngagementPart, FunnelStep, Vocabulary } from "../vocabulary.ts";
 import type { ChangeRule, EventRule, Path, SequenceRule, StepWhich, VisitRule, Where } from "./ast.ts";
-import { itemsAsked } from "./item-questions.ts";
+import { itemsAsked, whereReads } from "./item-questions.ts";
 import { canonical, isLocalWindow, testAsksLocalTime, whereAsksLocalTime } from "./questions.ts";
 
 /** The question that a change rule asks. */
@@ -53,8 +53,11 @@ function stepText(which: StepWhich, zone: string, vocabulary: Vocabulary): Recor
   switch (which.op) {
     case "event":
       return { ...which, names: which.names === "*" ? "*" : [...new Set(which.names)].sort(), ...local };
-    case "order":
-      return { ...which, ...local };
+    case "order": {
+      // What an order came to is read once, as the step is reached: by another currency it might not have been.
+      const readsMoney = which.where !== undefined && whereReads(which.where, ([name]) => name === "total");
+      return { ...which, ...(readsMoney ? { currency: vocabulary.currency } : {}), ...local };
+    }
     case "campaign":
       return { ...which, events: outcomeNames(which.outcome, vocabulary), ...local };
     case "item":

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { parseDefinition } from "../../../lib/core/rules/parse.ts";
 import { questionKeys } from "../../../lib/core/rules/questions.ts";
-import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
+import { DEFAULT_LIMITS, type Json } from "../../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY, type Vocabulary } from "../../../lib/core/vocabulary.ts";
 
 function keysOf(rule: string, header: Record<string, unknown> = {}): string[] {
@@ -127,4 +127,18 @@ describe("of visits", () => {
     expect(of("{visit: {where: {source.medium: m}}}", referrers)).toBe("anew");
     expect(of("{source: {first.medium: m}}", referrers)).toBe("anew");
   });
+});
+
+test("a step that reads what an order came to asks anew by another currency; one that does not, does not", () => {
+  const asked = (where: Json, currency: string): string[] => {
+    const rule = { sequence: { steps: [{ order: { where } }, { event: { name: "A" } }] } };
+    const parsed = parseDefinition({ id: "s", rule }, DEFAULT_LIMITS);
+    if (!parsed.ok) throw new Error(parsed.problems[0]!.message);
+    return questionKeys(parsed.definition, { ...DEFAULT_VOCABULARY, currency });
+  };
+  expect(asked({ total: { gte: 10 } }, "EUR")).not.toEqual(asked({ total: { gte: 10 } }, "USD"));
+  expect(asked({ not: { any: [{ total: 5 }, { coupon: "x" }] } }, "EUR")).not.toEqual(
+    asked({ not: { any: [{ total: 5 }, { coupon: "x" }] } }, "USD"),
+  );
+  expect(asked({ coupon: "x" }, "EUR")).toEqual(asked({ coupon: "x" }, "USD"));
 });
