@@ -38,6 +38,7 @@ export type Rule =
   | "page-rewritten"
   | "rejects"
   | "membership"
+  | "audit"
   | "liveness"
   | "late-silence"
   | "refusal"

@@ -2,13 +2,15 @@
 // seed gives the same plan; a failure is shrunk by leaving steps out of it.
 import { DEFAULT_PARTITION_SETTINGS, type PartitionSettings } from "../../actors/partition/settings.ts";
 import type { ControlEntry } from "../../lib/core/control.ts";
-import type { Json, JsonObject, MemberId, SegmentId } from "../../lib/core/types.ts";
-import { definition } from "../laws/generate.ts";
-import { LIST_IDS } from "../laws/rows.ts";
+import type { JsonObject, MemberId } from "../../lib/core/types.ts";
 import { Dice } from "../support/seed.ts";
+import { Entries } from "./entries.ts";
 import type { Weather } from "./network.ts";
+import { SentEvents } from "./sent-events.ts";
 
 export interface World {
+  /** Rules keep states of their own: sequences, visits, favourites, what feeds say. */
+  readonly stateful: boolean;
   readonly partitions: number;
   readonly workers: number;
   readonly users: readonly MemberId[];
@@ -25,7 +27,11 @@ export interface SentEvent {
   readonly message: JsonObject;
   /** Its own time is so long before it is sent; undefined: it names none. */
   readonly lateMs: number | undefined;
+  /** Its property `ends` is an instant so long after it is sent. */
+  readonly endsInMs?: number;
 }
+
+export type SituationEntry = Extract<ControlEntry, { op: "situation" }>;
 
 /** `worker` counts among those that live then, and wraps around. */
 export type Deed =
@@ -33,6 +39,10 @@ export type Deed =
   /** Bytes that are no event, straight into a log. */
   | { readonly do: "poison"; readonly partition: number; readonly body: string }
   | { readonly do: "define"; readonly entry: ControlEntry }
+  /** What a feed says of a place; it ends by itself after so long. */
+  | { readonly do: "situation"; readonly entry: SituationEntry; readonly forMs: number | undefined }
+  /** Of the entries that wait for their activation, one is given up; where none does, the last entry. */
+  | { readonly do: "cancel"; readonly which: number }
   | { readonly do: "start"; readonly underOldName: boolean }
   | { readonly do: "kill"; readonly worker: number }
   /** SIGTERM; `hasty`: a second one follows. */
@@ -141,6 +151,9 @@ export const CRASH_CALLS = [
 ] as const;
 
 const LAST_ACT_CHANCE = 0.5;
+/** Worlds in which rules keep states of their own: what they cost the oracle, all others need not pay. */
+const STATEFUL_SHARE = 0.5;
+const CANCELS_PER_ENTRY = 0.15;
 
 export function planOf(seed: number): Plan {
   const dice = new Dice(seed * 2 + 1);
@@ -150,8 +163,12 @@ export function planOf(seed: number): Plan {
 
 function worldOf(dice: Dice): World {
   const partitions = dice.pick([1, 1, 2, 2, 3, 4, 5, 8]);
-  const users = Array.from({ length: dice.pick([2, 5, 12, 30, 60]) }, (_, index) => `u${index}`);
+  const stateful = dice.chance(STATEFUL_SHARE);
+  // The oracle looks at all that one has done whenever something happens: few people with a long past cost most.
+  const count = dice.pick(stateful ? [5, 12, 30, 60] : [2, 5, 12, 30, 60]);
+  const users = Array.from({ length: count }, (_, index) => `u${index}`);
   return {
+    stateful,
     partitions,
     workers: dice.pick([1, 2, 2, 3, 3, 4, 5]),
     users,
@@ -173,6 +190,8 @@ function worldOf(dice: Dice): World {
       preloadBytesMax: dice.pick([0, 32 * 1024 * 1024]),
       readyWithinMessages: dice.pick([0, 5, 1_000]),
       backfillSliceRecords: dice.pick([1, 8, 256]),
+      backgroundSliceMsMax: dice.pick([-1, 2, 2, 2]),
+      auditIntervalMs: dice.pick([0, 0, 0, 1_500]),
     },
     weather: {
       faults: dice.pick([0, 0, 0.01, 0.03, 0.08]),
@@ -235,18 +254,22 @@ function troublesOf(dice: Dice): Trouble[] {
 
 function stepsOf(dice: Dice, world: World): Step[] {
   const troubles = troublesOf(dice);
-  const book = new Definitions(dice);
-  const burst = dice.pick([3, 8, 20]);
-  const events = new Events(dice, world.users);
+  const { stateful } = world;
+  const entries = new Entries(dice, stateful);
+  const burst = dice.pick(stateful ? [2, 4, 8] : [3, 8, 20]);
+  const events = new SentEvents(dice, world.users, stateful);
   const [troubleChance, defineChance] = [dice.pick([0.1, 0.3, 0.5]), dice.pick([0.02, 0.06, 0.15])];
-  const steps: Step[] = [{ do: "define", entry: book.first(), waitMs: dice.pick([0, 300]) }];
+  const feedChance = stateful ? dice.pick([0, 0.1]) : 0;
+  const steps: Step[] = entries.opening().map((deed) => ({ ...deed, waitMs: dice.pick([0, 300]) }));
   const wait = (): number => dice.pick([0, 1, 10, 40, 120, 120, 300, 300]);
-  const count = dice.int(20, 60);
+  const count = dice.int(20, stateful ? 45 : 60);
   for (let index = 0; index < count; index += 1) {
     if (dice.chance(0.75)) steps.push({ do: "send", events: events.some(dice.int(1, burst)), waitMs: wait() });
     if (dice.chance(0.05)) steps.push({ do: "send", events: events.some(burst * 6), waitMs: wait() });
     if (dice.chance(0.05)) steps.push({ ...poison(dice, world), waitMs: wait() });
-    if (dice.chance(defineChance)) steps.push({ do: "define", entry: book.next(), waitMs: wait() });
+    if (dice.chance(defineChance)) steps.push({ ...entries.next(), waitMs: wait() });
+    if (dice.chance(defineChance * CANCELS_PER_ENTRY)) steps.push({ ...entries.cancel(), waitMs: wait() });
+    if (dice.chance(feedChance)) steps.push({ ...entries.situation(), waitMs: wait() });
     if (troubles.length > 0 && dice.chance(troubleChance))
       steps.push({ ...heavy(dice, troubles).make(dice), waitMs: wait() });
     if (dice.chance(0.1)) steps.push({ do: "start", underOldName: dice.chance(0.4), waitMs: wait() });
@@ -282,121 +305,3 @@ function poison(dice: Dice, world: World): Deed {
   ]);
   return { do: "poison", partition: dice.int(0, world.partitions - 1), body };
 }
-
-class Events {
-  private readonly dice: Dice;
-  private readonly users: readonly MemberId[];
-  private made = 0;
-
-  constructor(dice: Dice, users: readonly MemberId[]) {
-    this.dice = dice;
-    this.users = users;
-  }
-
-  some(count: number): SentEvent[] {
-    return Array.from({ length: count }, () => this.one());
-  }
-
-  private one(): SentEvent {
-    const { dice } = this;
-    this.made += 1;
-    const user = dice.pick(this.users);
-    const lateMs = dice.chance(0.7) ? undefined : dice.chance(0.7) ? 0 : dice.int(1, 9_000);
-    const id = dice.chance(0.3) ? { messageId: `m${this.made}` } : {};
-    return { user, lateMs, message: { userId: user, ...id, ...this.said() } };
-  }
-
-  private said(): JsonObject {
-    const { dice } = this;
-    const price = dice.int(0, 70);
-    const product = { product_id: `p${price % 3}`, price, quantity: 1 };
-    switch (dice.int(0, 9)) {
-      case 0:
-      case 1:
-      case 2:
-        return { type: "track", event: "Ping", properties: { v: price } };
-      case 3:
-        return { type: "track", event: dice.pick(["A", "B"]), properties: { v: price, c: dice.pick(["x", "y"]) } };
-      case 4:
-      case 5:
-        return { type: "track", event: "Product Added", properties: product };
-      case 6:
-        return { type: "track", event: dice.pick(["Cart Cleared", "Product Removed"]), properties: product };
-      case 7:
-        return { type: "track", event: "Order Completed", properties: { order_id: `o${price}`, total: price } };
-      case 8:
-        return { type: "page", properties: { v: price } };
-      default:
-        return { type: "identify", traits: { plan: dice.pick<Json>(["x", "y", null]), n: price } };
-    }
-  }
-}
-
-/** Control entries: segments that nest, sit in a window, last, wait; edits; lists. Some are wrong, and must be refused alike. */
-class Definitions {
-  private readonly dice: Dice;
-  private readonly rich: boolean;
-  private made = 0;
-
-  constructor(dice: Dice) {
-    this.dice = dice;
-    this.rich = dice.chance(0.3);
-  }
-
-  first(): ControlEntry {
-    return { op: "apply", define: ["cart", "busy", "both"].map((id) => this.define(id)), remove: [] };
-  }
-
-  next(): ControlEntry {
-    const { dice } = this;
-    const pick = dice.int(0, 9);
-    if (pick < 2) return this.list();
-    if (pick < 3) return { op: "removeList", id: dice.pick(LIST_IDS) };
-    const remove: SegmentId[] = dice.chance(0.2) ? [dice.pick(["both", "rest", "listed", "hot"])] : [];
-    const ids = [dice.pick(IDS), dice.pick(IDS)].filter((id, index, all) => all.indexOf(id) === index);
-    return { op: "apply", define: ids.map((id) => this.define(id)), remove };
-  }
-
-  private list(): ControlEntry {
-    const { dice } = this;
-    const members = Array.from({ length: dice.int(0, 8) }, () => `u${dice.int(0, 40)}`);
-    return { op: "list", id: dice.pick(LIST_IDS), mode: dice.pick(["add", "remove", "replace"]), members };
-  }
-
-  private define(id: SegmentId): JsonObject {
-    const { dice } = this;
-    this.made += 1;
-    if (this.rich && dice.chance(0.4)) return definition(dice, id, id === "both" ? ["cart"] : []);
-    const lasting = dice.chance(0.2) ? { stay: dice.pick(["1s", "3s"]) } : dice.chance(0.2) ? { cooldown: "2s" } : {};
-    return { id, kind: "user", ...lasting, rule: this.ruleOf(id) };
-  }
-
-  private ruleOf(id: SegmentId): JsonObject {
-    const { dice } = this;
-    const last = dice.pick(["2s", "5s", "10s"]);
-    switch (id) {
-      case "cart":
-        return { cart: { value: { gt: 0, lt: dice.pick([60, 100, 200]) } } };
-      case "busy":
-        return { event: { name: "Ping", count: { gte: dice.int(1, 4) }, window: { last } } };
-      case "both":
-        return { all: [{ segment: { in: ["cart"] } }, { segment: { in: ["busy"] } }] };
-      case "buyers":
-        return { order: { total: { gte: dice.int(20, 120) }, ...(dice.chance(0.5) ? { window: { last } } : {}) } };
-      case "rest":
-        return { none: [{ segment: { in: [dice.pick(["cart", "busy"])] } }] };
-      case "listed":
-        return { list: { in: [dice.pick(LIST_IDS)] } };
-      case "hot":
-        return {
-          event: { name: "Ping", sum: { of: "properties.v", is: { gte: dice.int(20, 200) } }, window: { last } },
-        };
-      case "idle":
-        return { cart: { lines: { gte: 1 }, changed: { date: { ago: { gte: last } } } } };
-      default:
-        return { all: [{ trait: { plan: "x" } }, { event: { name: dice.pick(["A", "B"]), window: { last } } }] };
-    }
-  }
-}
-
-const IDS: readonly SegmentId[] = ["cart", "busy", "both", "buyers", "rest", "listed", "hot", "idle", "gated"];

@@ -7,8 +7,9 @@ import { Shard } from "../../actors/worker/shard.ts";
 import type { ControlEntry } from "../../lib/core/control.ts";
 import { ControlState } from "../../lib/core/engine/control-state.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
-import { DEFAULT_LIMITS, type PartitionNo } from "../../lib/core/types.ts";
+import { DEFAULT_LIMITS, type JsonObject, type PartitionNo } from "../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
+import type { MemoryMessage } from "../../lib/memory/server.ts";
 import { MemoryQuestionDesk, memoryLogStream, memoryWorld } from "../../lib/memory/world.ts";
 import type { OracleOptions } from "../../lib/oracle/oracle.ts";
 import type { Answers, PartitionStatus, Reply } from "../../lib/ports/questions.ts";
@@ -82,6 +83,9 @@ export class Simulation {
   private started = 0;
   private step = 0;
   private fault: Violation | undefined;
+  /** Of the entries up to a message of DEFINITIONS. */
+  private pending: { readonly of: MemoryMessage | undefined; readonly revisions: readonly number[] } | undefined;
+  private readonly seen = { entries: 0, cancelled: 0, audits: 0 };
   private lastAct: string | undefined;
   private verdicts: readonly string[] = [];
 
@@ -150,6 +154,14 @@ export class Simulation {
       case "define":
         this.define(step.entry);
         return;
+      case "situation": {
+        const { entry, forMs } = step;
+        this.define(forMs === undefined ? entry : { ...entry, until: this.clock.wallMs() + forMs });
+        return;
+      }
+      case "cancel":
+        this.cancel(step.which);
+        return;
       case "start":
         this.start(step.underOldName);
         return;
@@ -167,9 +179,7 @@ export class Simulation {
     }
   }
 
-  private trouble(
-    step: Exclude<Step, { do: "send" | "poison" | "define" | "start" | "clock" | "outage" | "restart" }>,
-  ): void {
+  private trouble(step: Extract<Step, { readonly worker: number }>): void {
     const worker = this.pick(step.worker);
     if (worker === undefined) {
       this.start(false);
@@ -201,9 +211,12 @@ export class Simulation {
     }
   }
 
-  send({ user, message, lateMs }: SentEvent): void {
+  send({ user, message, lateMs, endsInMs }: SentEvent): void {
     const timestamp = lateMs === undefined ? {} : { timestamp: new Date(this.clock.wallMs() - lateMs).toISOString() };
-    this.append(partitionOf(user, this.partitions), "event", JSON.stringify({ ...message, ...timestamp }));
+    const ends = endsInMs === undefined ? {} : { ends: new Date(this.clock.wallMs() + endsInMs).toISOString() };
+    const properties = endsInMs === undefined ? {} : { properties: { ...(message.properties as JsonObject), ...ends } };
+    const body = JSON.stringify({ ...message, ...properties, ...timestamp });
+    this.append(partitionOf(user, this.partitions), "event", body);
   }
 
   append(partition: PartitionNo, kind: string, body: string): void {
@@ -212,8 +225,16 @@ export class Simulation {
   }
 
   define(entry: ControlEntry): void {
+    this.seen.entries += 1;
     const body = new TextEncoder().encode(JSON.stringify(entry));
     this.network.server.stream("DEFINITIONS").store([{ subject: "definitions", body }]);
+  }
+
+  private cancel(which: number): void {
+    const pending = this.pendingRevisions();
+    if (pending.length > 0) this.seen.cancelled += 1;
+    const revision = pending[which % pending.length] ?? this.network.server.stream("DEFINITIONS").last;
+    this.define({ op: "cancel", revision });
   }
 
   start(underOldName: boolean): void {
@@ -270,10 +291,19 @@ export class Simulation {
   private die(process: Process): void {
     if (process.state === "dead") return;
     this.trace.note(`${process.name} is gone`);
+    this.countAudits(process);
     process.kill();
     this.network.forget(process);
     this.oldNames.push(process.name);
     for (const worker of this.workers) if (worker.process === process) this.workers.delete(worker);
+  }
+
+  /** As many as those partitions made that it owns just now. */
+  private countAudits(process: Process): void {
+    for (const worker of this.workers) {
+      if (worker.process !== process) continue;
+      for (const partition of worker.shard.partitions) this.seen.audits += partition.status().counters.audits;
+    }
   }
 
   dieAll(): void {
@@ -299,9 +329,11 @@ export class Simulation {
       info: (fields, message) => this.trace.note(`${name} log: ${message} ${JSON.stringify(fields)}`),
       warn: () => undefined,
       error: (fields, message) => {
-        const why = `${name}: ${message}: ${describe((fields as { err?: unknown }).err)}`;
+        const { err, ...told } = fields as { readonly err?: unknown };
+        const why = `${name}: ${message}: ${err === undefined ? JSON.stringify(told) : describe(err)}`;
         this.trace.note(why);
-        if (!this.errorsExpected) this.fault ??= new Violation("error", why);
+        const rule = message.startsWith("audit:") ? "audit" : "error";
+        if (!this.errorsExpected) this.fault ??= new Violation(rule, why);
       },
     };
   }
@@ -390,10 +422,14 @@ export class Simulation {
   }
 
   private pendingRevisions(): readonly number[] {
-    const entries = [...this.network.server.stream("DEFINITIONS").from(1)].map(
-      ({ body }) => JSON.parse(new TextDecoder().decode(body)) as ControlEntry,
-    );
-    return ControlState.fold(entries, DEFAULT_LIMITS).pendingRevisions();
+    const stored = [...this.network.server.stream("DEFINITIONS").from(1)];
+    // Asked again and again while everything comes to rest, and reading them all takes a while.
+    if (this.pending?.of !== stored.at(-1)) {
+      const entries = stored.map(({ body }) => JSON.parse(new TextDecoder().decode(body)) as ControlEntry);
+      const revisions = ControlState.fold(entries, DEFAULT_LIMITS).pendingRevisions();
+      this.pending = { of: stored.at(-1), revisions };
+    }
+    return this.pending?.revisions ?? [];
   }
 
   private async checkAll(): Promise<void> {
@@ -466,6 +502,7 @@ export class Simulation {
 
   private outcome(): Outcome {
     const { scheduler, auditor, trace, network } = this;
+    for (const { process } of this.workers) this.countAudits(process);
     return {
       seed: this.plan.seed,
       hash: trace.digest(),
@@ -473,7 +510,7 @@ export class Simulation {
       step: this.step,
       virtualMs: scheduler.nowMs,
       alarms: scheduler.steps,
-      counts: auditor.counts,
+      counts: { ...auditor.counts, ...this.seen },
       struck: network.struck,
       lastAct: this.lastAct,
       verdicts: this.verdicts,

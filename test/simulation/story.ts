@@ -48,6 +48,13 @@ function stepText(step: Step): string {
       return `partition ${step.partition} is sent ${JSON.stringify(step.body).slice(0, 60)}`;
     case "define":
       return `DEFINITIONS: ${JSON.stringify(step.entry).slice(0, 300)}`;
+    case "situation": {
+      const { kind, place, values } = step.entry;
+      const forMs = step.forMs === undefined ? "" : ` for ${step.forMs} ms`;
+      return `DEFINITIONS: ${kind} at ${JSON.stringify(place)} is ${JSON.stringify(values)}${forMs}`;
+    }
+    case "cancel":
+      return "DEFINITIONS: what waits is given up";
     case "start":
       return step.underOldName ? "a worker starts, under the name of one that is gone" : "a worker starts";
     case "kill":

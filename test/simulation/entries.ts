@@ -1,0 +1,141 @@
+// What is written to DEFINITIONS in a run: segments, lists, the vocabulary, items, situations, drafts. Some entries are wrong, and
+// must be refused by everybody alike. plan.ts puts them into steps.
+import type { ControlEntry } from "../../lib/core/control.ts";
+import type { JsonObject, SegmentId } from "../../lib/core/types.ts";
+import { definition } from "../laws/generate.ts";
+import { LIST_IDS } from "../laws/rows.ts";
+import { itemsEntry } from "../laws/rows-items.ts";
+import type { Dice } from "../support/seed.ts";
+import type { Deed } from "./plan.ts";
+import { STATEFUL_IDS, shortVocabulary, statefulRule } from "./rules.ts";
+
+export class Entries {
+  private readonly dice: Dice;
+  /** A share of the segments is drawn from all that the laws know. */
+  private readonly rich: boolean;
+  private readonly stateful: boolean;
+
+  constructor(dice: Dice, stateful: boolean) {
+    this.dice = dice;
+    this.rich = dice.chance(0.3);
+    this.stateful = stateful;
+  }
+
+  opening(): Deed[] {
+    const { dice } = this;
+    if (!this.stateful) return [defined(this.apply(["cart", "busy", "both"]))];
+    const others = dice.shuffled(STATEFUL_IDS).slice(0, 3);
+    return [this.vocabulary(), defined(this.apply(["cart", "busy", ...others]))];
+  }
+
+  next(): Deed {
+    const { dice } = this;
+    if (this.stateful && dice.chance(0.4)) return this.meaning();
+    const pick = dice.int(0, 9);
+    if (pick < 2) return defined(this.list());
+    if (pick < 3) return defined({ op: "removeList", id: dice.pick(LIST_IDS) });
+    const remove: SegmentId[] = dice.chance(0.2) ? [dice.pick(["both", "rest", "listed", "hot"])] : [];
+    return defined(this.apply([...new Set([this.id(), this.id()])], remove));
+  }
+
+  cancel(): Deed {
+    return { do: "cancel", which: this.dice.int(0, 9) };
+  }
+
+  situation(): Deed {
+    const { dice } = this;
+    const values = { condition: dice.pick(["x", "y"]), temperature: dice.pick([-5, 5, 20]) };
+    return {
+      do: "situation",
+      entry: {
+        op: "situation",
+        kind: dice.pick(["weather", "weather", "traffic"]),
+        place: dice.pick(PLACES),
+        values: dice.chance(0.15) ? null : values,
+      },
+      forMs: dice.pick([undefined, 300, 1_500, 4_000, 9_000]),
+    };
+  }
+
+  /** What gives events a meaning, or tells of the world around people. */
+  private meaning(): Deed {
+    const { dice } = this;
+    switch (dice.int(0, 5)) {
+      case 0:
+        return this.situation();
+      case 1:
+        return defined({ op: "draft", define: [this.define(this.id())], discard: [] });
+      case 2:
+      case 3:
+        return defined(itemsEntry(dice));
+      default:
+        return this.vocabulary();
+    }
+  }
+
+  private vocabulary(): Deed {
+    return defined({ op: "vocabulary", vocabulary: shortVocabulary(this.dice) });
+  }
+
+  private apply(ids: readonly SegmentId[], remove: readonly SegmentId[] = []): ControlEntry {
+    return { op: "apply", define: ids.map((id) => this.define(id)), remove };
+  }
+
+  private id(): SegmentId {
+    return this.dice.pick(this.stateful && this.dice.chance(0.6) ? STATEFUL_IDS : IDS);
+  }
+
+  private list(): ControlEntry {
+    const { dice } = this;
+    const members = Array.from({ length: dice.int(0, 8) }, () => `u${dice.int(0, 40)}`);
+    return { op: "list", id: dice.pick(LIST_IDS), mode: dice.pick(["add", "remove", "replace"]), members };
+  }
+
+  private define(id: SegmentId): JsonObject {
+    const { dice } = this;
+    if (this.rich && dice.chance(0.4)) return definition(dice, id, id === "both" ? ["cart"] : []);
+    const lasting = dice.chance(0.2) ? { stay: dice.pick(["1s", "3s"]) } : dice.chance(0.2) ? { cooldown: "2s" } : {};
+    return { id, kind: "user", ...lasting, rule: this.ruleOf(id) };
+  }
+
+  private ruleOf(id: SegmentId): JsonObject {
+    const { dice } = this;
+    const last = dice.pick(["2s", "5s", "10s"]);
+    const stateful = statefulRule(dice, id);
+    if (stateful !== undefined) return stateful;
+    switch (id) {
+      case "cart":
+        return { cart: { value: { gt: 0, lt: dice.pick([60, 100, 200]) } } };
+      case "busy":
+        return { event: { name: "Ping", count: { gte: dice.int(1, 4) }, window: { last } } };
+      case "both":
+        return { all: [{ segment: { in: ["cart"] } }, { segment: { in: ["busy"] } }] };
+      case "buyers":
+        return { order: { total: { gte: dice.int(20, 120) }, ...(dice.chance(0.5) ? { window: { last } } : {}) } };
+      case "rest":
+        return { none: [{ segment: { in: [dice.pick(["cart", "busy"])] } }] };
+      case "listed":
+        return { list: { in: [dice.pick(LIST_IDS)] } };
+      case "hot":
+        return {
+          event: { name: "Ping", sum: { of: "properties.v", is: { gte: dice.int(20, 200) } }, window: { last } },
+        };
+      case "idle":
+        return { cart: { lines: { gte: 1 }, changed: { date: { ago: { gte: last } } } } };
+      default:
+        return { all: [{ trait: { plan: "x" } }, { event: { name: dice.pick(["A", "B"]), window: { last } } }] };
+    }
+  }
+}
+
+function defined(entry: ControlEntry): Deed {
+  return { do: "define", entry };
+}
+
+const IDS: readonly SegmentId[] = ["cart", "busy", "both", "buyers", "rest", "listed", "hot", "idle", "gated"];
+const PLACES = [
+  { country: "DE" },
+  { country: "de", region: "NW" },
+  { country: "DE", region: "NW", city: "BONN" },
+  { country: "FR" },
+];
