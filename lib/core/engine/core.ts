@@ -324,6 +324,8 @@ export class PartitionCore implements PartitionMachine {
     this.#pages.willChange(page);
     const joined = evaluation.flip("user", cause, (delta) => said.push(delta));
     evaluation.arm(values || joined);
+    // Waking him at the same instant again and again would stop the partition without a word.
+    if (actor.due <= now) throw new Fault(`a member's deadline does not move past ${new Date(now).toISOString()}`);
     this.work.wakeUps += 1;
     if (said.length === before) this.work.idleWakeUps += 1;
   }

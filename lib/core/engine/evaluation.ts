@@ -433,6 +433,8 @@ export class Evaluation {
   /** Touches what the instant `now` moves: it is a deadline of this member, and the step is as of it. */
   touchDue(): void {
     const [actor, now] = [this.#actor, this.#now];
+    // What it was set for may be gone since, with a plan that asks it no more; so it is worked out anew from what is there.
+    if (actor.counterDue <= now) this.#rescan = true;
     for (const [key, state] of actor.counters) {
       if (state.due > now) continue;
       const counter = this.#plan.counters.get(key);
