@@ -1,77 +1,24 @@
 // The commands against a real server and a real worker, as a person types them: output, exit codes, remedies.
 
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { type RunningWorker, startWorker } from "../../actors/worker/worker.ts";
-import { runCli } from "../../cmd/cli/program.ts";
-import { loadConfig } from "../../config/load.ts";
-import { dataSetOf } from "../../config/options.ts";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { encodeDelta } from "../../lib/core/deltas.ts";
 import { provision } from "../../lib/nats/provision.ts";
-import { startTestServer, type TestServer, testDataSet } from "../support/nats.ts";
+import { type CliRig, openCliRig } from "../support/cli-rig.ts";
+import { startTestServer, testDataSet } from "../support/nats.ts";
 import { until } from "../support/until.ts";
 
 const PARTITIONS = 4;
-let server: TestServer;
-let worker: RunningWorker;
-let folder: string;
+let rig: CliRig;
 
 beforeAll(async () => {
-  server = await startTestServer({ partitions: PARTITIONS });
-  folder = join(server.dataDir, "files");
-  await mkdir(folder);
-  const { config } = loadConfig(
-    { natsUrl: server.url, partitions: PARTITIONS, clock: "event", logLevel: "silent" },
-    {},
-    folder,
-  );
-  await provision(await server.connection(), dataSetOf(config), { create: true });
-  worker = await startWorker(config);
-  // The first question waits until somebody owns every partition.
-  await until("every partition is owned", async () => (await rollcall("doctor", "--quick")).code === 0);
+  rig = await openCliRig(PARTITIONS, { clock: "event" });
 });
-afterAll(async () => {
-  await worker.drain();
-  await server.stop();
-});
+afterAll(() => rig.close());
 
-beforeEach(() => {
-  vi.stubEnv("NO_COLOR", "1");
-  return () => vi.unstubAllEnvs();
-});
-
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function rollcall(...args: string[]): Promise<Ended> {
-  const written = { out: "", err: "" };
-  const out = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    written.out += text;
-    return true;
-  });
-  const err = vi.spyOn(process.stderr, "write").mockImplementation((text) => {
-    written.err += text;
-    return true;
-  });
-  try {
-    const code = await runCli(["--nats-url", server.url, ...args]);
-    return { code, ...written };
-  } finally {
-    out.mockRestore();
-    err.mockRestore();
-  }
-}
-
-async function fileOf(name: string, content: string | Buffer): Promise<string> {
-  const path = join(folder, name);
-  await writeFile(path, content);
-  return path;
-}
+const rollcall = (...args: string[]) => rig.rollcall(...args);
+const fileOf = (name: string, content: string | Buffer) => rig.fileOf(name, content);
 
 const HEADER = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session";
 
@@ -163,7 +110,7 @@ describe("segments", () => {
 describe("import", () => {
   test("maps columns by the example found by the file's name, reports the cut-off line, moves the clocks", async () => {
     const path = await fileOf("rees46-small.csv.gz", gzipSync(clickstream()));
-    const rejects = join(folder, "rejects.ndjson");
+    const rejects = await fileOf("rejects.ndjson", "");
     const { code, out, err } = await rollcall("import", path, "--rejects", rejects);
     expect(code).toBe(0);
     expect(out).toContain("400 rows stored, 1 refused");
@@ -177,7 +124,7 @@ describe("import", () => {
   });
 
   test("the same file again is warned of; --resume leaves out all of it", async () => {
-    const path = join(folder, "rees46-small.csv.gz");
+    const path = await fileOf("rees46-small.csv.gz", gzipSync(clickstream()));
     const resumed = await rollcall("import", path, "--resume");
     expect(resumed.out).toContain("0 rows stored, 1 refused, 400 already in");
     expect(resumed.err).not.toContain("warning");
@@ -284,7 +231,7 @@ describe("checking", () => {
     const equal = await rollcall("replay", "--verify");
     expect(equal.out).toMatch(/memberships equal \([1-9]\d*\), deltas equal \([1-9]\d*\)/);
     expect(equal.code).toBe(0);
-    const nc = await server.connection();
+    const nc = await rig.server.connection();
     const at = Date.UTC(2019, 9, 1);
     const lie = encodeDelta({
       segment: "r46-buyers",

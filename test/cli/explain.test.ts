@@ -1,7 +1,5 @@
 // `explain` against a real server and a real worker: the deciding message with its id, the fewest rules that are missing,
 // and the same at a moment of the past.
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type CliRig, openCliRig } from "../support/cli-rig.ts";
 
@@ -10,16 +8,13 @@ let between: Date;
 
 beforeAll(async () => {
   rig = await openCliRig(2);
-  const folder = join(rig.server.dataDir, "files");
-  await mkdir(folder);
-  const file = join(folder, "fans.yaml");
   const rule = `rule:
   all:
     - trait: { plan: pro }
     - event: { name: Report Viewed, count: { gte: 2 }, window: { last: 7d } }
     - not: { event: { name: Complained } }
 `;
-  await writeFile(file, `id: fans\n${rule}`);
+  const file = await rig.fileOf("fans.yaml", `id: fans\n${rule}`);
   expect((await rig.rollcall("segments", "apply", file)).code).toBe(0);
   const nc = await rig.server.connection("channel");
   const send = (userId: string, body: object) => nc.request(`events.${userId}`, JSON.stringify({ userId, ...body }));

@@ -1,18 +1,13 @@
 // The life of a definition from the command line, against a real server and a real worker: draft, publish, history,
 // roll back, switch off and on, cancel, retry, progress.
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type CliRig, openCliRig } from "../support/cli-rig.ts";
 
 const PARTITIONS = 4;
 let rig: CliRig;
-let folder: string;
 
 beforeAll(async () => {
   rig = await openCliRig(PARTITIONS);
-  folder = join(rig.server.dataDir, "files");
-  await mkdir(folder);
   const nc = await rig.server.connection("channel");
   for (let index = 0; index < 60; index += 1) {
     const userId = `u${index}`;
@@ -24,18 +19,12 @@ beforeAll(async () => {
 });
 afterAll(() => rig.close());
 
-async function fileOf(name: string, content: string): Promise<string> {
-  const path = join(folder, name);
-  await writeFile(path, content);
-  return path;
-}
-
 async function rowsOf(...args: string[]): Promise<Record<string, unknown>[]> {
   return JSON.parse((await rig.rollcall(...args, "-o", "json")).out);
 }
 
 test("a draft is listed and changes nobody, until it is published", async () => {
-  const file = await fileOf("pinged.yaml", "id: pinged\nname: Pinged\nrule: { event: { name: Ping } }\n");
+  const file = await rig.fileOf("pinged.yaml", "id: pinged\nname: Pinged\nrule: { event: { name: Ping } }\n");
   expect((await rig.rollcall("segments", "apply", "--draft", file)).err).toContain("1 draft kept");
   expect(await rowsOf("segments", "ls")).toMatchObject([{ id: "pinged", state: "draft", size: 0, version: 0 }]);
   const { code, err } = await rig.rollcall("segments", "publish", "pingd");
@@ -48,7 +37,7 @@ test("a draft is listed and changes nobody, until it is published", async () => 
 });
 
 test("history, roll back, off and on again", async () => {
-  const file = await fileOf("pinged.yaml", "id: pinged\nname: Pinged\nrule: { event: { name: Pong } }\n");
+  const file = await rig.fileOf("pinged.yaml", "id: pinged\nname: Pinged\nrule: { event: { name: Pong } }\n");
   await rig.rollcall("segments", "apply", file);
   expect(await rowsOf("segments", "ls")).toMatchObject([{ id: "pinged", size: 30, version: 2 }]);
   expect(await rowsOf("segments", "history", "pinged")).toMatchObject([
@@ -66,7 +55,7 @@ test("history, roll back, off and on again", async () => {
 });
 
 test("what reads its history is shown, cancelled and begun anew, partition by partition", async () => {
-  const file = await fileOf("both.yaml", "id: both\nrule: { event: { name: { each: [Ping, Pong] } } }\n");
+  const file = await rig.fileOf("both.yaml", "id: both\nrule: { event: { name: { each: [Ping, Pong] } } }\n");
   // Without a worker nothing is folded, so there is time to look.
   await rig.stopWorker();
   await rig.rollcall("segments", "apply", file, "--no-wait");

@@ -1,18 +1,13 @@
 // `segments try` and `segments diff` against a real server and a real worker: what they say is what applying then does.
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type CliRig, openCliRig } from "../support/cli-rig.ts";
 
 const PARTITIONS = 4;
 const PEOPLE = 250;
 let rig: CliRig;
-let folder: string;
 
 beforeAll(async () => {
   rig = await openCliRig(PARTITIONS);
-  folder = join(rig.server.dataDir, "files");
-  await mkdir(folder);
   const nc = await rig.server.connection("channel");
   for (let index = 0; index < PEOPLE; index += 1) {
     const userId = `u${index}`;
@@ -25,14 +20,8 @@ beforeAll(async () => {
 });
 afterAll(() => rig.close());
 
-async function fileOf(name: string, content: string): Promise<string> {
-  const path = join(folder, name);
-  await writeFile(path, content);
-  return path;
-}
-
 test("try: who would be in, what each node lets through, who misses it by one rule; nothing is changed", async () => {
-  const file = await fileOf(
+  const file = await rig.fileOf(
     "pros.yaml",
     "id: pros\nname: Busy pros\nrule:\n  all:\n    - trait: { plan: pro }\n    - trait: { seats: { gte: 20 } }\n",
   );
@@ -51,7 +40,7 @@ test("try: who would be in, what each node lets through, who misses it by one ru
 });
 
 test("try: what needs history is said to, and not guessed", async () => {
-  const file = await fileOf(
+  const file = await rig.fileOf(
     "readers.yaml",
     "id: readers\nrule:\n  all:\n    - trait: { plan: pro }\n    - event: { name: Report Viewed }\n",
   );
@@ -64,7 +53,7 @@ test("try: what needs history is said to, and not guessed", async () => {
 });
 
 test("try --history and backtest read the logs: nothing is unknown, and nothing is changed", async () => {
-  const file = await fileOf(
+  const file = await rig.fileOf(
     "often.yaml",
     "id: often\nname: Often here\nrule:\n  all:\n    - trait: { plan: pro }\n    - event: { name: Report Viewed, window: { last: 7d } }\n",
   );
@@ -84,12 +73,15 @@ test("try --history and backtest read the logs: nothing is unknown, and nothing 
 });
 
 test("diff: the rules line by line, and who would join and leave", async () => {
-  const before = await fileOf("plans.yaml", "id: plans\nrule: { trait: { plan: pro, seats: { lt: 10 } } }\n");
+  const before = await rig.fileOf("plans.yaml", "id: plans\nrule: { trait: { plan: pro, seats: { lt: 10 } } }\n");
   const fresh = await rig.rollcall("segments", "diff", before);
   expect(fresh.out).toContain("plans  new");
   expect(fresh.out).toContain("10 would join");
   expect((await rig.rollcall("segments", "apply", before)).code).toBe(0);
-  const after = await fileOf("plans.yaml", "id: plans\nrule: { trait: { plan: pro, seats: { between: [5, 20] } } }\n");
+  const after = await rig.fileOf(
+    "plans.yaml",
+    "id: plans\nrule: { trait: { plan: pro, seats: { between: [5, 20] } } }\n",
+  );
   const { out } = await rig.rollcall("segments", "diff", after);
   expect(out).toMatch(/^- .*lt: 10/m);
   expect(out).toMatch(/^\+ .*between/m);
@@ -102,7 +94,7 @@ test("diff: the rules line by line, and who would join and leave", async () => {
 });
 
 test("apply warns of names that nobody sends, with the one that was probably meant", async () => {
-  const file = await fileOf(
+  const file = await rig.fileOf(
     "misspelled.yaml",
     "id: misspelled\nrule:\n  all:\n    - event: { name: { any: [Report Viewed, Reprot Viewed] } }\n    - trait: { plan: pro, seets: { gte: 5 } }\n",
   );

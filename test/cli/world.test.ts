@@ -1,77 +1,25 @@
 // Vocabulary, items and situations from the command line, against a real server and a real worker: what is printed, what
 // is refused with which remedy, and that people join by it.
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { readFile } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse as parseYaml } from "yaml";
-import { type RunningWorker, startWorker } from "../../actors/worker/worker.ts";
-import { runCli } from "../../cmd/cli/program.ts";
-import { loadConfig } from "../../config/load.ts";
-import { dataSetOf } from "../../config/options.ts";
 import { encodeId } from "../../lib/core/ids.ts";
-import { provision } from "../../lib/nats/provision.ts";
-import { startTestServer, type TestServer } from "../support/nats.ts";
+import { type CliRig, openCliRig } from "../support/cli-rig.ts";
 import { until } from "../support/until.ts";
 
 const PARTITIONS = 2;
-let server: TestServer;
-let worker: RunningWorker;
-let folder: string;
+let rig: CliRig;
 
 beforeAll(async () => {
-  server = await startTestServer({ partitions: PARTITIONS });
-  folder = join(server.dataDir, "files");
-  await mkdir(folder);
-  const { config } = loadConfig({ natsUrl: server.url, partitions: PARTITIONS, logLevel: "silent" }, {}, folder);
-  await provision(await server.connection(), dataSetOf(config), { create: true });
-  worker = await startWorker(config);
-  await until("every partition is owned", async () => (await rollcall("doctor", "--quick")).code === 0);
+  rig = await openCliRig(PARTITIONS);
 });
-afterAll(async () => {
-  await worker.drain();
-  await server.stop();
-});
+afterAll(() => rig.close());
 
-beforeEach(() => {
-  vi.stubEnv("NO_COLOR", "1");
-  return () => vi.unstubAllEnvs();
-});
-
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function rollcall(...args: string[]): Promise<Ended> {
-  const written = { out: "", err: "" };
-  const out = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    written.out += text;
-    return true;
-  });
-  const err = vi.spyOn(process.stderr, "write").mockImplementation((text) => {
-    written.err += text;
-    return true;
-  });
-  process.exitCode = 0;
-  try {
-    const code = await runCli(["--nats-url", server.url, ...args]);
-    return { code, ...written };
-  } finally {
-    process.exitCode = 0;
-    out.mockRestore();
-    err.mockRestore();
-  }
-}
-
-async function fileOf(name: string, content: string): Promise<string> {
-  const path = join(folder, name);
-  await writeFile(path, content);
-  return path;
-}
+const rollcall = (...args: string[]) => rig.rollcall(...args);
+const fileOf = (name: string, content: string | Buffer) => rig.fileOf(name, content);
 
 async function track(userId: string, event: string, properties: object, context: object = {}): Promise<void> {
-  const nc = await server.connection();
+  const nc = await rig.server.connection();
   nc.publish(`events.${encodeId(userId)}`, JSON.stringify({ type: "track", userId, event, properties, context }));
   await nc.flush();
 }
@@ -156,7 +104,7 @@ describe("vocabulary", () => {
   });
 
   test("a file that is not there, and one with two documents", async () => {
-    expect(await rollcall("vocabulary", "diff", join(folder, "nothing.yaml"))).toMatchObject({ code: 2 });
+    expect(await rollcall("vocabulary", "diff", "nothing.yaml")).toMatchObject({ code: 2 });
     const two = await rollcall("vocabulary", "apply", await fileOf("two.yaml", "{}\n---\n{}\n"));
     expect(two).toMatchObject({ code: 2, err: expect.stringContaining("one vocabulary; found 2 documents") });
   });

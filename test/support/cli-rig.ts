@@ -1,5 +1,7 @@
 // The command line as a person types it, against a real server and a real worker: output, exit codes, remedies.
 // Used by test/cli; whole processes are test/end-to-end's.
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { vi } from "vitest";
 import { type RunningWorker, startWorker } from "../../actors/worker/worker.ts";
 import { runCli } from "../../cmd/cli/program.ts";
@@ -18,6 +20,8 @@ export interface Ended {
 
 export interface CliRig {
   readonly server: TestServer;
+  /** Writes a file into a folder of its own; gives its path. */
+  fileOf(name: string, content: string | Buffer): Promise<string>;
   rollcall(...args: string[]): Promise<Ended>;
   /** Every partition is owned, and has processed all that its log holds. */
   caughtUp(): Promise<void>;
@@ -48,12 +52,19 @@ export async function openCliRig(partitions: number, variables: Record<string, u
     });
   };
   await caughtUp();
+  const folder = join(server.dataDir, "files");
+  await mkdir(folder);
   const stopWorker = async (): Promise<void> => {
     await worker?.drain();
     worker = undefined;
   };
   return {
     server,
+    fileOf: async (name, content) => {
+      const path = join(folder, name);
+      await writeFile(path, content);
+      return path;
+    },
     rollcall: (...args) => typed(["--nats-url", server.url, ...args]),
     caughtUp,
     clock: async () => {
@@ -85,9 +96,13 @@ export async function typed(args: readonly string[]): Promise<Ended> {
     written.err += text;
     return true;
   });
+  // A command may leave its exit code there; the test runner's own is another matter.
+  process.exitCode = 0;
   try {
-    return { code: await runCli(args), ...written };
+    const code = await runCli(args);
+    return { code, ...written };
   } finally {
+    process.exitCode = 0;
     out.mockRestore();
     err.mockRestore();
     vi.unstubAllEnvs();
