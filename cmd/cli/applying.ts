@@ -10,13 +10,14 @@ import {
   waitUntilActive,
 } from "../../lib/api/apply.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
-import { count, counted } from "../../lib/cli/numbers.ts";
+import { count, counted, instant } from "../../lib/cli/numbers.ts";
 import { progressBar } from "../../lib/cli/progress.ts";
 import { seenNames } from "../../lib/cli/seen-names.ts";
 import { plain, styleFor } from "../../lib/cli/style.ts";
 import type { Cost } from "../../lib/core/rules/cost.ts";
 import { namesWritten, type SeenNames, warningsOfUnseen } from "../../lib/core/rules/seen.ts";
 import type { LoadedDefinition, PlacedProblem } from "../../lib/definitions/load.ts";
+import { storedMessage, streamState } from "../../lib/nats/wire.ts";
 import type { Context } from "./context.ts";
 import { note, print } from "./output.ts";
 
@@ -26,8 +27,23 @@ export async function applyAndWait(context: Context, request: ApplyRequest, wait
   const applied = await applyOrRefuse(context, { ...request, hasHistory: await isAnybodyKnown(context) });
   await tellWarningsOf(context, applied.plan, request);
   print(difference(applied.plan, false));
+  if ([...applied.plan.costs.values()].some(({ class: name }) => name === "history")) await tellTrimmed(context);
   const { revision } = applied;
   if (revision !== undefined && wait) await waitInForce(context, revision);
+}
+
+/** A rule of all time sees no further back than the logs reach. */
+async function tellTrimmed({ nc, names, partitions }: Context): Promise<void> {
+  const streams = Array.from({ length: partitions }, (_, partition) => names.eventsStream(partition));
+  const states = await Promise.all(streams.map((stream) => streamState(nc, stream)));
+  const trimmed = streams.filter((_, index) => states[index]!.first > 1 && states[index]!.first <= states[index]!.last);
+  const firsts = await Promise.all(
+    trimmed.map((stream) => storedMessage(nc, stream, { seq: states[streams.indexOf(stream)]!.first })),
+  );
+  const newest = Math.max(...firsts.map((message) => message?.stampMs ?? 0));
+  if (trimmed.length === 0) return;
+  const style = styleFor(process.stderr);
+  note(style.yellow(`the logs were trimmed: of some people nothing before ${instant(newest)} is known, nor counted`));
 }
 
 /** What only a look at the data set finds: names unknown to the vocabulary, names that nobody sends. */

@@ -45,10 +45,11 @@ export function explanationOut({ segment, user, clock, explanation }: Explanatio
 }
 
 function nodeOut(node: ExplainNode): object {
-  const { until, nodes, decidedBy, toSatisfy, ...rest } = node;
+  const { until, since, nodes, decidedBy, toSatisfy, ...rest } = node;
   return {
     ...rest,
     ...(decidedBy === undefined ? {} : { decidedBy: decidedByOut(decidedBy) }),
+    ...(since === undefined ? {} : { since: moment(since) }),
     ...(until === undefined ? {} : { until: moment(until) }),
     ...(nodes === undefined ? {} : { nodes: nodes.map(nodeOut) }),
     ...(toSatisfy === undefined ? {} : { toSatisfy: toSatisfy.map(turnOut) }),

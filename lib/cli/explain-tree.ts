@@ -71,6 +71,7 @@ function partsOf(node: ExplainNode, { clock, style }: Drawing): readonly string[
   if (facts !== "") parts.push(node.pass ? style.dim(facts) : facts);
   const cause = node.decidedBy === undefined ? "" : decidedText(node.decidedBy, clock);
   if (cause !== "") parts.push(style.dim(cause));
+  if (node.since !== undefined) parts.push(style.yellow(`nothing before ${instant(node.since)} is known`));
   if (node.until !== undefined) {
     const left = node.until - clock;
     parts.push(style.yellow(`until ${instant(node.until)}${left > 0 ? ` (${duration(left)})` : ""}`));

@@ -131,6 +131,8 @@ export interface ExplainNode {
   readonly expected?: string;
   /** The newest message that gave the actual value, or only its time where no more is kept. */
   readonly decidedBy?: DecidedBy;
+  /** The log had lost its beginning when this was built: nothing before this time is counted. */
+  readonly since?: Millis;
   /** When silence alone would change this node, if it would. */
   readonly until?: Millis;
   readonly nodes?: readonly ExplainNode[];

@@ -54,7 +54,7 @@ export class Fault extends Error {
   override name = "Fault";
 }
 
-const META_FORMAT = 1;
+const META_FORMAT = 2;
 const packr = new Packr({ useRecords: false });
 const unpackr = new Unpackr({ useRecords: false });
 
@@ -66,6 +66,7 @@ interface Meta {
   readonly installed: number[];
   readonly universe: number;
   readonly sizes: [SegmentId, number][];
+  readonly since: [string, Millis][];
   readonly directory: PageDirectory;
 }
 
@@ -89,6 +90,8 @@ export class PartitionCore implements PartitionMachine {
   /** Of the member whose event was read last. */
   #hash = 0;
   readonly #sizes = new Map<SegmentId, number>();
+  /** Questions whose past did not reach back to the log's first message, and the time from which they know it. */
+  readonly #since = new Map<string, Millis>();
   #deltas: Delta[] = [];
   #rejects: Reject[] = [];
 
@@ -121,6 +124,7 @@ export class PartitionCore implements PartitionMachine {
     core.#control = shared.fold(source.entries);
     core.#installed = meta.installed;
     for (const [segment, size] of meta.sizes) core.#sizes.set(segment, size);
+    for (const [question, since] of meta.since) core.#since.set(question, since);
     core.#pages.restore(meta.directory);
     core.#setPlan(core.#control.plan(core.#installed));
     return core;
@@ -576,6 +580,10 @@ export class PartitionCore implements PartitionMachine {
     const { questions } = this.#control.pending.get(revision)!;
     const fresh = questions.filter((key) => !this.#plan.asks(key));
     shadow.settle(this.#clock);
+    for (const question of fresh) {
+      if (shadow.since === undefined) this.#since.delete(question);
+      else this.#since.set(question, shadow.since);
+    }
     for (const no of this.#pages.numbers()) {
       yield null;
       if (!this.#pages.isResident(no)) yield no;
@@ -651,6 +659,7 @@ export class PartitionCore implements PartitionMachine {
       installed: this.#installed,
       universe: this.#universe,
       sizes: [...this.#sizes],
+      since: [...this.#since],
       directory,
     };
     return {
@@ -689,7 +698,8 @@ export class PartitionCore implements PartitionMachine {
     const actor = this.#pages.get(this.#pages.pageOf(id)).actors.get(id);
     const active = this.#control.active.get(segment);
     if (actor === undefined || active === undefined) return undefined;
-    return explainSegment(active, this.#plan, actor, this.#clock, this.#world);
+    const since = (question: string): Millis | undefined => this.#since.get(question);
+    return explainSegment(active, this.#plan, actor, this.#clock, this.#world, since);
   }
 
   tryOut(source: Json, cursor: number, samplesMax: number): TrialWalk {
@@ -763,6 +773,8 @@ class Shadow implements ShadowFold {
   readonly revision: number;
   readonly #core: PartitionCore;
   readonly #visitLists: readonly VisitPlan[];
+  /** Stamp of the first message there was, where the log had lost its beginning. */
+  since: Millis | undefined;
 
   constructor(revision: number, options: PartitionOptions, shared: SharedControl, past: Past) {
     this.revision = revision;
@@ -775,7 +787,10 @@ class Shadow implements ShadowFold {
   }
 
   apply(record: LogRecord): void {
-    if (this.position === 0 && record.seq > 1) this.#core.beginWithoutBeginning();
+    if (this.position === 0 && record.seq > 1) {
+      this.since = record.stamp;
+      this.#core.beginWithoutBeginning();
+    }
     if (record.kind !== "event") this.#core.pass(record);
     else {
       // Nothing is ever due here and every page is at hand, so driving it through asks for nothing.

@@ -52,6 +52,8 @@ export interface Scope {
   readonly vocabulary: Vocabulary;
   /** Whether the answer to a question is kept; absent: all are. */
   readonly isKept?: (question: string) => boolean;
+  /** From when on the past of a question is known; absent: from the beginning. */
+  readonly since?: (question: string) => Millis | undefined;
 }
 
 /** A copy of the actor with all counters read anew: those that nothing depends on are left behind by the clock. */
@@ -69,10 +71,11 @@ export function explainSegment(
   actor: Actor,
   now: Millis,
   world: World,
+  since: NonNullable<Scope["since"]>,
 ): ExplainNode {
   const { definition, vocabulary } = active;
   const brought = broughtUp(actor, plan, now, world);
-  const scope = { plan, actor: brought, now, world, zone: definition.zone, vocabulary };
+  const scope = { plan, actor: brought, now, world, zone: definition.zone, vocabulary, since };
   const rule = explainRule(definition.rule, scope);
   const held = actor.memberships.get(definition.id);
   const wait = actor.waits?.get(definition.id);
@@ -89,13 +92,21 @@ export function explainSegment(
 
 /** The rule's own shape: the same tree for everybody, so that its nodes can be counted one by one. */
 export function explainRule(rule: Rule, scope: Scope): ExplainNode {
-  return isGroup(rule) || isAnswerable(rule, scope)
-    ? explainKnown(rule, scope)
+  if (isGroup(rule)) return explainKnown(rule, scope);
+  return isAnswerable(rule, scope)
+    ? { ...explainKnown(rule, scope), ...sinceOf(rule, scope) }
     : { rule: sentenceOf(rule), pass: false, unknown: true, expected: "needs history that is not kept yet" };
 }
 
 function isGroup({ op }: Rule): boolean {
   return op === "all" || op === "any" || op === "none" || op === "not";
+}
+
+/** Of the questions that a rule asks, the one that knows the least of the past decides. */
+function sinceOf(rule: Rule, scope: Scope): { readonly since?: Millis } {
+  const { since } = scope;
+  const all = since === undefined ? [] : questionsOfRule(rule, scope).flatMap((question) => since(question) ?? []);
+  return all.length === 0 ? {} : { since: Math.max(...all) };
 }
 
 function isAnswerable(rule: Rule, scope: Scope): boolean {
