@@ -56,7 +56,7 @@ export class Control {
   #vocabularyRevision = 0;
   #revision = 0;
   readonly #versions = new Map<SegmentId, number>();
-  readonly #pending = new Map<number, Batch>();
+  #pending = new Map<number, Batch>();
   #active = new Map<SegmentId, Active>();
 
   constructor(limits: Limits, vocabulary: Vocabulary) {
@@ -107,8 +107,7 @@ export class Control {
       case "draft":
         return NOTHING;
       case "cancel":
-        this.#pending.delete(entry.revision);
-        return NOTHING;
+        return this.#cancel(entry.revision);
       case "situation":
         this.situations.apply(entry);
         return { type: "feed" };
@@ -136,6 +135,15 @@ export class Control {
       return rejected("a definition names a funnel or a step that the vocabulary does not know");
     }
     return this.#word(definitions, removed, vocabulary);
+  }
+
+  /** Later entries were checked against what is given up here, and may rest on it. */
+  #cancel(revision: number): ControlChange {
+    const before = this.#pending;
+    this.#pending = new Map([...before].filter(([waiting]) => waiting !== revision));
+    if (this.#staysSound(new Set())) return NOTHING;
+    this.#pending = before;
+    return rejected(`what was applied after revision ${revision} would close a cycle of segments without it`);
   }
 
   /** A newer word about segments, and about the vocabulary where there is a new one. */
@@ -203,7 +211,18 @@ export class Control {
     const after = new Map<SegmentId, Readable>(this.#newestWords());
     for (const id of removed) after.delete(id);
     for (const definition of definitions) after.set(definition.id, { definition, vocabulary });
-    return levelsOf(after) !== undefined;
+    const replaced = new Set([...removed, ...definitions.map(({ id }) => id)]);
+    return levelsOf(after) !== undefined && this.#staysSound(replaced);
+  }
+
+  /** No cycle at any of the activations to come, when what waits about these segments is gone. */
+  #staysSound(replaced: ReadonlySet<SegmentId>): boolean {
+    const words = new Map<SegmentId, Readable>(this.#active);
+    return [...this.#pending.values()].every(({ define, remove }) => {
+      for (const id of remove) if (!replaced.has(id)) words.delete(id);
+      for (const [id, word] of define) if (!replaced.has(id)) words.set(id, word);
+      return levelsOf(words) !== undefined;
+    });
   }
 
   #asksNothingNew(definitions: readonly Definition[], vocabulary: Vocabulary): boolean {

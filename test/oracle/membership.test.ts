@@ -317,6 +317,20 @@ describe("define, ready, activate", () => {
     expect(delta).toMatchObject({ segment: "one", version: 2, n: 1 });
   });
 
+  test("what waits stays where a later revision rests on it: by a cancel as by a newer definition", () => {
+    const within = (id: string, other: string) => ({ id, kind: "user", rule: { segment: { in: [other] } } });
+    const story = new Story();
+    story.track("00:00", "ann", "A");
+    story.control("00:01", apply([within("a", "b"), { ...everybody(), id: "b" }]));
+    story.control("00:02", apply([did("a", 1)]));
+    story.control("00:03", apply([within("b", "a")]));
+    story.control("00:04", { op: "cancel", revision: 2 });
+    story.control("00:05", apply([{ ...everybody(), id: "a" }]));
+    expect(story.control("00:06", { op: "activate", revision: 2 })).toEqual([]);
+    expect(story.control("00:07", { op: "activate", revision: 3 })).toEqual([]);
+    expect(story.track("00:08", "bob", "A")).toEqual(["+a bob 00:08", "+b bob 00:08"]);
+  });
+
   test("a batch that a newer one has emptied waits no more", () => {
     const story = new Story();
     story.track("00:00", "ann", "A");

@@ -45,6 +45,9 @@ export type ControlOutcome =
   | ({ readonly type: "situation" } & Situation);
 
 const NOTHING: ControlOutcome = { type: "nothing" };
+const NOBODY: ReadonlySet<SegmentId> = new Set();
+const UNSOUND_ON_THE_WAY =
+  "it replaces what still waits, and without that a revision between would close a cycle of segments; apply it again once nothing waits";
 
 export class ControlState {
   readonly #limits: Limits;
@@ -176,6 +179,7 @@ export class ControlState {
     for (const id of removed) after.delete(id);
     for (const definition of definitions) after.set(definition.id, { definition, vocabulary });
     if (!isSound(after)) return rejected("the batch would close a cycle of segments");
+    if (!this.#isSoundOnTheWay(new Set([...ids, ...removed]))) return rejected(UNSOUND_ON_THE_WAY);
     return this.#takeWords(definitions, removed, vocabulary);
   }
 
@@ -195,6 +199,7 @@ export class ControlState {
     const edited = editedBy(vocabulary, after.values());
     for (const definition of edited) after.set(definition.id, { definition, vocabulary });
     if (!isSound(after)) return rejected("the vocabulary would close a cycle of segments");
+    if (!this.#isSoundOnTheWay(new Set(edited.map(({ id }) => id)))) return rejected(UNSOUND_ON_THE_WAY);
     return this.#takeWords(edited, new Set(), vocabulary, true);
   }
 
@@ -241,6 +246,20 @@ export class ControlState {
     this.#vocabularyRevision = revision;
   }
 
+  /**
+   * What waits takes effect one revision after the other. A newer word takes those of some segments out of it, and those
+   * that came between may have been checked against them: each step must be sound without.
+   */
+  #isSoundOnTheWay(named: ReadonlySet<SegmentId> = NOBODY): boolean {
+    const words = new Map<SegmentId, Word>(this.active);
+    for (const { define, remove } of this.pending.values()) {
+      for (const id of remove) if (!named.has(id)) words.delete(id);
+      for (const [id, word] of define) if (!named.has(id)) words.set(id, word);
+      if (!isSound(words)) return false;
+    }
+    return true;
+  }
+
   /** Definitions, once all that waits has taken effect. */
   words(): Map<SegmentId, Word> {
     const after = new Map<SegmentId, Word>(this.active);
@@ -257,7 +276,7 @@ export class ControlState {
     if (batch === undefined) return NOTHING;
     const before = this.pending;
     this.pending = new Map([...before].filter(([one]) => one !== revision));
-    if (isSound(this.words())) return NOTHING;
+    if (this.#isSoundOnTheWay()) return NOTHING;
     this.pending = before;
     return rejected(`without revision ${revision}, what was applied after it would close a cycle of segments`);
   }

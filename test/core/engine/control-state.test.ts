@@ -165,6 +165,20 @@ test("cancel gives up what waits, unless what came after it rests on it", () => 
   expect(state.pendingRevisions()).toEqual([2, 3]);
 });
 
+test("a newer word that takes an older one away is refused where a revision between rests on that", () => {
+  const chained = [
+    define(["a", { segment: { in: ["b"] } }], ["b", { bucket: { from: 0, to: 5 } }]),
+    define(["a", PINGS[1]]),
+    define(["b", { segment: { in: ["a"] } }]),
+  ];
+  const again = define(["a", { list: { in: ["crm"] } }]);
+  const { state, outcome } = told(...chained, again);
+  expect(outcome).toMatchObject({ type: "rejected", detail: expect.stringContaining("once nothing waits") });
+  expect(state.pendingRevisions()).toEqual([2, 3]);
+  // Had it been taken, revision 3 would have met the oldest word about `a`.
+  expect(told(...chained, again, activate(2), activate(3), again).outcome.type).toBe("sweep");
+});
+
 describe("items", () => {
   const items = (mode: "merge" | "replace" | "remove", id: string, attributes = {}): ControlEntry => ({
     op: "items",
