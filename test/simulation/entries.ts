@@ -95,7 +95,13 @@ export class Entries {
     const { dice } = this;
     if (this.rich && dice.chance(0.4)) return definition(dice, id, id === "both" ? ["cart"] : []);
     const lasting = dice.chance(0.2) ? { stay: dice.pick(["1s", "3s"]) } : dice.chance(0.2) ? { cooldown: "2s" } : {};
-    return { id, kind: "user", ...lasting, rule: this.ruleOf(id) };
+    return { id, kind: "user", ...lasting, rule: this.nested(id, this.ruleOf(id)) };
+  }
+
+  /** Two that may read each other, one at a time: which of their versions is in force decides whether that is a cycle. */
+  private nested(id: SegmentId, rule: JsonObject): JsonObject {
+    const other = id === "hot" ? "gated" : id === "gated" ? "hot" : undefined;
+    return other === undefined || this.dice.chance(0.6) ? rule : { any: [{ segment: { in: [other] } }, rule] };
   }
 
   private ruleOf(id: SegmentId): JsonObject {

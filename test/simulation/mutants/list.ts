@@ -10,6 +10,8 @@ const SHELF = "actors/partition/shelf.js";
 const BACKFILL = "actors/partition/backfill.js";
 const CORE = "lib/core/engine/core.js";
 const PAGES = "lib/core/engine/pages.js";
+const CONTROL = "lib/core/engine/control-state.js";
+const COORDINATOR = "actors/worker/coordinator.js";
 const WORLD = "lib/memory/world.js";
 
 export const MUTANTS: readonly Mutant[] = [
@@ -392,8 +394,139 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "activated-too-early",
     bug: "definitions are activated before every partition is ready",
-    file: "actors/worker/coordinator.js",
+    file: COORDINATOR,
     find: "if (report.revision < revision || report.folding.includes(revision))",
     replace: "if (false)",
+  },
+  {
+    name: "vocabulary-activated-too-early",
+    bug: "a vocabulary takes effect before every partition has asked history anew",
+    file: COORDINATOR,
+    find: "if (revision === undefined || !this.allReady(revision, reports))",
+    replace:
+      "if (revision === undefined || (this.state.pending.get(revision).vocabulary === undefined && !this.allReady(revision, reports)))",
+  },
+  {
+    name: "vocabulary-before-its-batch",
+    bug: "events mean something new while the vocabulary that says so still waits",
+    file: CONTROL,
+    find: "this.pending.set(revision, isVocabulary ? { ...batch, vocabulary } : batch);",
+    replace:
+      "this.pending.set(revision, isVocabulary ? { ...batch, vocabulary } : batch); if (isVocabulary) this.#setVocabulary(vocabulary, revision);",
+  },
+  {
+    name: "apply-read-by-the-old-vocabulary",
+    bug: "an apply is read by the vocabulary in force, though a newer one waits before it",
+    file: CONTROL,
+    find: "const vocabulary = this.newestVocabulary;",
+    replace: "const vocabulary = this.vocabulary;",
+  },
+  {
+    name: "cancelled-and-activated",
+    bug: "a revision that was cancelled is activated nevertheless",
+    file: CONTROL,
+    find: "this.pending = new Map([...before].filter(([one]) => one !== revision));",
+    replace: "",
+  },
+  {
+    name: "cancelled-fold-goes-on",
+    bug: "history is folded on for a revision that was cancelled",
+    file: BACKFILL,
+    find: "if (!wanted.some(({ revision }) => revision === job.revision))\n                this.end(job);",
+    replace: "",
+  },
+  {
+    name: "ground-pulled-away",
+    bug: "a newer word takes an older one away on which a revision between the two rests",
+    file: CONTROL,
+    find: "if (!this.#isSoundOnTheWay(new Set([...ids, ...removed])))",
+    replace: "if (false)",
+  },
+  {
+    name: "draft-takes-effect",
+    bug: "a draft is applied",
+    file: CONTROL,
+    find: 'case "draft":\n                return NOTHING;',
+    replace: 'case "draft":\n                return this.#takeBatch(read.define, read.discard);',
+  },
+  {
+    name: "turns-never-given-back",
+    bug: "whoever works in the background once keeps everybody else from it",
+    file: "actors/partition/background-turns.js",
+    find: "this.taken = false;\n        });",
+    replace: "});",
+  },
+  {
+    name: "items-as-of-now",
+    bug: "history is folded by the items that are known now, not by those known then",
+    file: CORE,
+    find: "this.#readBy({ ...this.#world, catalogue });",
+    replace: "this.#readBy({ ...this.#world, catalogue: this.#past.catalogue });",
+  },
+  {
+    name: "shadow-with-deadlines-in-the-past",
+    bug: "a fold of history is handed over before what fell due meanwhile has moved it",
+    file: CORE,
+    find: "shadow.settle(this.#clock);",
+    replace: "",
+  },
+  {
+    name: "shadow-without-deadlines",
+    bug: "nobody is woken for what a fold of history says will fall due",
+    file: CORE,
+    find: "actor.counterDue = Math.min(actor.counterDue, due);",
+    replace: "",
+  },
+  {
+    name: "shadow-without-open-views",
+    bug: "a view that waits for its time is not handed over with the fold of history",
+    file: CORE,
+    find: "actor.viewing = new Set(actor.viewing).add(key);",
+    replace: "",
+  },
+  // ── feeds ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+  {
+    name: "situation-end-lost-on-restore",
+    bug: "nobody remembers after a restore that what a feed said ends by itself",
+    file: CORE,
+    find: "core.#setPlan(core.#control.plan(core.#installed));\n        return core;",
+    replace:
+      "core.#setPlan(core.#control.plan(core.#installed)); core.#nextEnd = Number.POSITIVE_INFINITY;\n        return core;",
+  },
+  {
+    name: "situation-end-once",
+    bug: "after one thing that a feed said has ended, no other does",
+    file: CORE,
+    find: "this.#nextEnd = this.#endAfter(due);",
+    replace: "this.#nextEnd = Number.POSITIVE_INFINITY;",
+  },
+  {
+    name: "situation-end-in-memory-alone",
+    bug: "what a feed said ends for those alone whose page is in memory",
+    file: CORE,
+    find: "pages.add(no);",
+    replace: "if (this.#pages.isResident(no)) pages.add(no);",
+  },
+  {
+    name: "places-lost-on-restore",
+    bug: "pages of a checkpoint have forgotten where their people are",
+    file: PAGES,
+    find: "places: new PlaceSketch(places)",
+    replace: "places: new PlaceSketch()",
+  },
+  {
+    name: "places-not-told",
+    bug: "a page is not told that one of its people is somewhere else now",
+    file: CORE,
+    find: "page.places.add(actor.place);",
+    replace: "{}",
+  },
+  // ── the audit ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  {
+    name: "audit-reads-on",
+    bug: "an audit counts what came after it had looked at somebody",
+    file: "actors/partition/self-audit.js",
+    find: "if (record.seq > job.position)\n                break;",
+    replace: "",
   },
 ];
