@@ -107,12 +107,18 @@ export class ControlState {
     return [...this.pending.keys()].sort((a, b) => a - b);
   }
 
-  /** The plan of what is in force, with the counters of those pending revisions whose history is folded already. */
+  /**
+   * The plan of what is in force, with the counters of those pending revisions whose history is folded already, or that
+   * asked for none: what they rest on is counted on, though what is activated before them may give it up.
+   */
   plan(installed: readonly number[]): Plan {
-    const key = installed.join(",");
+    const kept = [...this.pending.values()].filter(
+      ({ revision, questions }) => questions.length === 0 || installed.includes(revision),
+    );
+    const key = kept.map(({ revision }) => revision).join(",");
     let plan = this.#plans.get(key);
     if (plan === undefined) {
-      const dark = installed.flatMap((revision) => [...(this.pending.get(revision)?.define.values() ?? [])]);
+      const dark = kept.flatMap(({ define }) => [...define.values()]);
       plan = compilePlan([...this.active.values()], dark);
       this.#plans.set(key, plan);
     }

@@ -21,6 +21,7 @@ import type {
   WorkCounts,
 } from "../partition.ts";
 import { parseDefinition } from "../rules/parse.ts";
+import { questionKeys } from "../rules/questions.ts";
 import { visitDetailsKey, visitsKey } from "../rules/visit-questions.ts";
 import type {
   Cause,
@@ -577,8 +578,10 @@ export class PartitionCore implements PartitionMachine {
     if (shadow?.revision !== revision || shadow.position !== record.seq - 1) {
       throw new Fault(`ready for revision ${revision} at ${record.seq} came before its history was folded up to there`);
     }
-    const { questions } = this.#control.pending.get(revision)!;
-    const fresh = questions.filter((key) => !this.#plan.asks(key));
+    const { define } = this.#control.pending.get(revision)!;
+    const asked = [...define.values()].flatMap((word) => questionKeys(word.definition, word.vocabulary));
+    // Also what somebody else asked when it was applied, and has given up since.
+    const fresh = [...new Set(asked)].filter((key) => !this.#plan.asks(key));
     shadow.settle(this.#clock);
     for (const question of fresh) {
       if (shadow.since === undefined) this.#since.delete(question);
