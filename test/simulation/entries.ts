@@ -14,23 +14,27 @@ export class Entries {
   /** A share of the segments is drawn from all that the laws know. */
   private readonly rich: boolean;
   private readonly stateful: boolean;
+  /** Feeds speak all the time, and somebody listens. */
+  readonly fed: boolean;
 
   constructor(dice: Dice, stateful: boolean) {
     this.dice = dice;
     this.rich = dice.chance(0.3);
     this.stateful = stateful;
+    this.fed = stateful && dice.chance(0.5);
   }
 
   opening(): Deed[] {
     const { dice } = this;
     if (!this.stateful) return [defined(this.apply(["cart", "busy", "both"]))];
-    const others = dice.shuffled(STATEFUL_IDS).slice(0, 3);
-    return [this.vocabulary(), defined(this.apply(["cart", "busy", ...others]))];
+    const others = dice.shuffled(STATEFUL_IDS).slice(0, 2);
+    const ids = new Set(["cart", "busy", ...(this.fed ? ["wet"] : ["absorbed", "courted"]), ...others]);
+    return [this.vocabulary(), defined(this.apply([...ids]))];
   }
 
   next(): Deed {
     const { dice } = this;
-    if (this.stateful && dice.chance(0.4)) return this.meaning();
+    if (this.stateful && dice.chance(0.5)) return this.meaning();
     const pick = dice.int(0, 9);
     if (pick < 2) return defined(this.list());
     if (pick < 3) return defined({ op: "removeList", id: dice.pick(LIST_IDS) });
@@ -42,7 +46,7 @@ export class Entries {
     return { do: "cancel", which: this.dice.int(0, 9) };
   }
 
-  situation(): Deed {
+  situation(forMs = this.dice.pick([undefined, 300, 1_500, 4_000, 9_000])): Deed {
     const { dice } = this;
     const values = { condition: dice.pick(["x", "y"]), temperature: dice.pick([-5, 5, 20]) };
     return {
@@ -53,7 +57,7 @@ export class Entries {
         place: dice.pick(PLACES),
         values: dice.chance(0.15) ? null : values,
       },
-      forMs: dice.pick([undefined, 300, 1_500, 4_000, 9_000]),
+      forMs,
     };
   }
 
@@ -62,7 +66,7 @@ export class Entries {
     const { dice } = this;
     switch (dice.int(0, 5)) {
       case 0:
-        return this.situation();
+        return this.fed ? this.situation() : defined(itemsEntry(dice));
       case 1:
         return defined({ op: "draft", define: [this.define(this.id())], discard: [] });
       case 2:

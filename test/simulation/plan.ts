@@ -258,8 +258,11 @@ function stepsOf(dice: Dice, world: World): Step[] {
   const entries = new Entries(dice, stateful);
   const burst = dice.pick(stateful ? [2, 4, 8] : [3, 8, 20]);
   const events = new SentEvents(dice, world.users, stateful);
-  const [troubleChance, defineChance] = [dice.pick([0.1, 0.3, 0.5]), dice.pick([0.02, 0.06, 0.15])];
-  const feedChance = stateful ? dice.pick([0, 0.1]) : 0;
+  const [troubleChance, defineChance] = [
+    dice.pick([0.1, 0.3, 0.5]),
+    dice.pick(stateful ? [0.03, 0.1, 0.2] : [0.02, 0.06, 0.15]),
+  ];
+  const feedChance = entries.fed ? 0.1 : 0;
   const steps: Step[] = entries.opening().map((deed) => ({ ...deed, waitMs: dice.pick([0, 300]) }));
   const wait = (): number => dice.pick([0, 1, 10, 40, 120, 120, 300, 300]);
   const count = dice.int(20, stateful ? 45 : 60);
@@ -276,7 +279,18 @@ function stepsOf(dice: Dice, world: World): Step[] {
     // Long enough for heartbeats to expire, or for windows to lapse.
     if (dice.chance(0.06)) steps.push({ do: "send", events: [], waitMs: dice.pick([1_500, 4_000, 7_000]) });
   }
-  return steps;
+  return entries.fed ? [...steps, ...succession(dice, entries)] : steps;
+}
+
+/** What a feed said last ends by itself under owners who were not there when it was said. */
+function succession(dice: Dice, entries: Entries): Step[] {
+  return [
+    { ...entries.situation(3_000), waitMs: 0 },
+    { ...entries.situation(6_000), waitMs: 0 },
+    { ...entries.situation(9_000), waitMs: dice.pick([0, 300, 1_500]) },
+    ...Array.from({ length: 3 }, (): Step => ({ do: "kill", worker: dice.int(0, 9), waitMs: dice.pick([0, 120]) })),
+    { do: "start", underOldName: false, waitMs: 300 },
+  ];
 }
 
 function heavy(dice: Dice, troubles: readonly Trouble[]): Trouble {

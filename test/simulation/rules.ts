@@ -51,14 +51,14 @@ function forsakenSteps(dice: Dice): Json[] {
 }
 
 function favoured(dice: Dice): JsonObject {
-  return dice.chance(0.5)
+  return dice.chance(0.3)
     ? { type: "product", ids: [dice.pick(["p1", "p2", "7"])] }
     : { type: "category", ids: [dice.pick(["shoes", "shoes/men", "sale"])] };
 }
 
 function absorbed(dice: Dice): JsonObject {
   const spent = { gte: dice.pick(["1s", "3s"]) };
-  const which = { action: "viewed", ...(dice.chance(0.3) ? favoured(dice) : {}) };
+  const which = { action: "viewed", ...(dice.chance(0.6) ? favoured(dice) : {}) };
   return dice.chance(0.6)
     ? { ...which, sum: { of: "time", is: spent }, ...maybeLast(dice) }
     : { ...which, where: { time: spent }, ...maybeLast(dice) };

@@ -464,6 +464,13 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "this.#readBy({ ...this.#world, catalogue: this.#past.catalogue });",
   },
   {
+    name: "waiting-uncounted",
+    bug: "what a waiting revision rests on is counted no more once another gives it up",
+    file: CONTROL,
+    find: "questions.length === 0 || installed.includes(revision)",
+    replace: "installed.includes(revision)",
+  },
+  {
     name: "shadow-with-deadlines-in-the-past",
     bug: "a fold of history is handed over before what fell due meanwhile has moved it",
     file: CORE,
