@@ -16,7 +16,7 @@ import type { MemoryMessage, MemoryServer, MemoryStream } from "../../lib/memory
 import { memoryLogStream } from "../../lib/memory/world.ts";
 import { Oracle, type OracleOptions } from "../../lib/oracle/oracle.ts";
 import type { Watermark } from "../../lib/ports/delta-sink.ts";
-import { membershipsAfter, membershipsIn } from "./picture.ts";
+import { membershipsAfter, shownBy } from "./picture.ts";
 
 /** What was broken, in the words of the protocol; a shrunken failure must break the same. */
 export type Rule =
@@ -310,12 +310,17 @@ export class Auditor {
     // The last act may have cut them; then it is the next owner who takes the old picture over, and refuses.
     if (entries.length < newest.revision) return;
     const options = { ...this.options(partition), pageCacheBytesMax: Number.MAX_SAFE_INTEGER, pageBytesMax: 100_000 };
-    const held = membershipsIn({ meta: blob(store, where, newest.meta), pages, entries }, options);
+    const { memberships: held, overdue } = shownBy({ meta: blob(store, where, newest.meta), pages, entries }, options);
     const { expected } = this.standings[partition]!;
     const wanted = membershipsAfter(
       expected.filter(({ seq }) => seq <= newest.position).map(({ body }) => decodeDelta(body)),
     );
     this.counts.pictures += 1;
+    if (overdue !== undefined)
+      throw new Violation(
+        "manifest-wrong",
+        `${where} holds a deadline in its past: ${new Date(overdue).toISOString()}`,
+      );
     if (held.join() !== wanted.join())
       throw new Violation("manifest-wrong", `${where} holds ${held.join(", ")}; the deltas say ${wanted.join(", ")}`);
   }

@@ -3,7 +3,7 @@
 import { productMachinery } from "../../actors/worker/machinery.ts";
 import type { ControlEntry } from "../../lib/core/control.ts";
 import type { PartitionOptions } from "../../lib/core/partition.ts";
-import { DEFAULT_LIMITS, type Delta } from "../../lib/core/types.ts";
+import { DEFAULT_LIMITS, type Delta, type Millis } from "../../lib/core/types.ts";
 
 export interface Picture {
   readonly meta: Uint8Array;
@@ -12,16 +12,24 @@ export interface Picture {
   readonly entries: readonly ControlEntry[];
 }
 
-/** One line a membership, sorted. Throws what the machine throws. */
-export function membershipsIn(picture: Picture, options: PartitionOptions): string[] {
+export interface Shown {
+  /** One line a membership, sorted. */
+  readonly memberships: readonly string[];
+  /** What should have been fired before the picture was taken. */
+  readonly overdue: Millis | undefined;
+}
+
+/** Throws what the machine throws. */
+export function shownBy(picture: Picture, options: PartitionOptions): Shown {
   const machine = productMachinery(DEFAULT_LIMITS).restore(options, picture);
+  const { deadline, clock } = machine;
   const lines: string[] = [];
   for (const [page, bytes] of picture.pages) {
     machine.providePage(page, bytes);
     for (const segment of machine.sizes().keys())
       for (const { id, n } of machine.membersOn(page, segment)) lines.push(`${segment} ${id} ${n}`);
   }
-  return lines.sort();
+  return { memberships: lines.sort(), overdue: deadline <= clock ? deadline : undefined };
 }
 
 /** The same, by adding deltas up. */

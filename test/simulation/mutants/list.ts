@@ -458,10 +458,10 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "items-as-of-now",
-    bug: "history is folded by the items that are known now, not by those known then",
+    bug: "a fold of history begins with the items that are known now, not with those known then",
     file: CORE,
-    find: "this.#readBy({ ...this.#world, catalogue });",
-    replace: "this.#readBy({ ...this.#world, catalogue: this.#past.catalogue });",
+    find: "this.#readBy({ ...this.#world, vocabulary: past.vocabulary });",
+    replace: "this.#readBy({ ...this.#world, vocabulary: past.vocabulary, catalogue: past.catalogue });",
   },
   {
     name: "waiting-uncounted",
@@ -482,14 +482,14 @@ export const MUTANTS: readonly Mutant[] = [
     bug: "nobody is woken for what a fold of history says will fall due",
     file: CORE,
     find: "actor.counterDue = Math.min(actor.counterDue, due);",
-    replace: "",
+    replace: "{}",
   },
   {
     name: "shadow-without-open-views",
     bug: "a view that waits for its time is not handed over with the fold of history",
     file: CORE,
     find: "actor.viewing = new Set(actor.viewing).add(key);",
-    replace: "",
+    replace: "{}",
   },
   // ── feeds ─────────────────────────────────────────────────────────────────────────────────────────────────────────
   {
