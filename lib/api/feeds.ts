@@ -183,8 +183,10 @@ function untilOf(value: unknown): Millis {
   const isDateTime =
     typeof value === "string" && /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(value);
   const at = isDateTime ? Date.parse(value) : Number.NaN;
-  if (Number.isFinite(at)) return at;
-  throw new BadFeed(`until is a date-time with its offset, such as 2026-11-23T18:00:00Z; found ${shown(value)}`);
+  if (at >= 0) return at;
+  throw new BadFeed(
+    `until is a date-time from 1970 on with its offset, such as 2026-11-23T18:00:00Z; found ${shown(value)}`,
+  );
 }
 
 /** Writes it unless it is what is known already; undefined when it is. */

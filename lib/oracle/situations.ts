@@ -62,12 +62,19 @@ function textsOf(place: unknown): { readonly [part in "country" | "region" | "ci
 export function isSituation(entry: Readonly<Record<string, unknown>>): boolean {
   const { kind, place, values, until } = entry;
   const isPlace = isObject(place) && isText(place.country) && [place.region, place.city].every(isTextOrNothing);
+  // Towns of one name are told apart by their region.
+  const isTold = isPlace && (place.city === undefined || place.region !== undefined);
   const isValues = values === null || isObject(values);
-  return isText(kind) && isPlace && isValues && (until === undefined || Number.isFinite(until));
+  return isText(kind) && isTold && isValues && (until === undefined || isInstant(until));
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** From 1970 on, as all times are. */
+function isInstant(value: unknown): boolean {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }
 
 function isText(value: unknown): boolean {

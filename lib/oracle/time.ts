@@ -44,13 +44,16 @@ export function firstInstantOf(day: DayNumber, zone: string): Millis {
   const key = `${zone} ${day}`;
   let instant = firstInstants.get(key);
   if (instant === undefined) {
-    const date = Temporal.Instant.fromEpochMilliseconds(day * DAY)
-      .toZonedDateTimeISO("UTC")
-      .toPlainDate();
-    instant = date.toZonedDateTime(zone).epochMilliseconds;
+    instant = calendarDateOf(day).toZonedDateTime(zone).epochMilliseconds;
     firstInstants.set(key, instant);
   }
   return instant;
+}
+
+function calendarDateOf(day: DayNumber): Temporal.PlainDate {
+  return Temporal.Instant.fromEpochMilliseconds(day * DAY)
+    .toZonedDateTimeISO("UTC")
+    .toPlainDate();
 }
 
 /** The latest local day whose first instant is at or before `time`. */
@@ -78,23 +81,47 @@ export function wallClockOf(time: Millis, zone: string): { readonly time: string
 const MINUTES_A_DAY = 24 * 60;
 
 /**
- * Every instant from a day before `clock` to two days after it at which a zone's wall clock comes to one of these times
+ * Every instant from two days before `clock` to three days after it at which a zone's wall clock comes to one of these times
  * ("HH:MM"), or is put forward or back. A time that is repeated is told twice; one that is skipped gives an instant at
  * which nothing changes.
  */
 export function wallInstants(clock: Millis, times: Iterable<string>, zone: string): Millis[] {
-  const now = Temporal.Instant.fromEpochMilliseconds(clock).toZonedDateTimeISO(zone);
-  const dates = [-1, 0, 1, 2].map((days) => now.toPlainDate().add({ days }));
-  const told = dates.flatMap((date) =>
-    [...times].flatMap((time) => {
-      const plain = date.toPlainDateTime(Temporal.PlainTime.from(time));
-      return (["earlier", "later"] as const).map(
-        (disambiguation) => plain.toZonedDateTime(zone, { disambiguation }).epochMilliseconds,
-      );
-    }),
-  );
-  const moved = now.getTimeZoneTransition("next");
-  return moved === null ? told : [...told, moved.epochMilliseconds];
+  const today = localDayOf(clock, zone);
+  const days = [-2, -1, 0, 1, 2, 3].map((after) => today + after);
+  const told = days.flatMap((day) => [...times].flatMap((time) => instantsOf(day, time, zone)));
+  return [...told, ...transitionsAfter(clock, zone)];
+}
+
+const INSTANTS_KNOWN_MAX = 100_000;
+const instantsKnown = new Map<string, readonly Millis[]>();
+
+/** When the wall clock shows a time on a date: twice where it is turned back over it. */
+function instantsOf(day: DayNumber, time: string, zone: string): readonly Millis[] {
+  const key = `${zone} ${day} ${time}`;
+  let instants = instantsKnown.get(key);
+  if (instants === undefined) {
+    const plain = calendarDateOf(day).toPlainDateTime(Temporal.PlainTime.from(time));
+    instants = (["earlier", "later"] as const).map(
+      (disambiguation) => plain.toZonedDateTime(zone, { disambiguation }).epochMilliseconds,
+    );
+    if (instantsKnown.size >= INSTANTS_KNOWN_MAX) instantsKnown.clear();
+    instantsKnown.set(key, instants);
+  }
+  return instants;
+}
+
+/** By zone, the last answer: from when on it was asked for, and the transition that follows. */
+const transitionsKnown = new Map<string, { readonly from: Millis; readonly next: Millis | undefined }>();
+
+/** When the wall clock is next put forward or back. */
+function transitionsAfter(clock: Millis, zone: string): Millis[] {
+  let known = transitionsKnown.get(zone);
+  if (known === undefined || clock < known.from || clock >= (known.next ?? Number.POSITIVE_INFINITY)) {
+    const now = Temporal.Instant.fromEpochMilliseconds(clock).toZonedDateTimeISO(zone);
+    known = { from: clock, next: now.getTimeZoneTransition("next")?.epochMilliseconds };
+    transitionsKnown.set(zone, known);
+  }
+  return known.next === undefined ? [] : [known.next];
 }
 
 export function minuteAfter(time: string): string {

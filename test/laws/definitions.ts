@@ -11,17 +11,25 @@ import { itemsEntry } from "./rows-items.ts";
 import { WEIGHED } from "./rows-journeys.ts";
 import { vocabulary } from "./vocabularies.ts";
 
+/** A few rows of this run. */
+function someRows(dice: Dice): readonly string[] {
+  return [...new Set(Array.from({ length: dice.int(1, 3) }, () => dice.pick(RUN_ROWS)))];
+}
+
 /** Defines, edits and deletes segments, as a batch that is applied, made ready and activated, or that needs none of it. */
 export class Definitions {
   readonly #dice: Dice;
   readonly #history: History;
   readonly sources = new Map<string, JsonObject>();
+  readonly #rows: readonly string[];
   #revision = 0;
   #next = 0;
 
   constructor(dice: Dice, history: History) {
     this.#dice = dice;
     this.#history = history;
+    // Where few rows meet, each is tried harder.
+    this.#rows = dice.chance(0.6) ? someRows(dice) : RUN_ROWS;
   }
 
   *start(): Generator<LogRecord> {
@@ -31,8 +39,10 @@ export class Definitions {
 
   *change(): Generator<LogRecord> {
     const dice = this.#dice;
-    const pick = dice.int(-4, 9);
-    if (pick < -2) yield* this.#effected({ op: "vocabulary", vocabulary: vocabulary(dice) });
+    const pick = dice.int(-6, 9);
+    if (pick < -5) yield this.#nonsense();
+    else if (pick < -4) yield* this.#crossed();
+    else if (pick < -2) yield* this.#effected({ op: "vocabulary", vocabulary: this.#vocabulary() });
     else if (pick < 0) yield this.#items();
     else if (pick < 3) yield this.#list();
     else if (pick < 6) yield* this.#apply(this.#define(dice.int(1, 3)), []);
@@ -46,6 +56,64 @@ export class Definitions {
     const mode = dice.pick(["add", "remove", "replace"] as const);
     this.#revision += 1;
     return this.#history.control(this.#revision, { op: "list", id: dice.pick(LIST_IDS), mode, members });
+  }
+
+  /** An entry that nobody can take: engine and oracle refuse the same ones. */
+  #nonsense(): LogRecord {
+    const dice = this.#dice;
+    const entry = dice.pick<() => unknown>([
+      () => ({ op: "nonsense" }),
+      () => ({ op: "list", id: "", mode: "add", members: ["u5"] }),
+      () => ({ op: "list", id: dice.pick(LIST_IDS), mode: "add", members: [""] }),
+      () => ({ op: "items", mode: "swap", items: [] }),
+      () => ({ op: "items", mode: "merge", items: [{ id: "p1" }] }),
+      () => ({ op: "situation", kind: "weather", place: { country: "DE", city: "Bonn" }, values: null }),
+      () => ({ op: "situation", kind: "weather", place: { country: "DE" }, values: {}, until: -1 }),
+      () => ({ op: "situation", kind: "", place: { country: "DE" }, values: {} }),
+      () => ({ op: "activate", revision: "1" }),
+      () => ({ op: "activate", revision: 1 }),
+      () => ({ op: "cancel", revision: this.#revision }),
+      () => ({ op: "apply", define: [{ id: "bad" }], remove: [] }),
+      () => ({ op: "vocabulary", vocabulary: dice.pick<Json>([5, null, { visit: { idle: "soon" } }]) }),
+    ])();
+    this.#revision += 1;
+    return this.#history.control(this.#revision, entry as ControlEntry);
+  }
+
+  /** Now and then one that lacks a funnel that some rule may name. */
+  #vocabulary(): JsonObject {
+    const given = vocabulary(this.#dice);
+    const { trial } = given.funnels as { readonly trial: Json };
+    return this.#dice.chance(0.1) ? { ...given, funnels: { trial } } : given;
+  }
+
+  /** What waits is given up although something later rests on it: two segments would then read each other. */
+  *#crossed(): Generator<LogRecord> {
+    const ids = [...this.sources.keys()].slice(0, 2);
+    if (ids.length < 2) return;
+    const [one, other] = ids as [string, string];
+    const named = (id: string, rule: JsonObject): JsonObject => {
+      const source = { id, name: id, kind: "user", rule };
+      this.sources.set(id, source);
+      return source;
+    };
+    yield* this.#apply([named(other, { segment: { in: [one] } })], []);
+    const seconds = this.#dice.int(2, 3_000);
+    const asking = { event: { name: "A", window: { last: `${seconds}s` } } };
+    yield this.#entry({ op: "apply", define: [named(other, asking)], remove: [] });
+    const revision = this.#revision;
+    yield this.#history.next();
+    yield this.#entry({ op: "apply", define: [named(one, { not: { segment: { in: [other] } } })], remove: [] });
+    yield this.#entry({ op: "cancel", revision });
+    yield this.#history.next();
+    yield this.#history.ready(revision);
+    yield this.#entry({ op: "activate", revision });
+    yield this.#entry({ op: "activate", revision: revision + 1 });
+  }
+
+  #entry(entry: ControlEntry): LogRecord {
+    this.#revision += 1;
+    return this.#history.control(this.#revision, entry);
   }
 
   #items(): LogRecord {
@@ -71,18 +139,21 @@ export class Definitions {
 
   #valid(id: string, others: readonly string[]): JsonObject {
     for (;;) {
-      const source = definition(this.#dice, id, others, id === WEIGHED ? rowsWithout("engagement") : RUN_ROWS);
+      const own = id === WEIGHED ? rowsWithout("engagement", this.#rows) : this.#rows;
+      // Where there is no other segment, none can be named.
+      const rows = others.length === 0 ? rowsWithout("segment", own) : own;
+      const source = definition(this.#dice, id, others, rows);
       if (parseDefinition(source, DEFAULT_LIMITS).ok) return source;
     }
   }
 
-  /** A new version may only refer to older segments, so no cycle can arise. */
+  /** A new version mostly refers to older segments alone; else it may close a cycle, and is refused. */
   #edit(): Json[] {
     const ids = [...this.sources.keys()];
     if (ids.length === 0) return [];
     const id = this.#dice.pick(ids);
     const older = ids.filter((other) => Number(other.slice(1)) < Number(id.slice(1)));
-    const source = this.#valid(id, older);
+    const source = this.#valid(id, this.#dice.chance(0.1) ? ids : older);
     this.sources.set(id, source);
     return [source];
   }
@@ -128,14 +199,18 @@ export class Definitions {
     this.#revision += 1;
     const revision = this.#revision;
     yield this.#history.control(revision, entry);
+    if (canMeet && this.#dice.chance(0.03)) {
+      // Given up before its history is folded.
+      yield this.#entry({ op: "cancel", revision });
+    }
     for (let wait = this.#dice.int(0, 6); wait > 0; wait -= 1) yield this.#history.next();
     if (canMeet && this.#dice.chance(0.1)) {
-      yield* this.#effected({ op: "vocabulary", vocabulary: vocabulary(this.#dice) }, false);
+      yield* this.#effected({ op: "vocabulary", vocabulary: this.#vocabulary() }, false);
     }
     yield this.#history.ready(revision);
     for (let wait = this.#dice.int(0, 4); wait > 0; wait -= 1) yield this.#history.next();
     this.#revision += 1;
-    const isGivenUp = entry.op === "vocabulary" && this.#dice.chance(0.15);
+    const isGivenUp = this.#dice.chance(entry.op === "vocabulary" ? 0.15 : 0.03);
     yield this.#history.control(this.#revision, { op: isGivenUp ? "cancel" : "activate", revision });
   }
 }

@@ -51,6 +51,15 @@ export interface HistoryOptions {
   readonly start: Millis;
 }
 
+/** Spans that something in the rules or the vocabulary measures, so that what lies just so far apart is frequent. */
+const SPANS = [1_000, 5_000, 30_000, 600_000, 1_800_000, 3_600_000, 10_800_000, 86_400_000];
+const RECENT_MAX = 4;
+const AHEAD_MS_MAX = 8 * 86_400_000;
+
+/** What messages are about; a history says more of some than of others. */
+const SUBJECTS = { traits: 22, page: 8, screen: 3, item: 15, named: 18, object: 7, commerce: 27 } as const;
+type Subject = keyof typeof SUBJECTS;
+
 /** Makes one message after another; the caller numbers them and decides when definitions change. */
 export class History {
   readonly #dice: Dice;
@@ -58,11 +67,17 @@ export class History {
   #seq = 0;
   #now: Millis;
   #message = 0;
+  readonly #subjects: readonly (readonly [Subject, number])[];
+  /** By member, the times of the events before. */
+  readonly #recent = new Map<string, Millis[]>();
 
   constructor(dice: Dice, options: HistoryOptions) {
     this.#dice = dice;
     this.#options = options;
     this.#now = options.start;
+    const leans = dice.chance(0.6);
+    const names = Object.keys(SUBJECTS) as Subject[];
+    this.#subjects = names.map((name) => [name, SUBJECTS[name] * (leans ? dice.pick([0.2, 1, 4]) : 1)]);
   }
 
   get seq(): number {
@@ -90,9 +105,12 @@ export class History {
     return this.record("ready", { revision, from: 1 });
   }
 
-  next(): LogRecord {
+  /** `deadline`: when silence next moves somebody; some messages come at that very instant, or beside it. */
+  next(deadline = Number.POSITIVE_INFINITY): LogRecord {
     const dice = this.#dice;
-    this.#pass();
+    if (deadline > this.#now && deadline - this.#now < AHEAD_MS_MAX && dice.chance(0.15))
+      this.#now = deadline + dice.pick([-1, 0, 0, 1]);
+    else this.#pass();
     if (dice.chance(0.06)) {
       return this.record("clock", this.#options.clockMode === "event" ? { to: this.#now } : {});
     }
@@ -118,23 +136,59 @@ export class History {
   #event(): JsonObject {
     const dice = this.#dice;
     this.#message += 1;
-    const late = dice.chance(0.15) ? dice.int(1, dice.pick([5_000, 2_000_000, 100_000_000])) : 0;
-    const ahead = dice.chance(0.03) ? dice.int(1, 100_000) : 0;
+    const member = dice.pick(this.#options.members);
+    const time = this.#timeOf(member);
     const base = {
-      ...memberIds(dice, dice.pick(this.#options.members)),
-      ...(dice.chance(0.85) ? { timestamp: new Date(this.#now - late + ahead).toISOString() } : {}),
+      ...memberIds(dice, member),
+      ...(dice.chance(0.9) ? { timestamp: new Date(time).toISOString() } : {}),
       ...(dice.chance(0.7) ? { channel: dice.pick(["web", "web", "mobile", "server"]) } : {}),
       ...(dice.chance(0.4) ? { messageId: `m${this.#message}` } : {}),
       ...(dice.chance(0.5) ? { context: this.#context() } : {}),
     };
-    const pick = dice.int(0, 99);
-    if (pick < 22) return { ...base, type: "identify", traits: this.#traits() };
-    if (pick < 30) return { ...base, type: "page", properties: this.#properties() };
-    if (pick < 33) return { ...base, type: "screen", name: "Home", properties: this.#properties() };
-    if (pick < 48) return { ...base, type: "track", ...itemMessage(dice) };
-    if (pick < 66) return { ...base, type: "track", event: dice.pick(NAMES), properties: this.#properties() };
-    if (pick < 73) return { ...base, type: "track", ...objectMessage(dice, () => this.#date()) };
-    return { ...base, type: "track", ...this.#commerce() };
+    switch (this.#subject()) {
+      case "traits":
+        return { ...base, type: "identify", traits: this.#traits() };
+      case "page":
+        return { ...base, type: "page", properties: this.#properties() };
+      case "screen":
+        return { ...base, type: "screen", name: "Home", properties: this.#properties() };
+      case "item":
+        return { ...base, type: "track", ...itemMessage(dice) };
+      case "named":
+        return { ...base, type: "track", event: dice.pick(NAMES), properties: this.#properties() };
+      case "object":
+        return { ...base, type: "track", ...objectMessage(dice, () => this.#date()) };
+      case "commerce":
+        return { ...base, type: "track", ...this.#commerce() };
+    }
+  }
+
+  #subject(): Subject {
+    let rest = this.#dice.next() * this.#subjects.reduce((sum, [, weight]) => sum + weight, 0);
+    const found = this.#subjects.find(([, weight]) => {
+      rest -= weight;
+      return rest < 0;
+    });
+    return (found ?? this.#subjects[0]!)[0];
+  }
+
+  /** Mostly now; late, or a little ahead; or just so long before or after another event of the member. */
+  #timeOf(member: string): Millis {
+    const dice = this.#dice;
+    const recent = this.#recent.get(member) ?? [];
+    this.#recent.set(member, recent);
+    let time = this.#now;
+    const pick = dice.next();
+    if (pick < 0.15) time -= dice.int(1, dice.pick([5_000, 2_000_000, 5_000_000, 100_000_000, 700_000_000]));
+    else if (pick < 0.18) time += dice.int(1, 100_000);
+    else if (pick < 0.36 && recent.length > 0) {
+      time = dice.pick(recent) + dice.pick([0, ...SPANS]) * dice.pick([-1, 1, 1]) + dice.pick([-1, 0, 0, 0, 1]);
+      // What is then still to come is waited for.
+      this.#now = Math.max(this.#now, time);
+    }
+    recent.push(time);
+    if (recent.length > RECENT_MAX) recent.shift();
+    return time;
   }
 
   #context(): JsonObject {

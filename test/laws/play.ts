@@ -2,7 +2,7 @@
 // wherever the engine's life is cut (restart, eviction, a checkpoint taken while messages go on). Used by oracle.test.ts
 // for a slice, and by run.ts for as many as one has time for.
 import { encodeDelta } from "../../lib/core/deltas.ts";
-import { DEFAULT_LIMITS, type LogRecord } from "../../lib/core/types.ts";
+import { DEFAULT_LIMITS, type LogRecord, type Reject } from "../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
 import { Dice } from "../support/seed.ts";
@@ -59,7 +59,7 @@ export function play(seed: number, tally: Tally): void {
     pageBytesMax: dice.pick([800, 4_000, 65_536]),
   });
   const oracle = new Oracle(common);
-  const members = membersOf(dice.int(2, 12), 0, partitions);
+  const members = membersOf(dice.pick([1, 2, 3, 4, 6, 12]), 0, partitions);
   const history = new History(dice, { partition: 0, partitions, clockMode, members, start: Date.UTC(2026, 2, 26, 20) });
   const shop = new Definitions(dice, history);
 
@@ -69,13 +69,14 @@ export function play(seed: number, tally: Tally): void {
     tally.records += 1;
     tally.deltas += said.length;
     if (said.join() !== expected.join()) throw difference(seed, record, said, expected, shop);
+    compareRejects(seed, record, rig.machine.takeRejects(), oracle.rejects.splice(0));
   };
   for (const record of shop.start()) feed(record);
   const length = dice.int(30, 160);
   for (let index = 0; index < length; index += 1) {
     if (dice.chance(0.03)) for (const record of shop.change()) feed(record);
     if (dice.chance(0.05)) feed(shop.situation());
-    feed(history.next());
+    feed(history.next(rig.machine.deadline));
     if (dice.chance(0.1)) rig.beginCheckpoint();
     if (dice.chance(0.1)) rig.finishCheckpoint();
     if (dice.chance(0.04)) rig.restart();
@@ -107,15 +108,31 @@ function compareMemberships(seed: number, rig: Rig, oracle: Oracle, shop: Defini
   }
 }
 
+/** Which message was refused, and for what; how it is put is each one's own. */
+function compareRejects(seed: number, record: LogRecord, said: readonly Reject[], expected: readonly Reject[]): void {
+  const told = (rejects: readonly Reject[]): string => rejects.map(({ seq, reason }) => `${seq} ${reason}`).join(", ");
+  if (told(said) === told(expected)) return;
+  const listed = (rejects: readonly Reject[]): string =>
+    rejects.map(({ seq, reason, detail }) => `${seq} ${reason}: ${detail}`).join("; ") || "nothing";
+  const text = [inWords(seed, record), `engine refuses ${listed(said)}`, `oracle refuses ${listed(expected)}`].join(
+    "\n",
+  );
+  throw new Mismatch(seed, "rejects", text);
+}
+
+function inWords(seed: number, { seq, kind, stamp, body }: LogRecord): string {
+  const text = new TextDecoder().decode(body).slice(0, 600);
+  return `SEED=${seed}: at ${seq} (${kind} ${new Date(stamp).toISOString()}) ${text}`;
+}
+
 function difference(seed: number, record: LogRecord, said: string[], expected: string[], shop: Definitions): Mismatch {
   const differing = [
     ...said.filter((one) => !expected.includes(one)),
     ...expected.filter((one) => !said.includes(one)),
   ];
   const named = new Set(differing.map((delta) => (JSON.parse(delta) as { segment: string }).segment));
-  const body = new TextDecoder().decode(record.body).slice(0, 600);
   const text = [
-    `SEED=${seed}: at ${record.seq} (${record.kind} ${new Date(record.stamp).toISOString()}) ${body}`,
+    inWords(seed, record),
     `engine: ${said.join("\n        ")}`,
     `oracle: ${expected.join("\n        ")}`,
     ...[...named].map((id) => JSON.stringify(shop.sources.get(id))),

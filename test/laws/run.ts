@@ -18,6 +18,7 @@ interface Options {
   readonly seed?: number;
   readonly seeds?: Range;
   readonly checks: number;
+  readonly minutes?: number;
   readonly jobs: number;
   readonly json?: true;
 }
@@ -57,6 +58,7 @@ const program = new Command("laws")
     number,
     CHECKS_DEFAULT,
   )
+  .option("--minutes <n>", "no longer than so many, whatever is left", number)
   .option("--jobs <n>", "processes that play", number, availableParallelism())
   .option("--json", "the result as JSON")
   .action(async (options: Options) => {
@@ -72,13 +74,15 @@ interface Result extends Told {
   readonly tookMs: number;
 }
 
-async function playAll(seeds: Range | undefined, { checks, jobs, json }: Options): Promise<Result> {
+async function playAll(seeds: Range | undefined, { checks, minutes, jobs, json }: Options): Promise<Result> {
   const startedMs = performance.now();
+  const endsMs = startedMs + (minutes ?? Number.POSITIVE_INFINITY) * 60_000;
   const bar = json === true ? undefined : progressBar("comparing");
   const total: Tally = { ...NOTHING_YET };
   let played = 0;
   let mismatch: Told["mismatch"];
-  const isOver = (): boolean => mismatch !== undefined || (seeds === undefined && total.checks >= checks);
+  const isOver = (): boolean =>
+    mismatch !== undefined || performance.now() >= endsMs || (seeds === undefined && total.checks >= checks);
   const hear = (told: Told): boolean => {
     played += told.seeds;
     for (const key of ["checks", "deltas", "records"] as const) total[key] += told.tally[key];

@@ -87,7 +87,12 @@ export function isSituation(entry: { readonly [key: string]: unknown }): boolean
   const { region, city } = place;
   if (region === undefined ? city !== undefined : !isName(region) || !(city === undefined || isName(city)))
     return false;
-  return (values === null || isRecord(values)) && (until === undefined || Number.isFinite(until));
+  return (values === null || isRecord(values)) && (until === undefined || isInstant(until));
+}
+
+/** From 1970 on, as all times are. */
+function isInstant(value: unknown): boolean {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }
 
 function isName(value: unknown): value is string {

@@ -76,7 +76,9 @@ async function lookForAll(
 
 /** Looks until a seed finds it; the same seed must find nothing in the program as it is. */
 async function lookFor(program: string, mutant: Mutant, seeds: number): Promise<Found> {
-  const planted = await looked(program, 1, seeds, mutant);
+  const { seed: hint } = mutant;
+  const hinted = hint === undefined || hint > seeds ? undefined : await looked(program, hint, hint, mutant);
+  const planted = hinted?.violation === undefined ? await looked(program, 1, seeds, mutant) : hinted;
   if (planted.violation === undefined) return { mutant, ...planted };
   const { seed } = planted.violation;
   const sound = await looked(program, seed, seed);

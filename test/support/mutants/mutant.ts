@@ -9,6 +9,8 @@ export interface Mutant {
   readonly file: string;
   readonly find: string;
   readonly replace: string;
+  /** Found it once, and is tried before all others; it may have grown old, and then the search is from 1 on. */
+  readonly seed?: number;
 }
 
 /** The environment holds the bug to plant, as JSON. */
