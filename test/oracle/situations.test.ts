@@ -201,6 +201,14 @@ describe("the last known place", () => {
   });
 });
 
+test("a town without its region, and an end before 1970, are refused", () => {
+  const story = storyOf("{weather: {condition: rain}}");
+  at(story, "00:10", BERLIN);
+  expect(feed(story, "01:00", { country: "DE", city: "Berlin" }, { condition: "rain" })).toEqual([]);
+  expect(feed(story, "02:00", BERLIN, { condition: "rain" }, { until: -1 })).toEqual([]);
+  expect(story.reasons).toEqual(["bad-control", "bad-control"]);
+});
+
 describe("situations of any kind", () => {
   test("kinds are apart", () => {
     const story = storyOf("{situation: {kind: traffic, where: {jam: true}}}");

@@ -81,6 +81,17 @@ describe.each(TELLERS)("the %s says", (_, Teller) => {
       expect(story.define("02:03", "t: {visit: {count: {gte: 2}}}")).toEqual([]);
     });
 
+    test("what waits is not cancelled where two segments would then read each other", () => {
+      const story = twoCalls("s: {visit: {count: {gte: 2}}}");
+      story.define("01:30", "t: {segment: {in: [s]}}");
+      const asks = { id: "t", rule: { event: { name: "New", window: { last: "3h" } } } };
+      const rests = { id: "s", rule: { segment: { in: ["t"] } } };
+      story.control("02:00", { op: "apply", define: [asks], remove: [] });
+      story.control("02:01", { op: "apply", define: [rests], remove: [] });
+      story.control("02:02", { op: "cancel", revision: 5 });
+      expect(story.reasons).toEqual(["bad-control"]);
+    });
+
     test("an apply after it is read by it, though it waits", () => {
       const story = twoCalls("s: {visit: {count: {gte: 2}}}");
       askNew(story);
