@@ -225,18 +225,6 @@ export class Control {
     });
   }
 
-  /** Later batches were found sound with this one: given up without it, they may be a cycle. */
-  #cancel(revision: number): ControlChange {
-    const batch = this.#pending.get(revision);
-    if (batch === undefined) return NOTHING;
-    const all = [...this.#pending];
-    this.#pending.delete(revision);
-    if (levelsOf(this.#newestWords()) !== undefined) return NOTHING;
-    this.#pending.clear();
-    for (const [one, waiting] of all) this.#pending.set(one, waiting);
-    return rejected(`without revision ${revision}, what was applied after it would close a cycle of segments`);
-  }
-
   #asksNothingNew(definitions: readonly Definition[], vocabulary: Vocabulary): boolean {
     const asked = new Set(
       [...this.#active.values()].flatMap((active) => questionKeys(active.definition, active.vocabulary)),

@@ -505,7 +505,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "cancel-unlooked",
     bug: "what is given up may leave a cycle",
     file: `${ENGINE}/control-state.js`,
-    find: "if (isSound(this.words()))",
+    find: "if (this.#isSoundOnTheWay())",
     replace: "if (true)",
   },
   {
