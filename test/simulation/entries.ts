@@ -14,6 +14,8 @@ export class Entries {
   /** A share of the segments is drawn from all that the laws know. */
   private readonly rich: boolean;
   private readonly stateful: boolean;
+  /** As written last. */
+  private readonly rules = new Map<SegmentId, JsonObject>();
   /** Feeds speak all the time, and somebody listens. */
   readonly fed: boolean;
 
@@ -32,13 +34,37 @@ export class Entries {
     return [this.vocabulary(), defined(this.apply([...ids]))];
   }
 
-  next(): Deed {
+  /** Mostly one; now and then several that rest on each other, and come before the first of them is in force. */
+  next(): Deed[] {
+    const { dice } = this;
+    if (dice.chance(0.15)) return ["hot", "gated", "hot"].map((id) => defined(this.apply([id])));
+    if (dice.chance(0.2)) return this.handedOn();
+    if (this.stateful && !this.fed && dice.chance(0.2)) return this.catalogued();
+    return [this.one()];
+  }
+
+  /** One segment gives up what it asks, and another one takes it over. */
+  private handedOn(): Deed[] {
+    const [from, to] = this.dice.shuffled(["busy", "buyers", "hot"]);
+    const given = this.rules.get(from!);
+    const first = defined(this.apply([from!]));
+    return given === undefined ? [first] : [first, defined(this.applied([{ id: to!, kind: "user", rule: given }]))];
+  }
+
+  /** What is known of items only now is asked of what was done with them before. */
+  private catalogued(): Deed[] {
+    const attributes = { category: this.dice.pick(["shoes", "shoes/men", "sale"]) };
+    const items = ["p0", "p1", "p2", "7"].map((id) => ({ id, attributes }));
+    return [defined({ op: "items", mode: "merge", items }), defined(this.apply(["courted", "absorbed"]))];
+  }
+
+  private one(): Deed {
     const { dice } = this;
     if (this.stateful && dice.chance(0.5)) return this.meaning();
     const pick = dice.int(0, 9);
     if (pick < 2) return defined(this.list());
     if (pick < 3) return defined({ op: "removeList", id: dice.pick(LIST_IDS) });
-    const remove: SegmentId[] = dice.chance(0.2) ? [dice.pick(["both", "rest", "listed", "hot"])] : [];
+    const remove: SegmentId[] = dice.chance(0.2) ? [dice.pick(["both", "rest", "listed"])] : [];
     return defined(this.apply([...new Set([this.id(), this.id()])], remove));
   }
 
@@ -82,7 +108,15 @@ export class Entries {
   }
 
   private apply(ids: readonly SegmentId[], remove: readonly SegmentId[] = []): ControlEntry {
-    return { op: "apply", define: ids.map((id) => this.define(id)), remove };
+    return this.applied(
+      ids.map((id) => this.define(id)),
+      remove,
+    );
+  }
+
+  private applied(define: readonly JsonObject[], remove: readonly SegmentId[] = []): ControlEntry {
+    for (const { id, rule } of define) this.rules.set(id as SegmentId, rule as JsonObject);
+    return { op: "apply", define, remove };
   }
 
   private id(): SegmentId {

@@ -270,7 +270,9 @@ function stepsOf(dice: Dice, world: World): Step[] {
     if (dice.chance(0.75)) steps.push({ do: "send", events: events.some(dice.int(1, burst)), waitMs: wait() });
     if (dice.chance(0.05)) steps.push({ do: "send", events: events.some(burst * 6), waitMs: wait() });
     if (dice.chance(0.05)) steps.push({ ...poison(dice, world), waitMs: wait() });
-    if (dice.chance(defineChance)) steps.push({ ...entries.next(), waitMs: wait() });
+    if (dice.chance(defineChance)) {
+      for (const deed of entries.next()) steps.push({ ...deed, waitMs: dice.pick([0, 10, 120]) });
+    }
     if (dice.chance(defineChance * CANCELS_PER_ENTRY)) steps.push({ ...entries.cancel(), waitMs: wait() });
     if (dice.chance(feedChance)) steps.push({ ...entries.situation(), waitMs: wait() });
     if (troubles.length > 0 && dice.chance(troubleChance))

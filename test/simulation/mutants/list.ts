@@ -407,14 +407,6 @@ export const MUTANTS: readonly Mutant[] = [
       "if (revision === undefined || (this.state.pending.get(revision).vocabulary === undefined && !this.allReady(revision, reports)))",
   },
   {
-    name: "vocabulary-before-its-batch",
-    bug: "events mean something new while the vocabulary that says so still waits",
-    file: CONTROL,
-    find: "this.pending.set(revision, isVocabulary ? { ...batch, vocabulary } : batch);",
-    replace:
-      "this.pending.set(revision, isVocabulary ? { ...batch, vocabulary } : batch); if (isVocabulary) this.#setVocabulary(vocabulary, revision);",
-  },
-  {
     name: "apply-read-by-the-old-vocabulary",
     bug: "an apply is read by the vocabulary in force, though a newer one waits before it",
     file: CONTROL,
@@ -476,13 +468,6 @@ export const MUTANTS: readonly Mutant[] = [
     file: CORE,
     find: "shadow.settle(this.#clock);",
     replace: "",
-  },
-  {
-    name: "shadow-without-deadlines",
-    bug: "nobody is woken for what a fold of history says will fall due",
-    file: CORE,
-    find: "actor.counterDue = Math.min(actor.counterDue, due);",
-    replace: "{}",
   },
   {
     name: "shadow-without-open-views",
