@@ -428,13 +428,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "",
   },
   {
-    name: "ground-pulled-away",
-    bug: "a newer word takes an older one away on which a revision between the two rests",
-    file: CONTROL,
-    find: "if (!this.#isSoundOnTheWay(new Set([...ids, ...removed])))",
-    replace: "if (false)",
-  },
-  {
     name: "draft-takes-effect",
     bug: "a draft is applied",
     file: CONTROL,
