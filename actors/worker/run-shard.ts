@@ -1,7 +1,6 @@
 // One shard on a connection of its own, with everything a configuration says. Runs in a thread or in the process itself.
 import { hostname } from "node:os";
 import { type Config, natsSettingsOf } from "../../config/options.ts";
-import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { createLog } from "../../lib/log.ts";
 import { connectNats } from "../../lib/nats/connect.ts";
 import { namesOf } from "../../lib/nats/names.ts";
@@ -40,7 +39,6 @@ export async function runShard(config: Config, shard: string): Promise<RunningSh
       clockMode: config.clock,
       clockStepMsMax: config.clockStepMsMax,
       limits: config.limits,
-      vocabulary: DEFAULT_VOCABULARY,
       // A shard's memory is shared by the partitions it is likely to hold.
       pageCacheBytesMax: Math.floor((config.pageCacheBytes * config.shards) / config.partitions),
       pageBytesMax: config.pageBytesMax,

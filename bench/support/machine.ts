@@ -5,7 +5,6 @@ import { createPartition, type PartitionCore } from "../../lib/core/engine/core.
 import { partitionOf } from "../../lib/core/ids.ts";
 import type { PartitionOptions } from "../../lib/core/partition.ts";
 import { DEFAULT_LIMITS, type Json, type LogRecord } from "../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { type LoadEvent, START } from "./load.ts";
 
 export const MACHINE_OPTIONS: PartitionOptions = {
@@ -14,7 +13,6 @@ export const MACHINE_OPTIONS: PartitionOptions = {
   clockMode: "log",
   clockStepMsMax: 30 * 86_400_000,
   limits: DEFAULT_LIMITS,
-  vocabulary: DEFAULT_VOCABULARY,
   pageCacheBytesMax: Number.POSITIVE_INFINITY,
   pageBytesMax: 64 * 1024,
 };

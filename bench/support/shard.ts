@@ -11,7 +11,6 @@ import { OPTIONS } from "../../config/options.ts";
 import type { ControlEntry } from "../../lib/core/control.ts";
 import { ControlState } from "../../lib/core/engine/control-state.ts";
 import { DEFAULT_LIMITS, type Json } from "../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { NatsControlLog } from "../../lib/nats/control-log.ts";
 import type { Names } from "../../lib/nats/names.ts";
 import { natsWorld } from "../../lib/nats/world.ts";
@@ -51,7 +50,6 @@ export function benchShard({ nc, names, partitions, clock, settings, pageCacheBy
       clockMode: clock,
       clockStepMsMax: OPTIONS.clockStepMsMax.default,
       limits: DEFAULT_LIMITS,
-      vocabulary: DEFAULT_VOCABULARY,
       pageCacheBytesMax: Math.floor(cache / partitions),
       pageBytesMax: OPTIONS.pageBytesMax.default,
     },

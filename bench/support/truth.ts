@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { encodeDelta } from "../../lib/core/deltas.ts";
 import { DEFAULT_LIMITS, type Delta, type JsonObject, type LogRecord } from "../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { Oracle, type OracleOptions } from "../../lib/oracle/oracle.ts";
 import { cohortOf, regionOf } from "./load.ts";
 import { controlRecords, type Prepared } from "./machine.ts";
@@ -72,7 +71,6 @@ function oracleDeltas(
     clockMode: "log",
     clockStepMsMax: Number.MAX_SAFE_INTEGER,
     limits: DEFAULT_LIMITS,
-    vocabulary: DEFAULT_VOCABULARY,
     ...options,
   });
   for (const record of controlRecords(definitions)) oracle.apply(record);

@@ -11,7 +11,6 @@ import { findingLines, summaryOf } from "../../lib/cli/findings.ts";
 import { type ProgressBar, progressBar } from "../../lib/cli/progress.ts";
 import { styleFor } from "../../lib/cli/style.ts";
 import type { Format } from "../../lib/cli/table.ts";
-import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { type AuditOptions, auditMemory, auditSpeech } from "../../lib/doctor/audit.ts";
 import { CheckpointReader } from "../../lib/doctor/checkpoints.ts";
 import { type Finding, fail, ok, warn } from "../../lib/doctor/finding.ts";
@@ -179,7 +178,6 @@ function auditOptions(made: DataSetMade, config: Config, options: Options, bars:
       clockMode,
       clockStepMsMax,
       limits,
-      vocabulary: DEFAULT_VOCABULARY,
     }),
     onProgress: (what, done, total) => bars.update(what, done, total),
   };

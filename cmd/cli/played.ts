@@ -122,7 +122,6 @@ async function commonOptions(
       clockMode: clock,
       clockStepMsMax: config.clockStepMsMax,
       limits: config.limits,
-      vocabulary,
       pageCacheBytesMax: Number.POSITIVE_INFINITY,
       pageBytesMax: config.pageBytesMax,
     },

@@ -10,7 +10,6 @@ import { sideBySide } from "../../lib/cli/side-by-side.ts";
 import { type Format, printRows } from "../../lib/cli/table.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import type { PartitionNo, Seq } from "../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { streamState } from "../../lib/nats/wire.ts";
 import { Oracle, type OracleOptions } from "../../lib/oracle/oracle.ts";
 import { verifyTable } from "../../lib/verify/table.ts";
@@ -113,7 +112,6 @@ function oracleOptions({ config, partitions, clock }: Context, partition: Partit
     clockMode: clock,
     clockStepMsMax: config.clockStepMsMax,
     limits: config.limits,
-    vocabulary: DEFAULT_VOCABULARY,
   };
 }
 

@@ -15,7 +15,6 @@ import type {
   SegmentId,
   Seq,
 } from "./types.ts";
-import type { Vocabulary } from "./vocabulary.ts";
 
 export type PageNo = number;
 
@@ -30,7 +29,6 @@ export interface PartitionOptions {
   /** Clock mode "event": an event further ahead of the clock than this is rejected. */
   readonly clockStepMsMax: number;
   readonly limits: Limits;
-  readonly vocabulary: Vocabulary;
   /** Bound of resident pages, in bytes (estimated). At least one page is always allowed. */
   readonly pageCacheBytesMax: number;
   /** A page is split when its encoding grows beyond this. */

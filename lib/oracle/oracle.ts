@@ -14,7 +14,7 @@ import type {
   Reject,
   SegmentId,
 } from "../core/types.ts";
-import type { Vocabulary } from "../core/vocabulary.ts";
+import { DEFAULT_VOCABULARY, type Vocabulary } from "../core/vocabulary.ts";
 import { type Active, Control, isObject, readJson } from "./control.ts";
 import { historyInstants, membershipInstants, movingInstants } from "./due.ts";
 import { type Question, ruleHolds } from "./evaluate.ts";
@@ -29,7 +29,8 @@ export interface OracleOptions {
   readonly clockMode: "log" | "event";
   readonly clockStepMsMax: number;
   readonly limits: Limits;
-  readonly vocabulary: Vocabulary;
+  /** In force until an entry says another; by default the one that everybody starts with. */
+  readonly vocabulary?: Vocabulary;
 }
 
 export type { Membership } from "./history.ts";
@@ -50,7 +51,7 @@ interface Agenda {
 
 export class Oracle {
   readonly rejects: Reject[] = [];
-  readonly #options: OracleOptions;
+  readonly #options: Required<OracleOptions>;
   readonly #control: Control;
   readonly #members = new Map<MemberId, Member>();
   readonly #agendas = new Map<Member, readonly Agenda[]>();
@@ -59,8 +60,8 @@ export class Oracle {
   #deltas: Delta[] = [];
 
   constructor(options: OracleOptions) {
-    this.#options = options;
-    this.#control = new Control(options.limits, options.vocabulary);
+    this.#options = { vocabulary: DEFAULT_VOCABULARY, ...options };
+    this.#control = new Control(options.limits, this.#options.vocabulary);
   }
 
   get clock(): Millis {

@@ -15,7 +15,6 @@ import { logRecords } from "../../lib/cli/read-streams.ts";
 import { decodeDelta, deltaId, encodeDelta } from "../../lib/core/deltas.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import { DEFAULT_LIMITS, type Delta, type PartitionNo, type Seq } from "../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { DELTA_ID_HEADER, PARTITION_HEADER } from "../../lib/nats/delta-sink.ts";
 import type { Names } from "../../lib/nats/names.ts";
 import { StreamReader } from "../../lib/nats/stream-reader.ts";
@@ -350,7 +349,6 @@ async function recompute({ nc, names, partitions }: AuditOptions, partition: Par
     clockMode: "log",
     clockStepMsMax: CLOCK_STEP_MS_MAX,
     limits: DEFAULT_LIMITS,
-    vocabulary: DEFAULT_VOCABULARY,
   });
   const expected: Delta[] = [];
   const stamps: number[] = [0];

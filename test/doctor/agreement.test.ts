@@ -1,7 +1,6 @@
 // What was said of a sample, held against the log and against the owner: each kind of difference is told.
 import { describe, expect, test } from "vitest";
 import { DEFAULT_LIMITS, type Delta, type LogRecord } from "../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { agreementFindings, agreementOf, type LiveMember, trimmedFindings } from "../../lib/doctor/agreement.ts";
 import { MemberSample } from "../../lib/doctor/sample.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
@@ -13,7 +12,6 @@ const options = {
   clockMode: "log",
   clockStepMsMax: 1_000,
   limits: DEFAULT_LIMITS,
-  vocabulary: DEFAULT_VOCABULARY,
 } as const;
 
 /** Ten shoppers fill their carts, every other one pays; later ones are of another's sample. */

@@ -3,7 +3,6 @@
 import { expect, test } from "vitest";
 import { encodeDelta } from "../../lib/core/deltas.ts";
 import { DEFAULT_LIMITS, type LogRecord } from "../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { rankOf } from "../../lib/doctor/numbering.ts";
 import { MemberSample } from "../../lib/doctor/sample.ts";
 import { Oracle, type OracleOptions } from "../../lib/oracle/oracle.ts";
@@ -28,7 +27,6 @@ function play(dice: Dice): Played {
     // Small enough that some events are refused for it: those must not move the clock.
     clockStepMsMax: dice.pick([2, 40]) * 86_400_000,
     limits: DEFAULT_LIMITS,
-    vocabulary: DEFAULT_VOCABULARY,
   };
   const members = [...membersOf(dice.int(4, 12), 0, partitions), ...(dice.chance(0.3) ? ["somebody elsewhere"] : [])];
   const history = new History(dice, { partition: 0, partitions, clockMode, members, start: Date.UTC(2026, 2, 26, 20) });
@@ -88,7 +86,6 @@ const OPTIONS: OracleOptions = {
   clockMode: "log",
   clockStepMsMax: 1_000,
   limits: DEFAULT_LIMITS,
-  vocabulary: DEFAULT_VOCABULARY,
 };
 
 function recordsOf(bodies: readonly (readonly [LogRecord["kind"], unknown])[]): LogRecord[] {

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { Backtest, reportOf } from "../../lib/backtest/backtest.ts";
 import { DEFAULT_LIMITS, type Json, type LogRecord } from "../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY, type Vocabulary } from "../../lib/core/vocabulary.ts";
+import type { Vocabulary } from "../../lib/core/vocabulary.ts";
 import { vocabularyDocument } from "../../lib/core/vocabulary-document.ts";
 import { Dice, seeds } from "../support/seed.ts";
 import { Definitions } from "./definitions.ts";
@@ -19,7 +19,6 @@ const common = {
   clockMode: "log",
   clockStepMsMax: 40 * DAY_MS,
   limits: DEFAULT_LIMITS,
-  vocabulary: DEFAULT_VOCABULARY,
   pageCacheBytesMax: 100_000_000,
   pageBytesMax: 65_536,
 } as const;

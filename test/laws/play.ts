@@ -3,7 +3,6 @@
 // for a slice, and by run.ts for as many as one has time for.
 import { encodeDelta } from "../../lib/core/deltas.ts";
 import { DEFAULT_LIMITS, type LogRecord, type Reject } from "../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
 import { Dice } from "../support/seed.ts";
 import { Definitions } from "./definitions.ts";
@@ -51,7 +50,6 @@ export function play(seed: number, tally: Tally): void {
     clockMode,
     clockStepMsMax: 40 * 86_400_000,
     limits,
-    vocabulary: DEFAULT_VOCABULARY,
   } as const;
   const rig = new Rig({
     ...common,

@@ -4,7 +4,6 @@ import { expect, test } from "vitest";
 import type { TrialPart } from "../../lib/core/partition.ts";
 import { vocabularyText } from "../../lib/core/rules/vocabulary-reads.ts";
 import { DEFAULT_LIMITS, type Json, type LogRecord } from "../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { Dice, seeds } from "../support/seed.ts";
 import { Definitions } from "./definitions.ts";
 import { History, membersOf } from "./generate.ts";
@@ -21,7 +20,6 @@ function played(seed: number) {
     clockMode: "log",
     clockStepMsMax: 40 * 86_400_000,
     limits: DEFAULT_LIMITS,
-    vocabulary: DEFAULT_VOCABULARY,
     pageCacheBytesMax: dice.pick([1, 100_000_000]),
     pageBytesMax: dice.pick([800, 65_536]),
   });

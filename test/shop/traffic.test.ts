@@ -3,7 +3,6 @@ import { describe, expect, test } from "vitest";
 import { decodeEvent } from "../../lib/core/decode.ts";
 import { encodeId } from "../../lib/core/ids.ts";
 import { DEFAULT_LIMITS, type Delta, type JsonObject } from "../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { loadDefinitions } from "../../lib/definitions/load.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
 import { type ShopEvent, type ShopOptions, shopTraffic } from "../../lib/shop/traffic.ts";
@@ -99,7 +98,6 @@ test("people join and leave every example segment within minutes", async () => {
     clockMode: "log",
     clockStepMsMax: 86_400_000,
     limits: DEFAULT_LIMITS,
-    vocabulary: DEFAULT_VOCABULARY,
   });
   const said: Delta[] = [];
   let seq = 0;

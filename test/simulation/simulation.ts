@@ -8,7 +8,6 @@ import type { ControlEntry } from "../../lib/core/control.ts";
 import { ControlState } from "../../lib/core/engine/control-state.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import { DEFAULT_LIMITS, type JsonObject, type PartitionNo } from "../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import type { MemoryMessage } from "../../lib/memory/server.ts";
 import { MemoryQuestionDesk, memoryLogStream, memoryWorld } from "../../lib/memory/world.ts";
 import type { OracleOptions } from "../../lib/oracle/oracle.ts";
@@ -261,7 +260,6 @@ export class Simulation {
         clockMode: world.clockMode,
         clockStepMsMax: CLOCK_STEP_MS_MAX,
         limits: DEFAULT_LIMITS,
-        vocabulary: DEFAULT_VOCABULARY,
         pageCacheBytesMax: world.pageCacheBytesMax,
         pageBytesMax: world.pageBytesMax,
       },
@@ -482,7 +480,6 @@ export class Simulation {
       clockMode: this.plan.world.clockMode,
       clockStepMsMax: CLOCK_STEP_MS_MAX,
       limits: DEFAULT_LIMITS,
-      vocabulary: DEFAULT_VOCABULARY,
     };
   }
 

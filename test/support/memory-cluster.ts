@@ -8,7 +8,6 @@ import { Shard } from "../../actors/worker/shard.ts";
 import type { ControlEntry } from "../../lib/core/control.ts";
 import type { PartitionOptions as MachineOptions, PartitionMachine } from "../../lib/core/partition.ts";
 import { DEFAULT_LIMITS, type LogKind, type LogRecord, type PartitionNo } from "../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { type Fate, MemoryServer } from "../../lib/memory/server.ts";
 import { memoryLogStream, memoryWorld } from "../../lib/memory/world.ts";
 import type { Watermark } from "../../lib/ports/delta-sink.ts";
@@ -74,7 +73,6 @@ export class MemoryCluster {
         clockMode: "log",
         clockStepMsMax: 1,
         limits: DEFAULT_LIMITS,
-        vocabulary: DEFAULT_VOCABULARY,
         pageCacheBytesMax: 1_000_000,
         pageBytesMax: 1_000,
         ...this.options.machine,

@@ -9,7 +9,6 @@ import { DEFAULT_SHARD_SETTINGS } from "../../actors/worker/settings.ts";
 import { Shard } from "../../actors/worker/shard.ts";
 import { systemRuntime } from "../../actors/worker/system-runtime.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import type { Names } from "../../lib/nats/names.ts";
 import { natsWorld } from "../../lib/nats/world.ts";
 
@@ -45,7 +44,6 @@ export function testShard(options: TestShardOptions): Shard {
       clockMode: "log",
       clockStepMsMax: 86_400_000,
       limits: DEFAULT_LIMITS,
-      vocabulary: DEFAULT_VOCABULARY,
       pageCacheBytesMax: options.pageCacheBytesMax ?? 64 * 1024 * 1024,
       pageBytesMax: options.pageBytesMax ?? 64 * 1024,
     },

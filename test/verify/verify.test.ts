@@ -1,7 +1,6 @@
 // verify tells apart what can go wrong with what was said: lost, repeated, altered, out of order; and with who is in.
 import { describe, expect, test } from "vitest";
 import { DEFAULT_LIMITS, type Delta, type LogRecord } from "../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
 import { verifyTable } from "../../lib/verify/table.ts";
 import { combineReports, EXAMPLES_MAX, type LiveMembership, verifyPartition } from "../../lib/verify/verify.ts";
@@ -12,7 +11,6 @@ const options = {
   clockMode: "log",
   clockStepMsMax: 1_000,
   limits: DEFAULT_LIMITS,
-  vocabulary: DEFAULT_VOCABULARY,
 } as const;
 
 /** Forty shoppers put something into their carts, one second after the other; every other one pays. */

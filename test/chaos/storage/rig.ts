@@ -7,7 +7,6 @@ import { headers } from "@nats-io/transport-node";
 import { logRecords, storedDeltas } from "../../../lib/cli/read-streams.ts";
 import { partitionOf } from "../../../lib/core/ids.ts";
 import { DEFAULT_LIMITS, type PartitionNo } from "../../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY } from "../../../lib/core/vocabulary.ts";
 import { api, publish, storedMessage, streamState } from "../../../lib/nats/wire.ts";
 import type { Watermark } from "../../../lib/ports/delta-sink.ts";
 import type { PartitionStatus } from "../../../lib/ports/questions.ts";
@@ -36,7 +35,6 @@ const ORACLE = {
   clockMode: "log",
   clockStepMsMax: 86_400_000,
   limits: DEFAULT_LIMITS,
-  vocabulary: DEFAULT_VOCABULARY,
 } as const;
 
 /** `stayed`: the worker lived through it and remembers. `fresh`: it was killed, and a new one finds what is left. */

@@ -2,7 +2,6 @@
 // activated. Expectations are worked out by hand from rules.md.
 import type { ExplainNode, UserView } from "../../../lib/core/partition.ts";
 import { DEFAULT_LIMITS, type Delta, type LogRecord, type Reject } from "../../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY } from "../../../lib/core/vocabulary.ts";
 import { Rig } from "../../laws/rig.ts";
 import { Story, type StoryOptions } from "../../oracle/story.ts";
 
@@ -19,7 +18,6 @@ export class MachineStory extends Story {
       clockMode: options.clockMode ?? "log",
       clockStepMsMax: options.clockStepMsMax ?? 366 * 86_400_000,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
-      vocabulary: DEFAULT_VOCABULARY,
       pageCacheBytesMax,
       pageBytesMax: 65_536,
     });

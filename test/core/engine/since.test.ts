@@ -3,7 +3,6 @@ import { expect, test } from "vitest";
 import type { ControlEntry } from "../../../lib/core/control.ts";
 import { createPartition, type PartitionCore, restorePartition } from "../../../lib/core/engine/core.ts";
 import { DEFAULT_LIMITS, type Json, type LogKind, type LogRecord } from "../../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY } from "../../../lib/core/vocabulary.ts";
 
 const START = Date.UTC(2026, 0, 5);
 const OPTIONS = {
@@ -12,7 +11,6 @@ const OPTIONS = {
   clockMode: "log",
   clockStepMsMax: 86_400_000,
   limits: DEFAULT_LIMITS,
-  vocabulary: DEFAULT_VOCABULARY,
   pageCacheBytesMax: 1e9,
   pageBytesMax: 65_536,
 } as const;

@@ -5,7 +5,6 @@ import { createPartition, type PartitionCore, restorePartition } from "../../../
 import type { PageNo, PartitionOptions } from "../../../lib/core/partition.ts";
 import type { LogKind } from "../../../lib/core/types.ts";
 import { DEFAULT_LIMITS, type Json, type JsonObject } from "../../../lib/core/types.ts";
-import { DEFAULT_VOCABULARY } from "../../../lib/core/vocabulary.ts";
 
 const START = Date.UTC(2026, 0, 5);
 
@@ -15,7 +14,6 @@ const OPTIONS: PartitionOptions = {
   clockMode: "log",
   clockStepMsMax: 86_400_000,
   limits: DEFAULT_LIMITS,
-  vocabulary: DEFAULT_VOCABULARY,
   pageCacheBytesMax: 1e9,
   pageBytesMax: 65_536,
 };
