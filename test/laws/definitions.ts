@@ -34,6 +34,8 @@ export class Definitions {
 
   *start(): Generator<LogRecord> {
     yield* this.#effected({ op: "vocabulary", vocabulary: vocabulary(this.#dice) }, false);
+    // Some items are known from the beginning, by two words about them.
+    if (this.#dice.chance(0.5)) for (let words = 2; words > 0; words -= 1) yield this.#items();
     yield* this.#apply(this.#define(this.#dice.int(2, 9)), []);
   }
 
@@ -206,6 +208,9 @@ export class Definitions {
     for (let wait = this.#dice.int(0, 6); wait > 0; wait -= 1) yield this.#history.next();
     if (canMeet && this.#dice.chance(0.1)) {
       yield* this.#effected({ op: "vocabulary", vocabulary: this.#vocabulary() }, false);
+    }
+    if (canMeet && this.#dice.chance(entry.op === "vocabulary" ? 0.5 : 0.1)) {
+      yield* this.#effected({ op: "apply", define: this.#define(1), remove: [] }, false);
     }
     yield this.#history.ready(revision);
     for (let wait = this.#dice.int(0, 4); wait > 0; wait -= 1) yield this.#history.next();

@@ -10,7 +10,7 @@ import { itemAttributes, itemMessage } from "./rows-items.ts";
 import { identityContext, identityTraits, memberIds, objectMessage, situationEntry } from "./rows-states.ts";
 import { visitContext } from "./rows-visits.ts";
 
-const ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Apia", "user"];
+const ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Apia", "user", "user"];
 
 const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
@@ -52,7 +52,7 @@ export interface HistoryOptions {
 }
 
 /** Spans that something in the rules or the vocabulary measures, so that what lies just so far apart is frequent. */
-const SPANS = [1_000, 5_000, 30_000, 600_000, 1_800_000, 3_600_000, 10_800_000, 86_400_000];
+const SPANS = [5_000, 5_000, 30_000, 30_000, 600_000, 600_000, 1_800_000, 1_800_000, 3_600_000, 10_800_000, 86_400_000];
 const RECENT_MAX = 4;
 const AHEAD_MS_MAX = 8 * 86_400_000;
 
@@ -181,8 +181,9 @@ export class History {
     const pick = dice.next();
     if (pick < 0.15) time -= dice.int(1, dice.pick([5_000, 2_000_000, 5_000_000, 100_000_000, 700_000_000]));
     else if (pick < 0.18) time += dice.int(1, 100_000);
-    else if (pick < 0.36 && recent.length > 0) {
-      time = dice.pick(recent) + dice.pick([0, ...SPANS]) * dice.pick([-1, 1, 1]) + dice.pick([-1, 0, 0, 0, 1]);
+    else if (pick < 0.42 && recent.length > 0) {
+      const other = dice.chance(0.5) ? recent.at(-1)! : dice.pick(recent);
+      time = other + dice.pick([0, 0, ...SPANS]) * dice.pick([-1, 1, 1, 1]) + dice.pick([-1, 0, 0, 0, 0, 1]);
       // What is then still to come is waited for.
       this.#now = Math.max(this.#now, time);
     }
@@ -213,8 +214,12 @@ export class History {
 
   #date(): Json {
     const dice = this.#dice;
-    const at = this.#now + dice.int(-100, 100) * dice.pick([1_000, 3_600_000, 86_400_000]);
-    return dice.pick<Json>([new Date(at).toISOString(), new Date(at).toISOString().slice(0, 10), "soon", 5]);
+    // Some just beyond a span that a window reaches ahead.
+    const away = dice.chance(0.4)
+      ? dice.pick(SPANS) + dice.int(0, 100_000)
+      : dice.int(-100, 100) * dice.pick([1_000, 3_600_000, 86_400_000]);
+    const text = new Date(this.#now + away).toISOString();
+    return dice.chance(0.85) ? dice.pick([text, text, text, text.slice(0, 10)]) : dice.pick<Json>(["soon", 5]);
   }
 
   #traits(): JsonObject {
@@ -242,14 +247,15 @@ export class History {
       ...(dice.chance(0.3) ? itemAttributes(dice) : {}),
     });
     const orderId = dice.pick<Json>(["o1", "o2", "o3", 4]);
-    const currency = dice.chance(0.1) ? { currency: dice.pick(["EUR", "USD"]) } : {};
+    const currency = dice.chance(0.2) ? { currency: dice.pick(["EUR", "USD"]) } : {};
     const products = Array.from({ length: dice.int(0, 3) }, product);
-    switch (dice.int(0, 10)) {
+    switch (dice.int(0, 11)) {
       case 0:
       case 1:
       case 2:
         return { event: "Product Added", properties: { ...product(), ...currency } };
       case 3:
+      case 11:
         return { event: "Product Removed", properties: product() };
       case 4:
         return {

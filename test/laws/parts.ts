@@ -32,6 +32,8 @@ export function windowed(dice: Dice): JsonObject {
 export function window(dice: Dice, occurrence = false): JsonObject {
   const pick = dice.int(0, 99);
   const long = dice.pick(DURATIONS);
+  // Dates that values hold lie ahead as often as not.
+  if (!occurrence && dice.chance(0.25)) return { next: long };
   if (pick < 35) return { last: long };
   if (pick < 50) {
     const index = dice.int(0, DURATIONS.length - 2);

@@ -19,6 +19,10 @@ export interface Tally {
 
 export const NOTHING_YET: Readonly<Tally> = { checks: 0, deltas: 0, records: 0 };
 
+/** In the days before clocks change, and before the dates that rules name: Berlin in March and October, New York in November. */
+const MARCH = Date.UTC(2026, 2, 26, 20);
+const STARTS = [MARCH, MARCH, MARCH, Date.UTC(2026, 2, 28, 22), Date.UTC(2026, 9, 24, 18), Date.UTC(2026, 9, 31, 20)];
+
 /** The two said different things. */
 export class Mismatch extends Error {
   override readonly name = "Mismatch";
@@ -58,7 +62,7 @@ export function play(seed: number, tally: Tally): void {
   });
   const oracle = new Oracle(common);
   const members = membersOf(dice.pick([1, 2, 3, 4, 6, 12]), 0, partitions);
-  const history = new History(dice, { partition: 0, partitions, clockMode, members, start: Date.UTC(2026, 2, 26, 20) });
+  const history = new History(dice, { partition: 0, partitions, clockMode, members, start: dice.pick(STARTS) });
   const shop = new Definitions(dice, history);
 
   const feed = (record: LogRecord): void => {

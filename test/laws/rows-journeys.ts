@@ -42,7 +42,7 @@ function forsaken(dice: Dice): JsonObject {
 }
 
 function sequenceStep(dice: Dice, follows: boolean): JsonObject {
-  const within = { within: dice.pick(DURATIONS.slice(0, 8)) };
+  const within = { within: dice.pick(DURATIONS.slice(0, dice.chance(0.7) ? 3 : 8)) };
   if (follows && dice.chance(0.35)) return { absent: stepWhich(dice), ...within };
   return { ...stepWhich(dice), ...(follows && dice.chance(0.5) ? within : {}) };
 }
@@ -51,7 +51,10 @@ function stepWhich(dice: Dice): JsonObject {
   const pick = dice.int(0, 9);
   if (pick < 6) return { event: { name: stepName(dice), ...maybeWhere(dice, stepWhere) } };
   if (pick < 7) return { order: dice.chance(0.3) ? { where: { total: numberTest(dice) } } : {} };
-  if (pick < 8) return { campaign: { outcome: dice.pick(["clicked", "sent", "opened"]) } };
+  if (pick < 8) {
+    const id = dice.chance(0.5) ? { id: "summer" } : {};
+    return { campaign: { outcome: dice.pick(["clicked", "sent", "opened"]), ...id } };
+  }
   const ids = dice.chance(0.4) ? { type: "category", ids: ["shoes"] } : {};
   const where = dice.chance(0.3) ? { where: { [dice.pick(["price", "time"])]: { gte: 5 } } } : {};
   return { item: { action: dice.pick(["viewed", "added", "purchased"]), ...ids, ...where } };
@@ -76,11 +79,18 @@ export function funnel(dice: Dice): JsonObject {
 }
 
 export function engagement(dice: Dice): JsonObject {
-  if (dice.chance(0.6)) return { score: numberTest(dice) };
+  if (dice.chance(0.3)) return { score: betweenTest(dice) };
+  if (dice.chance(0.4)) return { score: numberTest(dice) };
   return {
     change: dice.pick<Json>([{ gt: 0 }, { lt: 0 }, { lte: -50 }, { gte: 100 }, { exists: false }, 0]),
     ...(dice.chance(0.2) ? { score: numberTest(dice) } : {}),
   };
+}
+
+/** Bounds that a score meets only where it was rounded: thirds and sevenths of the weights. */
+function betweenTest(dice: Dice): Json {
+  const score = dice.pick([16.67, 26.67, 33.33, 53.33, 4.29, 8.57, 14.29, 28.57, 42.86, 57.14]);
+  return dice.pick<Json>([{ gte: score }, { lt: score }, score]);
 }
 
 /** Of a vocabulary, what funnels and engagement read: always the same funnels, with the same names of steps. */

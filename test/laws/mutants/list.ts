@@ -32,6 +32,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/windows.js`,
     find: "return now < at && at <= now + window.ms;",
     replace: "return now < at && at < now + window.ms;",
+    variables: { ROWS: "trait,object" },
   },
   {
     name: "weeks-from-sunday",
@@ -39,6 +40,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/windows.js`,
     find: "return [firstDayOfWeek(last - n + 1), firstDayOfWeek(last + 1) - 1];",
     replace: "return [firstDayOfWeek(last - n + 1) - 1, firstDayOfWeek(last + 1) - 2];",
+    variables: { ROWS: "event" },
   },
   {
     name: "midnight-forgotten",
@@ -48,11 +50,12 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "candidates.push(zone.dayStart(first));",
   },
   {
-    name: "dst-ignored",
-    bug: "the local day is that of an offset that never changes",
+    name: "days-of-24-hours",
+    bug: "a local day begins 24 hours after the one before",
     file: `${ENGINE}/zones.js`,
-    find: "let day = Math.floor((at + this.offsetAt(at)) / DAY);",
-    replace: "let day = Math.floor((at + this.offsetAt(0)) / DAY);",
+    find: "start = this.#findStart(day);",
+    replace: "start = this.#findStart(day - 1) + DAY;",
+    variables: { ROWS: "event,visit" },
   },
   // ── indexes ───────────────────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -68,6 +71,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/numeric-index.js`,
     find: "const product = bound * count;",
     replace: "const product = bound * (count + 1);",
+    variables: { ROWS: "order" },
   },
   {
     name: "xor-one-sided",
@@ -75,6 +79,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/value-index.js`,
     find: "for (const found of [from, to]) {",
     replace: "for (const found of [to]) {",
+    variables: { ROWS: "trait" },
   },
   {
     name: "exists-not-touched",
@@ -82,6 +87,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/value-index.js`,
     find: "if ((from === undefined) !== (to === undefined))",
     replace: "if (false)",
+    variables: { ROWS: "trait" },
   },
   // ── counters ──────────────────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -90,6 +96,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/counters.js`,
     find: "while (index >= 0 && keys[index] > key)",
     replace: "while (index > 0 && keys[index] > key && false)",
+    variables: { ROWS: "event,campaign" },
   },
   {
     name: "old-cell-kept",
@@ -104,6 +111,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/counters.js`,
     find: "foldCell(shape, state, gone);",
     replace: "",
+    variables: { ROWS: "event,item" },
   },
   {
     name: "counter-timer-forgotten",
@@ -125,6 +133,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/evaluation.js`,
     find: "const until = membership.since + (isIn ? stayMs : cooldownMs);",
     replace: "const until = membership.since + (isIn ? stayMs : 0);",
+    variables: { ROWS: "event" },
   },
   {
     name: "nesting-one-step-late",
@@ -132,6 +141,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/evaluation.js`,
     find: "for (const leaf of this.#plan.segmentLeaves.get(segment.id) ?? [])",
     replace: "for (const leaf of [])",
+    variables: { ROWS: "event,segment" },
   },
   // ── orders, carts, visits ─────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -140,6 +150,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/commerce.js`,
     find: "gone: rest === 0",
     replace: "gone: false",
+    variables: { ROWS: "order" },
   },
   {
     name: "removed-goes-below",
@@ -147,6 +158,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/commerce.js`,
     find: ".filter((line) => line.quantity > 0);",
     replace: ".filter((line) => line.quantity >= 0);",
+    variables: { ROWS: "cart" },
   },
   // ── sequences and funnels ───────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -155,6 +167,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/registers.js`,
     find: "for (let index = registers.length - 1; index >= 0; index -= 1) {",
     replace: "for (let index = 0; index < registers.length; index += 1) {",
+    variables: { ROWS: "sequence,funnel" },
   },
   {
     name: "within-excludes-its-end",
@@ -162,13 +175,15 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/registers.js`,
     find: "return before !== null && before <= at && at - before <= registers[index].withinMs;",
     replace: "return before !== null && before <= at && at - before < registers[index].withinMs;",
+    variables: { ROWS: "sequence" },
   },
   {
-    name: "wait-includes-its-end",
-    bug: "at the very end of its wait, an event still undoes an absence",
+    name: "wait-excludes-its-start",
+    bug: "at the very start of its wait, an event does not undo an absence",
     file: `${ENGINE}/registers.js`,
     find: "return before !== null && before <= at && at < before + registers[index].withinMs;",
-    replace: "return before !== null && before <= at && at <= before + registers[index].withinMs;",
+    replace: "return before !== null && before < at && at < before + registers[index].withinMs;",
+    variables: { ROWS: "sequence" },
   },
   {
     name: "wait-not-begun-anew",
@@ -176,6 +191,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/registers.js`,
     find: 'if (isNewer && next?.kind === "absent")',
     replace: 'if (isNewer && next?.kind === "absent" && held.waits[index + 1] === null)',
+    variables: { ROWS: "sequence" },
   },
   {
     name: "silence-for-good",
@@ -183,6 +199,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/registers.js`,
     find: "return index === registers.length - 1 && own !== null && at >= own - registers[index].withinMs;",
     replace: "return false;",
+    variables: { ROWS: "sequence" },
   },
   {
     name: "silence-broken-from-before",
@@ -190,6 +207,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/registers.js`,
     find: "return index === registers.length - 1 && own !== null && at >= own - registers[index].withinMs;",
     replace: "return index === registers.length - 1 && own !== null;",
+    variables: { ROWS: "sequence" },
   },
   {
     name: "wait-not-settled",
@@ -197,6 +215,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/registers.js`,
     find: "return Math.min(earliest(held.waits), flipsAt(held, window, scope, actor, now));",
     replace: "return flipsAt(held, window, scope, actor, now);",
+    variables: { ROWS: "sequence" },
   },
   {
     name: "after-includes-its-step",
@@ -204,6 +223,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/registers.js`,
     find: 'return relation === "at" ? reached === index : reached > index;',
     replace: 'return relation === "at" ? reached === index : reached >= index;',
+    variables: { ROWS: "funnel" },
   },
   // ── engagement ──────────────────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -212,6 +232,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/engagement.js`,
     find: "* 100 + 0.5) / 100;",
     replace: "* 100) / 100;",
+    variables: { ROWS: "engagement" },
   },
   {
     name: "past-takes-what-comes-old",
@@ -219,6 +240,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/engagement.js`,
     find: "if (clock < turnsOld(at, cycleMs)) {",
     replace: "if (true) {",
+    variables: { ROWS: "engagement" },
   },
   {
     name: "past-holds-the-present",
@@ -226,6 +248,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/engagement.js`,
     find: "if (turnsOld(key, cycleMs) <= now && now < turnsOld(key, 2 * cycleMs))",
     replace: "if (now < turnsOld(key, 2 * cycleMs))",
+    variables: { ROWS: "engagement" },
   },
   // ── favourites ──────────────────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -234,6 +257,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/favorites.js`,
     find: "return amount > 0 && exceeding(amounts, amount) < top;",
     replace: "return amount > 0 && amounts.filter((one) => one >= amount).length <= top;",
+    variables: { ROWS: "favorite" },
   },
   {
     name: "favourite-never-ages",
@@ -241,6 +265,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/favorites.js`,
     find: "if (all || row[4] <= now || added.has(name)) {",
     replace: "if (all || added.has(name)) {",
+    variables: { ROWS: "favorite" },
   },
   {
     name: "who-is-passed-not-told",
@@ -248,6 +273,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/favorites.js`,
     find: "if (amount <= 0 || amount < low || amount > high || moved.has(marked.slice(1)))",
     replace: "if (true)",
+    variables: { ROWS: "favorite" },
   },
   {
     name: "favourite-time-without-idle",
@@ -255,6 +281,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/favorites.js`,
     find: "const time = viewTimeOf(view.at, heard.at, measuring.scope.vocabulary.visitIdleMs);",
     replace: "const time = viewTimeOf(view.at, heard.at, Number.POSITIVE_INFINITY);",
+    variables: { ROWS: "favorite" },
   },
   // ── items and campaigns ─────────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -263,6 +290,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/interactions.js`,
     find: "return [...found, value];",
     replace: "return [value];",
+    variables: { ROWS: "item" },
   },
   {
     name: "value-of-one-piece",
@@ -270,6 +298,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/interactions.js`,
     find: "value: price * pieces",
     replace: "value: price",
+    variables: { ROWS: "item" },
   },
   {
     name: "catalogue-over-event",
@@ -277,6 +306,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/interactions.js`,
     find: "= { ...known, ...given };",
     replace: "= { ...given, ...known };",
+    variables: { ROWS: "item" },
   },
   {
     name: "view-as-long-as-idle",
@@ -284,6 +314,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/view-times.js`,
     find: "return after > 0 && after < idleMs ? after : 0;",
     replace: "return after > 0 && after <= idleMs ? after : 0;",
+    variables: { ROWS: "item,favorite" },
   },
   {
     name: "item-merge-replaces",
@@ -291,6 +322,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/known-items.js`,
     find: 'mode === "merge" ? { ...last?.attributes, ...given } : given',
     replace: "given",
+    variables: { ROWS: "item" },
   },
   {
     name: "campaign-id-insists",
@@ -298,6 +330,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/routes.js`,
     find: "const ids = new Set([undefined, nameOf(campaign_id)]);",
     replace: "const ids = new Set([nameOf(campaign_id)]);",
+    variables: { ROWS: "campaign" },
   },
   {
     name: "campaign-step-of-any",
@@ -305,6 +338,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/interactions.js`,
     find: "if (which.id !== undefined && nameOf(campaign_id) !== which.id)",
     replace: "if (false)",
+    variables: { ROWS: "sequence,funnel" },
   },
   // ── visits, sources, places ─────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -313,6 +347,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/visits.js`,
     find: "const joinsBefore = index >= 0 && at - times[index * 2 + 1] < idleMs;",
     replace: "const joinsBefore = index >= 0 && at - times[index * 2 + 1] <= idleMs;",
+    variables: { ROWS: "visit" },
   },
   {
     name: "visits-never-merge",
@@ -320,6 +355,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/visits.js`,
     find: "if (joinsBefore && joinsAfter) {",
     replace: "if (false) {",
+    variables: { ROWS: "visit" },
   },
   {
     name: "detail-of-the-last",
@@ -327,6 +363,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/visits.js`,
     find: "return other.at < one.at ? other : one;",
     replace: "return other;",
+    variables: { ROWS: "visit,source" },
   },
   {
     name: "current-never-ends",
@@ -334,6 +371,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/visit-record.js`,
     find: "return { first, latest, current: now < visitEndOf(list) ? latest : null };",
     replace: "return { first, latest, current: latest };",
+    variables: { ROWS: "source" },
   },
   {
     name: "referred-by-itself",
@@ -341,6 +379,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/sources.js`,
     find: "if (host !== undefined && host !== hostOf(page?.url)) {",
     replace: "if (host !== undefined) {",
+    variables: { ROWS: "source" },
   },
   {
     name: "domain-of-two-labels",
@@ -348,6 +387,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/sources.js`,
     find: "labels.splice(-(isLong ? 3 : 2));",
     replace: "labels.splice(-2);",
+    variables: { ROWS: "source" },
   },
   {
     name: "place-not-whole",
@@ -355,6 +395,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/event-step.js`,
     find: "actor[kind] = after;",
     replace: "actor[kind] = { ...before, ...after };",
+    variables: { ROWS: "place,device" },
   },
   // ── people and what they own ────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -363,6 +404,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/identities.js`,
     find: "ids === undefined ? [id] : [...ids, id];",
     replace: "[id];",
+    variables: { ROWS: "identity" },
   },
   {
     name: "known-not-told",
@@ -370,20 +412,23 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/event-step.js`,
     find: "if (isStranger(before) && !isStranger(after))",
     replace: "if (false)",
+    variables: { ROWS: "anonymous" },
   },
   {
     name: "object-never-removed",
     bug: "an object that is removed stays",
     file: `${ENGINE}/objects.js`,
     find: "delete ofType[id];",
-    replace: "",
+    replace: ";",
+    variables: { ROWS: "object" },
   },
   {
     name: "object-date-forgotten",
     bug: "a date in an object has no deadline",
     file: `${ENGINE}/objects.js`,
     find: "next = Math.min(next, whereFlips(ofType[id], where, scope));",
-    replace: "",
+    replace: ";",
+    variables: { ROWS: "object" },
   },
   {
     name: "older-write-taken",
@@ -391,6 +436,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/event-step.js`,
     find: "return at >= held;",
     replace: "return true;",
+    variables: { ROWS: "trait" },
   },
   {
     name: "list-not-looked-at",
@@ -398,6 +444,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/core.js`,
     find: "for (const leaf of this.#plan.listLeaves.get(list) ?? [])",
     replace: "for (const leaf of [])",
+    variables: { ROWS: "list" },
   },
   {
     name: "bucket-backwards",
@@ -405,6 +452,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/bucket.js`,
     find: ".readUInt32BE(0);",
     replace: ".readUInt32LE(0);",
+    variables: { ROWS: "bucket" },
   },
   // ── feeds and the clock ─────────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -413,6 +461,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/situations.js`,
     find: "folded.slice(0, folded.length - index).join(MARK));",
     replace: "folded.slice(0, index + 1).join(MARK));",
+    variables: { ROWS: "weather,situation" },
   },
   {
     name: "until-forgotten",
@@ -420,13 +469,15 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/situations.js`,
     find: "if (said !== undefined && now < said.until)",
     replace: "if (said !== undefined)",
+    variables: { ROWS: "weather,situation" },
   },
   {
     name: "never-cleared",
     bug: "a feed that clears its values does not",
     file: `${ENGINE}/situations.js`,
     find: "ofKind.delete(key);",
-    replace: "",
+    replace: ";",
+    variables: { ROWS: "weather,situation" },
   },
   {
     name: "clock-change-unseen",
@@ -434,6 +485,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/clock.js`,
     find: "return zone.nextOffset(after, next - offset);",
     replace: "return next - offset;",
+    variables: { ROWS: "clock" },
   },
   {
     name: "weekday-late",
@@ -441,6 +493,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/clock.js`,
     find: "let next = midnight + DAY;",
     replace: "let next = midnight + 2 * DAY;",
+    variables: { ROWS: "clock" },
   },
   // ── changes and deltas ──────────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -448,7 +501,8 @@ export const MUTANTS: readonly Mutant[] = [
     bug: "an earlier change still counts as one that stayed",
     file: `${ENGINE}/event-step.js`,
     find: "emptyCounter(counter.shape, state);",
-    replace: "",
+    replace: ";",
+    variables: { ROWS: "change" },
   },
   {
     name: "equal-is-a-change",
@@ -456,6 +510,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/event-step.js`,
     find: "if (!isEqual(held, value))",
     replace: "if (held !== value)",
+    variables: { ROWS: "change" },
   },
   {
     name: "then-excludes-its-edge",
@@ -463,6 +518,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/reading.js`,
     find: "while (index >= 0 && state.keys[index] > edge)",
     replace: "while (index >= 0 && state.keys[index] >= edge)",
+    variables: { ROWS: "trait" },
   },
   // ── money ───────────────────────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -471,6 +527,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/commerce.js`,
     find: "changedIn(missing, currency, ({ gone }) => ({ total, gone }))",
     replace: "changedInAll(missing, ({ gone }) => ({ total, gone }))",
+    variables: { ROWS: "order" },
   },
   {
     name: "listed-price-unread",
@@ -478,6 +535,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/commerce.js`,
     find: "(before) => before ?? listed)",
     replace: "(before) => before)",
+    variables: { ROWS: "cart" },
   },
   {
     name: "cart-always-changed",
@@ -485,6 +543,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/commerce.js`,
     find: "(isSameCart(before, after, priceOf) ? was : at);",
     replace: "at;",
+    variables: { ROWS: "cart" },
   },
   // ── definitions, vocabularies, history ──────────────────────────────────────────────────────────────────────────────
   {
@@ -493,6 +552,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/control-state.js`,
     find: "if (vocabularyText(definition, vocabulary) !== vocabularyText(definition, before))",
     replace: "if (false)",
+    variables: { ROWS: "visit,item" },
   },
   {
     name: "read-by-the-old-one",
@@ -500,6 +560,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/control-state.js`,
     find: "return newest;",
     replace: "return this.vocabulary;",
+    variables: { ROWS: "visit,item" },
   },
   {
     name: "cancel-unlooked",
@@ -507,33 +568,38 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${ENGINE}/control-state.js`,
     find: "if (this.#isSoundOnTheWay())",
     replace: "if (true)",
+    variables: { ROWS: "event,segment" },
   },
   {
     name: "history-not-handed-over",
     bug: "what history answered is dropped",
     file: `${ENGINE}/core.js`,
     find: "actor.counters.set(key, state);",
-    replace: "",
+    replace: ";",
+    variables: { ROWS: "event" },
   },
   {
     name: "registers-not-handed-over",
     bug: "what history kept besides counters is dropped",
     file: `${ENGINE}/core.js`,
     find: "actor.kept.set(key, kept);",
-    replace: "",
+    replace: ";",
+    variables: { ROWS: "sequence" },
   },
   {
     name: "joined-deadline-forgotten",
     bug: "time since joining has no deadline",
     file: `${ENGINE}/evaluation.js`,
     find: "movedJoined = true;",
-    replace: "",
+    replace: ";",
+    variables: { ROWS: "event,segment" },
   },
   {
     name: "zone-moves-nobody",
     bug: "a new zone of a member moves no edge of a day",
     file: `${ENGINE}/event-step.js`,
     find: "evaluation.refreshZone();",
-    replace: "",
+    replace: ";",
+    variables: { ROWS: "event" },
   },
 ];

@@ -81,7 +81,7 @@ async function lookFor(program: string, mutant: Mutant, seeds: number): Promise<
   const planted = hinted?.violation === undefined ? await looked(program, 1, seeds, mutant) : hinted;
   if (planted.violation === undefined) return { mutant, ...planted };
   const { seed } = planted.violation;
-  const sound = await looked(program, seed, seed);
+  const sound = await looked(program, seed, seed, mutant, false);
   const failure =
     sound.failure ??
     (sound.violation === undefined
@@ -90,10 +90,20 @@ async function lookFor(program: string, mutant: Mutant, seeds: number): Promise<
   return failure === undefined ? { mutant, ...planted } : { mutant, ...planted, violation: undefined, failure };
 }
 
-function looked(program: string, from: number, to: number, mutant?: Mutant): Promise<Omit<Found, "mutant">> {
-  const plant = mutant === undefined ? [] : ["--import", new URL("plant.js", import.meta.url).href];
+function looked(
+  program: string,
+  from: number,
+  to: number,
+  mutant: Mutant,
+  isPlanted = true,
+): Promise<Omit<Found, "mutant">> {
+  const plant = isPlanted ? ["--import", new URL("plant.js", import.meta.url).href] : [];
   const args = [...plant, program, "--json", "--jobs", "1", "--seeds", `${from}..${to}`];
-  const env = { ...process.env, ...(mutant === undefined ? {} : { [MUTANT_VARIABLE]: JSON.stringify(mutant) }) };
+  const env = {
+    ...process.env,
+    ...mutant.variables,
+    ...(isPlanted ? { [MUTANT_VARIABLE]: JSON.stringify(mutant) } : {}),
+  };
   return new Promise((resolve) => {
     execFile(process.execPath, args, { env, maxBuffer: OUTPUT_BYTES_MAX }, (error, stdout, stderr) => {
       const failed = error !== null && error.code !== EXIT_VIOLATION;

@@ -9,6 +9,8 @@ export interface Mutant {
   readonly file: string;
   readonly find: string;
   readonly replace: string;
+  /** Environment of the program that looks for it, where that says what to look at: it is found with less work. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** Found it once, and is tried before all others; it may have grown old, and then the search is from 1 on. */
   readonly seed?: number;
 }
