@@ -7,8 +7,8 @@
 // slower. What the compiled rules alone would take stands in the notes.
 import assert from "node:assert/strict";
 import { encodeDelta } from "../lib/core/deltas.ts";
-import type { Actor } from "../lib/core/engine/actor.ts";
 import type { PartitionCore } from "../lib/core/engine/core.ts";
+import type { Actor } from "../lib/core/engine/member/actor.ts";
 import type { Plan } from "../lib/core/engine/plan.ts";
 import { programHolds } from "../lib/core/engine/reading.ts";
 import { NO_CATALOGUE, NO_SITUATIONS } from "../lib/core/feeds.ts";

@@ -6,8 +6,8 @@ import { appendEntry } from "../../lib/api/apply.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { count, counted } from "../../lib/cli/numbers.ts";
 import { type Format, printRows } from "../../lib/cli/table.ts";
-import { listReferences } from "../../lib/core/rules/graph.ts";
-import { nearest } from "../../lib/core/rules/problems.ts";
+import { listReferences } from "../../lib/core/rules/checks/graph.ts";
+import { nearest } from "../../lib/core/rules/parse/problems.ts";
 import { type Context, connected } from "./context.ts";
 import { note, print, withOutput } from "./output.ts";
 

@@ -11,7 +11,7 @@ import { type Format, printRows } from "../../lib/cli/table.ts";
 import { sourceText, visitsText } from "../../lib/cli/visits-text.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import type { UserView } from "../../lib/core/partition.ts";
-import { nearest } from "../../lib/core/rules/problems.ts";
+import { nearest } from "../../lib/core/rules/parse/problems.ts";
 import type { Millis } from "../../lib/core/types.ts";
 import { type Context, connected, unknownSegment } from "./context.ts";
 import { note, print, printJson, withOutput } from "./output.ts";

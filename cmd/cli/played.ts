@@ -14,7 +14,7 @@ import { sideBySide } from "../../lib/cli/side-by-side.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import type { ExplainNode, UserView } from "../../lib/core/partition.ts";
 import type { Definition } from "../../lib/core/rules/ast.ts";
-import { references } from "../../lib/core/rules/graph.ts";
+import { references } from "../../lib/core/rules/checks/graph.ts";
 import type { Json, MemberId, Millis, PartitionNo, SegmentId } from "../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { vocabularyDocument } from "../../lib/core/vocabulary-document.ts";

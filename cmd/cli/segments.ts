@@ -11,8 +11,8 @@ import { describeRule } from "../../lib/cli/rule-text.ts";
 import { plain, type Style, styleFor } from "../../lib/cli/style.ts";
 import { type Column, type Format, printRows } from "../../lib/cli/table.ts";
 import { wrap } from "../../lib/cli/wrap.ts";
-import { nearest } from "../../lib/core/rules/problems.ts";
-import { definitionSchema } from "../../lib/core/rules/schema.ts";
+import { nearest } from "../../lib/core/rules/parse/problems.ts";
+import { definitionSchema } from "../../lib/core/rules/words/schema.ts";
 import { loadDefinitions, type PlacedProblem } from "../../lib/definitions/load.ts";
 import {
   applyAndWait,

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { timeOfDay } from "../../lib/cli/numbers.ts";
 import { plain, type Style } from "../../lib/cli/style.ts";
 import { decodeDelta } from "../../lib/core/deltas.ts";
-import { nearest } from "../../lib/core/rules/problems.ts";
+import { nearest } from "../../lib/core/rules/parse/problems.ts";
 import type { Delta } from "../../lib/core/types.ts";
 import { type Context, connected, unknownSegment } from "./context.ts";
 import { note, print } from "./output.ts";

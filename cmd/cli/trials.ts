@@ -11,7 +11,7 @@ import type { Format } from "../../lib/cli/table.ts";
 import { movesText, trialText } from "../../lib/cli/trial-text.ts";
 import { wrap } from "../../lib/cli/wrap.ts";
 import type { TrialPart } from "../../lib/core/partition.ts";
-import { definitionSentence } from "../../lib/core/rules/sentence.ts";
+import { definitionSentence } from "../../lib/core/rules/words/sentence.ts";
 import type { Json } from "../../lib/core/types.ts";
 import { type Candidate, candidatesOf, oneCandidate } from "./candidates.ts";
 import { type Context, connected } from "./context.ts";

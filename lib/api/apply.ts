@@ -3,9 +3,9 @@
 import { count } from "../cli/numbers.ts";
 import type { ControlEntry } from "../core/control.ts";
 import type { Definition } from "../core/rules/ast.ts";
-import { warningsByVocabulary } from "../core/rules/check-vocabulary.ts";
-import { type Cost, costOf, questionsInForce } from "../core/rules/cost.ts";
-import { checkBatch } from "../core/rules/graph.ts";
+import { warningsByVocabulary } from "../core/rules/checks/check-vocabulary.ts";
+import { type Cost, costOf, questionsInForce } from "../core/rules/checks/cost.ts";
+import { checkBatch } from "../core/rules/checks/graph.ts";
 import type { Json, Limits, SegmentId } from "../core/types.ts";
 import type { Loaded, LoadedDefinition, LoadedList, PlacedProblem } from "../definitions/load.ts";
 import type { ControlLog } from "../ports/control-log.ts";

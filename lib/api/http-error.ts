@@ -1,6 +1,6 @@
 // What is wrong with a request, as the one who sent it reads it: `{error: {code, message, problems?}}`.
 // Thrown by routes, answered by server.ts.
-import type { Problem } from "../core/rules/problems.ts";
+import type { Problem } from "../core/rules/parse/problems.ts";
 
 export class HttpError extends Error {
   readonly statusCode: number;

@@ -3,9 +3,9 @@
 
 import type { ControlState } from "../core/engine/control-state.ts";
 import type { Definition } from "../core/rules/ast.ts";
-import { type Cost, costOf, questionsInForce } from "../core/rules/cost.ts";
-import { parseDefinition } from "../core/rules/parse.ts";
-import { definitionSentence } from "../core/rules/sentence.ts";
+import { type Cost, costOf, questionsInForce } from "../core/rules/checks/cost.ts";
+import { parseDefinition } from "../core/rules/parse/parse.ts";
+import { definitionSentence } from "../core/rules/words/sentence.ts";
 import type { Limits } from "../core/types.ts";
 import type { Vocabulary } from "../core/vocabulary.ts";
 import type { Catalogue, CatalogueEntry } from "./catalogue.ts";

@@ -2,7 +2,7 @@
 // Errors are `{error: {code, message}}`, never a stack.
 import { randomBytes } from "node:crypto";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { definitionSchema, SCHEMA_ID } from "../core/rules/schema.ts";
+import { definitionSchema, SCHEMA_ID } from "../core/rules/words/schema.ts";
 import type { Audience } from "./audience.ts";
 import { HttpError } from "./http-error.ts";
 import { LiveFeed } from "./live.ts";

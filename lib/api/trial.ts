@@ -1,5 +1,5 @@
 // A definition tried on everybody: slices asked of every partition's owner and added up. Nothing is changed by it.
-// The command line shows it; the owners answer from what they keep (lib/core/engine/trial.ts).
+// The command line shows it; the owners answer from what they keep (lib/core/engine/answers/trial.ts).
 import type { NearMiss, TrialNode, TrialPart } from "../core/partition.ts";
 import type { Json, MemberId, PartitionNo } from "../core/types.ts";
 import type { Answers } from "../ports/questions.ts";

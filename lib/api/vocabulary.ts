@@ -1,9 +1,9 @@
 // Applying a vocabulary: which of its parts differ from the newest one, which segments it edits, whether the whole stays
 // sound, and one control entry. Used by the command line and by the HTTP interface.
 import { editedBy } from "../core/engine/control-state.ts";
-import { checkBatch } from "../core/rules/graph.ts";
-import { type Problem, problemOf, quoted } from "../core/rules/problems.ts";
-import { canonical } from "../core/rules/questions.ts";
+import { checkBatch } from "../core/rules/checks/graph.ts";
+import { type Problem, problemOf, quoted } from "../core/rules/parse/problems.ts";
+import { canonical } from "../core/rules/questions/questions.ts";
 import type { Json, JsonObject, Limits, SegmentId } from "../core/types.ts";
 import type { Vocabulary } from "../core/vocabulary.ts";
 import { parseVocabulary, vocabularyDocument } from "../core/vocabulary-document.ts";

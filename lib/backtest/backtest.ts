@@ -2,7 +2,7 @@
 // in force from the first message on. Pure; the caller reads the log and adds up what the partitions tell.
 import type { ControlCopy, ControlEntry } from "../core/control.ts";
 import { createPartition, type PartitionCore } from "../core/engine/core.ts";
-import { zoneNamed } from "../core/engine/zones.ts";
+import { zoneNamed } from "../core/engine/time/zones.ts";
 import type { PartitionOptions, TrialPart } from "../core/partition.ts";
 import type { Delta, Json, LogKind, LogRecord, MemberId, Millis, SegmentId, Seq } from "../core/types.ts";
 

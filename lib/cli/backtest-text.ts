@@ -1,7 +1,7 @@
 // A back-test for a terminal: a line a day with joins, leaves, the size and a bar; then who goes to and fro.
 // Used by cmd/cli/backtests.ts.
 import { type BacktestReport, type DayTally, FLAPPING_JOINS_MIN } from "../backtest/backtest.ts";
-import type { Cost } from "../core/rules/cost.ts";
+import type { Cost } from "../core/rules/checks/cost.ts";
 import { count, counted } from "./numbers.ts";
 import { plain, type Style } from "./style.ts";
 import { type Column, printRows } from "./table.ts";

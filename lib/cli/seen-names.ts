@@ -2,7 +2,7 @@
 // `segments apply` warns by it of names that nobody sends; core/rules/seen.ts compares.
 import type { NatsConnection } from "@nats-io/transport-node";
 import { decodeEvent } from "../core/decode.ts";
-import type { SeenNames } from "../core/rules/seen.ts";
+import type { SeenNames } from "../core/rules/checks/seen.ts";
 import type { Limits, PartitionNo } from "../core/types.ts";
 import type { Names } from "../nats/names.ts";
 import { counted } from "./numbers.ts";

@@ -2,7 +2,7 @@
 // First on the path of every message, before the engine. It never throws: bad input is a value.
 import type { Decoded, UserEvent } from "./events.ts";
 import { Refusal, readMessagePack, startsMap } from "./msgpack.ts";
-import { parseDay, parseInstant } from "./rules/dates.ts";
+import { parseDay, parseInstant } from "./rules/parse/dates.ts";
 import type { Json, JsonObject, Limits, Millis, RejectReason } from "./types.ts";
 
 /**

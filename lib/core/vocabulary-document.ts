@@ -1,10 +1,9 @@
 // The vocabulary as people write it, read into what the engine works by, and the whole of one written back.
 // vocabulary.ts says what it comes to; the control log carries what was written, and everybody reads it through here.
 
-import { STEPS } from "./rules/grammar.ts";
-import { parseStepWhich } from "./rules/parse-steps.ts";
-import { parsePath } from "./rules/parse-where.ts";
-import { parseDuration } from "./rules/parse-window.ts";
+import { parseStepWhich } from "./rules/parse/parse-steps.ts";
+import { parsePath } from "./rules/parse/parse-where.ts";
+import { parseDuration } from "./rules/parse/parse-window.ts";
 import {
   checkKeys,
   type Fields,
@@ -17,7 +16,8 @@ import {
   refuseForbidden,
   shown,
   suggestion,
-} from "./rules/problems.ts";
+} from "./rules/parse/problems.ts";
+import { STEPS } from "./rules/words/grammar.ts";
 import type { JsonObject, Limits, Millis } from "./types.ts";
 import {
   DEFAULT_VOCABULARY,

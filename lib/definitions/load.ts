@@ -4,8 +4,8 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, visit } from "yaml";
 import type { Definition } from "../core/rules/ast.ts";
-import { parseDefinition } from "../core/rules/parse.ts";
-import { itemPath, keyPath, nearest, type Problem, splitPath } from "../core/rules/problems.ts";
+import { parseDefinition } from "../core/rules/parse/parse.ts";
+import { itemPath, keyPath, nearest, type Problem, splitPath } from "../core/rules/parse/problems.ts";
 import { DEFAULT_LIMITS, type Json, type Limits } from "../core/types.ts";
 
 export interface Place {

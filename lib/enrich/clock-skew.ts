@@ -1,5 +1,5 @@
 // The clock of a device may be wrong by years; how long ago something happened, it knows. enrich.ts writes what comes out.
-import { parseDay, parseInstant } from "../core/rules/dates.ts";
+import { parseDay, parseInstant } from "../core/rules/parse/dates.ts";
 import type { Json, JsonObject, Millis } from "../core/types.ts";
 
 /**

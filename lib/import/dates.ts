@@ -1,6 +1,6 @@
 // Times as files write them, as milliseconds since 1970 UTC. mapping.ts asks for a reader by format.
 // A format is `iso`, `unix`, `unix-ms`, or a pattern such as `YYYY-MM-DD HH:mm:ss UTC`, read as UTC.
-import { parseDay, parseInstant } from "../core/rules/dates.ts";
+import { parseDay, parseInstant } from "../core/rules/parse/dates.ts";
 import type { Millis } from "../core/types.ts";
 
 export type DateReader = (text: string) => Millis | undefined;

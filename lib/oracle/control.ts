@@ -2,9 +2,9 @@
 // oracle.ts reads every control message through it and evaluates whom a change concerns.
 import type { ControlEntry } from "../core/control.ts";
 import type { Definition, FunnelRule, Rule } from "../core/rules/ast.ts";
-import { parseDefinition } from "../core/rules/parse.ts";
-import { questionKeys } from "../core/rules/questions.ts";
-import { vocabularyText } from "../core/rules/vocabulary-reads.ts";
+import { parseDefinition } from "../core/rules/parse/parse.ts";
+import { questionKeys } from "../core/rules/questions/questions.ts";
+import { vocabularyText } from "../core/rules/questions/vocabulary-reads.ts";
 import type { Limits, MemberId, SegmentId } from "../core/types.ts";
 import type { Vocabulary } from "../core/vocabulary.ts";
 import { parseVocabulary } from "../core/vocabulary-document.ts";

@@ -1,7 +1,7 @@
 // Which segments a definition reads: those it names, and those that engagement weighs. control.ts puts what is nested
 // before what nests it; oracle.ts looks again at what nests others whenever time passes.
 import type { Definition, Rule } from "../core/rules/ast.ts";
-import { references } from "../core/rules/graph.ts";
+import { references } from "../core/rules/checks/graph.ts";
 import type { SegmentId } from "../core/types.ts";
 import type { Vocabulary } from "../core/vocabulary.ts";
 

@@ -2,8 +2,8 @@
 // the engine's from Intl directly: a mistake in one shows against the other.
 import { Temporal } from "temporal-polyfill";
 import type { RangeBound, Window } from "../core/rules/ast.ts";
-import { parseDay } from "../core/rules/dates.ts";
-import { isZone as isZoneName } from "../core/rules/parse.ts";
+import { parseDay } from "../core/rules/parse/dates.ts";
+import { isZone as isZoneName } from "../core/rules/parse/parse.ts";
 import type { Millis } from "../core/types.ts";
 
 const SECOND = 1_000;

@@ -1,6 +1,6 @@
 // Values, paths and tests, as rules.md 4.3 says. evaluate.ts builds the records that are read here.
 import type { Path, Test, TestPart, Where } from "../core/rules/ast.ts";
-import { parseDay, parseInstant } from "../core/rules/dates.ts";
+import { parseDay, parseInstant } from "../core/rules/parse/dates.ts";
 import type { Millis } from "../core/types.ts";
 import { dateLies, firstInstantOf, localDayOf, type Moment, type Placed } from "./time.ts";
 

@@ -8,7 +8,7 @@ import { parse as parseYaml } from "yaml";
 import { decodeEvent } from "../../lib/core/decode.ts";
 import { decodeDelta, deltaId, encodeDelta } from "../../lib/core/deltas.ts";
 import { encodeId } from "../../lib/core/ids.ts";
-import { parseDefinition } from "../../lib/core/rules/parse.ts";
+import { parseDefinition } from "../../lib/core/rules/parse/parse.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 
 const ROOT = new URL("../../", import.meta.url);

@@ -8,7 +8,7 @@ import { parse as parseYaml } from "yaml";
 import { Catalogue } from "../../lib/api/catalogue.ts";
 import { situationsAt } from "../../lib/api/feeds.ts";
 import { buildApi } from "../../lib/api/server.ts";
-import { parseDefinition } from "../../lib/core/rules/parse.ts";
+import { parseDefinition } from "../../lib/core/rules/parse/parse.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { parseVocabulary, vocabularyDocument } from "../../lib/core/vocabulary-document.ts";

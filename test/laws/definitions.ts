@@ -1,7 +1,7 @@
 // Changes of definitions in the middle of random histories. Beside generate.ts, which makes what they are made of.
 // Used by oracle.test.ts, and by test/doctor, which holds the oracle against itself.
 import type { ControlEntry } from "../../lib/core/control.ts";
-import { parseDefinition } from "../../lib/core/rules/parse.ts";
+import { parseDefinition } from "../../lib/core/rules/parse/parse.ts";
 import { DEFAULT_LIMITS, type Json, type JsonObject, type LogRecord } from "../../lib/core/types.ts";
 import type { Dice } from "../support/seed.ts";
 import { definition, type History } from "./generate.ts";

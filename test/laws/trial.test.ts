@@ -2,7 +2,7 @@
 // the definition is in force, and those it says nothing of are the only others that can be.
 import { expect, test } from "vitest";
 import type { TrialPart } from "../../lib/core/partition.ts";
-import { vocabularyText } from "../../lib/core/rules/vocabulary-reads.ts";
+import { vocabularyText } from "../../lib/core/rules/questions/vocabulary-reads.ts";
 import { DEFAULT_LIMITS, type Json, type LogRecord } from "../../lib/core/types.ts";
 import { Dice, seeds } from "../support/seed.ts";
 import { Definitions } from "./definitions.ts";

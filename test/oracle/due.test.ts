@@ -1,7 +1,7 @@
 // The oracle looks at people only at instants that its rules name. If one were forgotten, a change would be announced
 // late; so at random moments everybody is evaluated, and nothing may be found that time had not announced before.
 import { afterAll, expect, test } from "vitest";
-import { parseDefinition } from "../../lib/core/rules/parse.ts";
+import { parseDefinition } from "../../lib/core/rules/parse/parse.ts";
 import { DEFAULT_LIMITS, type Delta, type JsonObject, type LogRecord } from "../../lib/core/types.ts";
 import type { Vocabulary } from "../../lib/core/vocabulary.ts";
 import { parseVocabulary } from "../../lib/core/vocabulary-document.ts";

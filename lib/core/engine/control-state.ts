@@ -3,18 +3,18 @@
 import type { ControlEntry } from "../control.ts";
 import type { Situation } from "../feeds.ts";
 import type { Definition } from "../rules/ast.ts";
-import { checkFunnels } from "../rules/check-funnels.ts";
-import { questionsInForce } from "../rules/cost.ts";
-import { orderSegments } from "../rules/graph.ts";
-import { parseDefinition } from "../rules/parse.ts";
-import { questionKeys } from "../rules/questions.ts";
-import { vocabularyText } from "../rules/vocabulary-reads.ts";
+import { checkFunnels } from "../rules/checks/check-funnels.ts";
+import { questionsInForce } from "../rules/checks/cost.ts";
+import { orderSegments } from "../rules/checks/graph.ts";
+import { parseDefinition } from "../rules/parse/parse.ts";
+import { questionKeys } from "../rules/questions/questions.ts";
+import { vocabularyText } from "../rules/questions/vocabulary-reads.ts";
 import type { Limits, MemberId, SegmentId } from "../types.ts";
 import { DEFAULT_VOCABULARY, type Vocabulary } from "../vocabulary.ts";
 import { parseVocabulary } from "../vocabulary-document.ts";
-import { KnownItems } from "./known-items.ts";
+import { isSituation, SituationBoard } from "./leaves/situations.ts";
+import { KnownItems } from "./member/known-items.ts";
 import { type ActiveDefinition, compilePlan, type Plan } from "./plan.ts";
-import { isSituation, SituationBoard } from "./situations.ts";
 
 export interface PendingBatch {
   readonly revision: number;

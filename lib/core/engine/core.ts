@@ -20,9 +20,9 @@ import type {
   UserView,
   WorkCounts,
 } from "../partition.ts";
-import { parseDefinition } from "../rules/parse.ts";
-import { questionKeys } from "../rules/questions.ts";
-import { visitDetailsKey, visitsKey } from "../rules/visit-questions.ts";
+import { parseDefinition } from "../rules/parse/parse.ts";
+import { questionKeys } from "../rules/questions/questions.ts";
+import { visitDetailsKey, visitsKey } from "../rules/questions/visit-questions.ts";
 import type {
   Cause,
   Delta,
@@ -36,19 +36,19 @@ import type {
   Seq,
 } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
-import { type Actor, newActor } from "./actor.ts";
+import { explainSegment } from "./answers/explain.ts";
+import { Trial } from "./answers/trial.ts";
+import { viewOf } from "./answers/view.ts";
 import { type ControlOutcome, type ControlState, readItems, SharedControl } from "./control-state.ts";
 import { Evaluation } from "./evaluation.ts";
 import { applyEvent, prepareEvent } from "./event-step.ts";
-import { explainSegment } from "./explain.ts";
-import type { KnownItems } from "./known-items.ts";
-import { type Page, type PageDirectory, PageTable, WALK_END } from "./pages.ts";
+import { isThere } from "./leaves/situations.ts";
+import { type Actor, newActor } from "./member/actor.ts";
+import type { KnownItems } from "./member/known-items.ts";
+import { attachDetails, visitListOf } from "./member/visits.ts";
+import { type Page, type PageDirectory, PageTable, WALK_END } from "./pages/pages.ts";
 import { compilePlan, type Plan, type VisitPlan } from "./plan.ts";
 import type { World } from "./reading.ts";
-import { isThere } from "./situations.ts";
-import { Trial } from "./trial.ts";
-import { viewOf } from "./view.ts";
-import { attachDetails, visitListOf } from "./visits.ts";
 
 /** The log broke its own order, or a step was asked for something impossible: the partition must stop. */
 export class Fault extends Error {

@@ -4,7 +4,6 @@
 import type { WorkCounts } from "../partition.ts";
 import type { Path, Scalar } from "../rules/ast.ts";
 import type { Cause, Delta, JsonObject, MemberKind, Millis, SegmentId } from "../types.ts";
-import { type Actor, earliestOf } from "./actor.ts";
 import {
   type CounterState,
   type CounterView,
@@ -14,9 +13,13 @@ import {
   readCounter,
   settle,
   settleRunning,
-} from "./counters.ts";
-import { isListed, MovedVisit, readListed } from "./listed.ts";
-import { endlessReach, type LeafNo, type Reach } from "./numeric-index.ts";
+} from "./counting/counters.ts";
+import { endlessReach, type LeafNo, type Reach } from "./indexes/numeric-index.ts";
+import { isListed, MovedVisit, readListed } from "./leaves/listed.ts";
+import { type Actor, earliestOf } from "./member/actor.ts";
+import { withWaiting } from "./member/view-times.ts";
+import { type Sources, sourcesRecord, sourcesSeen } from "./member/visit-record.ts";
+import { askedList, keepAsked, type VisitList, type VisitMove, visitEndOf } from "./member/visits.ts";
 import {
   type CounterBounds,
   type CounterPlan,
@@ -43,12 +46,9 @@ import {
   zoneFor,
 } from "./reading.ts";
 import type { Keep, Kept } from "./readings.ts";
+import { momentFlips } from "./time/windows.ts";
+import { zoneNamed } from "./time/zones.ts";
 import { find, isEqual, testFlips } from "./values.ts";
-import { withWaiting } from "./view-times.ts";
-import { type Sources, sourcesRecord, sourcesSeen } from "./visit-record.ts";
-import { askedList, keepAsked, type VisitList, type VisitMove, visitEndOf } from "./visits.ts";
-import { momentFlips } from "./windows.ts";
-import { zoneNamed } from "./zones.ts";
 
 export class Evaluation {
   readonly #plan: Plan;

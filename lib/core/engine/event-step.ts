@@ -2,23 +2,31 @@
 // orders and counters in that order, each touching the leaves it may flip. The caller evaluates once, at the end.
 import type { UserEvent } from "../events.ts";
 import type { Json, JsonObject, Millis, RejectReason } from "../types.ts";
-import type { Actor, CartLine } from "./actor.ts";
-import { changeAt, meansChange } from "./changes.ts";
-import { cartAfter, changedAt, type OrderEffect, orderEffect } from "./commerce.ts";
-import { emptyCounter, newCounter } from "./counters.ts";
-import { type CountingStep, count, type EventContext, type Refuse } from "./counting.ts";
+import { emptyCounter, newCounter } from "./counting/counters.ts";
+import { type CountingStep, count, type EventContext, type Refuse } from "./counting/counting.ts";
 import type { Evaluation } from "./evaluation.ts";
-import { ANONYMOUS_TOPIC, identitiesAfter, isStranger } from "./identities.ts";
+import { campaignStreamsOf } from "./indexes/routes.ts";
 import { countItems, tellViews } from "./item-step.ts";
-import { applyObject, type ObjectEffect, objectEffect, topicOfObjects } from "./objects.ts";
+import { changeAt, meansChange } from "./leaves/changes.ts";
+import type { Actor, CartLine } from "./member/actor.ts";
+import { cartAfter, changedAt, type OrderEffect, orderEffect } from "./member/commerce.ts";
+import { ANONYMOUS_TOPIC, identitiesAfter, isStranger } from "./member/identities.ts";
+import { applyObject, type ObjectEffect, objectEffect, topicOfObjects } from "./member/objects.ts";
+import type { Sources } from "./member/visit-record.ts";
+import {
+  addToVisits,
+  askedList,
+  carried,
+  detailOf,
+  type VisitList,
+  type VisitMove,
+  visitStartOf,
+} from "./member/visits.ts";
 import type { CounterPlan, Plan, Stream, VisitPlan } from "./plan.ts";
 import { cartRecord, leafContext, userZone, type World, zoneFor } from "./reading.ts";
 import { type Heard, type Keep, type TraitChange, topicOfTrait } from "./readings.ts";
-import { campaignStreamsOf } from "./routes.ts";
+import { isZoneName, type Zone } from "./time/zones.ts";
 import { find, isEqual, type TestContext, whereHolds } from "./values.ts";
-import type { Sources } from "./visit-record.ts";
-import { addToVisits, askedList, carried, detailOf, type VisitList, type VisitMove, visitStartOf } from "./visits.ts";
-import { isZoneName, type Zone } from "./zones.ts";
 
 export type Prepared =
   | {

@@ -2,15 +2,15 @@
 // value, and a visit event tells the views before it how long they took. Called by event-step.ts.
 import type { UserEvent } from "../events.ts";
 import type { Millis } from "../types.ts";
-import type { Actor } from "./actor.ts";
-import { fullText } from "./contributions.ts";
-import { type CountingStep, count, type EventContext, type Refuse } from "./counting.ts";
-import { type Interaction, interactionsBy } from "./interactions.ts";
+import { fullText } from "./counting/contributions.ts";
+import { type CountingStep, count, type EventContext, type Refuse } from "./counting/counting.ts";
+import { itemStreamsOf } from "./indexes/routes.ts";
+import type { Actor } from "./member/actor.ts";
+import { type Interaction, interactionsBy } from "./member/interactions.ts";
+import { settleViews } from "./member/view-times.ts";
 import type { CounterPlan, Stream } from "./plan.ts";
 import { zoneFor } from "./reading.ts";
-import { itemStreamsOf } from "./routes.ts";
 import { whereHolds } from "./values.ts";
-import { settleViews } from "./view-times.ts";
 
 /** Start of the visit that the event joined, as a counter reads visits; NaN where it belongs to none. */
 export type VisitStartBy = (counter: CounterPlan) => Millis;

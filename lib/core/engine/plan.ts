@@ -18,8 +18,8 @@ import {
   type Where,
   type Window,
 } from "../rules/ast.ts";
-import { orderSegments } from "../rules/graph.ts";
-import { readsViewTime, whereReadsTime } from "../rules/item-questions.ts";
+import { orderSegments } from "../rules/checks/graph.ts";
+import { readsViewTime, whereReadsTime } from "../rules/questions/item-questions.ts";
 import {
   asksDetails,
   asksLocalTime,
@@ -28,27 +28,27 @@ import {
   isLocalPath,
   occurrenceKey,
   whereAsksLocalTime,
-} from "../rules/questions.ts";
-import { readsVisits, sourceKey, visitDetailsKey, visitsKey } from "../rules/visit-questions.ts";
+} from "../rules/questions/questions.ts";
+import { readsVisits, sourceKey, visitDetailsKey, visitsKey } from "../rules/questions/visit-questions.ts";
 import type { MemberId, Millis, SegmentId } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
-import { bucketPosition } from "./bucket.ts";
-import { type ChangeStream, changeStream, changeStreamKey, leafOfChange } from "./changes.ts";
-import { clockReading } from "./clock.ts";
-import { type CounterShape, missingOf, shapeOf } from "./counters.ts";
-import { engagementReading } from "./engagement.ts";
-import { favoriteReading } from "./favorites.ts";
-import { anonymousReading } from "./identities.ts";
-import { type LeafNo, NumericIndex, numberPasses } from "./numeric-index.ts";
-import { objectReading } from "./objects.ts";
+import { type CounterShape, missingOf, shapeOf } from "./counting/counters.ts";
+import { type LeafNo, NumericIndex, numberPasses } from "./indexes/numeric-index.ts";
+import { type Route, type Routes, routeOf, routesOf } from "./indexes/routes.ts";
+import { ValueIndex, type ValueLeaf } from "./indexes/value-index.ts";
+import { bucketPosition } from "./leaves/bucket.ts";
+import { type ChangeStream, changeStream, changeStreamKey, leafOfChange } from "./leaves/changes.ts";
+import { clockReading } from "./leaves/clock.ts";
+import { engagementReading } from "./leaves/engagement.ts";
+import { favoriteReading } from "./leaves/favorites.ts";
+import { funnelReading, sequenceReading } from "./leaves/registers.ts";
+import { anonymousReading } from "./member/identities.ts";
+import { objectReading } from "./member/objects.ts";
+import type { Referrers } from "./member/sources.ts";
+import type { VisitsAsked } from "./member/visits.ts";
 import type { Keep, Reading } from "./readings.ts";
-import { funnelReading, sequenceReading } from "./registers.ts";
-import { type Route, type Routes, routeOf, routesOf } from "./routes.ts";
-import type { Referrers } from "./sources.ts";
-import { ValueIndex, type ValueLeaf } from "./value-index.ts";
+import { zoneNamed } from "./time/zones.ts";
 import { amountTest, testHolds, testMovesByTime } from "./values.ts";
-import type { VisitsAsked } from "./visits.ts";
-import { zoneNamed } from "./zones.ts";
 
 export type SegmentNo = number;
 

@@ -4,11 +4,14 @@ import type { Catalogue, Situations } from "../feeds.ts";
 import type { Window } from "../rules/ast.ts";
 import type { JsonObject, Limits, Millis } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
-import type { Actor } from "./actor.ts";
-import { cartTotals, lineRecord } from "./commerce.ts";
-import { type CounterState, type CounterView, missingOf } from "./counters.ts";
-import { inCurrency } from "./currencies.ts";
-import { averagePasses, numberPasses } from "./numeric-index.ts";
+import { type CounterState, type CounterView, missingOf } from "./counting/counters.ts";
+import { averagePasses, numberPasses } from "./indexes/numeric-index.ts";
+import type { Actor } from "./member/actor.ts";
+import { cartTotals, lineRecord } from "./member/commerce.ts";
+import { inCurrency } from "./member/currencies.ts";
+import { withWaiting } from "./member/view-times.ts";
+import { sourcesRecord, sourcesSeen } from "./member/visit-record.ts";
+import { type VisitList, visitEndOf, visitListOf, visitStartOf } from "./member/visits.ts";
 import {
   ALL,
   ANY,
@@ -24,12 +27,9 @@ import {
   type SourceRead,
 } from "./plan.ts";
 import type { ReadScope } from "./readings.ts";
+import { type Moment, momentFlips, momentInWindow, tileOf } from "./time/windows.ts";
+import { isZoneName, type Zone, zoneNamed } from "./time/zones.ts";
 import { find, type TestContext, testHolds } from "./values.ts";
-import { withWaiting } from "./view-times.ts";
-import { sourcesRecord, sourcesSeen } from "./visit-record.ts";
-import { type VisitList, visitEndOf, visitListOf, visitStartOf } from "./visits.ts";
-import { type Moment, momentFlips, momentInWindow, tileOf } from "./windows.ts";
-import { isZoneName, type Zone, zoneNamed } from "./zones.ts";
 
 /** What members are read against: it changes with the control log alone. */
 export interface World {

@@ -2,12 +2,12 @@
 // that needs a memory of its own (registers of a sequence, favourites) brings a Keep; plan.ts and evaluation.ts know
 // these two shapes and no rule by name.
 import type { UserEvent } from "../events.ts";
-import type { CountedRule } from "../rules/questions.ts";
+import type { CountedRule } from "../rules/questions/questions.ts";
 import type { Json, Millis, SegmentId, Seq } from "../types.ts";
-import type { Actor } from "./actor.ts";
-import type { Refuse } from "./counting.ts";
+import type { Refuse } from "./counting/counting.ts";
+import type { Actor } from "./member/actor.ts";
 import type { World } from "./reading.ts";
-import type { Zone } from "./zones.ts";
+import type { Zone } from "./time/zones.ts";
 
 /** As of when and by whose calendar a member is read. */
 export interface ReadScope {

@@ -1,10 +1,10 @@
 // Tests on values: what a path finds in a record and whether a test holds on it. Nothing is coerced; a missing value
 // fails every test but the complements (ne, notIn, notContains, exists: false). Rules.md section 4.3 is the law.
 import type { Path, Scalar, Test, TestPart, Where } from "../rules/ast.ts";
-import { isTimeOfDay } from "../rules/dates.ts";
+import { isTimeOfDay } from "../rules/parse/dates.ts";
 import type { Json, JsonObject, Millis } from "../types.ts";
-import { momentFlips, momentInWindow } from "./windows.ts";
-import { parseDate, type Zone } from "./zones.ts";
+import { momentFlips, momentInWindow } from "./time/windows.ts";
+import { parseDate, type Zone } from "./time/zones.ts";
 
 const AMOUNT_MAX = 9e11;
 

@@ -1,7 +1,7 @@
 // What events say of items and campaigns: the record a where reads, the values an interaction counts for.
 import { describe, expect, test } from "vitest";
-import { campaignMatches, interactionMatches, interactionsOf } from "../../../lib/core/engine/interactions.ts";
-import { zoneNamed } from "../../../lib/core/engine/zones.ts";
+import { campaignMatches, interactionMatches, interactionsOf } from "../../../lib/core/engine/member/interactions.ts";
+import { zoneNamed } from "../../../lib/core/engine/time/zones.ts";
 import type { UserEvent } from "../../../lib/core/events.ts";
 import { type Catalogue, NO_CATALOGUE } from "../../../lib/core/feeds.ts";
 import type { JsonObject } from "../../../lib/core/types.ts";

@@ -1,7 +1,7 @@
 // The threshold-crossing index against trying every leaf: it names each leaf that flips, and no leaf whose bounds the
 // move did not pass.
 import { expect, test } from "vitest";
-import { NumericIndex, numberPasses } from "../../../lib/core/engine/numeric-index.ts";
+import { NumericIndex, numberPasses } from "../../../lib/core/engine/indexes/numeric-index.ts";
 import type { Test } from "../../../lib/core/rules/ast.ts";
 import { Dice, seeds } from "../../support/seed.ts";
 

@@ -1,7 +1,7 @@
 // Local days against an independent calendar (Temporal), over years of changes of the clocks.
 import { Temporal } from "temporal-polyfill";
 import { expect, test } from "vitest";
-import { DAY, isZoneName, monthOf, weekOf, zoneNamed } from "../../../lib/core/engine/zones.ts";
+import { DAY, isZoneName, monthOf, weekOf, zoneNamed } from "../../../lib/core/engine/time/zones.ts";
 
 const ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns"];
 const FROM = Date.UTC(2025, 9, 1);

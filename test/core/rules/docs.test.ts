@@ -3,9 +3,9 @@
 import { describe, expect, test } from "vitest";
 import { parse as parseYaml } from "yaml";
 import type { Measure, Rule, TestPart, Where, Window } from "../../../lib/core/rules/ast.ts";
-import { RULES } from "../../../lib/core/rules/grammar.ts";
-import { parseDefinition } from "../../../lib/core/rules/parse.ts";
-import { sentenceOf } from "../../../lib/core/rules/sentence.ts";
+import { parseDefinition } from "../../../lib/core/rules/parse/parse.ts";
+import { RULES } from "../../../lib/core/rules/words/grammar.ts";
+import { sentenceOf } from "../../../lib/core/rules/words/sentence.ts";
 import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
 import { examplesOf, page, sources } from "./examples.ts";
 

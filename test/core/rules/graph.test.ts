@@ -9,8 +9,8 @@ import {
   orderSegments,
   references,
   usersOfList,
-} from "../../../lib/core/rules/graph.ts";
-import { parseDefinition } from "../../../lib/core/rules/parse.ts";
+} from "../../../lib/core/rules/checks/graph.ts";
+import { parseDefinition } from "../../../lib/core/rules/parse/parse.ts";
 import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY, type Vocabulary } from "../../../lib/core/vocabulary.ts";
 

@@ -1,12 +1,12 @@
 // Warnings of what is lawful and surely not meant: beyond single tests, whole branches that decide nothing, clocks that
 // move everybody at once, and names that the vocabulary knows nothing of.
 import { describe, expect, test } from "vitest";
-import { checkFunnels } from "../../../lib/core/rules/check-funnels.ts";
-import { warningsByVocabulary } from "../../../lib/core/rules/check-vocabulary.ts";
-import { costOf } from "../../../lib/core/rules/cost.ts";
-import { parseDefinition } from "../../../lib/core/rules/parse.ts";
-import { questionKeys } from "../../../lib/core/rules/questions.ts";
-import { warningsOfUnseen } from "../../../lib/core/rules/seen.ts";
+import { checkFunnels } from "../../../lib/core/rules/checks/check-funnels.ts";
+import { warningsByVocabulary } from "../../../lib/core/rules/checks/check-vocabulary.ts";
+import { costOf } from "../../../lib/core/rules/checks/cost.ts";
+import { warningsOfUnseen } from "../../../lib/core/rules/checks/seen.ts";
+import { parseDefinition } from "../../../lib/core/rules/parse/parse.ts";
+import { questionKeys } from "../../../lib/core/rules/questions/questions.ts";
 import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY, type Vocabulary } from "../../../lib/core/vocabulary.ts";
 

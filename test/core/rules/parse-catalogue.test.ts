@@ -1,7 +1,7 @@
 // The rules beyond events, orders, traits and the cart: what each form is read as, and for each kind of mistake the exact
 // place and the word that was meant.
 import { describe, expect, test } from "vitest";
-import { parseDefinition } from "../../../lib/core/rules/parse.ts";
+import { parseDefinition } from "../../../lib/core/rules/parse/parse.ts";
 import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
 
 const DAY = 86_400_000;

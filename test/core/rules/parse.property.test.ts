@@ -3,10 +3,10 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseDefinition } from "../../../lib/core/rules/parse.ts";
-import { itemPath, keyPath, nearest, splitPath } from "../../../lib/core/rules/problems.ts";
-import { definitionSchema } from "../../../lib/core/rules/schema.ts";
-import { definitionSentence, sentenceOf } from "../../../lib/core/rules/sentence.ts";
+import { parseDefinition } from "../../../lib/core/rules/parse/parse.ts";
+import { itemPath, keyPath, nearest, splitPath } from "../../../lib/core/rules/parse/problems.ts";
+import { definitionSchema } from "../../../lib/core/rules/words/schema.ts";
+import { definitionSentence, sentenceOf } from "../../../lib/core/rules/words/sentence.ts";
 import { DEFAULT_LIMITS, type Json } from "../../../lib/core/types.ts";
 
 const accepts = new Ajv2020({ strictRequired: false, allowUnionTypes: true }).compile(definitionSchema());

@@ -2,7 +2,7 @@
 // docs/rules.md is parsed by its own test; here every row is one mistake.
 import { describe, expect, test } from "vitest";
 import type { Rule } from "../../../lib/core/rules/ast.ts";
-import { parseDefinition } from "../../../lib/core/rules/parse.ts";
+import { parseDefinition } from "../../../lib/core/rules/parse/parse.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../../lib/core/types.ts";
 
 const DAY = 86_400_000;

@@ -1,8 +1,8 @@
 // What a definition asks of history, as texts: the same text, the same counters, and no need to fold the log again.
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { parseDefinition } from "../../../lib/core/rules/parse.ts";
-import { questionKeys } from "../../../lib/core/rules/questions.ts";
+import { parseDefinition } from "../../../lib/core/rules/parse/parse.ts";
+import { questionKeys } from "../../../lib/core/rules/questions/questions.ts";
 import { DEFAULT_LIMITS, type Json } from "../../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY, type Vocabulary } from "../../../lib/core/vocabulary.ts";
 

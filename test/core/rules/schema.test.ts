@@ -3,10 +3,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
-import { RULES } from "../../../lib/core/rules/grammar.ts";
-import { parseDefinition } from "../../../lib/core/rules/parse.ts";
-import { definitionSchema } from "../../../lib/core/rules/schema.ts";
-import { RULE_EXAMPLES } from "../../../lib/core/rules/schema-words.ts";
+import { parseDefinition } from "../../../lib/core/rules/parse/parse.ts";
+import { RULES } from "../../../lib/core/rules/words/grammar.ts";
+import { definitionSchema } from "../../../lib/core/rules/words/schema.ts";
+import { RULE_EXAMPLES } from "../../../lib/core/rules/words/schema-words.ts";
 import { DEFAULT_LIMITS, type Json, type JsonObject } from "../../../lib/core/types.ts";
 import { definition } from "../../laws/generate.ts";
 import { ALL_ROWS } from "../../laws/rows.ts";

@@ -1,7 +1,7 @@
 // Rules said in plain English: what a person reads in the terminal must be what is evaluated.
 import { expect, test } from "vitest";
-import { parseDefinition } from "../../../lib/core/rules/parse.ts";
-import { definitionSentence, sentenceOf } from "../../../lib/core/rules/sentence.ts";
+import { parseDefinition } from "../../../lib/core/rules/parse/parse.ts";
+import { definitionSentence, sentenceOf } from "../../../lib/core/rules/words/sentence.ts";
 import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
 
 test.each<[unknown, string]>([

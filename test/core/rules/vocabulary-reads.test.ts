@@ -2,7 +2,7 @@
 // edit must leave its text as it is.
 import { expect, test } from "vitest";
 import type { Definition, Measure, Rule, Where } from "../../../lib/core/rules/ast.ts";
-import { vocabularyText } from "../../../lib/core/rules/vocabulary-reads.ts";
+import { vocabularyText } from "../../../lib/core/rules/questions/vocabulary-reads.ts";
 import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
 import type { Vocabulary } from "../../../lib/core/vocabulary.ts";
 import { parseVocabulary } from "../../../lib/core/vocabulary-document.ts";

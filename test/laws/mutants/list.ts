@@ -8,28 +8,28 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "tile-too-early",
     bug: "an occurrence turns old at the beginning of its tile",
-    file: `${ENGINE}/windows.js`,
+    file: `${ENGINE}/time/windows.js`,
     find: "return Math.floor(at / tile) * tile + tile + duration;",
     replace: "return Math.floor(at / tile) * tile + duration;",
   },
   {
     name: "tile-too-wide",
     bug: "windows of an hour have tiles of a minute",
-    file: `${ENGINE}/windows.js`,
+    file: `${ENGINE}/time/windows.js`,
     find: "if (duration <= 3_600_000)",
     replace: "if (duration < 3_600_000)",
   },
   {
     name: "turned-too-late",
     bug: "at the very instant, an occurrence has not turned old",
-    file: `${ENGINE}/windows.js`,
+    file: `${ENGINE}/time/windows.js`,
     find: "return at <= now && now < (tiled ? turnsOld(at, window.ms) : at + window.ms);",
     replace: "return at <= now && now <= (tiled ? turnsOld(at, window.ms) : at + window.ms);",
   },
   {
     name: "next-excludes-its-end",
     bug: "a date exactly at the end of next is out",
-    file: `${ENGINE}/windows.js`,
+    file: `${ENGINE}/time/windows.js`,
     find: "return now < at && at <= now + window.ms;",
     replace: "return now < at && at < now + window.ms;",
     variables: { ROWS: "trait,object" },
@@ -37,7 +37,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "weeks-from-sunday",
     bug: "a calendar window of weeks is a day off",
-    file: `${ENGINE}/windows.js`,
+    file: `${ENGINE}/time/windows.js`,
     find: "return [firstDayOfWeek(last - n + 1), firstDayOfWeek(last + 1) - 1];",
     replace: "return [firstDayOfWeek(last - n + 1) - 1, firstDayOfWeek(last + 1) - 2];",
     variables: { ROWS: "event" },
@@ -45,14 +45,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "midnight-forgotten",
     bug: "a day that ends has no deadline",
-    file: `${ENGINE}/windows.js`,
+    file: `${ENGINE}/time/windows.js`,
     find: "candidates.push(zone.dayStart(first), zone.dayStart(after));",
     replace: "candidates.push(zone.dayStart(first));",
   },
   {
     name: "days-of-24-hours",
     bug: "a local day begins 24 hours after the one before",
-    file: `${ENGINE}/zones.js`,
+    file: `${ENGINE}/time/zones.js`,
     find: "start = this.#findStart(day);",
     replace: "start = this.#findStart(day - 1) + DAY;",
     variables: { ROWS: "event,visit" },
@@ -61,14 +61,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "gte-passed-beyond",
     bug: "the index of a number takes gte for gt",
-    file: `${ENGINE}/numeric-index.js`,
+    file: `${ENGINE}/indexes/numeric-index.js`,
     find: "if (value > at || (value === at && this.#side[middle] === 0))",
     replace: "if (value > at)",
   },
   {
     name: "average-divided-wrong",
     bug: "an average is compared with the bound times one more",
-    file: `${ENGINE}/numeric-index.js`,
+    file: `${ENGINE}/indexes/numeric-index.js`,
     find: "const product = bound * count;",
     replace: "const product = bound * (count + 1);",
     variables: { ROWS: "order" },
@@ -76,7 +76,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "xor-one-sided",
     bug: "a value that goes away touches nobody who named it",
-    file: `${ENGINE}/value-index.js`,
+    file: `${ENGINE}/indexes/value-index.js`,
     find: "for (const found of [from, to]) {",
     replace: "for (const found of [to]) {",
     variables: { ROWS: "trait" },
@@ -84,7 +84,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "exists-not-touched",
     bug: "a value that comes or goes touches no test of exists",
-    file: `${ENGINE}/value-index.js`,
+    file: `${ENGINE}/indexes/value-index.js`,
     find: "if ((from === undefined) !== (to === undefined))",
     replace: "if (false)",
     variables: { ROWS: "trait" },
@@ -93,7 +93,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "late-in-the-newest-tile",
     bug: "a late event is put into the newest cell",
-    file: `${ENGINE}/counters.js`,
+    file: `${ENGINE}/counting/counters.js`,
     find: "while (index >= 0 && keys[index] > key)",
     replace: "while (index > 0 && keys[index] > key && false)",
     variables: { ROWS: "event,campaign" },
@@ -101,14 +101,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "old-cell-kept",
     bug: "a running total is not lowered by the tile that turns old",
-    file: `${ENGINE}/counters.js`,
+    file: `${ENGINE}/counting/counters.js`,
     find: "state.a -= state.as[gone];",
     replace: "",
   },
   {
     name: "matured-lost",
     bug: "what entered a window that it never leaves is dropped",
-    file: `${ENGINE}/counters.js`,
+    file: `${ENGINE}/counting/counters.js`,
     find: "foldCell(shape, state, gone);",
     replace: "",
     variables: { ROWS: "event,item" },
@@ -123,7 +123,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "timer-lost-on-eviction",
     bug: "a page that leaves memory forgets the deadlines of its people",
-    file: `${ENGINE}/pages.js`,
+    file: `${ENGINE}/pages/pages.js`,
     find: "const { no, depth, bits, due, places } = page;",
     replace: "const { no, depth, bits, places } = page; const due = Number.POSITIVE_INFINITY;",
   },
@@ -147,7 +147,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "refund-never-whole",
     bug: "an order refunded to nothing still counts",
-    file: `${ENGINE}/commerce.js`,
+    file: `${ENGINE}/member/commerce.js`,
     find: "gone: rest === 0",
     replace: "gone: false",
     variables: { ROWS: "order" },
@@ -155,7 +155,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "removed-goes-below",
     bug: "a cart line with no pieces left stays",
-    file: `${ENGINE}/commerce.js`,
+    file: `${ENGINE}/member/commerce.js`,
     find: ".filter((line) => line.quantity > 0);",
     replace: ".filter((line) => line.quantity >= 0);",
     variables: { ROWS: "cart" },
@@ -164,7 +164,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "two-steps-at-once",
     bug: "the first step is tried first: one event completes a step and the next",
-    file: `${ENGINE}/registers.js`,
+    file: `${ENGINE}/leaves/registers.js`,
     find: "for (let index = registers.length - 1; index >= 0; index -= 1) {",
     replace: "for (let index = 0; index < registers.length; index += 1) {",
     variables: { ROWS: "sequence,funnel" },
@@ -172,7 +172,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "within-excludes-its-end",
     bug: "a step that comes exactly at the end of within is too late",
-    file: `${ENGINE}/registers.js`,
+    file: `${ENGINE}/leaves/registers.js`,
     find: "return before !== null && before <= at && at - before <= registers[index].withinMs;",
     replace: "return before !== null && before <= at && at - before < registers[index].withinMs;",
     variables: { ROWS: "sequence" },
@@ -180,7 +180,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "wait-excludes-its-start",
     bug: "at the very start of its wait, an event does not undo an absence",
-    file: `${ENGINE}/registers.js`,
+    file: `${ENGINE}/leaves/registers.js`,
     find: "return before !== null && before <= at && at < before + registers[index].withinMs;",
     replace: "return before !== null && before < at && at < before + registers[index].withinMs;",
     variables: { ROWS: "sequence" },
@@ -188,7 +188,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "wait-not-begun-anew",
     bug: "a newer step does not begin the wait of an absence anew",
-    file: `${ENGINE}/registers.js`,
+    file: `${ENGINE}/leaves/registers.js`,
     find: 'if (isNewer && next?.kind === "absent")',
     replace: 'if (isNewer && next?.kind === "absent" && held.waits[index + 1] === null)',
     variables: { ROWS: "sequence" },
@@ -196,7 +196,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "silence-for-good",
     bug: "a last absence that is decided outlives its event",
-    file: `${ENGINE}/registers.js`,
+    file: `${ENGINE}/leaves/registers.js`,
     find: "return index === registers.length - 1 && own !== null && at >= own - registers[index].withinMs;",
     replace: "return false;",
     variables: { ROWS: "sequence" },
@@ -204,7 +204,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "silence-broken-from-before",
     bug: "an event of before the wait undoes a last absence that is decided",
-    file: `${ENGINE}/registers.js`,
+    file: `${ENGINE}/leaves/registers.js`,
     find: "return index === registers.length - 1 && own !== null && at >= own - registers[index].withinMs;",
     replace: "return index === registers.length - 1 && own !== null;",
     variables: { ROWS: "sequence" },
@@ -212,7 +212,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "wait-not-settled",
     bug: "silence alone decides no absence",
-    file: `${ENGINE}/registers.js`,
+    file: `${ENGINE}/leaves/registers.js`,
     find: "return Math.min(earliest(held.waits), flipsAt(held, window, scope, actor, now));",
     replace: "return flipsAt(held, window, scope, actor, now);",
     variables: { ROWS: "sequence" },
@@ -220,7 +220,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "after-includes-its-step",
     bug: "in a funnel, after a step holds at that step",
-    file: `${ENGINE}/registers.js`,
+    file: `${ENGINE}/leaves/registers.js`,
     find: 'return relation === "at" ? reached === index : reached > index;',
     replace: 'return relation === "at" ? reached === index : reached >= index;',
     variables: { ROWS: "funnel" },
@@ -229,7 +229,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "score-cut-down",
     bug: "the score is cut to two places and not rounded",
-    file: `${ENGINE}/engagement.js`,
+    file: `${ENGINE}/leaves/engagement.js`,
     find: "* 100 + 0.5) / 100;",
     replace: "* 100) / 100;",
     variables: { ROWS: "engagement" },
@@ -237,7 +237,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "past-takes-what-comes-old",
     bug: "what comes a cycle old enters the cycle before",
-    file: `${ENGINE}/engagement.js`,
+    file: `${ENGINE}/leaves/engagement.js`,
     find: "if (clock < turnsOld(at, cycleMs)) {",
     replace: "if (true) {",
     variables: { ROWS: "engagement" },
@@ -245,7 +245,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "past-holds-the-present",
     bug: "the cycle before counts what is still in this one",
-    file: `${ENGINE}/engagement.js`,
+    file: `${ENGINE}/leaves/engagement.js`,
     find: "if (turnsOld(key, cycleMs) <= now && now < turnsOld(key, 2 * cycleMs))",
     replace: "if (now < turnsOld(key, 2 * cycleMs))",
     variables: { ROWS: "engagement" },
@@ -254,7 +254,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "ties-are-out",
     bug: "of those that tie for the last place none is a favourite",
-    file: `${ENGINE}/favorites.js`,
+    file: `${ENGINE}/leaves/favorites.js`,
     find: "return amount > 0 && exceeding(amounts, amount) < top;",
     replace: "return amount > 0 && amounts.filter((one) => one >= amount).length <= top;",
     variables: { ROWS: "favorite" },
@@ -262,7 +262,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "favourite-never-ages",
     bug: "what a value comes to does not fall as its window moves on",
-    file: `${ENGINE}/favorites.js`,
+    file: `${ENGINE}/leaves/favorites.js`,
     find: "if (all || row[4] <= now || added.has(name)) {",
     replace: "if (all || added.has(name)) {",
     variables: { ROWS: "favorite" },
@@ -270,7 +270,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "who-is-passed-not-told",
     bug: "a value that others have passed is not looked at",
-    file: `${ENGINE}/favorites.js`,
+    file: `${ENGINE}/leaves/favorites.js`,
     find: "if (amount <= 0 || amount < low || amount > high || moved.has(marked.slice(1)))",
     replace: "if (true)",
     variables: { ROWS: "favorite" },
@@ -278,7 +278,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "favourite-time-without-idle",
     bug: "a view lasts until the next visit event, however late that is",
-    file: `${ENGINE}/favorites.js`,
+    file: `${ENGINE}/leaves/favorites.js`,
     find: "const time = viewTimeOf(view.at, heard.at, measuring.scope.vocabulary.visitIdleMs);",
     replace: "const time = viewTimeOf(view.at, heard.at, Number.POSITIVE_INFINITY);",
     variables: { ROWS: "favorite" },
@@ -287,7 +287,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "category-alone",
     bug: "an item of a/b does not count for a",
-    file: `${ENGINE}/interactions.js`,
+    file: `${ENGINE}/member/interactions.js`,
     find: "return [...found, value];",
     replace: "return [value];",
     variables: { ROWS: "item" },
@@ -295,7 +295,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "value-of-one-piece",
     bug: "the value of an interaction is the price of one piece",
-    file: `${ENGINE}/interactions.js`,
+    file: `${ENGINE}/member/interactions.js`,
     find: "value: price * pieces",
     replace: "value: price",
     variables: { ROWS: "item" },
@@ -303,7 +303,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "catalogue-over-event",
     bug: "what the catalogue says of an item goes over what the event says",
-    file: `${ENGINE}/interactions.js`,
+    file: `${ENGINE}/member/interactions.js`,
     find: "= { ...known, ...given };",
     replace: "= { ...given, ...known };",
     variables: { ROWS: "item" },
@@ -311,7 +311,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "view-as-long-as-idle",
     bug: "a view that is followed after exactly the idle time has a time",
-    file: `${ENGINE}/view-times.js`,
+    file: `${ENGINE}/member/view-times.js`,
     find: "return after > 0 && after < idleMs ? after : 0;",
     replace: "return after > 0 && after <= idleMs ? after : 0;",
     variables: { ROWS: "item,favorite" },
@@ -319,7 +319,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "item-merge-replaces",
     bug: "what becomes known of an item takes away what was known before",
-    file: `${ENGINE}/known-items.js`,
+    file: `${ENGINE}/member/known-items.js`,
     find: 'mode === "merge" ? { ...last?.attributes, ...given } : given',
     replace: "given",
     variables: { ROWS: "item" },
@@ -327,7 +327,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "campaign-id-insists",
     bug: "a rule about any campaign misses those that have an id",
-    file: `${ENGINE}/routes.js`,
+    file: `${ENGINE}/indexes/routes.js`,
     find: "const ids = new Set([undefined, nameOf(campaign_id)]);",
     replace: "const ids = new Set([nameOf(campaign_id)]);",
     variables: { ROWS: "campaign" },
@@ -335,7 +335,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "campaign-step-of-any",
     bug: "a step about one campaign is completed by any",
-    file: `${ENGINE}/interactions.js`,
+    file: `${ENGINE}/member/interactions.js`,
     find: "if (which.id !== undefined && nameOf(campaign_id) !== which.id)",
     replace: "if (false)",
     variables: { ROWS: "sequence,funnel" },
@@ -344,7 +344,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "idle-is-not-over",
     bug: "a gap of exactly the idle time does not cut a visit",
-    file: `${ENGINE}/visits.js`,
+    file: `${ENGINE}/member/visits.js`,
     find: "const joinsBefore = index >= 0 && at - times[index * 2 + 1] < idleMs;",
     replace: "const joinsBefore = index >= 0 && at - times[index * 2 + 1] <= idleMs;",
     variables: { ROWS: "visit" },
@@ -352,7 +352,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "visits-never-merge",
     bug: "a late event between two visits does not make them one",
-    file: `${ENGINE}/visits.js`,
+    file: `${ENGINE}/member/visits.js`,
     find: "if (joinsBefore && joinsAfter) {",
     replace: "if (false) {",
     variables: { ROWS: "visit" },
@@ -360,7 +360,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "detail-of-the-last",
     bug: "entry, source and place of a visit are those of its last event that came",
-    file: `${ENGINE}/visits.js`,
+    file: `${ENGINE}/member/visits.js`,
     find: "return other.at < one.at ? other : one;",
     replace: "return other;",
     variables: { ROWS: "visit,source" },
@@ -368,7 +368,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "current-never-ends",
     bug: "the source of the visit under way stays when that is over",
-    file: `${ENGINE}/visit-record.js`,
+    file: `${ENGINE}/member/visit-record.js`,
     find: "return { first, latest, current: now < visitEndOf(list) ? latest : null };",
     replace: "return { first, latest, current: latest };",
     variables: { ROWS: "source" },
@@ -376,7 +376,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "referred-by-itself",
     bug: "a site refers people to itself",
-    file: `${ENGINE}/sources.js`,
+    file: `${ENGINE}/member/sources.js`,
     find: "if (host !== undefined && host !== hostOf(page?.url)) {",
     replace: "if (host !== undefined) {",
     variables: { ROWS: "source" },
@@ -384,7 +384,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "domain-of-two-labels",
     bug: "shop.co.uk is taken for a part of co.uk",
-    file: `${ENGINE}/sources.js`,
+    file: `${ENGINE}/member/sources.js`,
     find: "labels.splice(-(isLong ? 3 : 2));",
     replace: "labels.splice(-2);",
     variables: { ROWS: "source" },
@@ -401,7 +401,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "newest-identity-alone",
     bug: "another id of a type takes the place of the one before",
-    file: `${ENGINE}/identities.js`,
+    file: `${ENGINE}/member/identities.js`,
     find: "ids === undefined ? [id] : [...ids, id];",
     replace: "[id];",
     variables: { ROWS: "identity" },
@@ -417,7 +417,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "object-never-removed",
     bug: "an object that is removed stays",
-    file: `${ENGINE}/objects.js`,
+    file: `${ENGINE}/member/objects.js`,
     find: "delete ofType[id];",
     replace: ";",
     variables: { ROWS: "object" },
@@ -425,7 +425,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "object-date-forgotten",
     bug: "a date in an object has no deadline",
-    file: `${ENGINE}/objects.js`,
+    file: `${ENGINE}/member/objects.js`,
     find: "next = Math.min(next, whereFlips(ofType[id], where, scope));",
     replace: ";",
     variables: { ROWS: "object" },
@@ -449,7 +449,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "bucket-backwards",
     bug: "the position in a bucket is read with its bytes the other way round",
-    file: `${ENGINE}/bucket.js`,
+    file: `${ENGINE}/leaves/bucket.js`,
     find: ".readUInt32BE(0);",
     replace: ".readUInt32LE(0);",
     variables: { ROWS: "bucket" },
@@ -458,7 +458,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "country-before-city",
     bug: "the least specific place counts",
-    file: `${ENGINE}/situations.js`,
+    file: `${ENGINE}/leaves/situations.js`,
     find: "folded.slice(0, folded.length - index).join(MARK));",
     replace: "folded.slice(0, index + 1).join(MARK));",
     variables: { ROWS: "weather,situation" },
@@ -466,7 +466,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "until-forgotten",
     bug: "what a feed says has no end",
-    file: `${ENGINE}/situations.js`,
+    file: `${ENGINE}/leaves/situations.js`,
     find: "if (said !== undefined && now < said.until)",
     replace: "if (said !== undefined)",
     variables: { ROWS: "weather,situation" },
@@ -474,7 +474,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "never-cleared",
     bug: "a feed that clears its values does not",
-    file: `${ENGINE}/situations.js`,
+    file: `${ENGINE}/leaves/situations.js`,
     find: "ofKind.delete(key);",
     replace: ";",
     variables: { ROWS: "weather,situation" },
@@ -482,7 +482,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "clock-change-unseen",
     bug: "a clock that is put forward or back moves nobody",
-    file: `${ENGINE}/clock.js`,
+    file: `${ENGINE}/leaves/clock.js`,
     find: "return zone.nextOffset(after, next - offset);",
     replace: "return next - offset;",
     variables: { ROWS: "clock" },
@@ -490,7 +490,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "weekday-late",
     bug: "the day ends at the midnight after",
-    file: `${ENGINE}/clock.js`,
+    file: `${ENGINE}/leaves/clock.js`,
     find: "let next = midnight + DAY;",
     replace: "let next = midnight + 2 * DAY;",
     variables: { ROWS: "clock" },
@@ -524,7 +524,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "every-currency",
     bug: "an order counts in whatever currency it is",
-    file: `${ENGINE}/commerce.js`,
+    file: `${ENGINE}/member/commerce.js`,
     find: "changedIn(missing, currency, ({ gone }) => ({ total, gone }))",
     replace: "changedInAll(missing, ({ gone }) => ({ total, gone }))",
     variables: { ROWS: "order" },
@@ -532,7 +532,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "listed-price-unread",
     bug: "what has no price in the message has none",
-    file: `${ENGINE}/commerce.js`,
+    file: `${ENGINE}/member/commerce.js`,
     find: "(before) => before ?? listed)",
     replace: "(before) => before)",
     variables: { ROWS: "cart" },
@@ -540,7 +540,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "cart-always-changed",
     bug: "a cart that is seen again as it was has changed",
-    file: `${ENGINE}/commerce.js`,
+    file: `${ENGINE}/member/commerce.js`,
     find: "(isSameCart(before, after, priceOf) ? was : at);",
     replace: "at;",
     variables: { ROWS: "cart" },

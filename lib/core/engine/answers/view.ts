@@ -1,0 +1,73 @@
+// What is shown of a person: the actor as plain data, amounts as people write them.
+import type { UserView } from "../../partition.ts";
+import type { JsonObject, Millis } from "../../types.ts";
+import type { Vocabulary } from "../../vocabulary.ts";
+import { affinitiesShown } from "../leaves/favorites.ts";
+import type { Actor } from "../member/actor.ts";
+import { inCurrency } from "../member/currencies.ts";
+import { sourcesRecord, sourcesSeen, visitRecord } from "../member/visit-record.ts";
+import { shownList, visitEndOf, visitSpan } from "../member/visits.ts";
+import { cartRecord, type World } from "../reading.ts";
+
+export function viewOf(actor: Actor, now: Millis, world: World): UserView {
+  const cart = cartRecord(actor, world.vocabulary.currency);
+  return {
+    id: actor.id,
+    identities: { ...actor.identities },
+    traits: { ...actor.traits },
+    ...recordsOf(actor),
+    ...visitsOf(actor, now, world.vocabulary),
+    situations: situationsOf(actor, now, world),
+    cart: { ...cart, value: (cart.value as number) / 10_000, quantity: (cart.quantity as number) / 10_000 },
+    orders: actor.orders.filter(({ money }) => !inCurrency(money, world.vocabulary.currency).gone).length,
+    objects: Object.fromEntries(Object.entries(actor.objects).map(([type, ofType]) => [type, { ...ofType }])),
+    lists: [...(actor.lists ?? [])].sort(),
+    memberships: Array.from(actor.memberships, ([segment, held]) => ({ segment, ...held })).sort((a, b) =>
+      a.segment < b.segment ? -1 : 1,
+    ),
+    ...affinitiesOf(actor),
+    firstSeen: actor.firstSeen,
+    lastSeen: actor.lastSeen,
+  };
+}
+
+function recordsOf({ place, network, device }: Actor): Pick<UserView, "place" | "network" | "device"> {
+  return {
+    ...(place === undefined ? {} : { place }),
+    ...(network === undefined ? {} : { network }),
+    ...(device === undefined ? {} : { device }),
+  };
+}
+
+function visitsOf(
+  actor: Actor,
+  now: Millis,
+  { visitIdleMs, referrers }: Vocabulary,
+): Pick<UserView, "visits" | "source"> {
+  const list = shownList(actor, visitIdleMs);
+  const count = list.times.length / 2;
+  if (count === 0) return { visits: { count } };
+  const span = visitSpan(list, count - 1);
+  const { start, last } = span;
+  const newest = { start, last, underWay: now < visitEndOf(list), visit: visitRecord(span, referrers) };
+  return {
+    visits: { count, newest },
+    ...(list.details === undefined ? {} : { source: sourcesRecord(sourcesSeen(list, now), referrers) }),
+  };
+}
+
+/** What feeds say of the place where somebody is, by the feed's kind. */
+function situationsOf({ place }: Actor, now: Millis, { situations }: World): Record<string, JsonObject> {
+  const here: Record<string, JsonObject> = {};
+  for (const kind of situations.kinds) {
+    const values = situations.valuesAt(kind, place, now);
+    if (values !== undefined) here[kind] = values;
+  }
+  return here;
+}
+
+/** Only what some rule has kept: nothing is worked out for showing alone. */
+function affinitiesOf(actor: Actor): Pick<UserView, "affinities"> {
+  const affinities = affinitiesShown(actor);
+  return affinities.length === 0 ? {} : { affinities };
+}

@@ -1,0 +1,135 @@
+// Which counters an event is for: by its name, and by the ids of campaigns and items that stand in it, so that rules
+// about others cost nothing. plan.ts lays the routes, event-step.ts and item-step.ts follow them.
+import type { UserEvent } from "../../events.ts";
+import type { CampaignRule, EventRule, ItemRule } from "../../rules/ast.ts";
+import { actionNames, outcomeNames } from "../../rules/questions/journey-questions.ts";
+import type { ItemEvent } from "../../vocabulary.ts";
+import { type Interaction, nameOf } from "../member/interactions.ts";
+import type { RuleScope, Stream } from "../plan.ts";
+
+/** By what an occurrence finds its way to a stream. */
+export type Route =
+  | { readonly by: "name"; readonly names: readonly string[] | "*" }
+  | { readonly by: "campaign"; readonly names: readonly string[]; readonly key: string }
+  | { readonly by: "item"; readonly means: ItemMeaning; readonly keys: readonly string[] };
+
+/** What a vocabulary says of one action with items. */
+interface ItemMeaning {
+  readonly action: string;
+  readonly events: readonly (readonly [name: string, of: ItemEvent["of"]])[];
+  readonly types: readonly string[];
+  readonly currency: string;
+}
+
+/** Item rules that are read by the same meaning of an event: its interactions are made once for all of them. */
+export interface ItemStreams {
+  readonly means: ItemEvent;
+  readonly meaning: Pick<ItemMeaning, "types" | "currency">;
+  /** By type and value, and by type alone. */
+  readonly byKey: ReadonlyMap<string, readonly Stream[]>;
+}
+
+export interface Routes {
+  readonly streamsByName: ReadonlyMap<string, readonly Stream[]>;
+  readonly streamsOfAll: readonly Stream[];
+  /** By name of the event, then by the ids that rules insist on. */
+  readonly campaignStreams: ReadonlyMap<string, ReadonlyMap<string, readonly Stream[]>>;
+  /** By name of the event. */
+  readonly itemStreams: ReadonlyMap<string, readonly ItemStreams[]>;
+}
+
+export function routeOf(rule: EventRule | CampaignRule | ItemRule, { vocabulary }: RuleScope): Route {
+  switch (rule.op) {
+    case "event":
+      return { by: "name", names: rule.names === "*" ? "*" : [...new Set(rule.names)].sort() };
+    case "campaign": {
+      const names = outcomeNames(rule.outcome, vocabulary);
+      return { by: "campaign", names, key: campaignKey(rule.id, rule.experience) };
+    }
+    case "item": {
+      const { events, types } = vocabulary.items;
+      const { action, type, ids } = rule;
+      const named = actionNames(action, vocabulary).map((name) => [name, events[name]!.of] as const);
+      const means = { action, events: named, types: [...types].sort(), currency: vocabulary.currency };
+      const keys =
+        ids === undefined ? [itemKey(type, undefined)] : [...new Set(ids)].sort().map((id) => itemKey(type, id));
+      return { by: "item", means, keys };
+    }
+  }
+}
+
+function campaignKey(id: string | undefined, experience: string | undefined): string {
+  return JSON.stringify([id ?? null, experience ?? null]);
+}
+
+function itemKey(type: string, id: string | undefined): string {
+  return JSON.stringify(id === undefined ? [type] : [type, id]);
+}
+
+export function routesOf(streams: Iterable<{ readonly route: Route; readonly stream: Stream }>): Routes {
+  const streamsByName = new Map<string, Stream[]>();
+  const streamsOfAll: Stream[] = [];
+  const campaignStreams = new Map<string, Map<string, Stream[]>>();
+  const meanings = new Map<string, { readonly means: ItemMeaning; readonly byKey: Map<string, Stream[]> }>();
+  for (const { route, stream } of streams) {
+    if (route.by === "name") {
+      if (route.names === "*") streamsOfAll.push(stream);
+      else for (const name of route.names) listAt(streamsByName, name).push(stream);
+    } else if (route.by === "campaign") {
+      for (const name of route.names) listAt(mapAt(campaignStreams, name), route.key).push(stream);
+    } else {
+      const text = JSON.stringify(route.means);
+      const meaning = meanings.get(text) ?? { means: route.means, byKey: new Map<string, Stream[]>() };
+      meanings.set(text, meaning);
+      for (const key of route.keys) listAt(meaning.byKey, key).push(stream);
+    }
+  }
+  const itemStreams = new Map<string, ItemStreams[]>();
+  for (const { means, byKey } of meanings.values()) {
+    const { action } = means;
+    for (const [name, of] of means.events) {
+      listAt(itemStreams, name).push({ means: { action, of }, meaning: means, byKey });
+    }
+  }
+  return { streamsByName, streamsOfAll, campaignStreams, itemStreams };
+}
+
+function listAt<V>(map: Map<string, V[]>, key: string): V[] {
+  let list = map.get(key);
+  if (list === undefined) {
+    list = [];
+    map.set(key, list);
+  }
+  return list;
+}
+
+function mapAt<V>(maps: Map<string, Map<string, V>>, key: string): Map<string, V> {
+  let map = maps.get(key);
+  if (map === undefined) {
+    map = new Map();
+    maps.set(key, map);
+  }
+  return map;
+}
+
+/** Streams of the campaign that an event is about, and of those that ask of any. */
+export function campaignStreamsOf(event: UserEvent, { campaignStreams }: Routes): readonly Stream[] {
+  const byKey = campaignStreams.get(event.name);
+  if (byKey === undefined) return [];
+  const { campaign_id, experience_id } = event.properties;
+  const ids = new Set([undefined, nameOf(campaign_id)]);
+  const experiences = new Set([undefined, nameOf(experience_id)]);
+  return [...ids].flatMap((id) =>
+    [...experiences].flatMap((experience) => byKey.get(campaignKey(id, experience)) ?? []),
+  );
+}
+
+/** Streams that an interaction counts for, each once however many of its ids match. */
+export function itemStreamsOf({ values }: Interaction, { byKey }: ItemStreams): Iterable<Stream> {
+  const found = new Set<Stream>();
+  for (const [type, held] of values) {
+    for (const stream of byKey.get(itemKey(type, undefined)) ?? []) found.add(stream);
+    for (const value of held) for (const stream of byKey.get(itemKey(type, value)) ?? []) found.add(stream);
+  }
+  return found;
+}

@@ -1,0 +1,213 @@
+// A definition as somebody wrote it, read into what the engine compiles; or everything that is wrong with it.
+// The one way in: files, the control log and the API all come through here.
+import type { Json, Limits } from "../../types.ts";
+import type { Definition, Rule } from "../ast.ts";
+import { holdsForStranger, joinsAtMidnight, movesEverybodyByClock } from "../checks/lint.ts";
+import { parseSegmentId } from "./parse-belongs.ts";
+import { parseRule } from "./parse-rule.ts";
+import { parseDuration } from "./parse-window.ts";
+import {
+  checkKeys,
+  type Fields,
+  isObject,
+  itemPath,
+  keyPath,
+  nearest,
+  type Problem,
+  quoted,
+  Report,
+  shown,
+} from "./problems.ts";
+
+export type { Problem } from "./problems.ts";
+
+export type Parsed =
+  | { readonly ok: true; readonly definition: Definition; readonly warnings: Problem[] }
+  | { readonly ok: false; readonly problems: Problem[] };
+
+const KEYS = ["id", "name", "kind", "description", "folder", "tags", "enabled", "zone", "stay", "cooldown", "rule"];
+const SYNONYMS = {
+  title: "name",
+  rules: "rule",
+  timezone: "zone",
+  tz: "zone",
+  type: "kind",
+  disabled: "enabled",
+  label: "name",
+};
+const TAGS_MAX = 100;
+
+export function parseDefinition(source: unknown, limits: Limits): Parsed {
+  const report = new Report(limits);
+  const definition = readDefinition(source, report);
+  if (definition === undefined || report.problems.length > 0) return { ok: false, problems: report.problems };
+  warnOfCrowds(definition, report);
+  return { ok: true, definition, warnings: report.warnings };
+}
+
+function readDefinition(source: unknown, report: Report): Definition | undefined {
+  if (!isObject(source)) {
+    return report.problem("", `expected a definition, an object with id and rule; found ${shown(source)}`);
+  }
+  checkKeys(source, "", report, KEYS, SYNONYMS);
+  const id = readId(source, report);
+  const header = readHeader(source, report);
+  const timing = readTiming(source, report);
+  const rule = readRule(source, report);
+  if (id === undefined || rule === undefined) return undefined;
+  return { id, ...header, name: header.name ?? id, ...timing, rule, source: source as Json };
+}
+
+function readId(source: Fields, report: Report): string | undefined {
+  if (source.id === undefined) {
+    return report.problem(
+      "id",
+      "a definition needs an id, such as cart-under-100; it is the name in segment.<id>.joined",
+    );
+  }
+  return parseSegmentId(source.id, "id", report);
+}
+
+function readRule(source: Fields, report: Report): Rule | undefined {
+  if (source.rule === undefined) {
+    return report.problem("rule", "a definition needs a rule, such as {cart: {value: {lt: 100}}}");
+  }
+  return parseRule(source.rule, "rule", report, 1);
+}
+
+function readHeader(source: Fields, report: Report) {
+  const { nameLengthMax, textLengthMax } = report.limits;
+  const name = readText(source, "name", nameLengthMax, "nameLengthMax", report);
+  const description = readText(source, "description", textLengthMax, "textLengthMax", report);
+  const folder = readText(source, "folder", nameLengthMax, "nameLengthMax", report);
+  return {
+    name,
+    kind: readKind(source, report),
+    ...(description === undefined ? {} : { description }),
+    ...(folder === undefined ? {} : { folder }),
+    tags: readTags(source, report),
+    enabled: readEnabled(source, report),
+  };
+}
+
+function readTiming(source: Fields, report: Report) {
+  return {
+    zone: readZone(source, report),
+    stayMs: source.stay === undefined ? 0 : (parseDuration(source.stay, "stay", report, true) ?? 0),
+    cooldownMs: source.cooldown === undefined ? 0 : (parseDuration(source.cooldown, "cooldown", report, true) ?? 0),
+  };
+}
+
+function readText(source: Fields, key: string, most: number, limit: string, report: Report): string | undefined {
+  const value = source[key];
+  if (value === undefined) return undefined;
+  return checkText(value, key, key, most, limit, report);
+}
+
+function checkText(
+  value: unknown,
+  path: string,
+  what: string,
+  most: number,
+  limit: string,
+  report: Report,
+): string | undefined {
+  if (typeof value !== "string") return report.problem(path, `${what} is text; found ${shown(value)}`);
+  if (value.length <= most) return value;
+  return report.problem(path, `${what} has ${value.length} characters; the limit is ${most} (${limit})`);
+}
+
+function readKind(source: Fields, report: Report): "user" {
+  const { kind } = source;
+  if (kind === "account") {
+    report.problem("kind", "segments of accounts are not available yet; write kind: user, or leave it out", "user");
+  } else if (kind !== undefined && kind !== "user") {
+    report.problem("kind", `kind is user; found ${shown(kind)}`, "user");
+  }
+  return "user";
+}
+
+function readTags(source: Fields, report: Report): readonly string[] {
+  const { tags } = source;
+  if (tags === undefined) return [];
+  if (!Array.isArray(tags)) {
+    report.problem(
+      "tags",
+      `tags is a list of texts; found ${shown(tags)}`,
+      typeof tags === "string" ? `[${tags}]` : undefined,
+    );
+    return [];
+  }
+  if (tags.length > TAGS_MAX) {
+    report.problem("tags", `${tags.length} tags; the limit is ${TAGS_MAX}`);
+    return [];
+  }
+  const { nameLengthMax } = report.limits;
+  const read = tags.map((tag, index) =>
+    checkText(tag, itemPath("tags", index), "a tag", nameLengthMax, "nameLengthMax", report),
+  );
+  return [...new Set(read.filter((tag) => tag !== undefined))];
+}
+
+function readEnabled(source: Fields, report: Report): boolean {
+  const { enabled } = source;
+  if (enabled === undefined) return true;
+  if (typeof enabled === "boolean") return enabled;
+  // YAML 1.2 reads `yes` and `no` as text.
+  const word = String(enabled).toLowerCase();
+  const hint = ["yes", "on", "1"].includes(word) ? "true" : ["no", "off", "0"].includes(word) ? "false" : undefined;
+  report.problem("enabled", `enabled is true or false; found ${shown(enabled)}`, hint);
+  return true;
+}
+
+const ZONE_LENGTH_MAX = 64;
+
+function readZone(source: Fields, report: Report): string {
+  const { zone } = source;
+  if (zone === undefined) return "UTC";
+  if (typeof zone === "string" && (zone === "user" || isZone(zone))) return zone;
+  report.problem(
+    keyPath("", "zone"),
+    `zone is the name of a time zone, such as Europe/Berlin, or user; found ${typeof zone === "string" ? quoted(zone) : shown(zone)}`,
+    typeof zone === "string" ? nearest(zone, ["user", "UTC", ...Intl.supportedValuesOf("timeZone")]) : undefined,
+  );
+  return "UTC";
+}
+
+/** Asking Intl takes as long as parsing the rest of a definition, and the same few zones are asked for again and again. */
+const zonesSeen = new Set<string>();
+const ZONES_SEEN_MAX = 1_000;
+
+/** A name of the IANA database. A bare offset such as +02:00 knows no summer time and is refused. */
+export function isZone(name: string): boolean {
+  if (zonesSeen.has(name)) return true;
+  if (name.length > ZONE_LENGTH_MAX || !/^[A-Za-z]/.test(name)) return false;
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    if (zonesSeen.size < ZONES_SEEN_MAX) zonesSeen.add(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function warnOfCrowds({ rule, zone }: Definition, report: Report): void {
+  if (movesEverybodyByClock(rule)) {
+    const where = zone === "user" ? ", in each zone" : "";
+    report.warn(
+      "rule",
+      `everybody known joins and leaves all at once as the clock moves${where}; add a rule that they must pass, such as an event they did`,
+    );
+    return;
+  }
+  if (holdsForStranger(rule) !== true) return;
+  report.warn(
+    "rule",
+    "holds for everybody of whom nothing is known, so everybody known is in until they do something; add a rule that they must pass, such as an event they did",
+  );
+  if (zone === "user" || !joinsAtMidnight(rule)) return;
+  report.warn(
+    "rule",
+    `people join all at once at the first instant of a day in ${zone}; a window with last spreads them`,
+  );
+}

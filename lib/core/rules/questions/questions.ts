@@ -1,0 +1,226 @@
+// The questions that a definition asks of history, one canonical text each: same text, same counters.
+// Engine, oracle and control log decide by it whether a definition must first be folded over the log (see control.ts).
+import type { Vocabulary } from "../../vocabulary.ts";
+import type {
+  CampaignRule,
+  Definition,
+  EventRule,
+  ItemRule,
+  OrderRule,
+  Path,
+  Rule,
+  Test,
+  VisitRule,
+  Where,
+  Window,
+} from "../ast.ts";
+import { favoriteKey, itemsAsked, readsViewTime } from "./item-questions.ts";
+import {
+  changeKey,
+  cycleCount,
+  funnelKey,
+  outcomeNames,
+  pastEngagementKey,
+  readsEngagementChange,
+  sequenceKey,
+} from "./journey-questions.ts";
+import {
+  readsDetails,
+  readsSource,
+  readsVisits,
+  referrersDigest,
+  sourceKey,
+  visitDetailsKey,
+  visitsKey,
+} from "./visit-questions.ts";
+
+/**
+ * One text for each distinct question that needs history: of events and orders what is counted, where and when; of
+ * traits how far back a delta looks. Thresholds are no part of it: "at least 3" and "at least 5" read one counter.
+ * Plain traits, cart, lists, buckets and segments are kept for everybody and ask nothing.
+ */
+export function questionKeys(definition: Definition, vocabulary: Vocabulary): string[] {
+  const keys = new Set<string>();
+  collectRule(definition.rule, { zone: definition.zone, vocabulary }, keys);
+  return [...keys].sort();
+}
+
+/** The same of one rule. */
+export function questionsOfRule(rule: Rule, scope: QuestionScope): string[] {
+  const keys = new Set<string>();
+  collectRule(rule, scope, keys);
+  return [...keys].sort();
+}
+
+/** What a rule is read by besides itself. */
+export interface QuestionScope {
+  /** A zone's name, or "user". */
+  readonly zone: string;
+  readonly vocabulary: Vocabulary;
+}
+
+/** Rules whose question is what happened, how often or when. */
+export type CountedRule = EventRule | OrderRule | ItemRule | CampaignRule | VisitRule;
+
+function collectRule(rule: Rule, scope: QuestionScope, keys: Set<string>): void {
+  switch (rule.op) {
+    case "all":
+    case "any":
+    case "none":
+      for (const inner of rule.rules) collectRule(inner, scope, keys);
+      return;
+    case "not":
+      collectRule(rule.rule, scope, keys);
+      return;
+    case "event":
+    case "order":
+    case "item":
+    case "campaign":
+    case "visit":
+      keys.add(occurrenceKey(rule, scope));
+      for (const key of visitKeys(rule, scope)) keys.add(key);
+      return;
+    case "favorite":
+      keys.add(favoriteKey(rule, scope));
+      if (rule.window?.kind === "visit") keys.add(visitsKey(scope.vocabulary.visitIdleMs));
+      return;
+    case "source":
+      keys.add(sourceKey(scope.vocabulary));
+      keys.add(visitsKey(scope.vocabulary.visitIdleMs));
+      keys.add(visitDetailsKey(scope.vocabulary.visitIdleMs));
+      return;
+    case "trait":
+      collectDeltas(rule.where, keys);
+      return;
+    case "change":
+      keys.add(changeKey(rule, scope.zone));
+      return;
+    case "sequence":
+      keys.add(sequenceKey(rule, scope.zone, scope.vocabulary));
+      if (rule.window?.kind === "visit") keys.add(visitsKey(scope.vocabulary.visitIdleMs));
+      return;
+    case "funnel": {
+      const { funnels } = scope.vocabulary;
+      const steps = Object.hasOwn(funnels, rule.id) ? funnels[rule.id]!.steps : [];
+      keys.add(funnelKey(steps, scope.zone, scope.vocabulary));
+      return;
+    }
+    case "engagement": {
+      const { engagement } = scope.vocabulary;
+      for (const part of engagement.parts) {
+        const counted = cycleCount(part, engagement.cycleMs);
+        if (counted !== undefined) collectRule(counted, scope, keys);
+      }
+      if (readsEngagementChange(rule.where)) keys.add(pastEngagementKey(scope.vocabulary));
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+/** The question that one rule about what happened asks. */
+export function occurrenceKey(rule: CountedRule, scope: QuestionScope): string {
+  const { measure, window, where } = rule;
+  const tested = "in" in measure ? measure.in : window;
+  return canonical({
+    op: rule.op,
+    ...whichAsked(rule, scope.vocabulary),
+    ...(where === undefined ? {} : { where }),
+    measure: measure.kind,
+    ...("of" in measure ? { of: measure.of } : {}),
+    ...(window === undefined ? {} : { window }),
+    ...(asksLocalTime(rule, tested) ? { zone: scope.zone } : {}),
+    ...(readsVisits(rule) ? { visitIdle: scope.vocabulary.visitIdleMs } : {}),
+  });
+}
+
+/** What is asked for, with what the vocabulary says of it: so an edit of the vocabulary asks history anew. */
+function whichAsked(rule: CountedRule, vocabulary: Vocabulary): Record<string, unknown> {
+  switch (rule.op) {
+    case "order":
+      return {};
+    case "visit":
+      return readsSource(rule) ? { referrers: referrersDigest(vocabulary.referrers) } : {};
+    case "event":
+      return { names: rule.names === "*" ? "*" : [...new Set(rule.names)].sort() };
+    case "campaign":
+      return { names: outcomeNames(rule.outcome, vocabulary), id: rule.id, experience: rule.experience };
+    case "item":
+      return {
+        ...itemsAsked(rule, rule, vocabulary),
+        ...(readsViewTime(rule) ? { idle: vocabulary.visitIdleMs } : {}),
+      };
+  }
+}
+
+/** What such a rule asks of the visits that are kept. */
+function visitKeys(rule: CountedRule, { zone, vocabulary }: QuestionScope): string[] {
+  if (!readsVisits(rule)) return [];
+  const { visitIdleMs } = vocabulary;
+  return asksDetails(rule, zone) ? [visitsKey(visitIdleMs), visitDetailsKey(visitIdleMs)] : [visitsKey(visitIdleMs)];
+}
+
+export function asksDetails(rule: CountedRule, zone: string): boolean {
+  const { measure, window } = rule;
+  const local = asksLocalTime(rule, "in" in measure ? measure.in : window);
+  return rule.op === "visit" && readsDetails(rule, zone, local);
+}
+
+export function asksLocalTime(rule: CountedRule, window: Window | undefined): boolean {
+  if (rule.measure.kind === "days" || (window !== undefined && isLocalWindow(window))) return true;
+  if ("of" in rule.measure && isLocalPath(rule.measure.of)) return true;
+  return rule.where !== undefined && whereAsksLocalTime(rule.where);
+}
+
+export function isLocalWindow(window: Window): boolean {
+  if (window.kind === "calendar") return true;
+  if (window.kind !== "range") return false;
+  return [window.from, window.to].some((bound) => bound !== undefined && "day" in bound);
+}
+
+export function isLocalPath(path: Path): boolean {
+  return path[0] === "at";
+}
+
+export function whereAsksLocalTime(where: Where): boolean {
+  switch (where.op) {
+    case "all":
+    case "any":
+    case "none":
+      return where.wheres.some(whereAsksLocalTime);
+    case "not":
+      return whereAsksLocalTime(where.where);
+    case "test":
+      return isLocalPath(where.path) || testAsksLocalTime(where.test);
+  }
+}
+
+export function testAsksLocalTime(test: Test): boolean {
+  // A date without a time is midnight in the segment's zone, so every date test reads the zone.
+  return test.some((part) => part.op === "date" || (part.op === "has" && whereAsksLocalTime(part.where)));
+}
+
+function collectDeltas(where: Where, keys: Set<string>): void {
+  if (where.op !== "test") {
+    for (const inner of where.op === "not" ? [where.where] : where.wheres) collectDeltas(inner, keys);
+    return;
+  }
+  for (const part of where.test) {
+    if (part.op === "delta") keys.add(deltaKey(where.path, part.overMs));
+  }
+}
+
+/** The question that a `delta` on a trait asks. */
+export function deltaKey(path: Path, overMs: number): string {
+  return canonical({ op: "delta", path, overMs });
+}
+
+/** JSON with the keys of every object in order, so that the text does not depend on how a tree was built. */
+export function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
+  entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, inner]) => `${JSON.stringify(key)}:${canonical(inner)}`).join(",")}}`;
+}
