@@ -177,7 +177,7 @@ describe("situations", () => {
     [{ ...rain, place: { land: "DE" } }, /unknown key "land"/],
     [{ ...rain, place: "a/b/c/d" }, /country\/region\/city/],
     [{ ...rain, values: "rain" }, /values is an object/],
-    [{ ...rain, until: "2026-11-23" }, /date-time with its offset/],
+    [{ ...rain, until: "2026-11-23" }, /date-time from 1970 on with its offset/],
     [{ ...rain, kind: "" }, /kind is text/],
     [{ ...rain, when: 1 }, /unknown key "when"/],
     [[rain, 7], /^\[1\]: a situation is an object/],
