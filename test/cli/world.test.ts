@@ -196,7 +196,7 @@ describe("situation", () => {
     [["set", "weather", "rain", "--place", "DE"], /key=value; found "rain"/],
     [["set", "weather", "a=1", "--place", "DE/x/y/z"], /country\/region\/city/],
     [["set", "weather", "a=1", "--place", "DE//y"], /region is text/],
-    [["set", "weather", "a=1", "--place", "DE", "--until", "tomorrow"], /date-time with its offset/],
+    [["set", "weather", "a=1", "--place", "DE", "--until", "tomorrow"], /date-time from 1970 on with its offset/],
     [["set", "weather", "a=1"], /--place/],
   ])("%j is refused", async (args, message) => {
     expect(await rollcall("situation", ...args)).toMatchObject({ code: 2, err: expect.stringMatching(message) });
