@@ -33,6 +33,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "return now < at && at <= now + window.ms;",
     replace: "return now < at && at < now + window.ms;",
     variables: { ROWS: "trait,object" },
+    seed: 8,
   },
   {
     name: "weeks-from-sunday",
@@ -41,6 +42,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "return [firstDayOfWeek(last - n + 1), firstDayOfWeek(last + 1) - 1];",
     replace: "return [firstDayOfWeek(last - n + 1) - 1, firstDayOfWeek(last + 1) - 2];",
     variables: { ROWS: "event" },
+    seed: 19,
   },
   {
     name: "midnight-forgotten",
@@ -56,6 +58,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "start = this.#findStart(day);",
     replace: "start = this.#findStart(day - 1) + DAY;",
     variables: { ROWS: "event,visit" },
+    seed: 278,
   },
   // ── indexes ───────────────────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -97,6 +100,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "while (index >= 0 && keys[index] > key)",
     replace: "while (index > 0 && keys[index] > key && false)",
     variables: { ROWS: "event,campaign" },
+    seed: 15,
   },
   {
     name: "old-cell-kept",
@@ -112,6 +116,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "foldCell(shape, state, gone);",
     replace: "",
     variables: { ROWS: "event,item" },
+    seed: 112,
   },
   {
     name: "counter-timer-forgotten",
@@ -134,6 +139,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "const until = membership.since + (isIn ? stayMs : cooldownMs);",
     replace: "const until = membership.since + (isIn ? stayMs : 0);",
     variables: { ROWS: "event" },
+    seed: 15,
   },
   {
     name: "nesting-one-step-late",
@@ -184,6 +190,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "return before !== null && before <= at && at < before + registers[index].withinMs;",
     replace: "return before !== null && before < at && at < before + registers[index].withinMs;",
     variables: { ROWS: "sequence" },
+    seed: 14,
   },
   {
     name: "wait-not-begun-anew",
@@ -233,6 +240,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "* 100 + 0.5) / 100;",
     replace: "* 100) / 100;",
     variables: { ROWS: "engagement" },
+    seed: 9,
   },
   {
     name: "past-takes-what-comes-old",
@@ -241,6 +249,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "if (clock < turnsOld(at, cycleMs)) {",
     replace: "if (true) {",
     variables: { ROWS: "engagement" },
+    seed: 12,
   },
   {
     name: "past-holds-the-present",
@@ -274,6 +283,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "if (amount <= 0 || amount < low || amount > high || moved.has(marked.slice(1)))",
     replace: "if (true)",
     variables: { ROWS: "favorite" },
+    seed: 10,
   },
   {
     name: "favourite-time-without-idle",
@@ -291,6 +301,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "return [...found, value];",
     replace: "return [value];",
     variables: { ROWS: "item" },
+    seed: 9,
   },
   {
     name: "value-of-one-piece",
@@ -299,6 +310,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "value: price * pieces",
     replace: "value: price",
     variables: { ROWS: "item" },
+    seed: 109,
   },
   {
     name: "catalogue-over-event",
@@ -307,6 +319,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "= { ...known, ...given };",
     replace: "= { ...given, ...known };",
     variables: { ROWS: "item" },
+    seed: 19,
   },
   {
     name: "view-as-long-as-idle",
@@ -315,6 +328,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "return after > 0 && after < idleMs ? after : 0;",
     replace: "return after > 0 && after <= idleMs ? after : 0;",
     variables: { ROWS: "item,favorite" },
+    seed: 188,
   },
   {
     name: "item-merge-replaces",
@@ -323,6 +337,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'mode === "merge" ? { ...last?.attributes, ...given } : given',
     replace: "given",
     variables: { ROWS: "item" },
+    seed: 320,
   },
   {
     name: "campaign-id-insists",
@@ -331,6 +346,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "const ids = new Set([undefined, nameOf(campaign_id)]);",
     replace: "const ids = new Set([nameOf(campaign_id)]);",
     variables: { ROWS: "campaign" },
+    seed: 9,
   },
   {
     name: "campaign-step-of-any",
@@ -339,6 +355,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "if (which.id !== undefined && nameOf(campaign_id) !== which.id)",
     replace: "if (false)",
     variables: { ROWS: "sequence,funnel" },
+    seed: 11,
   },
   // ── visits, sources, places ─────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -356,6 +373,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "if (joinsBefore && joinsAfter) {",
     replace: "if (false) {",
     variables: { ROWS: "visit" },
+    seed: 13,
   },
   {
     name: "detail-of-the-last",
@@ -380,6 +398,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "if (host !== undefined && host !== hostOf(page?.url)) {",
     replace: "if (host !== undefined) {",
     variables: { ROWS: "source" },
+    seed: 15,
   },
   {
     name: "domain-of-two-labels",
@@ -388,6 +407,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "labels.splice(-(isLong ? 3 : 2));",
     replace: "labels.splice(-2);",
     variables: { ROWS: "source" },
+    seed: 9,
   },
   {
     name: "place-not-whole",
@@ -396,6 +416,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "actor[kind] = after;",
     replace: "actor[kind] = { ...before, ...after };",
     variables: { ROWS: "place,device" },
+    seed: 8,
   },
   // ── people and what they own ────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -421,6 +442,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "delete ofType[id];",
     replace: ";",
     variables: { ROWS: "object" },
+    seed: 22,
   },
   {
     name: "object-date-forgotten",
@@ -462,6 +484,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "folded.slice(0, folded.length - index).join(MARK));",
     replace: "folded.slice(0, index + 1).join(MARK));",
     variables: { ROWS: "weather,situation" },
+    seed: 57,
   },
   {
     name: "until-forgotten",
@@ -478,6 +501,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "ofKind.delete(key);",
     replace: ";",
     variables: { ROWS: "weather,situation" },
+    seed: 195,
   },
   {
     name: "clock-change-unseen",
@@ -511,6 +535,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "if (!isEqual(held, value))",
     replace: "if (held !== value)",
     variables: { ROWS: "change" },
+    seed: 99,
   },
   {
     name: "then-excludes-its-edge",
@@ -519,6 +544,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "while (index >= 0 && state.keys[index] > edge)",
     replace: "while (index >= 0 && state.keys[index] >= edge)",
     variables: { ROWS: "trait" },
+    seed: 68,
   },
   // ── money ───────────────────────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -536,6 +562,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "(before) => before ?? listed)",
     replace: "(before) => before)",
     variables: { ROWS: "cart" },
+    seed: 22,
   },
   {
     name: "cart-always-changed",
@@ -561,6 +588,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "return newest;",
     replace: "return this.vocabulary;",
     variables: { ROWS: "visit,item" },
+    seed: 8,
   },
   {
     name: "cancel-unlooked",
@@ -593,6 +621,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "movedJoined = true;",
     replace: ";",
     variables: { ROWS: "event,segment" },
+    seed: 25,
   },
   {
     name: "zone-moves-nobody",
@@ -601,5 +630,6 @@ export const MUTANTS: readonly Mutant[] = [
     find: "evaluation.refreshZone();",
     replace: ";",
     variables: { ROWS: "event" },
+    seed: 55,
   },
 ];
