@@ -19,6 +19,7 @@ import { serveSide } from "./sides/serve.ts";
 import { type Bench, type Progress, type Sizes, size } from "./support/bench.ts";
 import { beside, inChild } from "./support/child.ts";
 import { runAlone } from "./support/cli.ts";
+import { randomFrom } from "./support/load.ts";
 import { hashOf, millis, quantile, ratioOf } from "./support/measure.ts";
 import { type BenchServer, startBenchServer } from "./support/server.ts";
 import { putInForce } from "./support/shard.ts";
@@ -66,6 +67,7 @@ export const bench: Bench = {
       progress("before");
       const before = await switching.measure(server, size(sizes, "rate"), size(sizes, "before"));
       const { during, members, tookMs } = await define(server, sizes, switching, progress);
+      if (members === 0) throw new Error(`nobody joined ${ASKED.id}: such a fold shows nothing`);
       progress("recomputing everything");
       const verdict = await verified(server);
       nc.publish("bench.stop");
@@ -106,12 +108,13 @@ async function fillLogs({ nc, names, partitions }: BenchServer, sizes: Sizes, pr
   const [events, people] = [size(sizes, "events"), size(sizes, "people")];
   const writer = new LogWriter({ nc, names, partitions, mark: "backfill" });
   const nowMs = Date.now();
+  const random = randomFrom(1);
   const bytes = new TextEncoder();
   for (let index = 0; index < events; index += 1) {
     // A multiplier without a common factor scatters people over the time.
     const userId = `m${(index * 7_919) % people}`;
     const timestamp = nowMs - Math.floor(60 * DAY_MS * (1 - index / events));
-    const event = PAGES[(index * 31 + (index >> 7)) % PAGES.length]!;
+    const event = PAGES[Math.floor(random() * PAGES.length)]!;
     const body = {
       type: "track",
       event,

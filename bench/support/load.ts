@@ -49,7 +49,7 @@ export const CATEGORIES: readonly string[] = ["shoes", "hats", "books", "games",
 export const REGIONS = 300;
 export const COHORTS = 33_300;
 
-/** A generator of 32-bit numbers (mulberry32): the same seed, the same load on every machine. */
+/** A generator of numbers from 0 to below 1 (mulberry32): the same seed, the same load on every machine. */
 export function randomFrom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
