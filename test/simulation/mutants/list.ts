@@ -29,6 +29,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: WORLD,
     find: "const expected = { subject: this.subject, seq: fence };",
     replace: 'const expected = name === "batch" ? undefined : { subject: this.subject, seq: fence };',
+    seed: 19,
   },
   {
     name: "no-fence-watermark",
@@ -58,6 +59,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: SPEAKER,
     find: "await this.confirmScanned(from, outcome.seq);",
     replace: "",
+    seed: 14,
   },
   {
     name: "adopt-without-scan",
@@ -65,6 +67,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: SPEAKER,
     find: "if (mine.scan)",
     replace: "if (false)",
+    seed: 51,
   },
   {
     name: "adopt-any-record",
@@ -129,6 +132,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CLAIMING,
     find: "Math.max(before?.epoch ?? 0, lastEpoch) + 1;",
     replace: "(before?.epoch ?? 0) + 1;",
+    seed: 62,
   },
   {
     name: "manifest-not-taken",
@@ -143,6 +147,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: WORLD,
     find: '"putManifest", [message], () => this.stream.store([message], seen)',
     replace: '"putManifest", [message], () => this.stream.store([message])',
+    seed: 13,
   },
   {
     name: "release-too-early",
@@ -150,6 +155,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "actors/partition/draining.js",
     find: "await attended(running, speaker.untilDone(position));\n    await encodeAll(running);\n    if (checkpointer.position < position) {",
     replace: "if (false) {",
+    seed: 26,
   },
   {
     name: "tail-not-scanned",
@@ -164,6 +170,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: RESTORING,
     find: "context.world.sink.scan(record.value.from, record.seq)",
     replace: "context.world.sink.scan(record.value.from + 1, record.seq)",
+    seed: 56,
   },
   {
     name: "suppression-one-short",
@@ -207,6 +214,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: SHELF,
     find: "if (!this.spilled.has(page))",
     replace: "if (true)",
+    seed: 22,
   },
   {
     name: "clean-up-too-eager",
@@ -228,6 +236,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CHECKPOINT,
     find: "const isOld = (key) => epochOf(key) <= this.epoch;",
     replace: "const isOld = (key) => true;",
+    seed: 378,
   },
   {
     name: "picture-not-frozen",
@@ -235,6 +244,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: PAGES,
     find: "willChange(page) {\n        if (this.#frozen?.has(page.no))",
     replace: "willChange(page) {\n        if (false)",
+    seed: 116,
   },
   {
     name: "page-hash-unchecked",
@@ -242,6 +252,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: SHELF,
     find: "hashOf(bytes) !== ref.hash",
     replace: "false",
+    seed: 101,
   },
   {
     name: "manifest-hash-unchecked",
@@ -256,6 +267,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: RESTORING,
     find: "if (generation.position > done) {",
     replace: "if (false) {",
+    seed: 62,
   },
   {
     name: "past-unchecked",
@@ -270,6 +282,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "lib/ports/log-past.js",
     find: "if (bounds.last < after.seq) {",
     replace: "if (false) {",
+    seed: 11,
   },
   {
     name: "tail-end-unchecked",
@@ -277,6 +290,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: RESTORING,
     find: "if (last <= log.last)",
     replace: "if (true)",
+    seed: 39,
   },
   {
     name: "orphans-unchecked",
@@ -284,6 +298,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CLAIMING,
     find: "if (before === null && lastEpoch > 0)\n            throw orphaned(context);",
     replace: "",
+    seed: 131,
   },
   {
     name: "recollection-unchecked",
@@ -291,6 +306,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CLAIMING,
     find: "await assertNothingUnsaid(context, record, before);",
     replace: "",
+    seed: 73,
   },
   {
     name: "definitions-unchecked",
@@ -298,6 +314,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: RESTORING,
     find: "await definitionsUpTo(context, revision);",
     replace: "",
+    seed: 161,
   },
   {
     name: "copies-unchecked",
@@ -305,6 +322,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "actors/partition/running.js",
     find: "if (controlRevision <= this.context.book.revision)",
     replace: "if (true)",
+    seed: 166,
   },
   {
     name: "digest-unchecked",
@@ -312,6 +330,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: SPEECH,
     find: "if (digestText(this.chain) !== this.stored.digest) {",
     replace: "if (false) {",
+    seed: 128,
   },
   {
     name: "hole-unnoticed",
@@ -319,6 +338,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "lib/memory/log-reading.js",
     find: "if (message.seq !== this.last.seq + 1) {",
     replace: "if (false) {",
+    seed: 257,
   },
   // ── hearing ───────────────────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -369,6 +389,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "actors/partition/ticks.js",
     find: "else\n            this.outstanding = false;",
     replace: "",
+    seed: 12,
   },
   {
     name: "control-applied-twice",
@@ -376,6 +397,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CORE,
     find: "if (revision <= this.#control.revision)\n            return;",
     replace: "",
+    seed: 12,
   },
   {
     name: "backfill-misses-the-first",
@@ -405,6 +427,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "if (revision === undefined || !this.allReady(revision, reports))",
     replace:
       "if (revision === undefined || (this.state.pending.get(revision).vocabulary === undefined && !this.allReady(revision, reports)))",
+    seed: 45,
   },
   {
     name: "apply-read-by-the-old-vocabulary",
@@ -412,6 +435,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CONTROL,
     find: "const vocabulary = this.newestVocabulary;",
     replace: "const vocabulary = this.vocabulary;",
+    seed: 139,
   },
   {
     name: "cancelled-and-activated",
@@ -419,6 +443,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CONTROL,
     find: "this.pending = new Map([...before].filter(([one]) => one !== revision));",
     replace: "",
+    seed: 11,
   },
   {
     name: "cancelled-fold-goes-on",
@@ -433,6 +458,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CONTROL,
     find: 'case "draft":\n                return NOTHING;',
     replace: 'case "draft":\n                return this.#takeBatch(read.define, read.discard);',
+    seed: 25,
   },
   {
     name: "turns-never-given-back",
@@ -447,6 +473,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CORE,
     find: "this.#readBy({ ...this.#world, vocabulary: past.vocabulary });",
     replace: "this.#readBy({ ...this.#world, vocabulary: past.vocabulary, catalogue: past.catalogue });",
+    seed: 13,
   },
   {
     name: "waiting-uncounted",
@@ -454,6 +481,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CONTROL,
     find: "questions.length === 0 || installed.includes(revision)",
     replace: "installed.includes(revision)",
+    seed: 11,
   },
   {
     name: "shadow-with-deadlines-in-the-past",
@@ -461,6 +489,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CORE,
     find: "shadow.settle(this.#clock);",
     replace: "",
+    seed: 71,
   },
   {
     name: "shadow-without-open-views",
@@ -468,6 +497,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CORE,
     find: "actor.viewing = new Set(actor.viewing).add(key);",
     replace: "{}",
+    seed: 69,
   },
   // ── feeds ─────────────────────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -477,6 +507,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "core.#setPlan(core.#control.plan(core.#installed));\n        return core;",
     replace:
       "core.#setPlan(core.#control.plan(core.#installed)); core.#nextEnd = Number.POSITIVE_INFINITY;\n        return core;",
+    seed: 38,
   },
   {
     name: "situation-end-once",
@@ -484,6 +515,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CORE,
     find: "this.#nextEnd = this.#endAfter(due);",
     replace: "this.#nextEnd = Number.POSITIVE_INFINITY;",
+    seed: 38,
   },
   {
     name: "situation-end-in-memory-alone",
