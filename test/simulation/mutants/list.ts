@@ -330,7 +330,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: SPEECH,
     find: "if (digestText(this.chain) !== this.stored.digest) {",
     replace: "if (false) {",
-    seed: 128,
+    seed: 199,
   },
   {
     name: "hole-unnoticed",

@@ -74,20 +74,29 @@ async function lookForAll(
   return mutants.map(({ name }) => found.get(name)!);
 }
 
-/** Looks until a seed finds it; the same seed must find nothing in the program as it is. */
+/** Looks until a seed finds it that finds nothing in the program as it is; one that does tells nothing of the bug. */
 async function lookFor(program: string, mutant: Mutant, seeds: number): Promise<Found> {
   const { seed: hint } = mutant;
-  const hinted = hint === undefined || hint > seeds ? undefined : await looked(program, hint, hint, mutant);
-  const planted = hinted?.violation === undefined ? await looked(program, 1, seeds, mutant) : hinted;
-  if (planted.violation === undefined) return { mutant, ...planted };
-  const { seed } = planted.violation;
-  const sound = await looked(program, seed, seed, mutant, false);
-  const failure =
-    sound.failure ??
-    (sound.violation === undefined
-      ? undefined
-      : `seed ${seed} fails without it, too: ${sound.violation.violation?.rule}`);
-  return failure === undefined ? { mutant, ...planted } : { mutant, ...planted, violation: undefined, failure };
+  if (hint !== undefined && hint <= seeds) {
+    const hinted = await looked(program, hint, hint, mutant);
+    if (hinted.violation !== undefined && (await isSound(program, mutant, hint))) return { mutant, ...hinted };
+  }
+  for (let from = 1; ; ) {
+    const planted = await looked(program, from, seeds, mutant);
+    if (planted.violation === undefined) return { mutant, ...planted };
+    const { seed } = planted.violation;
+    if (await isSound(program, mutant, seed)) return { mutant, ...planted };
+    process.stdout.write(`seed ${seed} fails without ${mutant.name}, too\n`);
+    if (seed === seeds)
+      return { mutant, ...planted, violation: undefined, failure: `seed ${seed} fails without it, too` };
+    from = seed + 1;
+  }
+}
+
+async function isSound(program: string, mutant: Mutant, seed: number): Promise<boolean> {
+  const { violation, failure } = await looked(program, seed, seed, mutant, false);
+  if (failure !== undefined) throw new Error(`${mutant.name}, seed ${seed}, without the bug: ${failure}`);
+  return violation === undefined;
 }
 
 function looked(
