@@ -2,12 +2,11 @@
 // played is in once the definition is in force. And its days add up.
 import { expect, test } from "vitest";
 import { Backtest, reportOf } from "../../lib/backtest/backtest.ts";
-import { DEFAULT_LIMITS, type Json, type LogRecord } from "../../lib/core/types.ts";
+import { DEFAULT_LIMITS, type Json } from "../../lib/core/types.ts";
 import type { Vocabulary } from "../../lib/core/vocabulary.ts";
 import { vocabularyDocument } from "../../lib/core/vocabulary-document.ts";
 import { Dice, seeds } from "../support/seed.ts";
-import { Definitions } from "./definitions.ts";
-import { History, membersOf } from "./generate.ts";
+import { lived } from "./lived.ts";
 import { Rig } from "./rig.ts";
 
 const CANDIDATES = 5;
@@ -35,16 +34,7 @@ function isAlone(source: Json, { engagement }: Vocabulary): boolean {
 test.each(seeds(60))("the past played and the definition applied give the same people, seed %i", (seed) => {
   const dice = new Dice(seed);
   const rig = new Rig(common);
-  const members = membersOf(dice.int(2, 12), 0, 1);
-  const start = Date.UTC(2026, 2, 26, 20);
-  const history = new History(dice, { partition: 0, partitions: 1, clockMode: "log", members, start });
-  const shop = new Definitions(dice, history);
-  const feed = (record: LogRecord): void => void rig.apply(record);
-  for (const record of shop.start()) feed(record);
-  for (let index = dice.int(20, 80); index > 0; index -= 1) {
-    if (dice.chance(0.03)) for (const record of shop.change()) feed(record);
-    feed(history.next());
-  }
+  const { shop, start } = lived(dice, rig);
   for (let index = 0; index < CANDIDATES; index += 1) {
     const source = shop.valid(`new${index}`);
     if (!isAlone(source, rig.machine.control.newestVocabulary)) continue;

@@ -3,10 +3,11 @@
 import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { count, duration } from "../../lib/cli/numbers.ts";
 import { progressBar } from "../../lib/cli/progress.ts";
 import type { Looked } from "../support/mutants/look-for.ts";
+import { positive, type SeedRange, seedRange } from "../support/seed-options.ts";
 import { Mismatch, NOTHING_YET, play, type Tally } from "./play.ts";
 
 const CHECKS_DEFAULT = 1_000_000;
@@ -16,16 +17,11 @@ const SEEDS_PER_MESSAGE = 10;
 
 interface Options {
   readonly seed?: number;
-  readonly seeds?: Range;
+  readonly seeds?: SeedRange;
   readonly checks: number;
   readonly minutes?: number;
   readonly jobs: number;
   readonly json?: true;
-}
-
-interface Range {
-  readonly from: number;
-  readonly to: number;
 }
 
 /** What a process tells of the seeds since its last word. */
@@ -35,31 +31,18 @@ interface Told {
   readonly mismatch?: { readonly seed: number; readonly rules: string; readonly text: string };
 }
 
-function number(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError("a whole number from 1 on is wanted");
-  return value;
-}
-
-function range(text: string): Range {
-  const [from, to, ...more] = text.split("..").map(number);
-  if (from === undefined || to === undefined || more.length > 0 || to < from)
-    throw new InvalidArgumentError("two numbers are wanted, as in 1..2000");
-  return { from, to };
-}
-
 const program = new Command("laws")
   .description("random rules over random histories: the engine against the oracle, delta for delta")
-  .option("--seed <n>", "play this one", number)
-  .option("--seeds <a..b>", "play these", range)
+  .option("--seed <n>", "play this one", positive)
+  .option("--seeds <a..b>", "play these", seedRange)
   .option(
     "--checks <n>",
     "else from seed 1 on until so many (member, segment) pairs were compared",
-    number,
+    positive,
     CHECKS_DEFAULT,
   )
-  .option("--minutes <n>", "no longer than so many, whatever is left", number)
-  .option("--jobs <n>", "processes that play", number, availableParallelism())
+  .option("--minutes <n>", "no longer than so many, whatever is left", positive)
+  .option("--jobs <n>", "processes that play", positive, availableParallelism())
   .option("--json", "the result as JSON")
   .action(async (options: Options) => {
     const { seed } = options;
@@ -74,7 +57,7 @@ interface Result extends Told {
   readonly tookMs: number;
 }
 
-async function playAll(seeds: Range | undefined, { checks, minutes, jobs, json }: Options): Promise<Result> {
+async function playAll(seeds: SeedRange | undefined, { checks, minutes, jobs, json }: Options): Promise<Result> {
   const startedMs = performance.now();
   const endsMs = startedMs + (minutes ?? Number.POSITIVE_INFINITY) * 60_000;
   const bar = json === true ? undefined : progressBar("comparing");

@@ -3,10 +3,9 @@
 import { expect, test } from "vitest";
 import type { TrialPart } from "../../lib/core/partition.ts";
 import { vocabularyText } from "../../lib/core/rules/questions/vocabulary-reads.ts";
-import { DEFAULT_LIMITS, type Json, type LogRecord } from "../../lib/core/types.ts";
+import { DEFAULT_LIMITS, type Json } from "../../lib/core/types.ts";
 import { Dice, seeds } from "../support/seed.ts";
-import { Definitions } from "./definitions.ts";
-import { History, membersOf } from "./generate.ts";
+import { lived } from "./lived.ts";
 import { Rig } from "./rig.ts";
 
 const CANDIDATES = 6;
@@ -23,17 +22,7 @@ function played(seed: number) {
     pageCacheBytesMax: dice.pick([1, 100_000_000]),
     pageBytesMax: dice.pick([800, 65_536]),
   });
-  const members = membersOf(dice.int(2, 12), 0, 1);
-  const start = Date.UTC(2026, 2, 26, 20);
-  const history = new History(dice, { partition: 0, partitions: 1, clockMode: "log", members, start });
-  const shop = new Definitions(dice, history);
-  const feed = (record: LogRecord): void => void rig.apply(record);
-  for (const record of shop.start()) feed(record);
-  for (let index = dice.int(20, 80); index > 0; index -= 1) {
-    if (dice.chance(0.03)) for (const record of shop.change()) feed(record);
-    feed(history.next());
-  }
-  return { rig, shop };
+  return { rig, shop: lived(dice, rig).shop };
 }
 
 /** All slices of one trial; a page that is not in memory is provided, as the owner's desk does. */

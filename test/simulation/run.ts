@@ -1,9 +1,10 @@
 // npm run simulate: one seed as a story, or very many with one line of result. The first failure is shrunk and told.
 import { availableParallelism } from "node:os";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { count, duration } from "../../lib/cli/numbers.ts";
 import { progressBar } from "../../lib/cli/progress.ts";
 import { styleFor } from "../../lib/cli/style.ts";
+import { positive, type SeedRange, seedRange } from "../support/seed-options.ts";
 import { type Plan, planOf } from "./plan.ts";
 import type { Summary } from "./play.ts";
 import { poolOf } from "./pool.ts";
@@ -13,42 +14,24 @@ import { lineText, storyOf } from "./story.ts";
 import { Tally } from "./tally.ts";
 
 const TRIES_MAX = 600;
-const SEEDS_DEFAULT: Range = { from: 1, to: 200 };
+const SEEDS_DEFAULT: SeedRange = { from: 1, to: 200 };
 const EXIT_VIOLATION = 1;
 const COLUMNS_DEFAULT = 120;
 
-interface Range {
-  readonly from: number;
-  readonly to: number;
-}
-
 interface Options {
   readonly seed?: number;
-  readonly seeds: Range;
+  readonly seeds: SeedRange;
   readonly jobs: number;
   readonly trace?: true;
   readonly shrink: boolean;
   readonly json?: true;
 }
 
-function number(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError("a whole number from 1 on is wanted");
-  return value;
-}
-
-function range(text: string): Range {
-  const [from, to, ...more] = text.split("..").map(number);
-  if (from === undefined || to === undefined || more.length > 0 || to < from)
-    throw new InvalidArgumentError("two numbers are wanted, as in 1..2000");
-  return { from, to };
-}
-
 const program = new Command("simulate")
   .description("production workers in a simulated world: time, order and every fault are chosen by a seed")
-  .option("--seed <n>", "play this one, and tell it as a story when it fails", number)
-  .option("--seeds <a..b>", "play these, on every core", range, SEEDS_DEFAULT)
-  .option("--jobs <n>", "processes that play", number, availableParallelism())
+  .option("--seed <n>", "play this one, and tell it as a story when it fails", positive)
+  .option("--seeds <a..b>", "play these, on every core", seedRange, SEEDS_DEFAULT)
+  .option("--jobs <n>", "processes that play", positive, availableParallelism())
   .option("--trace", "with --seed: every line of what happened")
   .option("--no-shrink", "tell a failure as it was drawn, without making it small first")
   .option("--json", "with --seeds: the result as JSON, and no more after the first failure")
