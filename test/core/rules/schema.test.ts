@@ -41,6 +41,11 @@ describe("takes", () => {
     }
   });
 
+  test.each(["", "spring", 2026, 1.5])("a bucket with the salt %j, and so does the parser", (salt) => {
+    const source = { id: "x", rule: { bucket: { from: 0, to: 50, salt } } };
+    expect([accepts(source), parseDefinition(source, DEFAULT_LIMITS).ok]).toEqual([true, true]);
+  });
+
   test("every definition that the laws' generator makes", () => {
     const dice = new Dice(20_260_101);
     for (let index = 0; index < 2_000; index += 1) expectTaken(definition(dice, `s${index}`, ["a", "b"], ALL_ROWS));
@@ -81,6 +86,7 @@ const WRONG: [string, JsonObject][] = [
   ["a duration of visits in words", { visit: { where: { duration: { gt: "ten" } } } }],
   ["a campaign without outcome", { campaign: { id: "a" } }],
   ["a change without trait", { change: { from: "a" } }],
+  ["a change that stayed neither way", { change: { trait: "a", stayed: null } }],
   ["no steps", { sequence: { steps: [] } }],
   ["a step of a visit", { sequence: { steps: [{ visit: {} }] } }],
   ["a step with a measure", { sequence: { steps: [{ event: { name: "A", count: 2 } }] } }],

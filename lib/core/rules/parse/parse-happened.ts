@@ -203,7 +203,7 @@ function parseChangeWhich(body: Fields, path: string, report: Report, depth: num
     return { [key]: test };
   };
   const sides = { ...side("from"), ...side("to") };
-  const stayed = body.stayed ?? false;
+  const stayed = Object.hasOwn(body, "stayed") ? body.stayed : false;
   if (typeof stayed !== "boolean") {
     report.problem(keyPath(path, "stayed"), `expected true or false; found ${shown(stayed)}`);
   }

@@ -180,10 +180,15 @@ function ruleBody(name: RuleName): JsonObject {
     case "list":
       return belonging(name);
     case "bucket":
-      return closed({ from: percent("In."), to: percent("Out."), salt: text("Another salt deals anew.") }, [
-        "from",
-        "to",
-      ]);
+      // The empty salt is the one by default.
+      return closed(
+        {
+          from: percent("In."),
+          to: percent("Out."),
+          salt: { type: ["string", "number"], description: "Another salt deals anew." },
+        },
+        ["from", "to"],
+      );
     default:
       return OCCURRENCES.includes(name as OccurrenceName) ? happened(name as OccurrenceName) : ref(`${name}Where`);
   }
