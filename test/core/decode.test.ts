@@ -6,6 +6,9 @@ import { describe, expect, test } from "vitest";
 import { decodeEvent } from "../../lib/core/decode.ts";
 import type { UserEvent } from "../../lib/core/events.ts";
 import { DEFAULT_LIMITS, type RejectReason } from "../../lib/core/types.ts";
+import { seeds } from "../support/seed.ts";
+
+fc.configureGlobal({ seed: seeds(1)[0]! });
 
 const packr = new Packr({ useRecords: false, variableMapSize: true, encodeUndefinedAsNil: true });
 const bytes = (text: string) => new TextEncoder().encode(text);

@@ -10,6 +10,9 @@ import { decodeDelta, deltaId, encodeDelta } from "../../lib/core/deltas.ts";
 import { encodeId } from "../../lib/core/ids.ts";
 import { parseDefinition } from "../../lib/core/rules/parse/parse.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
+import { seeds } from "../support/seed.ts";
+
+fc.configureGlobal({ seed: seeds(1)[0]! });
 
 const ROOT = new URL("../../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, ROOT), "utf8");

@@ -4,6 +4,9 @@ import { describe, expect, test } from "vitest";
 import { decodeEvent } from "../../lib/core/decode.ts";
 import { DEFAULT_LIMITS, type JsonObject } from "../../lib/core/types.ts";
 import { enrich, type Heard, openTables } from "../../lib/enrich/enrich.ts";
+import { seeds } from "../support/seed.ts";
+
+fc.configureGlobal({ seed: seeds(1)[0]! });
 
 const tables = openTables();
 const IPHONE =

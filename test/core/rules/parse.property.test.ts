@@ -8,6 +8,9 @@ import { itemPath, keyPath, nearest, splitPath } from "../../../lib/core/rules/p
 import { definitionSchema } from "../../../lib/core/rules/words/schema.ts";
 import { definitionSentence, sentenceOf } from "../../../lib/core/rules/words/sentence.ts";
 import { DEFAULT_LIMITS, type Json } from "../../../lib/core/types.ts";
+import { seeds } from "../../support/seed.ts";
+
+fc.configureGlobal({ seed: seeds(1)[0]! });
 
 const accepts = new Ajv2020({ strictRequired: false, allowUnionTypes: true }).compile(definitionSchema());
 const WORDS = (
