@@ -43,7 +43,7 @@ import { type ControlOutcome, type ControlState, readItems, SharedControl } from
 import { Evaluation } from "./evaluation.ts";
 import { applyEvent, prepareEvent } from "./event-step.ts";
 import { isThere } from "./leaves/situations.ts";
-import { type Actor, newActor } from "./member/actor.ts";
+import { type Actor, earliestOf, newActor } from "./member/actor.ts";
 import type { KnownItems } from "./member/known-items.ts";
 import { attachDetails, visitListOf } from "./member/visits.ts";
 import { type Page, type PageDirectory, PageTable, WALK_END } from "./pages/pages.ts";
@@ -594,8 +594,9 @@ export class PartitionCore implements PartitionMachine {
       this.#pages.willChange(page);
       for (const actor of page.actors.values()) {
         shadow.giveTo(actor, fresh);
-        // Silence moves a memory before anybody asks it, and from what it was then the next events go on.
-        for (const { due } of actor.kept.values()) actor.counterDue = Math.min(actor.counterDue, due);
+        // Silence moves a memory before anybody asks it, and from what it was then the next events go on. A counter that
+        // nobody asks yet wakes in vain once, and then waits: a deadline that memory left out would come back with its page.
+        actor.counterDue = earliestOf(actor);
         actor.due = Math.min(actor.due, actor.counterDue);
       }
       this.#pages.reschedule(page);

@@ -489,7 +489,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CORE,
     find: "shadow.settle(this.#clock);",
     replace: "",
-    seed: 71,
+    seed: 139,
   },
   {
     name: "shadow-without-open-views",
@@ -497,7 +497,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CORE,
     find: "actor.viewing = new Set(actor.viewing).add(key);",
     replace: "{}",
-    seed: 69,
+    seed: 176,
   },
   // ── feeds ─────────────────────────────────────────────────────────────────────────────────────────────────────────
   {
