@@ -1,6 +1,6 @@
 // The control log: what DEFINITIONS holds in one total order and every partition's log carries as a copy.
 // An entry's revision is its sequence in DEFINITIONS. ControlState is the fold of all entries up to a revision.
-import type { Json, JsonObject, MemberId, Millis, SegmentId, Seq } from "./types.ts";
+import type { Json, JsonObject, MemberId, MemberKind, Millis, SegmentId, Seq } from "./types.ts";
 
 export type ControlEntry =
   /**
@@ -15,6 +15,8 @@ export type ControlEntry =
       readonly id: string;
       readonly mode: "add" | "remove" | "replace";
       readonly members: readonly MemberId[];
+      /** Whose ids they are; absent is "user". A list keeps the kind of its first entry. */
+      readonly kind?: MemberKind;
     }
   | { readonly op: "removeList"; readonly id: string }
   /** The vocabulary as written, whole. An edit of every segment that reads what changed: it takes effect like an apply. */

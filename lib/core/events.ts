@@ -2,8 +2,8 @@
 import type { JsonObject, MemberId, Millis } from "./types.ts";
 
 export interface UserEvent {
-  readonly type: "track" | "identify" | "page" | "screen";
-  /** Event name for rules: the track's name, "Page Viewed" for page, "Screen Viewed" for screen, "" for identify. */
+  readonly type: "track" | "identify" | "page" | "screen" | "group";
+  /** Event name for rules: the track's name, "Page Viewed" for page, "Screen Viewed" for screen, "" for identify and group. */
   readonly name: string;
   /** `userId`, else `anonymousId`. */
   readonly userId: MemberId;
@@ -17,8 +17,10 @@ export interface UserEvent {
   readonly messageId: string | undefined;
   readonly properties: JsonObject;
   readonly context: JsonObject;
-  /** Of identify: the traits to write; null removes. Empty for the others. */
+  /** Of identify: the traits to write, of group: those of the account; null removes. Empty for the others. */
   readonly traits: JsonObject;
+  /** Of group: the account that the member is in from now on; null is none. Absent for the others. */
+  readonly groupId?: MemberId | null;
 }
 
 export type Decoded<T> =

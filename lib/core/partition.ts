@@ -2,6 +2,7 @@
 // that is not in memory it yields the page's number and the shell brings it. actors/partition drives it.
 
 import type { ControlEntry } from "./control.ts";
+import type { LinkMessage } from "./links.ts";
 import type {
   Delta,
   Json,
@@ -218,6 +219,10 @@ export interface PartitionMachine {
   /** Deltas and rejects since the last call, in the order in which they must be said. */
   takeDeltas(): Delta[];
   takeRejects(): Reject[];
+  /** Messages to other partitions (and to itself) since the last call, in the order of their inputs. */
+  takeLinks(): LinkMessage[];
+  /** Pending revisions whose flags are not known everywhere yet: they must not be activated before. */
+  unsettled(): readonly number[];
 
   pageOf(id: MemberId): PageNo;
   pageNumbers(): readonly PageNo[];

@@ -69,6 +69,7 @@ export type RejectReason =
   | "unsupported-type"
   | "no-event-name"
   | "no-user-id"
+  | "no-group-id"
   | "bad-id"
   | "wrong-partition"
   | "bad-timestamp"
@@ -81,6 +82,7 @@ export type RejectReason =
   | "unknown-order"
   | "limit"
   | "bad-control"
+  | "bad-link"
   | "bad-clock";
 
 /** Limits on input and state; all of them are options in config/. */

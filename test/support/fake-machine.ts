@@ -5,6 +5,7 @@ import type { Machinery } from "../../actors/partition/context.ts";
 import type { ControlCopy } from "../../lib/core/control.ts";
 import { encodeDelta } from "../../lib/core/deltas.ts";
 import { fnv1a } from "../../lib/core/ids.ts";
+import type { LinkMessage } from "../../lib/core/links.ts";
 import type {
   BackfillJob,
   EvictedPage,
@@ -256,6 +257,14 @@ export class FakeMachine implements PartitionMachine {
     const taken = this.rejects;
     this.rejects = [];
     return taken;
+  }
+
+  takeLinks(): LinkMessage[] {
+    return [];
+  }
+
+  unsettled(): readonly number[] {
+    return [];
   }
 
   pageOf(id: MemberId): PageNo {

@@ -5,6 +5,7 @@ import { decodeEvent } from "../decode.ts";
 import type { UserEvent } from "../events.ts";
 import type { Situation, Situations } from "../feeds.ts";
 import { hashOf, partitionOf } from "../ids.ts";
+import type { LinkMessage } from "../links.ts";
 import type {
   BackfillJob,
   EvictedPage,
@@ -628,6 +629,14 @@ export class PartitionCore implements PartitionMachine {
     const taken = this.#rejects;
     if (taken.length > 0) this.#rejects = [];
     return taken;
+  }
+
+  takeLinks(): LinkMessage[] {
+    return [];
+  }
+
+  unsettled(): readonly number[] {
+    return [];
   }
 
   // ── pages ─────────────────────────────────────────────────────────────────────────────────────────────────────────

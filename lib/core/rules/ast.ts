@@ -34,7 +34,22 @@ export type Rule =
   /** `in` (negate false): a member of at least one; `notIn` (negate true): of none. `joined` only with `in`. */
   | { readonly op: "segment"; readonly ids: readonly SegmentId[]; readonly negate: boolean; readonly joined?: Window }
   | { readonly op: "list"; readonly ids: readonly string[]; readonly negate: boolean }
-  | { readonly op: "bucket"; readonly from: number; readonly to: number; readonly salt: string };
+  | { readonly op: "bucket"; readonly from: number; readonly to: number; readonly salt: string }
+  | AccountRule
+  | UsersRule;
+
+/** On a user: the rule (of the kind account) holds for the account that he is in. */
+export interface AccountRule {
+  readonly op: "account";
+  readonly rule: Rule;
+}
+
+/** On an account: of those who are its users now, for how many, or for how many percent, the rule (of the kind user) holds. */
+export interface UsersRule {
+  readonly op: "users";
+  readonly rule: Rule;
+  readonly measure: { readonly kind: "count" | "share"; readonly is: Test };
+}
 
 // ── what happened ───────────────────────────────────────────────────────────────────────────────────────────────────
 

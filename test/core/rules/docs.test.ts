@@ -107,6 +107,14 @@ function collect(rule: Rule, shown: Set<string>): void {
     case "bucket":
       if (rule.salt !== "") shown.add("salt");
       break;
+    case "account":
+      collect(rule.rule, shown);
+      break;
+    case "users":
+      shown.add(`users ${rule.measure.kind}`);
+      collectTest(rule.measure.is, shown);
+      collect(rule.rule, shown);
+      break;
     default:
       collectWhere(rule.where, shown);
   }

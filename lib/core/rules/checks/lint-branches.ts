@@ -47,6 +47,8 @@ export function verdictOfRule(rule: Rule): Verdict {
     case "anonymous":
     case "segment":
     case "list":
+    case "account":
+    case "users":
       return "depends";
     default:
       return verdictOfWhere(rule.where, RECORD_FIELDS[rule.op]);

@@ -208,9 +208,12 @@ export function holdsForStranger(rule: Rule, clock?: boolean): boolean | undefin
       return measuresNothing(rule.measure);
     case "sequence":
     case "favorite":
+    case "account":
       return false;
     case "funnel":
       return rule.relation === "before";
+    case "users":
+      return rule.measure.kind === "count" && measuresNothing({ kind: "count", is: rule.measure.is });
     case "anonymous":
       return rule.is;
     case "clock":

@@ -73,6 +73,10 @@ export function sentenceOf(rule: Rule): string {
       return `${rule.negate ? "are not" : "are"} on ${noun("list", rule.ids)} ${listed(rule.ids, "or")}`;
     case "bucket":
       return `lie from ${rule.from} % to ${rule.to} % of all${rule.salt === "" ? "" : ` (salt ${rule.salt})`}`;
+    case "account":
+      return `belong to an account that fits (${sentenceOf(rule.rule)})`;
+    case "users":
+      return `have ${rule.measure.kind === "share" ? "a share of users" : "users"} ${testSentence(rule.measure.is)} who ${sentenceOf(rule.rule)}`;
     default:
       return `${RECORD_WORDS[rule.op]} ${whereSentence(rule.where, RECORD_FIELDS[rule.op])}`;
   }
