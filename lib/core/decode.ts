@@ -1,9 +1,9 @@
-// From a channel's bytes to a UserEvent, or to the reason why not. JSON or MessagePack; the first byte tells.
+// From a channel's bytes to a UserEvent or an AccountEvent, or to the reason why not. JSON or MessagePack; the first byte tells.
 // First on the path of every message, before the engine. It never throws: bad input is a value.
-import type { Decoded, UserEvent } from "./events.ts";
+import type { AccountEvent, Decoded, UserEvent } from "./events.ts";
 import { Refusal, readMessagePack, startsMap } from "./msgpack.ts";
 import { parseDay, parseInstant } from "./rules/parse/dates.ts";
-import type { Json, JsonObject, Limits, Millis, RejectReason } from "./types.ts";
+import type { Json, JsonObject, Limits, MemberId, Millis, RejectReason } from "./types.ts";
 
 /**
  * The seam of the receive path: a partial decoder that reads only the fields that rules ask for may stand in, as long
@@ -11,15 +11,22 @@ import type { Json, JsonObject, Limits, Millis, RejectReason } from "./types.ts"
  */
 export type EventDecoder = (body: Uint8Array, limits: Limits) => Decoded<UserEvent>;
 
-export const decodeEvent: EventDecoder = (body, limits) => {
+export const decodeEvent: EventDecoder = (body, limits) => decodedBy(readEvent, body, limits);
+
+/** The same of a message of `accounts.<id>`: about an account, and by no user. */
+export function decodeAccountMessage(body: Uint8Array, limits: Limits): Decoded<AccountEvent> {
+  return decodedBy(readAccountEvent, body, limits);
+}
+
+function decodedBy<T>(read: (tree: JsonObject, limits: Limits) => T, body: Uint8Array, limits: Limits): Decoded<T> {
   try {
-    return { ok: true, value: readEvent(readTree(body, limits), limits) };
+    return { ok: true, value: read(readTree(body, limits), limits) };
   } catch (error) {
     if (error instanceof Refusal) return { ok: false, reason: error.reason, detail: error.message };
     // Nothing below throws anything else; if it does, one message is lost to the rejects and not the partition.
     return { ok: false, reason: "not-json", detail: `the body cannot be read: ${String(error)}` };
   }
-};
+}
 
 /** Bytes → a plain object, no deeper than allowed, without forbidden keys and numbers that are none. */
 function readTree(body: Uint8Array, limits: Limits): JsonObject {
@@ -148,9 +155,50 @@ function readEvent(tree: JsonObject, limits: Limits): UserEvent {
     messageId: readText(tree, "messageId"),
     properties: readObject(tree, "properties"),
     context: readObject(tree, "context"),
-    traits: type === "identify" ? readObject(tree, "traits") : EMPTY,
+    traits: type === "identify" || type === "group" ? readObject(tree, "traits") : EMPTY,
+    ...(type === "group" ? { groupId: tree.groupId === null ? null : readGroupId(tree, limits) } : {}),
   };
 }
+
+function readAccountEvent(tree: JsonObject, limits: Limits): AccountEvent {
+  const type = readAccountType(tree);
+  refuseUser(tree, "userId");
+  if (tree.anonymousId !== "") refuseUser(tree, "anonymousId");
+  return {
+    type,
+    accountId: readGroupId(tree, limits),
+    name: readName(type, tree),
+    timestamp: readTimestamp(tree.timestamp),
+    channel: readText(tree, "channel"),
+    messageId: readText(tree, "messageId"),
+    properties: readObject(tree, "properties"),
+    context: readObject(tree, "context"),
+    traits: type === "group" ? readObject(tree, "traits") : EMPTY,
+  };
+}
+
+function readAccountType(tree: JsonObject): AccountEvent["type"] {
+  const { type } = tree;
+  if (type === "group" || type === "track") return type;
+  if (isMissing(type) || typeof type !== "string" || type === "") {
+    return refuse("no-type", `type is ${nameOf(type)}; about an account it is group or track`);
+  }
+  return refuse("unsupported-type", `the type ${shown(type)} is not supported about an account; use group or track`);
+}
+
+function refuseUser(tree: JsonObject, field: "userId" | "anonymousId"): void {
+  if (isMissing(tree[field])) return;
+  refuse("bad-field", `${field} stands beside an account's message; publish what a user does to events.<user>`);
+}
+
+/** The account's id. Where null means something, the caller has taken it before. */
+function readGroupId(tree: JsonObject, limits: Limits): MemberId {
+  const { groupId } = tree;
+  if (!isMissing(groupId) && groupId !== "") return readId(tree, "groupId", limits);
+  return refuse("no-group-id", `groupId is ${nameOf(groupId)}; send the account's id as text`);
+}
+
+const TYPES = "track, identify, page, screen, group";
 
 function readType(tree: JsonObject): UserEvent["type"] {
   const { type } = tree;
@@ -159,25 +207,22 @@ function readType(tree: JsonObject): UserEvent["type"] {
     case "identify":
     case "page":
     case "screen":
+    case "group":
       return type;
     case undefined:
     case null:
     case "":
-      return refuse("no-type", "type is missing; it is one of track, identify, page, screen");
+      return refuse("no-type", `type is missing; it is one of ${TYPES}`);
     default:
-      if (typeof type !== "string")
-        return refuse("no-type", `type is ${nameOf(type)}; it is one of track, identify, page, screen`);
-      return refuse(
-        "unsupported-type",
-        `the type ${shown(type)} is not supported; use track, identify, page or screen`,
-      );
+      if (typeof type !== "string") return refuse("no-type", `type is ${nameOf(type)}; it is one of ${TYPES}`);
+      return refuse("unsupported-type", `the type ${shown(type)} is not supported; use one of ${TYPES}`);
   }
 }
 
 function readName(type: UserEvent["type"], tree: JsonObject): string {
   if (type === "page") return "Page Viewed";
   if (type === "screen") return "Screen Viewed";
-  if (type === "identify") return "";
+  if (type === "identify" || type === "group") return "";
   const { event } = tree;
   if (typeof event === "string" && event !== "") return event;
   // Where a name stands, a number is read as its decimal text.
@@ -197,7 +242,7 @@ function readOtherId(tree: JsonObject, limits: Limits): string | undefined {
   return isMissing(tree.anonymousId) || tree.anonymousId === "" ? undefined : readId(tree, "anonymousId", limits);
 }
 
-function readId(tree: JsonObject, field: "userId" | "anonymousId", limits: Limits): string {
+function readId(tree: JsonObject, field: "userId" | "anonymousId" | "groupId", limits: Limits): string {
   const value = tree[field];
   const id = typeof value === "number" ? decimalId(value, field) : value;
   if (typeof id !== "string") return refuse("bad-id", `${field} is ${nameOf(id)}; it is text`);

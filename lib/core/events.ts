@@ -23,6 +23,22 @@ export interface UserEvent {
   readonly groupId?: MemberId | null;
 }
 
+/** About an account, by no user: its traits, or an event of its own. */
+export interface AccountEvent {
+  readonly type: "group" | "track";
+  readonly accountId: MemberId;
+  /** As rules name it; "" for group. */
+  readonly name: string;
+  /** Event time, before it is cut to the clock; undefined when the message has none. */
+  readonly timestamp: Millis | undefined;
+  readonly channel: string | undefined;
+  readonly messageId: string | undefined;
+  readonly properties: JsonObject;
+  readonly context: JsonObject;
+  /** Of group: the traits to write; null removes. Empty for track. */
+  readonly traits: JsonObject;
+}
+
 export type Decoded<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly reason: import("./types.ts").RejectReason; readonly detail: string };

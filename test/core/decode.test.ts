@@ -3,8 +3,8 @@
 import fc from "fast-check";
 import { Packr } from "msgpackr";
 import { describe, expect, test } from "vitest";
-import { decodeEvent } from "../../lib/core/decode.ts";
-import type { UserEvent } from "../../lib/core/events.ts";
+import { decodeAccountMessage, decodeEvent } from "../../lib/core/decode.ts";
+import type { AccountEvent, UserEvent } from "../../lib/core/events.ts";
 import { DEFAULT_LIMITS, type RejectReason } from "../../lib/core/types.ts";
 import { seeds } from "../support/seed.ts";
 
@@ -90,6 +90,19 @@ describe("what is read", () => {
       { type: "identify", userId: "u1", traits: { a: null } },
       { type: "identify", name: "", traits: { a: null } },
     ],
+    [
+      "group",
+      { type: "group", userId: "u1", groupId: "acme", traits: { seats: 5 }, event: 5 },
+      { type: "group", name: "", groupId: "acme", traits: { seats: 5 } },
+    ],
+    [
+      "group without traits",
+      { type: "group", userId: "u1", groupId: "a b" },
+      { type: "group", name: "", groupId: "a b" },
+    ],
+    ["group by number", { type: "group", userId: "u1", groupId: 42 }, { type: "group", name: "", groupId: "42" }],
+    ["group of none", { type: "group", userId: "u1", groupId: null }, { type: "group", name: "", groupId: null }],
+    ["a groupId beside a track is not read", { ...TRACK, groupId: ["a"] }, {}],
     ["traits of a track are not its own", { ...TRACK, traits: { a: 1 } }, {}],
     [
       "an anonymous member",
@@ -191,9 +204,32 @@ describe("what is refused", () => {
     ["a JSON list", bytes("[]"), "not-an-object", /a list/],
     ["a JSON text", bytes('"track"'), "not-an-object", /text/],
     ["a JSON number", bytes("12"), "not-an-object", /a number/],
-    ["no type", json({ userId: "u1" }), "no-type", /track, identify, page, screen/],
+    ["no type", json({ userId: "u1" }), "no-type", /track, identify, page, screen, group/],
     ["a type that is no text", json({ ...TRACK, type: 5 }), "no-type", /a number/],
-    ["group", json({ ...TRACK, type: "group" }), "unsupported-type", /"group"/],
+    ["alias", json({ ...TRACK, type: "alias" }), "unsupported-type", /"alias".*group/],
+    ["a group without groupId", json({ type: "group", userId: "u1" }), "no-group-id", /missing/],
+    ["a group with an empty groupId", json({ type: "group", userId: "u1", groupId: "" }), "no-group-id", /empty/],
+    ["a group of nobody", json({ type: "group", groupId: "acme" }), "no-user-id", /anonymousId/],
+    [
+      "a groupId of 257 bytes",
+      json({ type: "group", userId: "u", groupId: `${"é".repeat(128)}x` }),
+      "bad-id",
+      /groupId/,
+    ],
+    ["half a character", bytes('{"type":"group","userId":"u","groupId":"\\ud800"}'), "bad-id", /groupId.*surrogate/],
+    ["a groupId that is a list", json({ type: "group", userId: "u", groupId: ["a"] }), "bad-id", /groupId is a list/],
+    [
+      "a groupId that lost digits",
+      bytes('{"type":"group","userId":"u","groupId":9007199254740993}'),
+      "bad-id",
+      /groupId/,
+    ],
+    [
+      "traits of a group as a list",
+      json({ type: "group", userId: "u", groupId: "a", traits: [] }),
+      "bad-field",
+      /traits/,
+    ],
     ["a track without event", json({ type: "track", userId: "u1" }), "no-event-name", /missing/],
     ["a track with an empty event", json({ ...TRACK, event: "" }), "no-event-name", /empty/],
     ["a track with an object as event", json({ ...TRACK, event: {} }), "no-event-name", /an object/],
@@ -276,6 +312,88 @@ describe("what is refused", () => {
   });
 });
 
+describe("about an account, by no user", () => {
+  const read = (body: unknown) => decodeAccountMessage(json(body), DEFAULT_LIMITS);
+  const GROUP = { type: "group", groupId: "acme", traits: { plan: "pro", seats: null } };
+  const ABOUT: AccountEvent = {
+    type: "group",
+    accountId: "acme",
+    name: "",
+    timestamp: undefined,
+    channel: undefined,
+    messageId: undefined,
+    properties: {},
+    context: {},
+    traits: GROUP.traits,
+  };
+
+  test("its traits, and an event of its own", () => {
+    expect(read(GROUP)).toEqual({ ok: true, value: ABOUT });
+    expect(decodeAccountMessage(pack(GROUP), DEFAULT_LIMITS)).toEqual({ ok: true, value: ABOUT });
+    const track = {
+      type: "track",
+      event: "Invoice Paid",
+      groupId: 7,
+      timestamp: "2026-11-23T10:00:00.000Z",
+      channel: "server",
+      messageId: "m1",
+      properties: { total: 5 },
+      context: { a: 1 },
+      traits: { read: "never" },
+      userId: null,
+      anonymousId: "",
+    };
+    const value: AccountEvent = {
+      type: "track",
+      accountId: "7",
+      name: "Invoice Paid",
+      timestamp: Date.UTC(2026, 10, 23, 10),
+      channel: "server",
+      messageId: "m1",
+      properties: { total: 5 },
+      context: { a: 1 },
+      traits: {},
+    };
+    expect(read(track)).toEqual({ ok: true, value });
+  });
+
+  test.each<[string, unknown, RejectReason, RegExp]>([
+    ["a userId beside it", { ...GROUP, userId: "u1" }, "bad-field", /userId.*events\.<user>/],
+    ["an empty userId beside it", { ...GROUP, userId: "" }, "bad-field", /userId/],
+    ["an anonymousId beside it", { ...GROUP, anonymousId: "a1" }, "bad-field", /anonymousId.*events\.<user>/],
+    ["no account", { type: "group" }, "no-group-id", /missing/],
+    ["the account null", { ...GROUP, groupId: null }, "no-group-id", /null/],
+    ["the account empty", { ...GROUP, groupId: "" }, "no-group-id", /empty/],
+    ["an id that is an object", { ...GROUP, groupId: {} }, "bad-id", /groupId is an object/],
+    ["an id too long", { ...GROUP, groupId: "x".repeat(257) }, "bad-id", /256 bytes/],
+    ["half a character", { ...GROUP, groupId: "\ud800" }, "bad-id", /surrogate/],
+    ["no type", { groupId: "acme" }, "no-type", /group or track/],
+    ["a type that is none", { ...GROUP, type: 5 }, "no-type", /a number/],
+    ["identify", { ...GROUP, type: "identify" }, "unsupported-type", /"identify".*group or track/],
+    ["page", { ...GROUP, type: "page" }, "unsupported-type", /"page"/],
+    ["a track without a name", { ...GROUP, type: "track" }, "no-event-name", /missing/],
+    ["traits as a list", { ...GROUP, traits: [] }, "bad-field", /traits is a list/],
+    ["a time that is none", { ...GROUP, timestamp: "soon" }, "bad-timestamp", /"soon"/],
+    ["a forbidden key", { ...GROUP, properties: { constructor: 1 } }, "forbidden-key", /constructor/],
+    ["too much", { ...GROUP, traits: { a: "x".repeat(32 * 1024) } }, "too-large", /eventBytesMax/],
+  ])("refused: %s", (_, body, reason, detail) => {
+    expect(read(body)).toEqual({ ok: false, reason, detail: expect.stringMatching(detail) });
+  });
+
+  test("anything at all", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), fc.jsonValue(), fc.jsonValue(), (body, groupId, traits) => {
+        for (const one of [body, json({ ...GROUP, groupId, traits }), json({ ...GROUP, type: groupId })]) {
+          const decoded = decodeAccountMessage(one, DEFAULT_LIMITS);
+          if (decoded.ok) expect(decoded.value.accountId).not.toBe("");
+          else expect(decoded.detail.length).toBeGreaterThan(0);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
 describe("anything at all", () => {
   const answers = (body: Uint8Array) => {
     const decoded = decode(body);
@@ -286,7 +404,9 @@ describe("anything at all", () => {
       return;
     }
     const event = decoded.value;
-    expect(["track", "identify", "page", "screen"]).toContain(event.type);
+    expect(["track", "identify", "page", "screen", "group"]).toContain(event.type);
+    expect("groupId" in event).toBe(event.type === "group");
+    expect(event.groupId).not.toBe("");
     expect(event.userId).not.toBe("");
     expect([event.properties, event.context, event.traits].every(isPlainJson)).toBe(true);
   };
@@ -297,6 +417,7 @@ describe("anything at all", () => {
       type: fc.oneof(fc.constantFrom("track", "identify", "page", "screen", "group"), field),
       event: fc.oneof(fc.constant("E"), field),
       userId: fc.oneof(fc.string({ unit: "binary" }), field),
+      groupId: fc.oneof(fc.string({ unit: "binary" }), field),
       timestamp: fc.oneof(fc.date().map(String), fc.integer(), field),
       properties: fc.oneof(fc.dictionary(fc.string(), fc.jsonValue()), field),
       context: field,
