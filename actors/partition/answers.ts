@@ -1,17 +1,27 @@
 // Questions about a partition's members, answered between two steps: every answer is of one position.
 // The running loop calls `answerNext`; what is not in memory is fetched meanwhile, so the loop waits for it.
-import type { PartitionMachine } from "../../lib/core/partition.ts";
+import type { AccountUser, PartitionMachine } from "../../lib/core/partition.ts";
 import { Refusal } from "../../lib/ports/errors.ts";
 import type { Answer, MemberEntry, PartitionStatus, Question, Reply } from "../../lib/ports/questions.ts";
 import type { Shelf } from "./shelf.ts";
 
 const MEMBERS_MAX = 100_000;
 const MEMBERS_DEFAULT = 1_000;
+const USERS_MAX = 10_000;
 const QUESTIONS_WAITING_MAX = 1_000;
 /** People looked at in one slice of a trial: a few milliseconds. */
 const TRIAL_SLICE_MEMBERS = 100;
 const TRIAL_SAMPLES_DEFAULT = 5;
 const TRIAL_SAMPLES_MAX = 100;
+
+/** Who is looked for, and where; all that is asked twice is asked anew. */
+interface Search<T> {
+  /** The pages that may hold them, as things are now. */
+  pages(): Promise<readonly number[]>;
+  /** Those on a resident page. */
+  look(page: number): readonly T[];
+  readonly enough: number;
+}
 
 interface Asked {
   readonly question: Question;
@@ -69,6 +79,11 @@ export class Answers {
       case "user":
         await this.bring(this.machine.pageOf(question.id));
         return { position, user: this.machine.user(question.id) ?? null };
+      case "account":
+        await this.bring(this.machine.pageOf(question.id));
+        return { position, clock, account: this.machine.account(question.id) ?? null };
+      case "accountUsers":
+        return { position, clock, users: await this.usersOf(question) };
       case "explain":
         await this.bring(this.machine.pageOf(question.id));
         return { position, clock, explain: this.machine.explain(question.segment, question.id) ?? null };
@@ -83,7 +98,9 @@ export class Answers {
       case "status":
         return { status: this.status() };
       default:
-        throw new RangeError("unknown question; ask user, explain, members, try, sizes or status");
+        throw new RangeError(
+          "unknown question; ask user, account, accountUsers, explain, members, try, sizes or status",
+        );
     }
   }
 
@@ -102,26 +119,47 @@ export class Answers {
     return { part: walk.part, cursor: walk.page === undefined ? null : walk.cursor };
   }
 
-  private async members(segment: string, limit = MEMBERS_DEFAULT, size: number): Promise<MemberEntry[]> {
-    const enough = Math.min(Math.max(0, limit), MEMBERS_MAX, size);
-    const members = new Map<string, MemberEntry>();
+  private members(segment: string, limit = MEMBERS_DEFAULT, size: number): Promise<MemberEntry[]> {
+    return this.collect({
+      pages: async () => this.machine.pageNumbers(),
+      look: (page) => this.machine.membersOn(page, segment),
+      enough: Math.min(Math.max(0, limit), MEMBERS_MAX, size),
+    });
+  }
+
+  private usersOf(question: Extract<Question, { op: "accountUsers" }>): Promise<AccountUser[]> {
+    const { account, rule, limit = MEMBERS_DEFAULT } = question;
+    return this.collect({
+      pages: async () => {
+        await this.bring(this.machine.crowdPage(account));
+        return this.machine.crowdPages(account);
+      },
+      look: (page) =>
+        this.machine.usersOn(page, account).filter(({ holds }) => rule === undefined || holds.includes(rule)),
+      enough: Math.min(Math.max(0, limit), USERS_MAX),
+    });
+  }
+
+  /** Page by page until there are enough: the live path waits meanwhile. */
+  private async collect<T extends { readonly id: string }>({ pages, look, enough }: Search<T>): Promise<T[]> {
+    const found = new Map<string, T>();
     const seen = new Set<number>();
+    const unseen = async () => this.cheapestFirst((await pages()).filter((page) => !seen.has(page)));
     // A page that leaves memory may split in two on its way out: its new half is looked at, too, and nobody counts twice.
-    for (let pages = this.unseen(seen); pages.length > 0 && members.size < enough; pages = this.unseen(seen)) {
-      for (const page of pages) {
-        if (members.size >= enough) break;
+    for (let left = await unseen(); left.length > 0 && found.size < enough; left = await unseen()) {
+      for (const page of left) {
+        if (found.size >= enough) break;
         seen.add(page);
         await this.bring(page);
-        for (const member of this.machine.membersOn(page, segment)) members.set(member.id, member);
+        for (const one of look(page)) found.set(one.id, one);
         this.shelf.spill(this.machine.evictPages());
       }
     }
-    return [...members.values()].slice(0, enough);
+    return [...found.values()].slice(0, enough);
   }
 
-  /** Resident pages first; the others are read only when members are still missing. */
-  private unseen(seen: ReadonlySet<number>): readonly number[] {
-    const pages = this.machine.pageNumbers().filter((page) => !seen.has(page));
+  /** Resident pages first; the others are read only when somebody is still missing. */
+  private cheapestFirst(pages: number[]): readonly number[] {
     return pages.sort((a, b) => this.cost(a) - this.cost(b));
   }
 

@@ -2,7 +2,7 @@
 // that is not in memory it yields the page's number and the shell brings it. actors/partition drives it.
 
 import type { ControlEntry } from "./control.ts";
-import type { LinkMessage } from "./links.ts";
+import type { FlagId, LinkMessage } from "./links.ts";
 import type {
   Delta,
   Json,
@@ -86,6 +86,8 @@ export interface VisitsView {
 
 export interface UserView {
   readonly id: MemberId;
+  /** Absent: in none. `since` is the clock at the group call that brought them there. */
+  readonly account?: { readonly id: MemberId; readonly since?: Millis };
   /** Ids by type, in the order of first coming. */
   readonly identities: Readonly<Record<string, readonly string[]>>;
   readonly traits: Json;
@@ -109,6 +111,36 @@ export interface UserView {
   readonly affinities?: Json;
   readonly firstSeen: Millis;
   readonly lastSeen: Millis;
+}
+
+export interface AccountView {
+  readonly id: MemberId;
+  readonly traits: Json;
+  /** Those who are its users now, with or without events. */
+  readonly users: number;
+  /** By the text of each `users` rule that some segment asks: of how many it holds. Absent where none asks. */
+  readonly usersByRule?: Readonly<Record<string, number>>;
+  /** Of its users' events, as if one person had sent them. */
+  readonly place?: JsonObject;
+  readonly network?: JsonObject;
+  readonly device?: JsonObject;
+  readonly visits: VisitsView;
+  readonly source?: JsonObject;
+  readonly situations: Readonly<Record<string, JsonObject>>;
+  /** Completed and not cancelled; what they come to, in the vocabulary's currency. */
+  readonly orders: { readonly count: number; readonly revenue: number };
+  readonly objects: Readonly<Record<string, Readonly<Record<string, JsonObject>>>>;
+  readonly lists: readonly string[];
+  readonly memberships: readonly MembershipView[];
+  readonly affinities?: Json;
+  readonly firstSeen: Millis;
+  readonly lastSeen: Millis;
+}
+
+/** A user of an account, and the texts of the `users` rules that hold for them. */
+export interface AccountUser {
+  readonly id: MemberId;
+  readonly holds: readonly string[];
 }
 
 export interface DecidedBy {
@@ -135,6 +167,10 @@ export interface ExplainNode {
   /** When silence alone would change this node, if it would. */
   readonly until?: Millis;
   readonly nodes?: readonly ExplainNode[];
+  /** Of a rule `users`: for how many of the account's users it holds; `rule` is the text that names it in `usersOn`. */
+  readonly users?: { readonly rule: string; readonly on: number; readonly of: number };
+  /** Of a rule `account`, where the user has one: `explain(flag, id)` of the account's owner tells what is inside. */
+  readonly account?: { readonly id: MemberId; readonly flag: FlagId };
   /** At the root, where the rule fails: the fewest rules that would have to turn for it to hold. */
   readonly toSatisfy?: readonly ExplainNode[];
 }
@@ -252,7 +288,16 @@ export interface PartitionMachine {
   idsOn(page: PageNo): readonly MemberId[];
   /** Of a member whose page is resident; undefined when nobody knows the id. */
   user(id: MemberId): UserView | undefined;
-  explain(segment: SegmentId, id: MemberId): ExplainNode | undefined;
+  /** Of an account whose page is resident; undefined when nobody knows the id. */
+  account(id: MemberId): AccountView | undefined;
+  /** The segment's kind says whether the id is a user's or an account's. A flag is explained like a segment. */
+  explain(segment: SegmentId | FlagId, id: MemberId): ExplainNode | undefined;
+  /** The page that holds what is known here of an account's users: where they are, not who. */
+  crowdPage(account: MemberId): PageNo;
+  /** The pages that may hold users of the account; its crowd page must be resident. */
+  crowdPages(account: MemberId): readonly PageNo[];
+  /** Of a resident page. */
+  usersOn(page: PageNo, account: MemberId): readonly AccountUser[];
   /**
    * Tries a definition on the members from a cursor on (0 is the start). Throws RangeError naming what is wrong with the
    * definition.

@@ -2,6 +2,7 @@
 // The client knows which partition a user lives in; what concerns all of them it asks all and puts the answers together.
 import { type NatsConnection, RequestError } from "@nats-io/transport-node";
 import { partitionOf } from "../core/ids.ts";
+import type { AccountUser } from "../core/partition.ts";
 import type { Json, MemberId, Millis, PartitionNo, SegmentId } from "../core/types.ts";
 import {
   type Answering,
@@ -18,6 +19,8 @@ import type { Names } from "./names.ts";
 const ANSWER_TIMEOUT_MS = 5_000;
 const MEMBERS_TIMEOUT_MS = 30_000;
 const REPLY_BYTES_SPARE = 64 * 1024;
+/** They look at many pages, some of which must be read first. */
+const LONG: ReadonlySet<Question["op"]> = new Set(["members", "accountUsers", "try"]);
 
 export class NatsQuestionDesk implements QuestionDesk {
   private readonly nc: NatsConnection;
@@ -81,6 +84,24 @@ export class Questions {
     return this.ask(partitionOf(id, this.partitions), { op: "user", id });
   }
 
+  account(id: MemberId): Promise<Answers["account"]> {
+    return this.ask(partitionOf(id, this.partitions), { op: "account", id });
+  }
+
+  /** Of all partitions, by id: the account's users, or those for whom one `users` rule holds, named by its text. */
+  async accountUsers(account: MemberId, limit = 1_000, rule?: string): Promise<readonly AccountUser[]> {
+    const answers = await this.askAll({
+      op: "accountUsers",
+      account,
+      limit,
+      ...(rule === undefined ? {} : { rule }),
+    });
+    return answers
+      .flatMap(({ users }) => users)
+      .sort((a, b) => compareText(a.id, b.id))
+      .slice(0, limit);
+  }
+
   explain(segment: SegmentId, id: MemberId): Promise<Answers["explain"]> {
     return this.ask(partitionOf(id, this.partitions), { op: "explain", segment, id });
   }
@@ -136,7 +157,7 @@ export class Questions {
   }
 
   private async request(partition: PartitionNo, question: Question): Promise<Reply> {
-    const timeout = question.op === "members" || question.op === "try" ? MEMBERS_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
+    const timeout = LONG.has(question.op) ? MEMBERS_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
     try {
       const message = await this.nc.request(this.names.askSubject(partition), JSON.stringify(question), { timeout });
       return message.json<Reply>();

@@ -1,10 +1,14 @@
 // Questions that only the owner of a partition can answer, and the shapes of its answers.
 // Carried by lib/nats/questions.ts; answered by actors/partition/answers.ts between two steps.
-import type { ExplainNode, TrialPart, UserView } from "../core/partition.ts";
+import type { AccountUser, AccountView, ExplainNode, TrialPart, UserView } from "../core/partition.ts";
 import type { Json, MemberId, Millis, PartitionNo, SegmentId, Seq } from "../core/types.ts";
 
 export type Question =
   | { readonly op: "user"; readonly id: MemberId }
+  | { readonly op: "account"; readonly id: MemberId }
+  /** Of this partition's users of an account, at most `limit`: all, or those for whom the `users` rule of that text holds. */
+  | { readonly op: "accountUsers"; readonly account: MemberId; readonly rule?: string; readonly limit?: number }
+  /** The kind of the segment says whose id it is; the id of a flag is taken like that of a segment. */
   | { readonly op: "explain"; readonly segment: SegmentId; readonly id: MemberId }
   | { readonly op: "members"; readonly segment: SegmentId; readonly limit?: number }
   /** A slice of a trial: the definition as written, and where the slice before ended (0 at first). */
@@ -89,6 +93,8 @@ export interface PartitionStatus {
 
 export interface Answers {
   user: { readonly position: Seq; readonly user: UserView | null };
+  account: { readonly position: Seq; readonly clock: Millis; readonly account: AccountView | null };
+  accountUsers: { readonly position: Seq; readonly clock: Millis; readonly users: readonly AccountUser[] };
   explain: { readonly position: Seq; readonly clock: Millis; readonly explain: ExplainNode | null };
   members: {
     readonly position: Seq;

@@ -21,6 +21,9 @@ function answersOver(pages: Pages, onEvict: () => void): Answers {
     pageNumbers: () => [...pages.members.keys()],
     isResident: (page: number) => pages.resident.has(page),
     membersOn: (page: number) => pages.members.get(page)!.map((id) => ({ id, n: 1, since: 0 })),
+    crowdPage: () => 1,
+    crowdPages: () => [...pages.members.keys()],
+    usersOn: (page: number) => pages.members.get(page)!.map((id) => ({ id, holds: id < "c" ? ["active"] : [] })),
     evictPages: () => {
       onEvict();
       return [];
@@ -36,6 +39,13 @@ async function membersOf(answers: Answers, limit?: number): Promise<string[]> {
   const reply = answers.ask({ op: "members", segment: "s", ...(limit === undefined ? {} : { limit }) });
   await answers.answerNext();
   return ((await reply) as unknown as { members: { id: string }[] }).members.map(({ id }) => id);
+}
+
+async function usersOf(answers: Answers, rule?: string, limit?: number): Promise<string[]> {
+  const asked = { ...(rule === undefined ? {} : { rule }), ...(limit === undefined ? {} : { limit }) };
+  const reply = answers.ask({ op: "accountUsers", account: "acme", ...asked });
+  await answers.answerNext();
+  return ((await reply) as unknown as { users: { id: string }[] }).users.map(({ id }) => id);
 }
 
 test("a page that splits before it was looked at is looked at as two", async () => {
@@ -86,4 +96,35 @@ test("no more pages are looked at than it takes", async () => {
   });
   expect(await membersOf(answers, 2)).toEqual(["b", "c"]);
   expect(evictions).toBe(1);
+});
+
+test("an account's users are looked for on its crowd's pages, those of one rule by its text", async () => {
+  const pages: Pages = {
+    members: new Map([
+      [1, ["a", "d"]],
+      [2, ["b", "c"]],
+    ]),
+    resident: new Set([1, 2]),
+  };
+  const splitOnce = (): void => {
+    if (pages.members.has(3)) return;
+    pages.members.set(2, ["b"]);
+    pages.members.set(3, ["c"]);
+  };
+  expect((await usersOf(answersOver(pages, splitOnce))).sort()).toEqual(["a", "b", "c", "d"]);
+  expect(
+    (
+      await usersOf(
+        answersOver(pages, () => {}),
+        "active",
+      )
+    ).sort(),
+  ).toEqual(["a", "b"]);
+  expect(
+    await usersOf(
+      answersOver(pages, () => {}),
+      undefined,
+      1,
+    ),
+  ).toEqual(["a"]);
 });

@@ -376,6 +376,22 @@ export class FakeMachine implements PartitionMachine {
     return undefined;
   }
 
+  account(): undefined {
+    return undefined;
+  }
+
+  crowdPage(account: MemberId): PageNo {
+    return this.pageOf(account);
+  }
+
+  crowdPages(): readonly PageNo[] {
+    return [];
+  }
+
+  usersOn(): readonly [] {
+    return [];
+  }
+
   explain(): undefined {
     return undefined;
   }

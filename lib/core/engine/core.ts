@@ -7,6 +7,8 @@ import type { Situation, Situations } from "../feeds.ts";
 import { hashOf, partitionOf } from "../ids.ts";
 import type { LinkMessage } from "../links.ts";
 import type {
+  AccountUser,
+  AccountView,
   BackfillJob,
   EvictedPage,
   ExplainNode,
@@ -705,6 +707,22 @@ export class PartitionCore implements PartitionMachine {
   user(id: MemberId): UserView | undefined {
     const actor = this.#pages.get(this.#pages.pageOf(id)).actors.get(id);
     return actor === undefined ? undefined : viewOf(actor, this.#clock, this.#world);
+  }
+
+  account(_id: MemberId): AccountView | undefined {
+    return undefined;
+  }
+
+  crowdPage(account: MemberId): PageNo {
+    return this.#pages.pageOf(account);
+  }
+
+  crowdPages(_account: MemberId): readonly PageNo[] {
+    return [];
+  }
+
+  usersOn(_page: PageNo, _account: MemberId): readonly AccountUser[] {
+    return [];
   }
 
   explain(segment: SegmentId, id: MemberId): ExplainNode | undefined {
