@@ -15,6 +15,11 @@ export interface MemoryLog extends EventLog {
   readonly stream: MemoryStream;
 }
 
+/** A log's subjects are the kinds of its messages; links say also whose they are: `link.<from>`. */
+export function memoryKindOf(subject: string): LogKind {
+  return subject.split(".", 1)[0] as LogKind;
+}
+
 export class MemoryLogReading implements LogReading {
   knownLast: number;
   private readonly server: MemoryServer;
@@ -124,7 +129,7 @@ export class MemoryLogReading implements LogReading {
 
   private receive({ seq, stamp, subject, body }: MemoryMessage): void {
     this.last = { seq, stamp };
-    this.waiting.push({ seq, stamp, kind: subject as LogKind, body });
+    this.waiting.push({ seq, stamp, kind: memoryKindOf(subject), body });
     this.waitingBytes += body.length;
   }
 

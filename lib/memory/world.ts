@@ -6,6 +6,7 @@ import type { Cluster, Hearing, Heartbeat } from "../ports/cluster.ts";
 import type { ControlLog, Following } from "../ports/control-log.ts";
 import type { DeltaSink, Saying, StoredSaying, StoredWatermark, Watermark } from "../ports/delta-sink.ts";
 import type { LogBounds, LogReading, ReadOptions } from "../ports/event-log.ts";
+import type { LinkSink, StoredLink } from "../ports/link-sink.ts";
 import { assertValueFits, type PageStore, type StoredManifest } from "../ports/page-store.ts";
 import type { Published } from "../ports/publishing.ts";
 import { type Answering, type Question, type QuestionDesk, type Reply, replyText } from "../ports/questions.ts";
@@ -37,6 +38,7 @@ export function memoryWorld(server: MemoryServer, client: string, partitions: nu
     partition: (p) => ({
       log: new MemoryEventLog(server, client, p),
       sink: new MemoryDeltaSink(server, client, p),
+      links: new MemoryLinkSink(server, client, p),
       pages: new MemoryPageStore(server, client, p),
       rejects: new MemoryRejects(server, client, p),
       desk: new MemoryQuestionDesk(server, client, p),
@@ -173,6 +175,42 @@ export class MemoryDeltaSink implements DeltaSink {
 
   private recordOf(watermark: Watermark): NewMessage {
     return { subject: this.subject, body: bytesOf(JSON.stringify(watermark)), rollup: true, neverExpires: true };
+  }
+}
+
+export class MemoryLinkSink implements LinkSink {
+  batchMax = 500;
+  private readonly server: MemoryServer;
+  private readonly client: string;
+  private readonly subject: string;
+
+  constructor(server: MemoryServer, client: string, partition: PartitionNo) {
+    this.server = server;
+    this.client = client;
+    this.subject = `link.${partition}`;
+  }
+
+  last(to: PartitionNo): Promise<StoredLink | undefined> {
+    return this.server.call(this.client, "readLink", () => {
+      const message = this.logOf(to).newest(this.subject);
+      return message === undefined ? undefined : { seq: message.seq, body: textOf(message.body) };
+    });
+  }
+
+  async publish(to: PartitionNo, expected: number, bodies: readonly string[]): Promise<Published> {
+    if (bodies.length === 0 || bodies.length > this.batchMax)
+      throw new RangeError(`a batch of links holds 1 to ${this.batchMax} messages, not ${bodies.length}`);
+    const messages = bodies.map((body) => ({ subject: this.subject, body: bytesOf(body) }));
+    const seen = { subject: this.subject, seq: expected };
+    return publish(this.server, this.client, "link", messages, () => this.logOf(to).store(messages, seen));
+  }
+
+  bounds(to: PartitionNo): Promise<LogBounds> {
+    return this.server.call(this.client, "bounds", () => boundsOf(this.logOf(to)));
+  }
+
+  private logOf(to: PartitionNo): MemoryStream {
+    return this.server.stream(memoryLogStream(to));
   }
 }
 

@@ -8,16 +8,11 @@ import type { Published } from "../ports/publishing.ts";
 import type { Gate } from "./gate.ts";
 import type { Names } from "./names.ts";
 import { StreamReader } from "./stream-reader.ts";
-import { publish, storedMessage, streamState, tooLargeFor } from "./wire.ts";
+import { batchHeaders, expectLast, publish, storedMessage, streamState, tooLargeFor } from "./wire.ts";
 
 export const DELTA_ID_HEADER = "Rollcall-Delta-Id";
 export const PARTITION_HEADER = "Rollcall-Partition";
 
-const EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence";
-const EXPECTED_SUBJECT = "Nats-Expected-Last-Subject-Sequence-Subject";
-const BATCH_ID = "Nats-Batch-Id";
-const BATCH_SEQUENCE = "Nats-Batch-Sequence";
-const BATCH_COMMIT = "Nats-Batch-Commit";
 /** The server's limit, the watermark included. */
 const BATCH_MESSAGES_MAX = 1_000;
 const SCAN_IN_FLIGHT_MAX = 2_000;
@@ -58,19 +53,14 @@ export class NatsDeltaSink implements DeltaSink {
     const batchId = nuid.next();
     try {
       sayings.forEach((saying, index) => {
-        const mh = this.deltaHeaders(saying);
-        mh.append(BATCH_ID, batchId);
-        mh.append(BATCH_SEQUENCE, `${index + 1}`);
+        const mh = batchHeaders(this.deltaHeaders(saying), batchId, index + 1);
         this.nc.publish(this.subjectOf(saying), saying.body, { headers: mh });
       });
     } catch (error) {
       // A connection that was closed for good says so by throwing. Without its last message a batch is never stored.
       return { kind: "retry", reason: (error as Error).message };
     }
-    const mh = this.watermarkHeaders(fence);
-    mh.append(BATCH_ID, batchId);
-    mh.append(BATCH_SEQUENCE, `${sayings.length + 1}`);
-    mh.append(BATCH_COMMIT, "1");
+    const mh = batchHeaders(this.watermarkHeaders(fence), batchId, sayings.length + 1, true);
     return publish(this.nc, this.watermarkSubject, JSON.stringify(watermark), mh);
   }
 
@@ -148,8 +138,6 @@ export class NatsDeltaSink implements DeltaSink {
   }
 
   private fenced(fence: number, mh: MsgHdrs): MsgHdrs {
-    mh.append(EXPECTED_SEQUENCE, `${fence}`);
-    mh.append(EXPECTED_SUBJECT, this.watermarkSubject);
-    return mh;
+    return expectLast(mh, this.watermarkSubject, fence);
   }
 }

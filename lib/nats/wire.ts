@@ -63,6 +63,21 @@ export async function publish(
   }
 }
 
+/** A fence: the message is refused when another sequence than `seq` is the last of `subject`. */
+export function expectLast(mh: MsgHdrs, subject: string, seq: number): MsgHdrs {
+  mh.append("Nats-Expected-Last-Subject-Sequence", `${seq}`);
+  mh.append("Nats-Expected-Last-Subject-Sequence-Subject", subject);
+  return mh;
+}
+
+/** One message of an atomic batch, the first is 1. With the last one, `commit`, all are stored, or none. */
+export function batchHeaders(mh: MsgHdrs, batch: string, sequence: number, commit = false): MsgHdrs {
+  mh.append("Nats-Batch-Id", batch);
+  mh.append("Nats-Batch-Sequence", `${sequence}`);
+  if (commit) mh.append("Nats-Batch-Commit", "1");
+  return mh;
+}
+
 interface PubAck extends ApiReply {
   readonly stream?: string;
   readonly seq?: number;

@@ -6,6 +6,7 @@ import { NatsControlLog } from "./control-log.ts";
 import { NatsDeltaSink } from "./delta-sink.ts";
 import { NatsEventLog } from "./event-log.ts";
 import { Gate } from "./gate.ts";
+import { NatsLinkSink } from "./link-sink.ts";
 import type { Names } from "./names.ts";
 import { NatsPageStore } from "./page-store.ts";
 import { NatsQuestionDesk } from "./questions.ts";
@@ -17,6 +18,7 @@ const PAGES_UNDER_WAY_MAX = 32;
 
 export function natsWorld(nc: NatsConnection, names: Names, partitions: number): World {
   const batches = new Gate(BATCHES_OPEN_MAX);
+  const links = new Gate(BATCHES_OPEN_MAX);
   const pages = new Gate(PAGES_UNDER_WAY_MAX);
   return {
     partitions,
@@ -25,6 +27,7 @@ export function natsWorld(nc: NatsConnection, names: Names, partitions: number):
     partition: (p) => ({
       log: new NatsEventLog(nc, names, p),
       sink: new NatsDeltaSink(nc, names, p, batches),
+      links: new NatsLinkSink(nc, names, p, links),
       pages: new NatsPageStore(nc, names, p, pages),
       rejects: new NatsRejects(nc, names, p),
       desk: new NatsQuestionDesk(nc, names, p),

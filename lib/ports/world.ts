@@ -4,6 +4,7 @@ import type { Cluster } from "./cluster.ts";
 import type { ControlLog } from "./control-log.ts";
 import type { DeltaSink } from "./delta-sink.ts";
 import type { EventLog } from "./event-log.ts";
+import type { LinkSink } from "./link-sink.ts";
 import type { PageStore } from "./page-store.ts";
 import type { QuestionDesk } from "./questions.ts";
 import type { Rejects } from "./rejects.ts";
@@ -11,6 +12,7 @@ import type { Rejects } from "./rejects.ts";
 export interface PartitionWorld {
   readonly log: EventLog;
   readonly sink: DeltaSink;
+  readonly links: LinkSink;
   readonly pages: PageStore;
   readonly rejects: Rejects;
   readonly desk: QuestionDesk;

@@ -2,6 +2,7 @@
 // something because memory passes here, beside real servers. Called by contract.test.ts and by test/containers.
 import { describe } from "vitest";
 import { useWorld } from "./here.ts";
+import { linkingContract } from "./linking.ts";
 import { logContract } from "./logs.ts";
 import { rememberingContract } from "./remembering.ts";
 import { speakingContract } from "./speaking.ts";
@@ -12,6 +13,7 @@ export function contract(worlds: readonly ContractWorld[]): void {
     const here = useWorld(world);
     logContract(here, world.losesNoTail);
     speakingContract(here);
+    linkingContract(here);
     rememberingContract(here);
   });
 }

@@ -12,7 +12,7 @@ import { startTestServer } from "../support/nats.ts";
 import { openNatsWorld } from "./nats-world.ts";
 
 /** Logs that tests may use up. */
-export const PARTITIONS = 20;
+export const PARTITIONS = 28;
 export const PAYLOAD_BYTES_MAX = 1024 * 1024;
 
 export interface ToldReject {

@@ -11,7 +11,8 @@ import {
 import { keysOf } from "../../actors/partition/shelf.ts";
 import type { ControlEntry } from "../../lib/core/control.ts";
 import { decodeDelta, encodeDelta } from "../../lib/core/deltas.ts";
-import type { LogKind, LogRecord, PartitionNo, Reject } from "../../lib/core/types.ts";
+import type { LogRecord, PartitionNo, Reject } from "../../lib/core/types.ts";
+import { memoryKindOf } from "../../lib/memory/log-reading.ts";
 import type { MemoryMessage, MemoryServer, MemoryStream } from "../../lib/memory/server.ts";
 import { memoryLogStream } from "../../lib/memory/world.ts";
 import { Oracle, type OracleOptions } from "../../lib/oracle/oracle.ts";
@@ -424,5 +425,5 @@ function entryOf({ body }: MemoryMessage): ControlEntry {
 }
 
 export function recordOf({ seq, stamp, subject, body }: MemoryMessage): LogRecord {
-  return { seq, stamp, kind: subject as LogKind, body };
+  return { seq, stamp, kind: memoryKindOf(subject), body };
 }

@@ -8,6 +8,7 @@ import { Shard } from "../../actors/worker/shard.ts";
 import type { ControlEntry } from "../../lib/core/control.ts";
 import type { PartitionOptions as MachineOptions, PartitionMachine } from "../../lib/core/partition.ts";
 import { DEFAULT_LIMITS, type LogKind, type LogRecord, type PartitionNo } from "../../lib/core/types.ts";
+import { memoryKindOf } from "../../lib/memory/log-reading.ts";
 import { type Fate, MemoryServer } from "../../lib/memory/server.ts";
 import { memoryLogStream, memoryWorld } from "../../lib/memory/world.ts";
 import type { Watermark } from "../../lib/ports/delta-sink.ts";
@@ -144,7 +145,7 @@ export class MemoryCluster {
     return [...this.server.stream(memoryLogStream(partition)).from(1)].map(({ seq, stamp, subject, body }) => ({
       seq,
       stamp,
-      kind: subject as LogKind,
+      kind: memoryKindOf(subject),
       body,
     }));
   }

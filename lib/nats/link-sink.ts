@@ -1,0 +1,72 @@
+// Where a partition speaks to others: fenced publishes into their logs, the streams EVENTS_<q>. Answers lib/ports/link-sink.ts.
+// The fence is the subject that is written: whoever stores a message there moves it, so the same may be sent again at any time.
+import { headers, type MsgHdrs, type NatsConnection, nuid } from "@nats-io/transport-node";
+import type { PartitionNo, Seq } from "../core/types.ts";
+import type { LogBounds } from "../ports/event-log.ts";
+import type { LinkSink, StoredLink } from "../ports/link-sink.ts";
+import type { Published } from "../ports/publishing.ts";
+import type { Gate } from "./gate.ts";
+import type { Names } from "./names.ts";
+import { batchHeaders, expectLast, publish, storedMessage, streamState, tooLargeFor } from "./wire.ts";
+
+/** The server takes 1,000; a batch lies in its memory until it is whole. */
+const BATCH_MESSAGES_MAX = 500;
+
+export class NatsLinkSink implements LinkSink {
+  readonly batchMax = BATCH_MESSAGES_MAX;
+  private readonly nc: NatsConnection;
+  private readonly names: Names;
+  private readonly partition: PartitionNo;
+  private readonly batches: Gate;
+
+  /** `batches` bounds how many batches this process has open: the server allows 50 a stream. */
+  constructor(nc: NatsConnection, names: Names, partition: PartitionNo, batches: Gate) {
+    this.nc = nc;
+    this.names = names;
+    this.partition = partition;
+    this.batches = batches;
+  }
+
+  async last(to: PartitionNo): Promise<StoredLink | undefined> {
+    const stored = await storedMessage(this.nc, this.names.eventsStream(to), { last_by_subj: this.subjectTo(to) });
+    return stored === undefined ? undefined : { seq: stored.seq, body: Buffer.from(stored.data).toString("utf8") };
+  }
+
+  async publish(to: PartitionNo, expected: Seq, bodies: readonly string[]): Promise<Published> {
+    if (bodies.length === 0 || bodies.length > BATCH_MESSAGES_MAX)
+      throw new RangeError(`a batch of links holds 1 to ${BATCH_MESSAGES_MAX} messages, not ${bodies.length}`);
+    const tooLarge = tooLargeFor(this.nc, bodies);
+    if (tooLarge !== undefined) return tooLarge;
+    if (bodies.length === 1) return publish(this.nc, this.subjectTo(to), bodies[0]!, this.fenced(to, expected));
+    return this.batches.run(() => this.sendBatch(to, expected, bodies));
+  }
+
+  /** The fence stands on the first message: within a batch, what comes after would have to expect the one before it. */
+  private async sendBatch(to: PartitionNo, expected: Seq, bodies: readonly string[]): Promise<Published> {
+    const subject = this.subjectTo(to);
+    const batch = nuid.next();
+    try {
+      for (const [index, body] of bodies.slice(0, -1).entries()) {
+        const mh = index === 0 ? this.fenced(to, expected) : headers();
+        this.nc.publish(subject, body, { headers: batchHeaders(mh, batch, index + 1) });
+      }
+    } catch (error) {
+      // A connection that was closed for good says so by throwing. Without its last message a batch is never stored.
+      return { kind: "retry", reason: (error as Error).message };
+    }
+    const mh = batchHeaders(headers(), batch, bodies.length, true);
+    return publish(this.nc, subject, bodies.at(-1)!, mh);
+  }
+
+  bounds(to: PartitionNo): Promise<LogBounds> {
+    return streamState(this.nc, this.names.eventsStream(to));
+  }
+
+  private subjectTo(to: PartitionNo): string {
+    return this.names.linkSubject(to, this.partition);
+  }
+
+  private fenced(to: PartitionNo, expected: Seq): MsgHdrs {
+    return expectLast(headers(), this.subjectTo(to), expected);
+  }
+}
