@@ -1,7 +1,7 @@
-// Everything in one, for `npm start`: a nats-server of its own, the data set, a worker, the page, the sample shop.
+// Everything in one, for `npm start`: a nats-server of its own, the data set, a worker, the page, the sample scenes.
 // Each step waits for the one before; stopping goes the other way round, the server last.
 //
-//   ports free? ─▶ server ─▶ data set ─▶ worker (child) ─▶ page ─▶ owned and running ─▶ segments ─▶ shop ─▶ "rollcall ready"
+//   ports free? ─▶ server ─▶ data set ─▶ worker (child) ─▶ page ─▶ owned and running ─▶ segments ─▶ scenes ─▶ "rollcall ready"
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -26,11 +26,12 @@ import { NatsControlLog } from "../lib/nats/control-log.ts";
 import { type Names, namesOf } from "../lib/nats/names.ts";
 import { provision } from "../lib/nats/provision.ts";
 import { Questions } from "../lib/nats/questions.ts";
+import { saasTraffic } from "../lib/saas/traffic.ts";
+import { playScene } from "../lib/scenes/publisher.ts";
 import { ensureServer } from "../lib/server/fetch.ts";
 import { BINARY_VARIABLE } from "../lib/server/find.ts";
 import { assertFree, type RunningServer, type ServerEvent, startServer } from "../lib/server/supervise.ts";
 import { formatVersion } from "../lib/server/version.ts";
-import { runShop } from "../lib/shop/publisher.ts";
 import { shopTraffic } from "../lib/shop/traffic.ts";
 import { showUsualFlags } from "./cli/globals.ts";
 import { packageDir } from "./cli/package-dir.ts";
@@ -38,7 +39,13 @@ import { packageDir } from "./cli/package-dir.ts";
 const POLL_MS = 50;
 const PATIENCE_MS = 10_000;
 const WORKER_DEATHS_MAX = 5;
-const SHOP = { seed: 7, shoppers: 400, online: 24, eventsPerSecond: 20 } as const;
+const SCENES = {
+  seed: 7,
+  shoppers: 400,
+  shopOnline: 24,
+  saasOnline: 16,
+  perSecond: { shop: 20, product: 15 },
+} as const;
 
 /** Runs until a signal; resolves with the process's exit code. */
 export async function runDev({ config, origins, warnings }: Loaded): Promise<number> {
@@ -77,8 +84,8 @@ class Running {
   worker: KeptProcess | undefined;
   api: RunningApi | undefined;
   natsUrl = "";
-  readonly shopClosing = new AbortController();
-  shop: Promise<unknown> | undefined;
+  readonly scenesClosing = new AbortController();
+  scenes: Promise<unknown> | undefined;
   private readonly log: Logger;
 
   constructor(log: Logger) {
@@ -91,8 +98,8 @@ class Running {
   }
 
   async takeDown(): Promise<void> {
-    this.shopClosing.abort();
-    await this.attempt("shop", this.shop);
+    this.scenesClosing.abort();
+    await this.attempt("scenes", this.scenes);
     await this.attempt("api", this.api?.stop());
     await this.attempt("worker", this.worker?.stop());
     await this.attempt("connection", this.nc?.close());
@@ -126,7 +133,7 @@ async function bringUp(
   running.api = await listen({ nc, names, partitions, clock, limits, host, port, natsUrl: settings.url, log });
   await partitionsRun(running, log, stopping);
   await exampleSegments(nc, names, config, log, stopping);
-  if (config.demo) running.shop = openShop(nc, names, log, running.shopClosing.signal);
+  if (config.demo) running.scenes = playScenes(nc, names, log, running.scenesClosing.signal);
 }
 
 /** A port that is taken is told before anything is started or fetched. */
@@ -243,21 +250,30 @@ async function exampleSegments(
   }
 }
 
-function openShop(nc: NatsConnection, names: Names, log: Logger, signal: AbortSignal): Promise<unknown> {
-  const { seed, shoppers, online, eventsPerSecond } = SHOP;
-  const traffic = shopTraffic({ seed, run: Date.now().toString(36), shoppers, online, now: Date.now });
-  log.info({ eventsPerSecond }, "dev: the sample shop is open (--no-demo leaves it out)");
-  return runShop({
-    nc,
-    names,
-    traffic,
-    eventsPerSecond,
-    signal,
-    onOutage: (reason) => {
-      if (reason === undefined) log.info({}, "dev: the shop's events go in again");
-      else log.warn({ reason }, "dev: the shop's events do not go in");
-    },
-  });
+/** The sample scenes, each at its own pace; what one of them cannot store is no matter to the other. */
+function playScenes(nc: NatsConnection, names: Names, log: Logger, signal: AbortSignal): Promise<unknown> {
+  const run = Date.now().toString(36);
+  const { seed, shoppers, shopOnline, saasOnline, perSecond } = SCENES;
+  const now = Date.now;
+  const scenes = [
+    { what: "shop", traffic: shopTraffic({ seed, run, shoppers, online: shopOnline, now }), pace: perSecond.shop },
+    { what: "product", traffic: saasTraffic({ seed, run, online: saasOnline, now }), pace: perSecond.product },
+  ];
+  log.info({ eventsPerSecond: perSecond }, "dev: the sample shop and the sample product are open (--no-demo)");
+  const playing = scenes.map(({ what, traffic, pace }) =>
+    playScene({
+      nc,
+      names,
+      traffic,
+      eventsPerSecond: pace,
+      signal,
+      onOutage: (reason) => {
+        if (reason === undefined) log.info({}, `dev: the ${what}'s events go in again`);
+        else log.warn({ reason }, `dev: the ${what}'s events do not go in`);
+      },
+    }),
+  );
+  return Promise.all(playing);
 }
 
 /** The first signal stops in order; a second one at once, which is safe too. */
@@ -283,7 +299,7 @@ async function main(): Promise<void> {
   const names = NAMED_OPTIONS.map(({ name }) => name);
   const command = showUsualFlags(addFlags(new Command("npm start --"), names))
     .description(
-      "Everything in one: a nats-server, a worker, the page, a sample shop. Prints one line when deltas flow.",
+      "Everything in one: a nats-server, a worker, the page, two sample scenes. Prints one line when deltas flow.",
     )
     .exitOverride();
   try {

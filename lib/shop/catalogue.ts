@@ -1,7 +1,7 @@
 // What the sample shop sells and to whom: a fixed catalogue and a seeded population of shoppers.
 // traffic.ts lets these people loose on these products.
 import type { MemberId } from "../core/types.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../scenes/random.ts";
 
 export interface Product {
   readonly product_id: string;

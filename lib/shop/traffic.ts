@@ -1,35 +1,13 @@
 // The sample shop's traffic: people browse, fill carts, buy, walk away, come back, ask for their money back.
-// An endless seeded sequence of Segment-spec envelopes; publisher.ts paces it onto NATS.
-import { encodeId } from "../core/ids.ts";
-import type { Json, JsonObject, Millis } from "../core/types.ts";
+// An endless seeded sequence of Segment-spec envelopes; lib/scenes/publisher.ts paces it onto NATS.
+import type { Json, JsonObject } from "../core/types.ts";
+import { type Random, seededRandom } from "../scenes/random.ts";
+import { type Envelope, type SceneEvent, type SceneOptions, seedOf, timestampOf, toEvents } from "../scenes/scene.ts";
 import { CATALOGUE, type Product, population, type Shopper } from "./catalogue.ts";
-import { type Random, seededRandom } from "./random.ts";
 
-export interface ShopOptions {
-  /** Who the shoppers are, and what they like. */
-  readonly seed: number;
-  /** Tells one run of the shop from another: part of message ids, order ids and of the seed of what happens. */
-  readonly run: string;
+export interface ShopOptions extends SceneOptions {
   /** Known shoppers; they come back. */
   readonly shoppers: number;
-  /** How many are in the shop at any one time. */
-  readonly online: number;
-  /** Event times are read from here. */
-  readonly now: () => Millis;
-}
-
-/** A message as a channel would send it. */
-export interface Envelope extends JsonObject {
-  readonly type: "track" | "identify" | "page" | "screen";
-  readonly messageId: string;
-  readonly timestamp: string;
-  readonly channel: string;
-}
-
-export interface ShopEvent {
-  /** The token of `events.<token>`. */
-  readonly subjectToken: string;
-  readonly event: Envelope;
 }
 
 /** What a shopper does next, before it gets its id, its time and its address. */
@@ -57,10 +35,9 @@ interface Shop {
 }
 
 const ORDERS_KEPT_MAX = 100;
-const LATE_MS_MAX = 20 * 60_000;
 
 /** Endless. The same options give the same events (but for the times, which are the clock's). */
-export function* shopTraffic(options: ShopOptions): Generator<ShopEvent, never, void> {
+export function* shopTraffic(options: ShopOptions): Generator<SceneEvent, never, void> {
   const shoppers = population(options.shoppers, seededRandom(options.seed));
   const random = seededRandom(seedOf(`${options.seed}/${options.run}`));
   const shop: Shop = { random, run: options.run, orders: [], ordersMade: 0 };
@@ -81,7 +58,7 @@ export function* shopTraffic(options: ShopOptions): Generator<ShopEvent, never, 
       visits.splice(index, 1);
       continue;
     }
-    yield { subjectToken: encodeId(step.value.shopper.id), event: envelope(step.value, count, options, random) };
+    yield toEvents(step.value.shopper.id, envelope(step.value, count, options, random));
     count += 1;
   }
 }
@@ -93,15 +70,7 @@ function pickOffline(shoppers: readonly Shopper[], online: readonly Shopper[], r
   }
 }
 
-function seedOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (const char of text) hash = Math.imul(hash ^ char.codePointAt(0)!, 0x01000193);
-  return hash >>> 0;
-}
-
 function envelope(act: Act, count: number, options: ShopOptions, random: Random): Envelope {
-  // A phone that was offline sends later what was done earlier.
-  const lateMs = act.channel === "ios" && random.chance(0.01) ? random.between(60_000, LATE_MS_MAX) : 0;
   const { shopper } = act;
   const named: JsonObject =
     act.name === undefined ? {} : act.type === "track" ? { event: act.name } : { name: act.name };
@@ -110,7 +79,7 @@ function envelope(act: Act, count: number, options: ShopOptions, random: Random)
     ...named,
     ...(shopper.anonymous ? { anonymousId: shopper.id } : { userId: shopper.id }),
     messageId: `shop-${options.run}-${count}`,
-    timestamp: new Date(options.now() - lateMs).toISOString(),
+    timestamp: timestampOf(act.channel, options.now(), random),
     channel: act.channel,
     ...(act.properties === undefined ? {} : { properties: act.properties }),
     ...(act.traits === undefined ? {} : { traits: act.traits }),

@@ -5,15 +5,16 @@ import { encodeId } from "../../lib/core/ids.ts";
 import { DEFAULT_LIMITS, type Delta, type JsonObject } from "../../lib/core/types.ts";
 import { loadDefinitions } from "../../lib/definitions/load.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
-import { type ShopEvent, type ShopOptions, shopTraffic } from "../../lib/shop/traffic.ts";
+import type { SceneEvent } from "../../lib/scenes/scene.ts";
+import { type ShopOptions, shopTraffic } from "../../lib/shop/traffic.ts";
 
 const START = Date.UTC(2026, 10, 23, 10);
 const EVENT_MS = 50;
 
 /** The shop as dev runs it, on a clock that moves with the events: 20 a second. */
-function traffic(count: number, options: Partial<ShopOptions> = {}): ShopEvent[] {
+function traffic(count: number, options: Partial<ShopOptions> = {}): SceneEvent[] {
   let now = START;
-  const all: ShopEvent[] = [];
+  const all: SceneEvent[] = [];
   const defaults = { seed: 7, run: "test", shoppers: 400, online: 24, now: () => now };
   for (const event of shopTraffic({ ...defaults, ...options })) {
     all.push(event);
@@ -23,7 +24,7 @@ function traffic(count: number, options: Partial<ShopOptions> = {}): ShopEvent[]
   throw new Error("the shop closed");
 }
 
-const nameOf = ({ event }: ShopEvent): string => (event.type === "track" ? String(event.event) : event.type);
+const nameOf = ({ event }: SceneEvent): string => (event.type === "track" ? String(event.event) : event.type);
 
 describe("the traffic", () => {
   test("is the same for the same seed and run, and another for another", () => {

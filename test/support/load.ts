@@ -4,7 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { headers, type NatsConnection } from "@nats-io/transport-node";
 import type { Names } from "../../lib/nats/names.ts";
 import { publish } from "../../lib/nats/wire.ts";
-import { type ShopEvent, shopTraffic } from "../../lib/shop/traffic.ts";
+import type { SceneEvent } from "../../lib/scenes/scene.ts";
+import { shopTraffic } from "../../lib/shop/traffic.ts";
 import { until } from "./until.ts";
 
 const TURN_MS = 10;
@@ -88,7 +89,7 @@ export class Load {
     this.stoppedMs = performance.now();
   }
 
-  private async send({ subjectToken, event }: ShopEvent): Promise<void> {
+  private async send({ subjectToken, event }: SceneEvent): Promise<void> {
     const { nc, names } = this.options;
     const mh = headers();
     mh.set("Nats-Msg-Id", event.messageId);

@@ -1,32 +1,32 @@
-// Lets the sample shop's traffic out at a steady pace, every event acked by its log.
-// Last of the shop's files; cmd/dev.ts starts it.
+// Lets a scene's traffic out at a steady pace, every event acked by its log.
+// Stands after lib/shop and lib/saas; cmd/dev.ts starts it, once for each.
 import { setTimeout as sleep } from "node:timers/promises";
 import { headers, type NatsConnection } from "@nats-io/transport-node";
 import type { Names } from "../nats/names.ts";
 import { publish } from "../nats/wire.ts";
-import type { ShopEvent } from "./traffic.ts";
+import type { SceneEvent } from "./scene.ts";
 
 const TURN_MS = 50;
 const UNACKED_MAX = 256;
 const OUTAGE_PAUSE_MS = 1_000;
 
-export interface ShopPublisherOptions {
+export interface ScenePublisherOptions {
   readonly nc: NatsConnection;
   readonly names: Names;
-  readonly traffic: Iterable<ShopEvent> | AsyncIterable<ShopEvent>;
+  readonly traffic: Iterable<SceneEvent> | AsyncIterable<SceneEvent>;
   readonly eventsPerSecond: number;
-  /** Ends the shop; what is on its way is still waited for. */
+  /** Ends the scene; what is on its way is still waited for. */
   readonly signal: AbortSignal;
   /** Told once an outage, and again when events go in. */
   readonly onOutage: (reason: string | undefined) => void;
 }
 
-export interface ShopReport {
+export interface SceneReport {
   readonly stored: number;
   readonly failed: number;
 }
 
-export async function runShop(options: ShopPublisherOptions): Promise<ShopReport> {
+export async function playScene(options: ScenePublisherOptions): Promise<SceneReport> {
   const { eventsPerSecond, signal } = options;
   const counts = { stored: 0, failed: 0 };
   const unacked = new Set<Promise<void>>();
@@ -49,7 +49,7 @@ export async function runShop(options: ShopPublisherOptions): Promise<ShopReport
     sent += 1;
     if (!outage) continue;
     await sleep(OUTAGE_PAUSE_MS, undefined, { signal }).catch(() => {});
-    // What was not sent meanwhile is not made up for: a shop's customers do not wait either.
+    // What was not sent meanwhile is not made up for: a scene's people do not wait either.
     startedMs = performance.now();
     sent = 0;
   }
@@ -61,13 +61,14 @@ function dueBy(startedMs: number, eventsPerSecond: number): number {
   return ((performance.now() - startedMs) / 1_000) * eventsPerSecond;
 }
 
-/** The reason when it was not stored. Its id makes a second try within two minutes harmless, but the shop does not try. */
+/** The reason when it was not stored. Its id makes a second try within two minutes harmless, but a scene does not try. */
 async function send(
-  { nc, names }: ShopPublisherOptions,
-  { subjectToken, event }: ShopEvent,
+  { nc, names }: ScenePublisherOptions,
+  { subject, subjectToken, event }: SceneEvent,
 ): Promise<string | undefined> {
   const mh = headers();
   mh.set("Nats-Msg-Id", event.messageId);
-  const ended = await publish(nc, names.eventSubject(subjectToken), JSON.stringify(event), mh);
+  const to = subject === "events" ? names.eventSubject(subjectToken) : names.accountSubject(subjectToken);
+  const ended = await publish(nc, to, JSON.stringify(event), mh);
   return ended.kind === "stored" ? undefined : ended.kind === "fenced" ? "fenced" : ended.reason;
 }

@@ -1,5 +1,5 @@
-// A small seeded random source: the same seed gives the same shop, event by event.
-// Stands beside catalogue.ts and traffic.ts, which draw everything from it.
+// A small seeded random source: the same seed gives the same scene, event by event.
+// lib/shop and lib/saas draw everything from it.
 
 export interface Random {
   /** 0 ≤ x < 1. */
