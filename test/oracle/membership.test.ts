@@ -19,7 +19,7 @@ describe("the universe", () => {
   test("a rejected message makes nobody known", () => {
     const story = new Story();
     story.apply("00:00", [everybody()]);
-    story.event("00:01", { type: "group", userId: "ann" });
+    story.event("00:01", { type: "alias", userId: "ann" });
     expect(story.oracle.universe).toBe(0);
     expect(story.reasons).toEqual(["unsupported-type"]);
   });

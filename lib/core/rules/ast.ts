@@ -233,6 +233,22 @@ export type Window =
 /** A whole local day (both ends included), or an instant (from ≤ x < to). */
 export type RangeBound = { readonly day: string } | { readonly at: Millis };
 
+/** The rules that a rule holds, on whichever side they are evaluated; none for all others. */
+export function rulesInside(rule: Rule): readonly Rule[] {
+  switch (rule.op) {
+    case "all":
+    case "any":
+    case "none":
+      return rule.rules;
+    case "not":
+    case "account":
+    case "users":
+      return [rule.rule];
+    default:
+      return [];
+  }
+}
+
 /** For readers of a rule that do not know this one. */
 export function unknownRule(rule: Rule): never {
   throw new Error(`the rule ${rule.op} is not known here`);

@@ -56,6 +56,8 @@ describe("the page shows", () => {
     ...["at", "before", "after"].map((relation) => `funnel ${relation}`),
     "step occurs item",
     "step absent order",
+    "users count",
+    "users share",
   ])("%s", (what) => {
     expect(shown).toContain(what);
   });

@@ -18,6 +18,7 @@ const ajv = new Ajv2020({ strict: true, strictRequired: false, allowUnionTypes: 
 const accepts = ajv.compile(definitionSchema());
 const reads = (source: unknown): boolean => parseDefinition(source, DEFAULT_LIMITS).ok;
 const ofRule = (rule: unknown) => ({ id: "x", rule });
+const ofAccounts = (rule: unknown) => ({ id: "x", kind: "account", rule });
 
 function expectTaken(source: unknown): void {
   expect(accepts(source), JSON.stringify({ source, errors: accepts.errors })).toBe(true);
@@ -34,10 +35,12 @@ describe("takes", () => {
     expectTaken(source);
   });
 
-  test.each(RULES)("the example of %s that it shows, and so does the parser", (name) => {
+  test.each(RULES)("the example of %s that it shows, for the kinds that have it, and so does the parser", (name) => {
     for (const example of RULE_EXAMPLES[name]) {
-      expect(parseDefinition(ofRule(example), DEFAULT_LIMITS)).toMatchObject({ ok: true });
-      expectTaken(ofRule(example));
+      const ofPeople = name !== "users";
+      expect([reads(ofRule(example)), accepts(ofRule(example))]).toEqual([ofPeople, ofPeople]);
+      const isAny = !/"(cart|anonymous|identity|account)":/.test(JSON.stringify(example));
+      expect([reads(ofAccounts(example)), accepts(ofAccounts(example))]).toEqual([isAny, isAny]);
     }
   });
 
@@ -55,7 +58,19 @@ describe("takes", () => {
 /** Everything that a rule written by hand can be wrong in by one word. */
 const WRONG: [string, JsonObject][] = [
   ["an unknown rule", { evnt: { name: "A" } }],
-  ["a rule to come", { account: { trait: { plan: "pro" } } }],
+  ["users of a person", { users: { rule: { order: {} }, atLeast: 1 } }],
+  ["the account of an account", { account: { account: { trait: { plan: "pro" } } } }],
+  ["the cart of an account", { account: { cart: { value: 1 } } }],
+  ["users of users", { account: { users: { rule: { users: { rule: { order: {} }, atLeast: 1 } }, atLeast: 1 } } }],
+  ["an account by name", { account: "acme" }],
+  ["users without a number", { account: { users: { rule: { order: {} } } } }],
+  ["users without a rule", { account: { users: { atLeast: 1 } } }],
+  ["users by two numbers", { account: { users: { rule: { order: {} }, atLeast: 1, share: 5 } } }],
+  ["at least half a user", { account: { users: { rule: { order: {} }, atLeast: 0.5 } } }],
+  ["at least no users", { account: { users: { rule: { order: {} }, atLeast: 0 } } }],
+  ["more than all users", { account: { users: { rule: { order: {} }, share: { gte: 101 } } } }],
+  ["less than none of them", { account: { users: { rule: { order: {} }, share: { between: [-1, 5] } } } }],
+  ["who did it, of a person", { event: { name: "A", where: { userId: "u1" } } }],
   ["two rules in one", { event: { name: "A" }, order: {} }],
   ["no rule", {}],
   ["all of nothing", { all: [] }],
@@ -119,7 +134,14 @@ describe("refuses, as the parser does,", () => {
     ["no id", { rule: { order: {} } }],
     ["no rule", { id: "x" }],
     ["an unknown key", { id: "x", rules: { order: {} } }],
-    ["an account", { id: "x", kind: "account", rule: { order: {} } }],
+    ["another kind", { id: "x", kind: "users", rule: { order: {} } }],
+    ["an account's own zone", { id: "x", kind: "account", zone: "user", rule: { order: {} } }],
+    ["an account's cart", ofAccounts({ all: [{ order: {} }, { cart: { value: 1 } }] })],
+    [
+      "an account's users' users",
+      ofAccounts({ users: { rule: { users: { rule: { order: {} }, atLeast: 1 } }, count: 1 } }),
+    ],
+    ["who did it, by a number", ofAccounts({ event: { name: "A", where: { userId: { gt: 5 } } } })],
     ["stay in words", { id: "x", stay: "long", rule: { order: {} } }],
     ["enabled by text", { id: "x", enabled: "yes", rule: { order: {} } }],
   ])("%s", (_, source) => {

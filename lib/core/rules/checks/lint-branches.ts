@@ -1,6 +1,6 @@
 // Branches that decide nothing: whether a rule as a whole can ever hold, or can ever fail, from the tests inside it.
 // parse-rule.ts warns by it; lint.ts judges the single test. Shallow on purpose: "depends" is always a lawful answer.
-import type { Measure, ObjectRule, OccurrenceRule, Rule, Test, Where, Window } from "../ast.ts";
+import type { Measure, ObjectRule, OccurrenceRule, Rule, Test, UsersRule, Where, Window } from "../ast.ts";
 import {
   OBJECT_FIELDS,
   OCCURRENCE_FIELDS,
@@ -47,9 +47,12 @@ export function verdictOfRule(rule: Rule): Verdict {
     case "anonymous":
     case "segment":
     case "list":
-    case "account":
-    case "users":
       return "depends";
+    case "account":
+      // Who is in no account fails it, whatever the rule inside says.
+      return verdictOfRule(rule.rule) === "never" ? "never" : "depends";
+    case "users":
+      return verdictOfUsers(rule);
     default:
       return verdictOfWhere(rule.where, RECORD_FIELDS[rule.op]);
   }
@@ -74,6 +77,11 @@ function verdictOfNone(measure: Exclude<Measure, { readonly in: Window }>): Verd
   if (!domain.present) return "depends";
   const zero: Test = [...measure.is, { op: "eq", value: 0, fold: false }];
   return verdictOfTest(zero, domain) === "never" ? "never" : "depends";
+}
+
+function verdictOfUsers({ rule, measure }: UsersRule): Verdict {
+  if (measure.kind === "count" && verdictOfRule(rule) === "never") return verdictOfNone({ ...measure, kind: "count" });
+  return verdictOfTest(measure.is, domainOfMeasure(measure.kind));
 }
 
 function verdictOfWhere(where: Where, fields: RecordFields): Verdict {

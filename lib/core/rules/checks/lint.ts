@@ -1,6 +1,6 @@
 // What is lawful but surely not meant: tests that no value passes, rules that hold for everybody nothing is known of.
 // The parsers call it and report what it finds as warnings; nothing here refuses a rule.
-import type { Measure, Rule, Scalar, Test, TestPart, Where, Window } from "../ast.ts";
+import type { Measure, Rule, Scalar, Test, TestPart, UsersRule, Where, Window } from "../ast.ts";
 
 export type Verdict = "never" | "always" | "depends";
 
@@ -21,7 +21,10 @@ export const ANY_VALUE: Domain = { present: false, least: Number.NEGATIVE_INFINI
 const TALLY: Domain = { present: true, least: 0, whole: true };
 const AMOUNT: Domain = { present: true, least: Number.NEGATIVE_INFINITY, whole: false };
 
-export function domainOfMeasure(kind: Measure["kind"]): Domain {
+/** A share of no users at all is missing. */
+const SHARE: Domain = { present: false, least: 0, most: 100, whole: false };
+
+export function domainOfMeasure(kind: Measure["kind"] | "share"): Domain {
   switch (kind) {
     case "count":
     case "days":
@@ -31,6 +34,8 @@ export function domainOfMeasure(kind: Measure["kind"]): Domain {
     case "sum":
     case "total":
       return AMOUNT;
+    case "share":
+      return SHARE;
     default:
       return ANY_VALUE;
   }
@@ -213,7 +218,8 @@ export function holdsForStranger(rule: Rule, clock?: boolean): boolean | undefin
     case "funnel":
       return rule.relation === "before";
     case "users":
-      return rule.measure.kind === "count" && measuresNothing({ kind: "count", is: rule.measure.is });
+      // It has no users that are known: their count is 0, their share is missing.
+      return measuresNothing(rule.measure);
     case "anonymous":
       return rule.is;
     case "clock":
@@ -239,7 +245,7 @@ const OF_NOBODY: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   engagement: { score: 0 },
 };
 
-function measuresNothing(measure: Measure): boolean {
+function measuresNothing(measure: Measure | UsersRule["measure"]): boolean {
   if ("in" in measure) return false;
   const zero = domainOfMeasure(measure.kind).present;
   return measure.is.every((part) => (zero ? mayPass(part, 0) : passesMissing(part)));
@@ -306,6 +312,8 @@ export function joinsAtMidnight(rule: Rule): boolean {
     case "none":
       return rule.rules.some(joinsAtMidnight);
     case "not":
+    case "account":
+    case "users":
       return joinsAtMidnight(rule.rule);
     case "event":
     case "item":

@@ -1,7 +1,7 @@
 // What happened: which occurrences (of events, items, orders, visits, campaigns, changes), where, when and how much.
 // parse-rule.ts calls it; parse-steps.ts reads the same `which` for the steps of sequences and funnels.
 import type { CampaignWhich, EventRule, ItemWhich, OccurrenceRule, Path, Rule, Test } from "../ast.ts";
-import { OCCURRENCE_FIELDS } from "../words/fields.ts";
+import { OCCURRENCE_FIELDS_OF } from "../words/fields.ts";
 import { MEASURES_OF, MONEY, type OccurrenceName, type StepName, WHICH_KEYS } from "../words/grammar.ts";
 import { measureSynonyms, parseMeasure } from "./parse-measure.ts";
 import { type Names, parseLabel, parseNames, parseTexts } from "./parse-names.ts";
@@ -41,7 +41,7 @@ export function parseHappened(
   }
   const own = op === "order" ? body : withoutMoney(op, body, path, report);
   const allowed = [...WHICH_KEYS[op], "where", "window", ...MEASURES_OF[op]];
-  checkKeys(own, path, report, allowed, measureSynonyms(OCCURRENCE_FIELDS[op], WHICH_SYNONYMS[op]));
+  checkKeys(own, path, report, allowed, measureSynonyms(OCCURRENCE_FIELDS_OF[report.kind][op], WHICH_SYNONYMS[op]));
   const names = op === "event" ? parseNames(body.name, keyPath(path, "name"), report) : undefined;
   const which = op === "event" ? names && {} : parseWhich(op, body, path, report, depth);
   const measured = parseMeasured(op, own, path, report, depth);
@@ -73,7 +73,7 @@ function parseMeasured(
   depth: number,
 ): Measured | undefined {
   const problemsBefore = report.problems.length;
-  const fields = OCCURRENCE_FIELDS[op];
+  const fields = OCCURRENCE_FIELDS_OF[report.kind][op];
   const where = Object.hasOwn(body, "where")
     ? parseWhere(body.where, keyPath(path, "where"), report, fields, depth)
     : undefined;

@@ -1,14 +1,25 @@
 // A rule: its one key says which, and combinations lead back here. Each family is read by a neighbour: what happened
-// (parse-happened.ts, parse-steps.ts), what is (parse-is.ts), where one belongs (parse-belongs.ts).
+// (parse-happened.ts, parse-steps.ts), what is (parse-is.ts), where one belongs (parse-belongs.ts, parse-accounts.ts).
 import type { Rule } from "../ast.ts";
 import { type Clash, clashOf } from "../checks/lint.ts";
 import { decidingBranch } from "../checks/lint-branches.ts";
-import { LATER_RULES, RULES, type RuleName } from "../words/grammar.ts";
+import { RULES, RULES_OF, type RuleName } from "../words/grammar.ts";
+import { parseAccount, parseUsers } from "./parse-accounts.ts";
 import { parseBucket, parseList, parseSegment } from "./parse-belongs.ts";
 import { parseHappened } from "./parse-happened.ts";
 import { parseAnonymous, parseFavorite, parseFunnel, parseObjects, parseRecord, parseSituation } from "./parse-is.ts";
 import { parseSequence } from "./parse-steps.ts";
-import { isObject, itemPath, keyPath, quoted, type Report, refuseForbidden, shown, suggestion } from "./problems.ts";
+import {
+  isObject,
+  itemPath,
+  keyPath,
+  nearest,
+  quoted,
+  type Report,
+  refuseForbidden,
+  shown,
+  suggestion,
+} from "./problems.ts";
 
 /** Words of other tools and other languages, led to ours. */
 const RULE_SYNONYMS: Readonly<Record<string, RuleName>> = {
@@ -69,6 +80,11 @@ const RULE_SYNONYMS: Readonly<Record<string, RuleName>> = {
   sample: "bucket",
   percent: "bucket",
   experiment: "bucket",
+  organization: "account",
+  organisation: "account",
+  accounts: "account",
+  people: "users",
+  members: "users",
 };
 
 export function parseRule(value: unknown, path: string, report: Report, depth: number): Rule | undefined {
@@ -78,9 +94,10 @@ export function parseRule(value: unknown, path: string, report: Report, depth: n
   }
   const keys = Object.keys(value);
   const name = keys[0];
-  if (name === undefined) return report.problem(path, `an empty rule; give one of ${RULES.join(", ")}`);
+  const allowed = RULES_OF[report.kind];
+  if (name === undefined) return report.problem(path, `an empty rule; give one of ${allowed.join(", ")}`);
   if (keys.length > 1) {
-    const known = keys.every((key) => isRuleName(key) || LATER_RULES.includes(key));
+    const known = keys.every((key) => allowed.includes(key as RuleName));
     return report.problem(
       path,
       `a rule has exactly one key; found ${keys.slice(0, 8).map(quoted).join(", ")}`,
@@ -88,21 +105,30 @@ export function parseRule(value: unknown, path: string, report: Report, depth: n
     );
   }
   const at = keyPath(path, name);
-  if (isRuleName(name)) return parseNamed(name, value[name], at, report, depth);
-  if (refuseForbidden(name, path, report)) return undefined;
-  if (LATER_RULES.includes(name)) {
-    return report.problem(at, `the rule ${name} is not available yet; available: ${RULES.join(", ")}`);
+  if (isRuleName(name)) {
+    return allowed.includes(name)
+      ? parseNamed(name, value[name], at, report, depth)
+      : report.problem(at, OF_THE_OTHER_KIND[name] ?? `an account has no ${name} of its own; ${ASK_USERS(name)}`);
   }
+  if (refuseForbidden(name, path, report)) return undefined;
+  const meant = suggestion(name, allowed, RULE_SYNONYMS);
   return report.problem(
     at,
-    `unknown rule ${quoted(name)}; a rule is one of ${RULES.join(", ")}`,
-    suggestion(name, [...RULES, ...LATER_RULES], RULE_SYNONYMS),
+    `unknown rule ${quoted(name)}; a rule is one of ${allowed.join(", ")}`,
+    allowed.includes(meant as RuleName) ? meant : nearest(name, allowed),
   );
 }
 
 function isRuleName(name: string): name is RuleName {
   return RULES.includes(name as RuleName);
 }
+
+const ASK_USERS = (name: string) => `ask its users: {users: {rule: {${name}: …}, atLeast: 1}}`;
+
+const OF_THE_OTHER_KIND: Readonly<Partial<Record<RuleName, string>>> = {
+  users: "users counts the users of an account; it stands in a segment of kind account, or inside account: {…}",
+  account: "account asks for the account of a user, and here is one already; write the rule itself, without account",
+};
 
 function parseNamed(name: RuleName, body: unknown, path: string, report: Report, depth: number): Rule | undefined {
   switch (name) {
@@ -139,6 +165,10 @@ function parseNamed(name: RuleName, body: unknown, path: string, report: Report,
       return parseList(body, path, report);
     case "bucket":
       return parseBucket(body, path, report);
+    case "account":
+      return parseAccount(body, path, report, depth);
+    case "users":
+      return parseUsers(body, path, report, depth);
     default:
       return parseRecord(name, body, path, report, depth);
   }

@@ -1,7 +1,7 @@
 // Steps in an order: what completes each, how soon after the one before, and what must not come.
 // parse-rule.ts calls it for sequences; the vocabulary reads the steps of its funnels by parseStepWhich.
 import type { Rule, SequenceRule, SequenceStep, StepWhich } from "../ast.ts";
-import { OCCURRENCE_FIELDS } from "../words/fields.ts";
+import { OCCURRENCE_FIELDS_OF } from "../words/fields.ts";
 import { EDGES, MEASURES_OF, STEPS, type StepName, WHICH_KEYS } from "../words/grammar.ts";
 import { parseStepBody } from "./parse-happened.ts";
 import { measureSynonyms } from "./parse-measure.ts";
@@ -138,7 +138,7 @@ export function parseStepWhich(
   const problemsBefore = report.problems.length;
   refuseMeasures(op, body, path, report);
   const which = parseStepBody(op, body, path, report, depth);
-  const fields = OCCURRENCE_FIELDS[op];
+  const fields = OCCURRENCE_FIELDS_OF[report.kind][op];
   const where = Object.hasOwn(body, "where")
     ? parseWhere(body.where, keyPath(path, "where"), report, fields, depth)
     : undefined;
@@ -154,6 +154,8 @@ function refuseMeasures(op: StepName, body: Fields, path: string, report: Report
     report.problem(keyPath(path, key), `a step happens once, so ${key} has no place in it${instead}`);
   }
   const rest = Object.fromEntries(Object.entries(body).filter(([key]) => !given.includes(key)));
-  const synonyms = Object.entries(measureSynonyms(OCCURRENCE_FIELDS[op])).filter(([, word]) => word === "where");
+  const synonyms = Object.entries(measureSynonyms(OCCURRENCE_FIELDS_OF[report.kind][op])).filter(
+    ([, word]) => word === "where",
+  );
   checkKeys(rest, path, report, [...WHICH_KEYS[op], "where"], Object.fromEntries(synonyms));
 }

@@ -180,6 +180,8 @@ function typeName(type: FieldType): string {
   switch (type) {
     case "number":
       return "a number";
+    case "percent":
+      return "a percentage from 0 to 100";
     case "duration":
       return "a duration";
     case "boolean":
@@ -254,6 +256,13 @@ function parseScalar(value: unknown, path: string, { report, context }: Place): 
     case "number":
       if (typeof value === "number" && Number.isFinite(value)) return value;
       return report.problem(path, `${context.key} is a number; found ${shown(value)}`, likelyNumber(value));
+    case "percent":
+      if (typeof value === "number" && value >= 0 && value <= 100) return value;
+      return report.problem(
+        path,
+        `${context.key} is a percentage, a number from 0 to 100; found ${shown(value)}`,
+        likelyNumber(value),
+      );
     case "name":
       if (typeof value === "number" && Number.isFinite(value)) return String(value);
       return parsePlainText(value, path, report, context.key);
@@ -334,7 +343,7 @@ function parseScalars(op: string, operand: unknown, path: string, place: Place):
 
 function parseOrdered(op: string, operand: unknown, path: string, place: Place): number | string | undefined {
   const { report, context } = place;
-  if (context.type === "number" || context.type === "time" || context.type === "duration") {
+  if (["number", "percent", "time", "duration"].includes(context.type)) {
     return parseScalar(operand, path, place) as number | string | undefined;
   }
   if (typeof operand === "number" && Number.isFinite(operand)) return operand;

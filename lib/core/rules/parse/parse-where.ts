@@ -1,7 +1,7 @@
 // A `where`: tests by path over one record, and their combinations. Paths are split and unescaped here.
 // The parsers of rules and parse-test.ts (`has`) call it; it calls parse-test.ts for what is asked of each path.
 import type { Path, Where } from "../ast.ts";
-import type { FieldType, RecordFields } from "../words/fields.ts";
+import { type FieldType, OCCURRENCE_FIELDS, type RecordFields } from "../words/fields.ts";
 import { parseTest } from "./parse-test.ts";
 import { type Fields, FORBIDDEN_KEYS, isObject, itemPath, keyPath, quoted, type Report, shown } from "./problems.ts";
 
@@ -90,7 +90,18 @@ export function parseField(
   const path = parsePath(written, at, report);
   if (path === undefined) return undefined;
   const type = fields.typeOf(path);
-  if (type !== undefined) return { path, type };
+  if (type !== undefined) {
+    if (fields === OCCURRENCE_FIELDS.item && report.kind === "account" && path[0] === "userId") {
+      report.warn(at, "here it is an attribute of the item; who of the users did it, event and campaign rules read");
+    }
+    return { path, type };
+  }
+  if (Object.hasOwn(fields.ofAccounts ?? {}, path.join("."))) {
+    return report.problem(
+      at,
+      `${path.join(".")} tells an account's users apart, so only segments of accounts read it: a user's events are all of his own`,
+    );
+  }
   return report.problem(
     at,
     `${fields.record} has no field ${quoted(String(written))}; its fields are ${fields.listed}`,

@@ -1,6 +1,6 @@
 // A definition as somebody wrote it, read into what the engine compiles; or everything that is wrong with it.
 // The one way in: files, the control log and the API all come through here.
-import type { Json, Limits } from "../../types.ts";
+import type { Json, Limits, MemberKind } from "../../types.ts";
 import type { Definition, Rule } from "../ast.ts";
 import { holdsForStranger, joinsAtMidnight, movesEverybodyByClock } from "../checks/lint.ts";
 import { parseSegmentId } from "./parse-belongs.ts";
@@ -17,6 +17,7 @@ import {
   quoted,
   Report,
   shown,
+  suggestion,
 } from "./problems.ts";
 
 export type { Problem } from "./problems.ts";
@@ -52,8 +53,8 @@ function readDefinition(source: unknown, report: Report): Definition | undefined
   checkKeys(source, "", report, KEYS, SYNONYMS);
   const id = readId(source, report);
   const header = readHeader(source, report);
-  const timing = readTiming(source, report);
-  const rule = readRule(source, report);
+  const timing = readTiming(source, header.kind, report);
+  const rule = report.readingOf(header.kind, () => readRule(source, report));
   if (id === undefined || rule === undefined) return undefined;
   return { id, ...header, name: header.name ?? id, ...timing, rule, source: source as Json };
 }
@@ -90,9 +91,9 @@ function readHeader(source: Fields, report: Report) {
   };
 }
 
-function readTiming(source: Fields, report: Report) {
+function readTiming(source: Fields, kind: MemberKind, report: Report) {
   return {
-    zone: readZone(source, report),
+    zone: readZone(source, kind, report),
     stayMs: source.stay === undefined ? 0 : (parseDuration(source.stay, "stay", report, true) ?? 0),
     cooldownMs: source.cooldown === undefined ? 0 : (parseDuration(source.cooldown, "cooldown", report, true) ?? 0),
   };
@@ -117,13 +118,15 @@ function checkText(
   return report.problem(path, `${what} has ${value.length} characters; the limit is ${most} (${limit})`);
 }
 
-function readKind(source: Fields, report: Report): "user" {
+const KINDS: readonly MemberKind[] = ["user", "account"];
+const KIND_SYNONYMS = { users: "user", person: "user", people: "user", accounts: "account", company: "account" };
+
+function readKind(source: Fields, report: Report): MemberKind {
   const { kind } = source;
-  if (kind === "account") {
-    report.problem("kind", "segments of accounts are not available yet; write kind: user, or leave it out", "user");
-  } else if (kind !== undefined && kind !== "user") {
-    report.problem("kind", `kind is user; found ${shown(kind)}`, "user");
-  }
+  if (kind === undefined) return "user";
+  if (KINDS.includes(kind as MemberKind)) return kind as MemberKind;
+  const hint = typeof kind === "string" ? suggestion(kind, KINDS, KIND_SYNONYMS) : undefined;
+  report.problem("kind", `kind is user or account; found ${shown(kind)}`, hint);
   return "user";
 }
 
@@ -162,9 +165,17 @@ function readEnabled(source: Fields, report: Report): boolean {
 
 const ZONE_LENGTH_MAX = 64;
 
-function readZone(source: Fields, report: Report): string {
+function readZone(source: Fields, kind: MemberKind, report: Report): string {
   const { zone } = source;
   if (zone === undefined) return "UTC";
+  if (zone === "user" && kind === "account") {
+    report.problem(
+      "zone",
+      "zone: user is each person's own zone, and an account has none; name one, such as Europe/Berlin, or leave it out for UTC",
+      "UTC",
+    );
+    return "UTC";
+  }
   if (typeof zone === "string" && (zone === "user" || isZone(zone))) return zone;
   report.problem(
     keyPath("", "zone"),
@@ -191,23 +202,39 @@ export function isZone(name: string): boolean {
   }
 }
 
-function warnOfCrowds({ rule, zone }: Definition, report: Report): void {
+/** How the warnings call those whom a segment groups. */
+const CROWDS: Readonly<
+  Record<MemberKind, Readonly<Record<"known" | "strangers" | "alsoIn" | "many" | "passes", string>>>
+> = {
+  user: {
+    known: "everybody known joins and leaves",
+    strangers: "everybody of whom nothing is known",
+    alsoIn: "everybody known is in until they do something",
+    many: "people",
+    passes: "an event they did",
+  },
+  account: {
+    known: "every account known joins and leaves",
+    strangers: "every account of which nothing is known",
+    alsoIn: "every account known is in until its users do something",
+    many: "accounts",
+    passes: "an event of its users",
+  },
+};
+
+function warnOfCrowds({ rule, zone, kind }: Definition, report: Report): void {
+  const { known, strangers, alsoIn, many, passes } = CROWDS[kind];
+  const add = `add a rule that they must pass, such as ${passes}`;
   if (movesEverybodyByClock(rule)) {
     const where = zone === "user" ? ", in each zone" : "";
-    report.warn(
-      "rule",
-      `everybody known joins and leaves all at once as the clock moves${where}; add a rule that they must pass, such as an event they did`,
-    );
+    report.warn("rule", `${known} all at once as the clock moves${where}; ${add}`);
     return;
   }
   if (holdsForStranger(rule) !== true) return;
-  report.warn(
-    "rule",
-    "holds for everybody of whom nothing is known, so everybody known is in until they do something; add a rule that they must pass, such as an event they did",
-  );
+  report.warn("rule", `holds for ${strangers}, so ${alsoIn}; ${add}`);
   if (zone === "user" || !joinsAtMidnight(rule)) return;
   report.warn(
     "rule",
-    `people join all at once at the first instant of a day in ${zone}; a window with last spreads them`,
+    `${many} join all at once at the first instant of a day in ${zone}; a window with last spreads them`,
   );
 }

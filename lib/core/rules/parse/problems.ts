@@ -1,6 +1,6 @@
 // What is wrong with a definition: where, why, and the word that was probably meant.
 // Every parser of this folder reports here instead of throwing; lib/definitions maps paths back to lines.
-import type { Limits } from "../../types.ts";
+import type { Limits, MemberKind } from "../../types.ts";
 
 export interface Problem {
   /** Where: `rule.all[1].event.window.last`; a key that is no plain word is written `["a.b"]`. Empty: the whole. */
@@ -39,15 +39,30 @@ export function splitPath(path: string): (string | number)[] {
   return steps;
 }
 
-/** Collects the problems and warnings of one definition, and counts its nodes. */
+/** Collects the problems and warnings of one definition, counts its nodes, and knows whose rule is being read. */
 export class Report {
   readonly limits: Limits;
   readonly problems: Problem[] = [];
   readonly warnings: Problem[] = [];
   #nodes = 0;
+  #kind: MemberKind = "user";
 
   constructor(limits: Limits) {
     this.limits = limits;
+  }
+
+  /** Of whom the rule speaks that is being read. */
+  get kind(): MemberKind {
+    return this.#kind;
+  }
+
+  /** Reads something that speaks of that kind, and then goes on with the one before. */
+  readingOf<T>(kind: MemberKind, read: () => T): T {
+    const before = this.#kind;
+    this.#kind = kind;
+    const value = read();
+    this.#kind = before;
+    return value;
   }
 
   problem(path: string, message: string, hint?: string): undefined {
@@ -61,7 +76,7 @@ export class Report {
 
   /**
    * True when one more node may stand here. A rule is as deep as its combinations: the where and the tests of a rule
-   * stand at its own depth, what is inside all, any, none, not and has one deeper. Bounds the work too: aliases can
+   * stand at its own depth, what is inside all, any, none, not, account, users and has one deeper. Bounds the work too: aliases can
    * make a small file a large tree.
    */
   enter(path: string, depth: number): boolean {

@@ -1,5 +1,6 @@
 // The fields that a `where` or an `of` can read in each record, and the type of each: what may be asked of what.
 // parse-where.ts looks paths up here and schema.ts publishes them; a new kind of record is one more entry.
+import type { MemberKind } from "../../types.ts";
 import type { Path, RecordKind } from "../ast.ts";
 import { ANY_VALUE, type Domain } from "../checks/lint.ts";
 import { nearest } from "../parse/problems.ts";
@@ -7,12 +8,13 @@ import type { OccurrenceName } from "./grammar.ts";
 
 /**
  * `name` is text where an id or a name stands: a number is read as its decimal text. `time` is "HH:MM", `duration` a
- * number of milliseconds that may be written as 10m, `point` has lat and lon. `objects` are lists of objects, which
+ * number of milliseconds that may be written as 10m, `percent` a number from 0 to 100, `point` has lat and lon. `objects` are lists of objects, which
  * only `has` and `exists` can test as a whole.
  */
 export type FieldType =
   | "any"
   | "number"
+  | "percent"
   | "duration"
   | "boolean"
   | "text"
@@ -31,6 +33,8 @@ interface RecordShape {
   readonly record: string;
   /** By path joined with dots. */
   readonly fields: Readonly<Record<string, FieldType>>;
+  /** Those that only the records of accounts have, beside the others. */
+  readonly ofAccounts?: Readonly<Record<string, FieldType>>;
   /** First names that take any further names: `properties.price`, `products.brand`. */
   readonly branches?: Readonly<Record<string, Branch>>;
   /** The type of every other path; undefined: there are no others. `only` says that it must be a single name. */
@@ -133,11 +137,15 @@ const TOTAL: Domain = { present: true, least: 0, whole: false };
 const NOW: Domain = { present: true, least: Number.NEGATIVE_INFINITY, whole: false, now: true };
 const POSITIVE: Domain = { present: false, least: 0, whole: false };
 
-const EVENT_FIELDS = recordOf({
+/** Who of its users did it. An event that the account has of its own has none. */
+const DOER: Readonly<Record<string, FieldType>> = { userId: "name" };
+
+const EVENT: RecordShape = {
   record: "event",
   fields: { channel: "text", "at.time": "time", "at.weekday": "weekday" },
+  ofAccounts: DOER,
   branches: { properties: "named", context: "named" },
-});
+};
 
 const ITEM_FIELDS = recordOf({
   record: "item",
@@ -168,11 +176,12 @@ const VISIT_FIELDS = recordOf({
   domains: { duration: TOTAL, pages: { ...TOTAL, whole: true }, events: { present: true, least: 1, whole: true } },
 });
 
-const CAMPAIGN_FIELDS = recordOf({
+const CAMPAIGN: RecordShape = {
   record: "campaign",
   fields: { channel: "text" },
+  ofAccounts: DOER,
   branches: { properties: "named", context: "named" },
-});
+};
 
 const CHANGE_FIELDS = recordOf({
   record: "change",
@@ -181,13 +190,23 @@ const CHANGE_FIELDS = recordOf({
 });
 
 export const OCCURRENCE_FIELDS: Readonly<Record<OccurrenceName, RecordFields>> = {
-  event: EVENT_FIELDS,
+  event: recordOf(EVENT),
   item: ITEM_FIELDS,
   order: ORDER_FIELDS,
   visit: VISIT_FIELDS,
-  campaign: CAMPAIGN_FIELDS,
+  campaign: recordOf(CAMPAIGN),
   change: CHANGE_FIELDS,
 };
+
+/** What can be read of each occurrence, by whom it happened to. */
+export const OCCURRENCE_FIELDS_OF: Readonly<Record<MemberKind, Readonly<Record<OccurrenceName, RecordFields>>>> = {
+  user: OCCURRENCE_FIELDS,
+  account: { ...OCCURRENCE_FIELDS, event: ofAccounts(EVENT), campaign: ofAccounts(CAMPAIGN) },
+};
+
+function ofAccounts(shape: RecordShape): RecordFields {
+  return recordOf({ ...shape, fields: { ...shape.fields, ...shape.ofAccounts } });
+}
 
 const ANYTHING = { type: "any", listed: "any name" } as const;
 

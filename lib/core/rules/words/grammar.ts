@@ -1,5 +1,6 @@
 // The words of the language: names of rules, keys of each, measures, operators by type of field, windows.
 // The parsers refuse by these tables and schema.ts publishes them, so that the two cannot differ.
+import type { MemberKind } from "../../types.ts";
 import type { FieldType } from "./fields.ts";
 
 export const COMBINATIONS = ["all", "any", "none", "not"] as const;
@@ -30,11 +31,19 @@ export const RULES = [
   "segment",
   "list",
   "bucket",
+  "account",
+  "users",
 ] as const;
 export type RuleName = (typeof RULES)[number];
 
-/** Of the catalogue, and still to come: they need segments of accounts. */
-export const LATER_RULES: readonly string[] = ["account", "users"];
+/** One person's own: an account has neither, nor an account of its own. */
+const NOT_OF_ACCOUNTS: readonly RuleName[] = ["cart", "anonymous", "identity", "account"];
+
+/** What a segment of a kind can ask; inside `account` and `users` the kind is the other one. */
+export const RULES_OF: Readonly<Record<MemberKind, readonly RuleName[]>> = {
+  user: RULES.filter((name) => name !== "users"),
+  account: RULES.filter((name) => !NOT_OF_ACCOUNTS.includes(name)),
+};
 
 // ── what happened ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -70,6 +79,8 @@ export const STEPS = ["event", "item", "order", "campaign"] as const;
 export type StepName = (typeof STEPS)[number];
 
 export const FAVORITE_MEASURES = ["views", "time", "purchases", "revenue"] as const;
+/** Of how many users, or of what share of them; `atLeast: n` is `count: {gte: n}`. */
+export const USERS_MEASURES = ["atLeast", "count", "share"] as const;
 export const FUNNEL_RELATIONS = ["at", "before", "after"] as const;
 
 // ── what is asked of a value ────────────────────────────────────────────────────────────────────────────────────────
@@ -83,6 +94,7 @@ export const OPERATORS = [...EQUALITY, ...ORDER, ...TEXT_OPERATORS, ...OTHER];
 export const OPERATORS_OF: Readonly<Record<FieldType, readonly string[]>> = {
   any: OPERATORS,
   number: [...EQUALITY, ...ORDER],
+  percent: [...EQUALITY, ...ORDER],
   duration: [...EQUALITY, ...ORDER],
   boolean: EQUALITY,
   text: [...EQUALITY, ...TEXT_OPERATORS, "includesAll"],

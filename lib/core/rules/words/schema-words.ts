@@ -1,7 +1,7 @@
 // What the published schema says of each word of the language, and an example of each rule: for editors that show it.
 // schema.ts puts them in their places; a test parses the examples.
 import type { JsonObject } from "../../types.ts";
-import type { RuleName } from "./grammar.ts";
+import type { RuleName, USERS_MEASURES } from "./grammar.ts";
 
 export const RULE_WORDS: Readonly<Record<RuleName, string>> = {
   all: "Every one holds.",
@@ -17,8 +17,8 @@ export const RULE_WORDS: Readonly<Record<RuleName, string>> = {
   sequence: "Steps, one after the other; an absence is decided by time.",
   funnel: "How far somebody came in a funnel of the vocabulary.",
   favorite: "What somebody likes most of a catalog type.",
-  trait: "Attributes that are known of a person.",
-  object: "Things that a person owns many of, such as leases.",
+  trait: "Attributes that are known of a person or an account.",
+  object: "Things that a person or an account owns many of, such as leases.",
   identity: "Identifiers by type.",
   anonymous: "No message has carried a user id or another identity yet.",
   place: "Where the last visit was.",
@@ -31,8 +31,11 @@ export const RULE_WORDS: Readonly<Record<RuleName, string>> = {
   situation: "Values of a feed for a person's place.",
   clock: "The time now, in the segment's zone.",
   segment: "Members of other segments.",
-  list: "People on a static list.",
+  list: "People, or accounts, on a static list.",
   bucket: "A stable random position from 0 to 100 percent.",
+  account: "The rule, which speaks of accounts, holds for the account that a person is in.",
+  users:
+    "Of those who are an account's users now, so many, or such a share, pass the rule, which speaks of each of them.",
 };
 
 /** One or two of each; the first stands in the documentation, too. */
@@ -76,6 +79,19 @@ export const RULE_EXAMPLES: Readonly<Record<RuleName, readonly JsonObject[]>> = 
   segment: [{ segment: { in: ["vip"], joined: { ago: { gte: "7d" } } } }],
   list: [{ list: { notIn: ["do-not-contact"] } }],
   bucket: [{ bucket: { from: 0, to: 34 } }],
+  account: [{ account: { trait: { plan: "enterprise" } } }],
+  users: [
+    { users: { rule: { event: { name: "Report Viewed", window: { last: "7d" } } }, atLeast: 2 } },
+    { users: { rule: { trait: { role: "admin" } }, share: { gt: 50 } } },
+  ],
+};
+
+/** Keys that say of how many users. */
+export const USERS_WORDS: Readonly<Record<"rule" | (typeof USERS_MEASURES)[number], string>> = {
+  rule: "What each of the users is asked.",
+  atLeast: "So many users, or more.",
+  count: "How many users.",
+  share: "How many percent of all its users now; missing where there are none.",
 };
 
 /** Keys that say which occurrences, or which step. */

@@ -1,12 +1,13 @@
 // The JSON Schema of a definition (draft 2020-12), for editors, for whoever writes definitions by program, and for the API.
 // Built from the tables that the parsers refuse by, so that neither knows a word that the other does not. The parser
 // says more: limits, names that must exist, bounds that make sense together.
-import type { JsonObject } from "../../types.ts";
+import type { JsonObject, MemberKind } from "../../types.ts";
 import {
   ELEMENT_FIELDS,
   type FieldType,
   OBJECT_FIELDS,
   OCCURRENCE_FIELDS,
+  OCCURRENCE_FIELDS_OF,
   PRODUCT_FIELDS,
   RECORD_FIELDS,
   type RecordFields,
@@ -22,15 +23,24 @@ import {
   OBJECT_MEASURES,
   type OccurrenceName,
   OPERATORS_OF,
-  RULES,
+  RULES_OF,
   type RuleName,
   STEPS,
   type StepName,
   TEXT_OPERATORS,
+  USERS_MEASURES,
   WEEKDAYS,
   WHICH_KEYS,
 } from "./grammar.ts";
-import { MEASURE_WORDS, OPERATOR_WORDS, RULE_EXAMPLES, RULE_WORDS, WHICH_WORDS, WINDOW_WORDS } from "./schema-words.ts";
+import {
+  MEASURE_WORDS,
+  OPERATOR_WORDS,
+  RULE_EXAMPLES,
+  RULE_WORDS,
+  USERS_WORDS,
+  WHICH_WORDS,
+  WINDOW_WORDS,
+} from "./schema-words.ts";
 
 const OCCURRENCES = Object.keys(WHICH_KEYS) as OccurrenceName[];
 const TYPES = Object.keys(OPERATORS_OF) as FieldType[];
@@ -46,11 +56,17 @@ export function definitionSchema(): JsonObject {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     $id: SCHEMA_ID,
     title: "Segment",
-    description: "A segment: who is in, by a rule over what people did, what is known of them and where they belong.",
+    description:
+      "A segment of users or of accounts: who is in, by a rule over what they did, what is known of them and where they belong.",
     ...closed(header(), ["id", "rule"]),
+    if: { type: "object", properties: { kind: { const: "account" } }, required: ["kind"] },
+    // biome-ignore lint/suspicious/noThenProperty: the word is JSON Schema's own
+    then: { type: "object", properties: { rule: ref("accountRule"), zone: { not: { const: "user" } } } },
+    else: { type: "object", properties: { rule: ref("rule") } },
     examples: [
       { id: "big-spenders", rule: { order: { total: { gte: 500 }, window: { last: "90d" } } } },
       { id: "cart-under-100", zone: "Europe/Berlin", rule: { cart: { value: { gt: 0, lt: 100 } } } },
+      { id: "busy-accounts", kind: "account", rule: RULE_EXAMPLES.users[0]! },
     ],
     $defs: definitions(),
   };
@@ -60,15 +76,15 @@ function header(): JsonObject {
   return {
     id: described(ref("segmentId"), "The name on the wire: segment.<id>.joined."),
     name: text("For people; left out, the id."),
-    kind: { const: "user", description: "Whom it groups." },
+    kind: { enum: ["user", "account"], default: "user", description: "Whom it groups: people, or their accounts." },
     description: text("For people."),
     folder: text("For people: a path such as shop/carts."),
     tags: { type: "array", items: { type: "string" }, description: "For people." },
     enabled: { type: "boolean", description: "false: everybody leaves, the definition stays.", default: true },
-    zone: text("A zone's name such as Europe/Berlin, or user for each person's own; left out, UTC."),
+    zone: text("A zone's name such as Europe/Berlin, or user for each person's own (not of accounts); left out, UTC."),
     stay: described(ref("duration"), "Once in, in for at least so long."),
     cooldown: described(ref("duration"), "Once out, out for at least so long."),
-    rule: described(ref("rule"), "Who is in."),
+    rule: { description: "Who is in." },
   };
 }
 
@@ -88,13 +104,34 @@ function definitions(): JsonObject {
     near: near(),
     occurrenceWindow: windowSchema(true),
     dateWindow: windowSchema(false),
-    rule: rule(),
-    step: step(),
   };
+  for (const kind of KINDS) {
+    defs[nameOf("rule", kind)] = rule(kind);
+    defs[nameOf("step", kind)] = step(kind);
+  }
   for (const type of TYPES) defs[testName(type, false)] = testSchema(type, false);
   defs[testName("any", true)] = testSchema("any", true);
   for (const [name, fields] of Object.entries(WHERES)) defs[`${name}Where`] = whereSchema(name, fields);
+  for (const name of OCCURRENCES.filter(readsMoreOfAccounts)) {
+    const own = nameOf(name, "account");
+    defs[`${own}Where`] = whereSchema(own, OCCURRENCE_FIELDS_OF.account[name]);
+  }
   return defs;
+}
+
+const KINDS = Object.keys(RULES_OF) as MemberKind[];
+
+/** What is read differently of accounts has a name of its own there: `accountRule`. */
+function nameOf(name: string, kind: MemberKind): string {
+  return kind === "user" ? name : `account${name[0]!.toUpperCase()}${name.slice(1)}`;
+}
+
+function readsMoreOfAccounts(name: OccurrenceName): boolean {
+  return OCCURRENCE_FIELDS_OF.account[name] !== OCCURRENCE_FIELDS[name];
+}
+
+function whereOf(name: OccurrenceName, kind: MemberKind): JsonObject {
+  return ref(`${nameOf(name, readsMoreOfAccounts(name) ? kind : "user")}Where`);
 }
 
 /** Every record that a where can read, by the name of its `…Where`. */
@@ -109,31 +146,36 @@ const WHERES: Readonly<Record<string, RecordFields>> = {
 
 // ── rules ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function rule(): JsonObject {
-  const properties = RULES.map((name): [string, JsonObject] => {
+function rule(kind: MemberKind): JsonObject {
+  const properties = RULES_OF[kind].map((name): [string, JsonObject] => {
     const words = { description: RULE_WORDS[name], examples: RULE_EXAMPLES[name].map((example) => example[name]!) };
-    return [name, { ...words, ...ruleBody(name) }];
+    return [name, { ...words, ...ruleBody(name, kind) }];
   });
   return {
-    description: "A rule is an object with exactly one key.",
+    description: `A rule, here about ${kind}s, is an object with exactly one key.`,
     ...closed(Object.fromEntries(properties)),
     minProperties: 1,
     maxProperties: 1,
   };
 }
 
-function ruleBody(name: RuleName): JsonObject {
+function ruleBody(name: RuleName, kind: MemberKind): JsonObject {
+  const own = ref(nameOf("rule", kind));
   switch (name) {
     case "all":
     case "any":
     case "none":
-      return { type: "array", minItems: 1, items: ref("rule") };
+      return { type: "array", minItems: 1, items: own };
     case "not":
-      return ref("rule");
+      return own;
+    case "account":
+      return ref("accountRule");
+    case "users":
+      return usersBody();
     case "sequence":
       return closed(
         {
-          steps: { type: "array", minItems: 1, items: ref("step"), description: "In this order." },
+          steps: { type: "array", minItems: 1, items: ref(nameOf("step", kind)), description: "In this order." },
           window: described(ref("occurrenceWindow"), "In it the last step was complete."),
         },
         ["steps"],
@@ -183,15 +225,28 @@ function ruleBody(name: RuleName): JsonObject {
       // The empty salt is the one by default.
       return closed(
         {
-          from: percent("In."),
-          to: percent("Out."),
+          from: described(percent(), "In."),
+          to: described(percent(), "Out."),
           salt: { type: ["string", "number"], description: "Another salt deals anew." },
         },
         ["from", "to"],
       );
     default:
-      return OCCURRENCES.includes(name as OccurrenceName) ? happened(name as OccurrenceName) : ref(`${name}Where`);
+      return OCCURRENCES.includes(name as OccurrenceName)
+        ? happened(name as OccurrenceName, kind)
+        : ref(`${name}Where`);
   }
+}
+
+function usersBody(): JsonObject {
+  const { rule, atLeast, count, share } = USERS_WORDS;
+  const bodies = {
+    rule: described(ref("rule"), rule),
+    atLeast: { type: "integer", minimum: 1, description: atLeast },
+    count: described(ref(testName("number", false)), count),
+    share: described(ref(testName("percent", false)), share),
+  };
+  return { ...closed(bodies, ["rule"]), ...exactlyOne(USERS_MEASURES) };
 }
 
 function belonging(name: "segment" | "list"): JsonObject {
@@ -208,8 +263,8 @@ function belonging(name: "segment" | "list"): JsonObject {
   };
 }
 
-function percent(description: string): JsonObject {
-  return { type: "number", minimum: 0, maximum: 100, description };
+function percent(): JsonObject {
+  return { type: "number", minimum: 0, maximum: 100 };
 }
 
 // ── what happened ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -221,11 +276,11 @@ const NEEDED: Readonly<Partial<Record<OccurrenceName, string[]>>> = {
   change: ["trait"],
 };
 
-function happened(name: OccurrenceName): JsonObject {
+function happened(name: OccurrenceName, kind: MemberKind): JsonObject {
   const window = described(ref("occurrenceWindow"), "When; left out, all time.");
   return {
     ...closed(
-      { ...which(name, true), window, ...measures(MEASURES_OF[name], holdsDuration(name)) },
+      { ...which(name, kind, true), window, ...measures(MEASURES_OF[name], holdsDuration(name)) },
       NEEDED[name] ?? [],
     ),
     ...atMostOne(MEASURES_OF[name]),
@@ -233,8 +288,8 @@ function happened(name: OccurrenceName): JsonObject {
   };
 }
 
-function which(name: OccurrenceName, isRule: boolean): JsonObject {
-  const where = described(ref(`${name}Where`), "Which of them count.");
+function which(name: OccurrenceName, kind: MemberKind, isRule: boolean): JsonObject {
+  const where = described(whereOf(name, kind), "Which of them count.");
   return { ...each(WHICH_KEYS[name], (key) => whichKey(key, isRule)), where };
 }
 
@@ -275,8 +330,8 @@ function measure(name: string, withDuration: boolean): JsonObject {
   return closed({ of: ref("path"), is }, ["of", "is"]);
 }
 
-function step(): JsonObject {
-  const deeds = each(STEPS, (name) => stepBody(name));
+function step(kind: MemberKind): JsonObject {
+  const deeds = each(STEPS, (name) => stepBody(name, kind));
   const within = { within: described(ref("duration"), "So soon after the step before.") };
   const absent = { ...closed(deeds), minProperties: 1, maxProperties: 1 };
   return {
@@ -288,8 +343,8 @@ function step(): JsonObject {
   };
 }
 
-function stepBody(name: StepName): JsonObject {
-  return { description: RULE_WORDS[name], ...closed(which(name, false), NEEDED[name] ?? []) };
+function stepBody(name: StepName, kind: MemberKind): JsonObject {
+  return { description: RULE_WORDS[name], ...closed(which(name, kind, false), NEEDED[name] ?? []) };
 }
 
 // ── wheres and tests ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -354,6 +409,8 @@ function scalar(type: FieldType): JsonObject {
   switch (type) {
     case "number":
       return { type: "number" };
+    case "percent":
+      return percent();
     case "duration":
       return { anyOf: [{ type: "number" }, ref("duration")] };
     case "boolean":

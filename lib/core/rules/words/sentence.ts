@@ -17,9 +17,11 @@ import type {
   StepWhich,
   Test,
   TestPart,
+  UsersRule,
   Where,
   Window,
 } from "../ast.ts";
+import { rulesInside } from "../ast.ts";
 import { type FieldType, OCCURRENCE_FIELDS, RECORD_FIELDS, type RecordFields } from "./fields.ts";
 
 /** Lists of ids and values are cut after so many; the rest is counted. */
@@ -27,15 +29,23 @@ const SHOWN_MAX = 5;
 
 /** A definition as one sentence: `People who did Signed Up at least 3 times in the last 7d.` */
 export function definitionSentence(definition: Definition): string {
-  const { rule, stayMs, cooldownMs, zone } = definition;
+  const { rule, kind, stayMs, cooldownMs, zone } = definition;
   const stay = stayMs === 0 ? [] : [`once in, they stay for at least ${durationText(stayMs)}`];
   const cooldown = cooldownMs === 0 ? [] : [`once out, they stay out for at least ${durationText(cooldownMs)}`];
-  const days =
-    zone === "UTC" ? [] : [`days and hours are ${zone === "user" ? "each person's own" : `those of ${zone}`}`];
-  return [`People who ${sentenceOf(rule)}`, ...stay, ...cooldown, ...days].join("; ").concat(".");
+  const days = zone === "UTC" ? [] : [`days and hours are ${zone === "user" ? ownZones(rule) : `those of ${zone}`}`];
+  const who = kind === "account" ? "Accounts that" : "People who";
+  return [`${who} ${sentenceOf(rule)}`, ...stay, ...cooldown, ...days].join("; ").concat(".");
 }
 
-/** To follow "people who": `did Signed Up at least 3 times in the last 7d`. */
+function ownZones(rule: Rule): string {
+  return `each person's own${asksAccount(rule) ? ", and UTC for accounts" : ""}`;
+}
+
+function asksAccount(rule: Rule): boolean {
+  return rule.op === "account" || rulesInside(rule).some(asksAccount);
+}
+
+/** To follow "people who", or "accounts that": `did Signed Up at least 3 times in the last 7d`. */
 export function sentenceOf(rule: Rule): string {
   switch (rule.op) {
     case "all":
@@ -74,12 +84,26 @@ export function sentenceOf(rule: Rule): string {
     case "bucket":
       return `lie from ${rule.from} % to ${rule.to} % of all${rule.salt === "" ? "" : ` (salt ${rule.salt})`}`;
     case "account":
-      return `belong to an account that fits (${sentenceOf(rule.rule)})`;
+      return `belong to one of the accounts that (${sentenceOf(rule.rule)})`;
     case "users":
-      return `have ${rule.measure.kind === "share" ? "a share of users" : "users"} ${testSentence(rule.measure.is)} who ${sentenceOf(rule.rule)}`;
+      return `have ${crowdSentence(rule.measure)} who (${sentenceOf(rule.rule)})`;
     default:
       return `${RECORD_WORDS[rule.op]} ${whereSentence(rule.where, RECORD_FIELDS[rule.op])}`;
   }
+}
+
+/** `at least 2 users`, `all of their users among those`. */
+function crowdSentence({ kind, is }: UsersRule["measure"]): string {
+  const only = is.length === 1 ? is[0]! : undefined;
+  const isNone = only?.op === "eq" && only.value === 0;
+  if (kind === "count") {
+    if (isNone || measuresNone({ kind, is })) return "no users";
+    return isOnce(is) ? "users" : `${testSentence(is)} ${only?.op === "eq" && only.value === 1 ? "user" : "users"}`;
+  }
+  if (only?.op === "exists") return `${only.value ? "users, whichever share of them are" : "no users at all"} people`;
+  const isAll = (only?.op === "eq" || only?.op === "gte") && only.value === 100;
+  const share = isNone ? "none" : isAll ? "all" : testSentence(is, "percent");
+  return `${share} of their users among those`;
 }
 
 const RECORD_WORDS: Readonly<Record<RecordKind, string>> = {
@@ -228,7 +252,7 @@ function bracketed(where: Where, fields: RecordFields | undefined): string {
 }
 
 export function testSentence(test: Test, type?: FieldType): string {
-  const said = type === "duration" ? spoken : value;
+  const said = type === "duration" ? spoken : type === "percent" ? percent : value;
   return joined(
     test.map((part) => partSentence(part, said)),
     "and",
@@ -240,6 +264,10 @@ type Saying = (scalar: Scalar) => string;
 /** A number of milliseconds as a duration. */
 function spoken(scalar: Scalar): string {
   return typeof scalar === "number" && scalar >= 0 ? durationText(scalar) : value(scalar);
+}
+
+function percent(scalar: Scalar): string {
+  return `${value(scalar)} %`;
 }
 
 const ORDER_WORDS = { gt: "above", gte: "at least", lt: "below", lte: "at most" };
