@@ -1,6 +1,6 @@
 // rollcall items import | show: the catalogue that events' items are looked up in. Reading files is lib/import/item-rows.ts,
 // checking and writing lib/api/feeds.ts; what is written counts for what happens from then on.
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { BadFeed, type ItemsMode, ItemsWriter, readItem } from "../../lib/api/feeds.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { count, counted } from "../../lib/cli/numbers.ts";
@@ -8,6 +8,7 @@ import { progressBar } from "../../lib/cli/progress.ts";
 import { describeRule } from "../../lib/cli/rule-text.ts";
 import { plain, styleFor } from "../../lib/cli/style.ts";
 import { COLUMN_TYPES, type ColumnType, HeaderWrong, type ItemFile, openItems } from "../../lib/import/item-rows.ts";
+import { typeOption } from "./column-types.ts";
 import { type Context, connected } from "./context.ts";
 import { note, print, printJson } from "./output.ts";
 
@@ -30,14 +31,7 @@ export function addItems(program: Command): void {
         .choices(MODES)
         .default("merge"),
     )
-    .addOption(
-      new Option(
-        "--type <column=type>",
-        `of a CSV column: ${COLUMN_TYPES.join(", ")} (a|b); price is a number, others text`,
-      )
-        .argParser(takeType)
-        .default(new Map(), "none"),
-    )
+    .addOption(typeOption(COLUMN_TYPES, "price is a number, others text"))
     .action((file: string, options: ImportOptions, command: Command) =>
       connected(command, (context) => importItems(context, file, options)),
     );
@@ -49,15 +43,6 @@ export function addItems(program: Command): void {
     .action((id: string, options: { output: string }, command: Command) =>
       connected(command, (context) => showItem(context, id, options.output)),
     );
-}
-
-function takeType(text: string, before: ReadonlyMap<string, ColumnType>): ReadonlyMap<string, ColumnType> {
-  const at = text.lastIndexOf("=");
-  const type = COLUMN_TYPES.find((one) => one === text.slice(at + 1));
-  if (at < 1 || type === undefined) {
-    throw new InvalidArgumentError(`Write column=type, the type one of ${COLUMN_TYPES.join(", ")}.`);
-  }
-  return new Map(before).set(text.slice(0, at), type);
 }
 
 async function importItems(context: Context, file: string, { mode, type }: ImportOptions): Promise<void> {

@@ -4,6 +4,7 @@ import type { Json, JsonObject } from "../core/types.ts";
 import { loadValues } from "../definitions/load.ts";
 import { openLines } from "./lines.ts";
 import { csvRows, ndjsonRows, type Row } from "./rows.ts";
+import { listOf } from "./values.ts";
 
 export const COLUMN_TYPES = ["text", "number", "boolean", "list"] as const;
 export type ColumnType = (typeof COLUMN_TYPES)[number];
@@ -118,9 +119,6 @@ function typed(text: string, type: ColumnType): Json | undefined {
       return ["true", "yes", "1"].includes(word) ? true : ["false", "no", "0"].includes(word) ? false : undefined;
     }
     case "list":
-      return text
-        .split("|")
-        .map((part) => part.trim())
-        .filter((part) => part !== "");
+      return listOf(text);
   }
 }

@@ -8,6 +8,7 @@
 import { headers, type MsgHdrs, type NatsConnection, nuid } from "@nats-io/transport-node";
 import type { PartitionNo } from "../core/types.ts";
 import type { Names } from "../nats/names.ts";
+import type { RowKind } from "./mapping.ts";
 
 export const MARK_HEADER = "Rollcall-Import";
 /** The server's own bound is 1,000. */
@@ -33,6 +34,15 @@ export class ImportStopped extends Error {
   }
 }
 
+/** What is kept in order by itself: the messages of one kind in one log. Told by the end of their subject. */
+export type LogLane = `${PartitionNo}.${RowKind}`;
+
+const KINDS: readonly RowKind[] = ["event", "account"];
+
+export function laneOf(partition: PartitionNo, kind: RowKind): LogLane {
+  return `${partition}.${kind}`;
+}
+
 interface Waiting {
   readonly line: number;
   readonly body: Uint8Array;
@@ -40,6 +50,7 @@ interface Waiting {
 
 interface Lane {
   readonly partition: PartitionNo;
+  readonly kind: RowKind;
   waiting: Waiting[];
   busy: boolean;
 }
@@ -56,7 +67,7 @@ export class LogWriter {
   /** Rows that are stored for certain. */
   stored = 0;
   private readonly options: LogWriterOptions;
-  private readonly lanes: readonly Lane[];
+  private readonly lanes: ReadonlyMap<LogLane, Lane>;
   private waiting = 0;
   private failure: Error | undefined;
   private wake: () => void = () => {};
@@ -64,22 +75,23 @@ export class LogWriter {
 
   constructor(options: LogWriterOptions) {
     this.options = options;
-    this.lanes = Array.from({ length: options.partitions }, (_, partition) => ({
-      partition,
-      waiting: [],
-      busy: false,
-    }));
+    const partitions = Array.from({ length: options.partitions }, (_, partition) => partition);
+    this.lanes = new Map(
+      partitions.flatMap((partition) =>
+        KINDS.map((kind) => [laneOf(partition, kind), { partition, kind, waiting: [], busy: false }] as const),
+      ),
+    );
     this.moved = this.nextMove();
   }
 
   /** Resolves when there is room for more. Rejects with ImportStopped once a log has failed. */
-  async add(partition: PartitionNo, line: number, body: Uint8Array): Promise<void> {
-    const lane = this.lanes[partition]!;
+  async add(partition: PartitionNo, line: number, body: Uint8Array, kind: RowKind = "event"): Promise<void> {
+    const lane = this.lanes.get(laneOf(partition, kind))!;
     lane.waiting.push({ line, body });
     this.waiting += 1;
     if (lane.waiting.length >= BATCH_ROWS_MAX) this.send(lane);
     while (this.failure === undefined && this.isFull(lane)) {
-      if (this.waiting > WAITING_ROWS_MAX) for (const other of this.lanes) this.send(other);
+      if (this.waiting > WAITING_ROWS_MAX) for (const other of this.lanes.values()) this.send(other);
       await this.moved;
     }
     if (this.failure !== undefined) throw this.failure;
@@ -87,8 +99,9 @@ export class LogWriter {
 
   /** Everything that was added is stored. */
   async flush(): Promise<void> {
-    while (this.failure === undefined && this.lanes.some((lane) => lane.busy || lane.waiting.length > 0)) {
-      for (const lane of this.lanes) this.send(lane);
+    const lanes = [...this.lanes.values()];
+    while (this.failure === undefined && lanes.some((lane) => lane.busy || lane.waiting.length > 0)) {
+      for (const lane of lanes) this.send(lane);
       await this.moved;
     }
     if (this.failure !== undefined) throw this.failure;
@@ -102,7 +115,7 @@ export class LogWriter {
     if (lane.busy || lane.waiting.length === 0 || this.failure !== undefined) return;
     const rows = takeBatch(lane);
     lane.busy = true;
-    publishBatch(this.options, lane.partition, rows)
+    publishBatch(this.options, lane, rows)
       .then(
         () => {
           this.stored += rows.length;
@@ -142,11 +155,11 @@ function takeBatch(lane: Lane): readonly Waiting[] {
 /** All or nothing. The answer to the last message answers for all of them. */
 async function publishBatch(
   options: LogWriterOptions,
-  partition: PartitionNo,
+  { partition, kind }: Lane,
   rows: readonly Waiting[],
 ): Promise<void> {
   const { nc, names, mark } = options;
-  const subject = names.logSubject(partition, "event");
+  const subject = names.logSubject(partition, kind);
   const last = rows.at(-1)!;
   const marked = headers();
   marked.set(MARK_HEADER, `${mark} ${last.line}`);

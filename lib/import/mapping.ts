@@ -4,9 +4,21 @@ import { isMap, isScalar } from "yaml";
 import type { Json, JsonObject, MemberId, Millis } from "../core/types.ts";
 import { dateReader } from "./dates.ts";
 import { Places, type YamlMap } from "./places.ts";
-import { BadCell, bindObject, bindValue, type Cells, type Columns, columnsOf, type Reader, show } from "./values.ts";
+import {
+  BadCell,
+  type Bind,
+  bindObject,
+  bindValue,
+  type Cells,
+  type Columns,
+  columnsOf,
+  type Reader,
+  show,
+} from "./values.ts";
 
 export interface Mapping {
+  /** Whose rows they are: users', or accounts' own, of no user. */
+  readonly about: "users" | "accounts";
   /** File name pattern (`*` any run) by which a file finds this mapping; undefined: only by --map. */
   readonly files: string | undefined;
   readonly format: "csv" | "ndjson" | undefined;
@@ -18,14 +30,24 @@ export interface Mapping {
 
 export type RowReader = (cells: Cells, line: number) => Mapped;
 
+/** Which of a partition's subjects a row goes to, as its id says whose it is: a user's or an account's. */
+export type RowKind = "event" | "account";
+
 export type Mapped =
-  | { readonly ok: true; readonly id: MemberId; readonly time: Millis | undefined; readonly event: JsonObject }
+  | {
+      readonly ok: true;
+      readonly kind: RowKind;
+      readonly id: MemberId;
+      readonly time: Millis | undefined;
+      readonly event: JsonObject;
+    }
   | { readonly ok: false; readonly reason: string };
 
-const EVENT_TYPES = ["track", "identify", "page", "screen"] as const;
+const EVENT_TYPES = ["track", "identify", "page", "screen", "group"] as const;
+const ACCOUNT_TYPES: readonly string[] = ["group", "track"];
 
 const TOP =
-  "files format delimiter header user anonymous time type event channel messageId ip userAgent properties traits context";
+  "files format delimiter header user anonymous groupId time type event channel messageId ip userAgent properties traits context";
 
 export function parseMapping(text: string, file: string): Mapping {
   const place = new Places(text, file);
@@ -33,39 +55,64 @@ export function parseMapping(text: string, file: string): Mapping {
   place.onlyKeys(root, TOP.split(" "));
   const user = root.has("user") ? bindValue(place, root, "user") : undefined;
   const anonymous = root.has("anonymous") ? bindValue(place, root, "anonymous") : undefined;
-  if (user === undefined && anonymous === undefined) {
-    throw place.error(root, "says nothing of who it was; add `user:` with the column of the user id");
+  if (user === undefined && anonymous === undefined && !root.has("groupId")) {
+    throw place.error(
+      root,
+      "says nothing of who it was; add `user:` with the column of the user id, or `groupId:` where the rows are accounts",
+    );
   }
+  const about = isOfAccounts(root) ? "accounts" : "users";
   const shape = shapeOf(place, root);
   // Values are read here, before any row is, so that a mistake in them is found at once.
   return {
+    about,
     files: place.text(root, "files"),
     format: place.oneOf(root, "format", ["csv", "ndjson"] as const),
     delimiter: delimiterOf(place, root),
     header: place.texts(root, "header"),
     reader: (names) => {
       const columns = columnsOf(names, file);
+      if (about === "accounts") return accountReader(shape(columns));
       return rowReader(user?.(columns), anonymous?.(columns), shape(columns));
     },
   };
 }
 
-function rowReader(user: Reader | undefined, anonymous: Reader | undefined, shape: ShapeReader): RowReader {
+/** Rows that name a group and nobody who is in it are about the account itself. */
+function isOfAccounts(root: YamlMap): boolean {
+  return root.has("groupId") && !root.has("user") && !root.has("anonymous");
+}
+
+function accountReader(shape: ShapeReader): RowReader {
+  return readable((cells, line) => {
+    const { event, time } = shape(cells, line);
+    return { ok: true, kind: "account", id: String(event.groupId), time, event };
+  });
+}
+
+/** What is wrong with a cell is the row's reason. */
+export function readable(read: RowReader): RowReader {
   return (cells, line) => {
     try {
-      const userId = user?.(cells, line);
-      const anonymousId = anonymous?.(cells, line);
-      const id = userId ?? anonymousId;
-      if (id === undefined) return { ok: false, reason: "no user id" };
-      const { event, time } = shape(cells, line);
-      if (userId !== undefined) event.userId = String(userId);
-      if (anonymousId !== undefined) event.anonymousId = String(anonymousId);
-      return { ok: true, id: String(id), time, event };
+      return read(cells, line);
     } catch (error) {
       if (error instanceof BadCell) return { ok: false, reason: error.message };
       throw error;
     }
   };
+}
+
+function rowReader(user: Reader | undefined, anonymous: Reader | undefined, shape: ShapeReader): RowReader {
+  return readable((cells, line) => {
+    const userId = user?.(cells, line);
+    const anonymousId = anonymous?.(cells, line);
+    const id = userId ?? anonymousId;
+    if (id === undefined) return { ok: false, reason: "no user id" };
+    const { event, time } = shape(cells, line);
+    if (userId !== undefined) event.userId = String(userId);
+    if (anonymousId !== undefined) event.anonymousId = String(anonymousId);
+    return { ok: true, kind: "event", id: String(id), time, event };
+  });
 }
 
 /** A message under way: each part of the mapping adds its own. */
@@ -193,7 +240,8 @@ function kindOf(
   own: YamlMap,
   name: string | undefined,
 ): (columns: Columns) => KindReader {
-  const type = place.oneOf(own, "type", EVENT_TYPES) ?? place.oneOf(root, "type", EVENT_TYPES) ?? "track";
+  const type = place.oneOf(own, "type", EVENT_TYPES) ?? place.oneOf(root, "type", EVENT_TYPES) ?? usualType(root);
+  const group = groupOf(place, root, own, type);
   if (type === "track" && name === undefined)
     throw place.error(own, "a track needs the event's name: `event: Product Viewed`");
   const parts = (["properties", "traits"] as const).flatMap((key) => {
@@ -203,12 +251,36 @@ function kindOf(
   const named: JsonObject = name === undefined ? {} : type === "track" ? { event: name } : { name };
   return (columns) => {
     const readers = parts.map(([key, bind]) => [key, bind(columns)] as const);
+    const readGroup = group?.(columns);
     return (cells, line) => {
       const event: Draft = { type, ...named };
+      if (readGroup !== undefined) event.groupId = groupIdOf(readGroup(cells, line));
       for (const [key, read] of readers) event[key] = read(cells, line) ?? {};
       return event;
     };
   };
+}
+
+function usualType(root: YamlMap): (typeof EVENT_TYPES)[number] {
+  return root.has("groupId") && !root.has("event") ? "group" : "track";
+}
+
+/** The account that a row names: where it says that somebody belongs to it, and in all rows about accounts. */
+function groupOf(place: Places, root: YamlMap, own: YamlMap, type: string): Bind | undefined {
+  if (isOfAccounts(root) && !ACCOUNT_TYPES.includes(type))
+    throw place.error(
+      own,
+      `about an account a row is a group or a track, not ${type}; add \`user:\` where it is a person's`,
+    );
+  if (type === "group" && !root.has("groupId"))
+    throw place.error(own, "a group needs the account's id; add `groupId:` with its column");
+  return type === "group" || isOfAccounts(root) ? bindValue(place, root, "groupId") : undefined;
+}
+
+/** A mapping can say null outright: in no account from then on. An empty cell is a mistake in the row. */
+function groupIdOf(value: Json | undefined): string | null {
+  if (value === undefined) throw new BadCell("no account id");
+  return value === null ? null : String(value);
 }
 
 function delimiterOf(place: Places, root: YamlMap): string {

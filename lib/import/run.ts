@@ -6,7 +6,8 @@ import { encodeId, fnv1a } from "../core/ids.ts";
 import type { JsonObject, MemberId, Millis, PartitionNo } from "../core/types.ts";
 import { dateReader } from "./dates.ts";
 import { type LineSource, openLines } from "./lines.ts";
-import type { Mapped, Mapping, RowReader } from "./mapping.ts";
+import { type LogLane, laneOf } from "./log-writer.ts";
+import type { Mapped, Mapping, RowKind, RowReader } from "./mapping.ts";
 import { csvRows, ndjsonRows, type Row } from "./rows.ts";
 
 export interface ImportOptions {
@@ -16,13 +17,13 @@ export interface ImportOptions {
   readonly partitions: number;
   /** With "event" every row needs a time, and the file's last time is told. */
   readonly clock: "log" | "event";
-  /** Last line that each log already holds of this file, when an import is resumed. */
-  readonly storedUpTo: ReadonlyMap<PartitionNo, number>;
+  /** Last line that each log already holds of this file, of users and of accounts, when an import is resumed. */
+  readonly storedUpTo: ReadonlyMap<LogLane, number>;
   /** What the door writes into each message before it is checked and stored. */
   readonly enrich: (message: JsonObject) => JsonObject;
-  readonly write: (partition: PartitionNo, line: number, body: Uint8Array) => Promise<void>;
+  readonly write: (partition: PartitionNo, line: number, body: Uint8Array, kind: RowKind) => Promise<void>;
   /** Why the engine would refuse the message, if it would. */
-  readonly refusal: (body: Uint8Array) => string | undefined;
+  readonly refusal: (body: Uint8Array, kind: RowKind) => string | undefined;
   readonly onReject: (reject: RejectedRow) => void;
   readonly onProgress: (progress: ImportProgress) => void;
   readonly signal?: AbortSignal;
@@ -82,25 +83,25 @@ async function take(row: Row, read: Reader, options: ImportOptions, result: Coun
   if (!row.ok) return reject(row.reason);
   const message = read(row.cells as never, row.line);
   if (!message.ok) return reject(message.reason);
-  const { time } = message;
+  const { kind, time } = message;
   if (time === undefined && options.clock === "event")
     return reject("no time, and this data set's clock is the events' own");
   const token = tokenOf(message.id);
-  if (token === undefined) return reject("the user id is not valid Unicode text");
+  if (token === undefined) return reject(`the ${kind === "event" ? "user" : "account"} id is not valid Unicode text`);
   const body = Buffer.from(JSON.stringify(message.event));
-  const refusal = options.refusal(body);
+  const refusal = options.refusal(body, kind);
   if (refusal !== undefined) return reject(refusal);
   if (time !== undefined) {
     result.firstTime = Math.min(result.firstTime ?? time, time);
     result.lastTime = Math.max(result.lastTime ?? time, time);
   }
   const partition = fnv1a(token) % options.partitions;
-  if (row.line <= (options.storedUpTo.get(partition) ?? 0)) {
+  if (row.line <= (options.storedUpTo.get(laneOf(partition, kind)) ?? 0)) {
     result.skipped += 1;
     return;
   }
   result.accepted += 1;
-  await options.write(partition, row.line, body);
+  await options.write(partition, row.line, body, kind);
 }
 
 function rowsOf(
@@ -130,15 +131,16 @@ export function formatOf(mapping: Mapping | undefined, path: string): "csv" | "n
   return mapping?.format ?? (/\.(ndjson|jsonl|json)(\.gz)?$/i.test(path) ? "ndjson" : "csv");
 }
 
-/** A line that is a message already says itself who it was and when. */
+/** A line that is a message already says itself who it was and when; one with a group and nobody in it is the account's. */
 function envelope(cells: JsonObject): Mapped {
-  const { userId, anonymousId, timestamp } = cells;
-  const id = textOf(userId) ?? textOf(anonymousId);
-  if (id === undefined) return { ok: false, reason: "no userId and no anonymousId" };
+  const { userId, anonymousId, groupId, timestamp } = cells;
+  const user = textOf(userId) ?? textOf(anonymousId);
+  const id = user ?? textOf(groupId);
+  if (id === undefined) return { ok: false, reason: "no userId, no anonymousId and no groupId" };
   const time = timestamp === undefined || timestamp === null ? undefined : readIso(String(timestamp));
   if (time === undefined && timestamp !== undefined && timestamp !== null)
     return { ok: false, reason: `timestamp ${JSON.stringify(timestamp)} is not a date` };
-  return { ok: true, id, time, event: cells };
+  return { ok: true, kind: user === undefined ? "account" : "event", id, time, event: cells };
 }
 
 function textOf(value: unknown): MemberId | undefined {

@@ -18,8 +18,8 @@ export type Bind = (columns: Columns) => Reader;
 /** This row cannot be read; the message is the reason given to the person. */
 export class BadCell extends Error {}
 
-const TYPES = ["text", "number", "boolean", "date"] as const;
-type CellType = (typeof TYPES)[number];
+export const CELL_TYPES = ["text", "number", "boolean", "date", "list"] as const;
+export type CellType = (typeof CELL_TYPES)[number];
 
 /** A table of values: `{name: VALUE}`. */
 export function bindObject(place: Places, map: YamlMap, key: string): Bind {
@@ -43,7 +43,7 @@ export function bindObject(place: Places, map: YamlMap, key: string): Bind {
 /** VALUE: a column's name (text), or {column, type, format}, {value}, {template}, {object}, {list}. */
 export function bindValue(place: Places, map: YamlMap, key: string): Bind {
   const node = place.node(map, key);
-  if (isScalar(node)) return bindColumn(place.text(map, key)!, "text", undefined, false);
+  if (isScalar(node)) return bindColumn(place.text(map, key)!, "text");
   if (!isMap(node)) throw place.error(map, `${key}: name a column, or write {column, type} or {value}`);
   const spec = node as unknown as YamlMap;
   place.onlyKeys(spec, ["column", "type", "format", "required", "value", "template", "object", "list"]);
@@ -57,12 +57,17 @@ export function bindValue(place: Places, map: YamlMap, key: string): Bind {
   const column = place.text(spec, "column");
   if (column === undefined) throw place.error(spec, `${key} needs a column, or a value`);
   const format = place.text(spec, "format");
-  const type = place.oneOf(spec, "type", TYPES) ?? "text";
+  const type = place.oneOf(spec, "type", CELL_TYPES) ?? "text";
   place.checked(spec, () => converter(type, format));
   return bindColumn(column, type, format, place.text(spec, "required") === "true");
 }
 
-function bindColumn(column: string, type: CellType, format: string | undefined, required: boolean): Bind {
+export function bindColumn(
+  column: string,
+  type: CellType,
+  format: string | undefined = undefined,
+  required = false,
+): Bind {
   const convert = converter(type, format);
   return (columns) => {
     const cell = columns(column);
@@ -160,6 +165,8 @@ function converter(type: CellType, format: string | undefined): (value: Json) =>
         const text = String(value).trim().toLowerCase();
         return YES.has(text) ? true : NO.has(text) ? false : undefined;
       };
+    case "list":
+      return (value) => (Array.isArray(value) ? value : typeof value === "object" ? undefined : listOf(String(value)));
     case "date": {
       const read = dateReader(format ?? "iso");
       return (value) => {
@@ -168,4 +175,12 @@ function converter(type: CellType, format: string | undefined): (value: Json) =>
       };
     }
   }
+}
+
+/** `a|b`: parts between bars, none of them empty. */
+export function listOf(text: string): string[] {
+  return text
+    .split("|")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
 }

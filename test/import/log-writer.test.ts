@@ -5,7 +5,7 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { logRecords } from "../../lib/cli/read-streams.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
-import { LogWriter, moveClocks } from "../../lib/import/log-writer.ts";
+import { LogWriter, laneOf, moveClocks } from "../../lib/import/log-writer.ts";
 import { importFile } from "../../lib/import/run.ts";
 import { namesOf } from "../../lib/nats/names.ts";
 import { provision } from "../../lib/nats/provision.ts";
@@ -94,7 +94,7 @@ test("a resumed import leaves out what each log holds already, and refuses what 
   );
   const written: string[] = [];
   const rejected: string[] = [];
-  const storedUpTo = new Map([[partitionOf("u0", PARTITIONS), 20]]);
+  const storedUpTo = new Map([[laneOf(partitionOf("u0", PARTITIONS), "event"), 20]]);
   const result = await importFile({
     path,
     mapping: undefined,

@@ -20,6 +20,7 @@ describe("the REES46 example", async () => {
   test("a view becomes Product Viewed, ids stay text, the price is a number, an empty cell is missing", () => {
     expect(read(row("view"), 3)).toEqual({
       ok: true,
+      kind: "event",
       id: "554748717",
       time: Date.UTC(2019, 9, 1, 0, 0, 7),
       event: {
@@ -98,6 +99,7 @@ describe("cells", () => {
     const cells = { person: { id: 42, plan: "trial" }, seats: 3 } as never;
     expect(map(yaml, undefined, cells)).toEqual({
       ok: true,
+      kind: "event",
       id: "42",
       time: undefined,
       event: { type: "identify", userId: "42", traits: { plan: "trial", seats: 3 } },
@@ -149,4 +151,62 @@ test("an address and a user agent go into the context, beside what else is put t
   expect(contextOf("u1", "8.8.8.8", "", "")).toEqual({ ip: "8.8.8.8" });
   const bare = map("user: u\nevent: Seen\nip: from\n", "u,from", ["u1", ""]);
   expect(bare.ok && bare.event).toEqual({ type: "track", event: "Seen", userId: "u1" });
+});
+
+describe("accounts", () => {
+  test("with a user, a group id says where somebody belongs from then on", () => {
+    const yaml = "user: u\ngroupId: { column: org, type: number }\ntraits: { plan: plan }\n";
+    expect(map(yaml, "u,org,plan", ["u1", "42", "team"])).toEqual({
+      ok: true,
+      kind: "event",
+      id: "u1",
+      time: undefined,
+      event: { type: "group", groupId: "42", traits: { plan: "team" }, userId: "u1" },
+    });
+    expect(map(yaml, "u,org,plan", ["u1", "", "team"])).toEqual({ ok: false, reason: "no account id" });
+    const leaves = map("user: u\ngroupId: { value: null }\n", "u", ["u1"]);
+    expect(leaves.ok && leaves.event).toEqual({ type: "group", groupId: null, userId: "u1" });
+  });
+
+  test("group rows among others: a table of names says which rows are", () => {
+    const yaml = [
+      "user: u",
+      "groupId: org",
+      "event: { column: what, names: { seen: Seen, hired: { type: group, traits: { plan: plan } } } }",
+    ].join("\n");
+    const seen = map(yaml, "u,what,org,plan", ["u1", "seen", "acme", "team"]);
+    expect(seen.ok && seen.event).toEqual({ type: "track", event: "Seen", userId: "u1" });
+    const hired = map(yaml, "u,what,org,plan", ["u1", "hired", "acme", "team"]);
+    expect(hired.ok && hired.event).toEqual({
+      type: "group",
+      groupId: "acme",
+      traits: { plan: "team" },
+      userId: "u1",
+    });
+  });
+
+  test("without a user the rows are the accounts' own: traits, or an event", () => {
+    const yaml = "groupId: org\ntime: at\ntraits: { seats: { column: seats, type: number } }\n";
+    expect(parseMapping(yaml, "my.map.yaml").about).toBe("accounts");
+    expect(map(yaml, "org,at,seats", ["acme", "2026-11-23T10:00:00Z", "8"])).toEqual({
+      ok: true,
+      kind: "account",
+      id: "acme",
+      time: Date.UTC(2026, 10, 23, 10),
+      event: { type: "group", groupId: "acme", timestamp: "2026-11-23T10:00:00.000Z", traits: { seats: 8 } },
+    });
+    const paid = map("groupId: org\nevent: Invoice Paid\n", "org", ["acme"]);
+    expect(paid.ok && [paid.kind, paid.event]).toEqual([
+      "account",
+      { type: "track", event: "Invoice Paid", groupId: "acme" },
+    ]);
+  });
+
+  test.each([
+    ["event: Seen", "1:1: says nothing of who it was; add `user:`"],
+    ["groupId: org\ntype: page", "about an account a row is a group or a track, not page"],
+    ["user: u\ntype: group", "a group needs the account's id; add `groupId:` with its column"],
+  ])("what is wrong with %j is said", (yaml, said) => {
+    expect(() => parseMapping(yaml, "my.map.yaml").reader(["u", "org"])).toThrow(said);
+  });
 });
