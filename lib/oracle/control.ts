@@ -5,10 +5,11 @@ import type { Definition, FunnelRule, Rule } from "../core/rules/ast.ts";
 import { parseDefinition } from "../core/rules/parse/parse.ts";
 import { questionKeys } from "../core/rules/questions/questions.ts";
 import { vocabularyText } from "../core/rules/questions/vocabulary-reads.ts";
-import type { Limits, MemberId, SegmentId } from "../core/types.ts";
+import type { Limits, MemberId, MemberKind, SegmentId } from "../core/types.ts";
 import type { Vocabulary } from "../core/vocabulary.ts";
 import { parseVocabulary } from "../core/vocabulary-document.ts";
 import { KnownItems } from "./catalogue.ts";
+import { depthBeyond, Flags } from "./flags.ts";
 import { levelsOf, type Readable } from "./nesting.ts";
 import { isSituation, Situations } from "./situations.ts";
 
@@ -29,6 +30,12 @@ interface Batch {
   readonly vocabulary?: Vocabulary;
   readonly define: Map<SegmentId, Versioned>;
   readonly remove: Set<SegmentId>;
+  /** It asked nothing of history, or this log's history is folded for it. */
+  isReady: boolean;
+  /** Of the deepest of the flags that it introduced. */
+  readonly flagDepth: number | undefined;
+  /** Its flags are evaluated here. */
+  isLit: boolean;
 }
 
 /** What a control message asks of the oracle; a rejected one says why. */
@@ -40,6 +47,7 @@ export type ControlChange =
   | {
       readonly type: "list";
       readonly id: string;
+      readonly kind: MemberKind;
       readonly mode: "add" | "remove" | "replace";
       readonly members: readonly MemberId[];
     };
@@ -51,6 +59,9 @@ export class Control {
   /** Items as they are known at this place of the log. */
   catalogue = new KnownItems();
   readonly situations = new Situations();
+  readonly flags = new Flags();
+  /** A list is of users or of accounts, as its first entry says. */
+  readonly #lists = new Map<string, MemberKind>();
   /** In force: what the vocabulary entries that have taken effect say. */
   #vocabulary: Vocabulary;
   #vocabularyRevision = 0;
@@ -83,7 +94,46 @@ export class Control {
     this.#revision = copy.revision;
     const entry = readEntry(copy.entry);
     if (entry === undefined) return rejected(`the entry of revision ${copy.revision} is none that is known`);
-    return this.#applyEntry(entry);
+    const change = this.#applyEntry(entry);
+    this.flags.keep(this.#words);
+    return change;
+  }
+
+  /** The log's history is folded for what waits under that revision. */
+  ready(revision: number): void {
+    const batch = this.#pending.get(revision);
+    if (batch !== undefined) batch.isReady = true;
+  }
+
+  /** Lights what is to be lit from here on; the revision of which all others are to hear it, if there is one. */
+  light(): number | undefined {
+    this.flags.light([...this.#active.values()]);
+    const lowest = Math.min(...this.#pending.keys());
+    const batch = this.#pending.get(lowest);
+    if (batch === undefined || !batch.isReady) return undefined;
+    this.flags.light([...batch.define.values()]);
+    if (batch.isLit) return undefined;
+    batch.isLit = true;
+    return this.flagDepth(lowest) === undefined ? undefined : lowest;
+  }
+
+  /** Of the flags that a revision which waits has brought, the depth of the deepest; undefined when it has brought none. */
+  flagDepth(revision: number): number | undefined {
+    const batch = this.#pending.get(revision);
+    if (batch === undefined || batch.flagDepth !== undefined) return batch?.flagDepth;
+    // What brought a flag may have been given up, and the flag lives on by a later revision.
+    const before = [...this.#pending].filter(([other]) => other < revision);
+    const others = [...this.#active.values(), ...before.flatMap(([, { define }]) => [...define.values()])];
+    return depthBeyond([...batch.define.values()], others);
+  }
+
+  get pendingRevisions(): readonly number[] {
+    return [...this.#pending.keys()];
+  }
+
+  /** Every word about a segment that is in force or waits. */
+  get #words(): Versioned[] {
+    return [...this.#active.values(), ...[...this.#pending.values()].flatMap(({ define }) => [...define.values()])];
   }
 
   #applyEntry(entry: ControlEntry): ControlChange {
@@ -96,9 +146,9 @@ export class Control {
         return batch === undefined ? NOTHING : this.#takeEffect(batch, entry.revision);
       }
       case "list":
-        return { type: "list", id: entry.id, mode: entry.mode, members: entry.members };
+        return this.#changeList(entry.id, entry.mode, entry.members, entry.kind ?? "user");
       case "removeList":
-        return { type: "list", id: entry.id, mode: "replace", members: [] };
+        return this.#changeList(entry.id, "replace", [], this.#lists.get(entry.id) ?? "user");
       case "vocabulary":
         return this.#changeVocabulary(entry.vocabulary);
       case "items":
@@ -137,6 +187,18 @@ export class Control {
     return this.#word(definitions, removed, vocabulary);
   }
 
+  #changeList(
+    id: string,
+    mode: "add" | "remove" | "replace",
+    members: readonly MemberId[],
+    kind: MemberKind,
+  ): ControlChange {
+    const held = this.#lists.get(id) ?? kind;
+    if (held !== kind) return rejected(`the list ${id} is one of ${held}s; name another for ${kind}s`);
+    this.#lists.set(id, kind);
+    return { type: "list", id, kind, mode, members };
+  }
+
   /** Later entries were checked against what is given up here, and may rest on it. */
   #cancel(revision: number): ControlChange {
     const before = this.#pending;
@@ -153,10 +215,14 @@ export class Control {
     vocabulary: Vocabulary,
     isNew: { readonly vocabulary?: Vocabulary } = {},
   ): ControlChange {
-    const isImmediate = this.#pending.size === 0 && this.#asksNothingNew(definitions, vocabulary);
+    const words = definitions.map((definition) => ({ definition, vocabulary }));
+    const isReady = this.#asksNothingNew(definitions, vocabulary);
+    const isImmediate = this.#pending.size === 0 && isReady && !words.some((word) => this.flags.areNewIn(word));
     this.#cancelOlder(new Set([...definitions.map(({ id }) => id), ...remove]));
+    this.flags.keep(this.#words);
+    const flagDepth = this.flags.introduce(this.#revision, words);
     const define = new Map(definitions.map((one) => [one.id, this.#version(one, vocabulary)]));
-    const batch = { ...isNew, define, remove };
+    const batch: Batch = { ...isNew, define, remove, isReady, flagDepth, isLit: false };
     if (isImmediate) return this.#takeEffect(batch, this.#revision);
     this.#pending.set(this.#revision, batch);
     return NOTHING;
@@ -177,7 +243,7 @@ export class Control {
     const edited = words.filter(
       (word) => vocabularyText(word.definition, word.vocabulary) !== vocabularyText(word.definition, vocabulary),
     );
-    const definitions = edited.map(({ definition }) => definition);
+    const definitions = edited.map(({ definition }) => definition).sort((a, b) => (a.id < b.id ? -1 : 1));
     if (!this.#isSound(definitions, new Set(), vocabulary)) {
       return rejected("the vocabulary would close a cycle: engagement weighs a segment that reads engagement");
     }
@@ -271,7 +337,7 @@ function knowsFunnels({ rule }: Definition, vocabulary: Vocabulary): boolean {
 
 function funnelsIn(rule: Rule): FunnelRule[] {
   if ("rules" in rule) return rule.rules.flatMap(funnelsIn);
-  if (rule.op === "not") return funnelsIn(rule.rule);
+  if ("rule" in rule) return funnelsIn(rule.rule);
   return rule.op === "funnel" ? [rule] : [];
 }
 

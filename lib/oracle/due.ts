@@ -45,9 +45,10 @@ function joinedTests(rule: Rule): { readonly id: string; readonly window: Window
   return innerRules(rule).flatMap(joinedTests);
 }
 
+/** What a rule asks of an account, or of users, turns for those and not for the member. */
 function innerRules(rule: Rule): readonly Rule[] {
   if ("rules" in rule) return rule.rules;
-  return "rule" in rule ? [rule.rule] : [];
+  return rule.op === "not" ? [rule.rule] : [];
 }
 
 function ruleInstants(rule: Rule, question: Question): Millis[] {

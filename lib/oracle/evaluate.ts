@@ -14,6 +14,7 @@ import {
   type RecordKind,
   type Rule,
   type StepWhich,
+  type UsersRule,
   unknownRule,
   type VisitRule,
   type Window,
@@ -24,6 +25,7 @@ import { changesOf } from "./changes.ts";
 import { clockRecord } from "./clock.ts";
 import { engagementRecord } from "./engagement.ts";
 import { isFavorite, isMeasuredBy } from "./favorites.ts";
+import type { Flags } from "./flags.ts";
 import type { Member, Membership, Occurrence } from "./history.ts";
 import { identityRecord, isAnonymous } from "./identities.ts";
 import { type Interaction, isInteraction, isOutcome } from "./items.ts";
@@ -45,6 +47,7 @@ export interface Question {
   /** By which the definition is read. */
   readonly vocabulary: Vocabulary;
   readonly situations: Situations;
+  readonly flags: Flags;
 }
 
 /** What the member's history comes to for the one who asks. */
@@ -147,9 +150,25 @@ export function ruleHolds(rule: Rule, question: Question): boolean {
       const position = positionOf(member.id, rule.salt);
       return rule.from <= position && position < rule.to;
     }
+    case "account": {
+      const flag = question.flags.idOf(rule, question);
+      return flag !== undefined && (member.tie?.on?.has(flag) ?? false);
+    }
+    case "users":
+      return measureHolds(rule.measure.is, usersFor(rule, question), { clock, zone: zoneOf(question) });
     default:
       return unknownRule(rule);
   }
+}
+
+/** Of those who are the account's users now, for how many the rule holds, or for how many percent: none of none is missing. */
+function usersFor(rule: UsersRule, question: Question): number | Amount | undefined {
+  const { crowd } = question.member;
+  const flag = question.flags.idOf(rule, question);
+  const on = flag === undefined ? 0 : crowd.holds(flag);
+  if (rule.measure.kind === "count") return on;
+  const hundred = unitsOf(100)!;
+  return crowd.size === 0 ? undefined : new Amount(BigInt(on) * hundred, BigInt(crowd.size));
 }
 
 /** The interactions that a favourite is measured by, whenever they were. */

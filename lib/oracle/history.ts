@@ -2,8 +2,10 @@
 // reads it by a vocabulary, evaluate.ts goes through all of it each time. oracle.ts adds one accepted event at a time.
 import type { UserEvent } from "../core/events.ts";
 import type { Catalogue } from "../core/feeds.ts";
-import type { Json, Limits, MemberId, Millis, SegmentId, Seq } from "../core/types.ts";
+import type { FlagId } from "../core/links.ts";
+import type { Json, Limits, MemberId, MemberKind, Millis, SegmentId, Seq } from "../core/types.ts";
 import type { Vocabulary } from "../core/vocabulary.ts";
+import { Crowd, type Tie } from "./accounts.ts";
 import { Meaning } from "./meaning.ts";
 import { refuseObject } from "./objects.ts";
 import { type Occasion, type Refusal, Shop } from "./shop.ts";
@@ -17,16 +19,18 @@ export class Occurrence implements Occasion {
   readonly clock: Millis;
   readonly zone: string;
   readonly catalogue: Catalogue;
+  readonly by: MemberId | undefined;
   readonly event: UserEvent;
   #days: Map<string, DayNumber> | undefined;
   #records: Map<string, Record<string, unknown>> | undefined;
 
-  constructor({ seq, time, clock, zone, catalogue }: Occasion, event: UserEvent) {
+  constructor({ seq, time, clock, zone, catalogue, by }: Occasion, event: UserEvent) {
     this.seq = seq;
     this.time = time;
     this.clock = clock;
     this.zone = zone;
     this.catalogue = catalogue;
+    this.by = by;
     this.event = event;
   }
 
@@ -46,17 +50,19 @@ export class Occurrence implements Occasion {
   /** What a `where` of an event rule reads, local time told in a zone. */
   recordIn(zone: string): Record<string, unknown> {
     this.#records ??= new Map();
-    const record = this.#records.get(zone) ?? recordOf(this.event, this.time, zone);
+    const record = this.#records.get(zone) ?? recordOf(this, zone);
     this.#records.set(zone, record);
     return record;
   }
 }
 
-function recordOf({ properties, context, channel }: UserEvent, time: Millis, zone: string): Record<string, unknown> {
+function recordOf({ event, time, by }: Occurrence, zone: string): Record<string, unknown> {
+  const { properties, context, channel } = event;
   return {
     properties,
     context,
     ...(channel === undefined ? {} : { channel }),
+    ...(by === undefined ? {} : { userId: by }),
     get at() {
       return wallClockOf(time, zone);
     },
@@ -84,6 +90,7 @@ export interface Membership {
 }
 
 export class Member {
+  readonly kind: MemberKind;
   readonly id: MemberId;
   readonly idBytes: Buffer;
   /** Grows with every accepted event: what was worked out of the history is good for one version. */
@@ -98,6 +105,12 @@ export class Member {
   readonly writes = new Map<string, TraitWrite[]>();
   readonly lists = new Set<string>();
   readonly memberships = new Map<SegmentId, Membership>();
+  /** Flags that are lit and hold. */
+  readonly flags = new Set<FlagId>();
+  /** Of a user: the account that he is in. */
+  tie: Tie | undefined;
+  /** Of an account: its users. */
+  readonly crowd = new Crowd();
   /** Decides which messages about orders and carts stand; what they come to is read by each vocabulary. */
   readonly #shop: Shop;
   readonly #meanings = new Map<Vocabulary, Meaning>();
@@ -105,7 +118,10 @@ export class Member {
   #newestTime: Millis | undefined;
   #contextZone: string | undefined;
 
-  constructor(id: MemberId, limits: Limits, vocabulary: Vocabulary) {
+  constructor(kind: MemberKind, id: MemberId, given: Limits, vocabulary: Vocabulary) {
+    // An account has no cart, so what its users put into theirs is never too much for it.
+    const limits = kind === "account" ? { ...given, cartLinesMax: Number.POSITIVE_INFINITY } : given;
+    this.kind = kind;
     this.id = id;
     this.idBytes = Buffer.from(id, "utf8");
     this.#shop = new Shop(limits, vocabulary);
@@ -131,11 +147,11 @@ export class Member {
   }
 
   /** Takes an event, or refuses it as a whole: then nothing has changed. */
-  add(event: UserEvent, { seq, time, clock, catalogue }: Omit<Occasion, "zone">): Refusal | undefined {
+  add(event: UserEvent, given: Omit<Occasion, "zone">): Refusal | undefined {
+    const { time } = given;
     const refusal = event.type === "identify" ? this.#refuseTraits(event, time) : undefined;
     if (refusal !== undefined) return refusal;
-    const zone = this.#zoneAfter(event, time);
-    const when = { seq, time, clock, zone, catalogue };
+    const when = { ...given, zone: this.#zoneAfter(event, time) };
     if (event.type === "track") {
       const refusedObject = refuseObject(event, this.messages, this.limits);
       if (refusedObject !== undefined) return refusedObject;
@@ -145,7 +161,8 @@ export class Member {
     }
     if (isZone(event.context.timezone)) this.#contextZone = event.context.timezone;
     if (event.type === "identify") this.#write(event, when);
-    const occurrence = event.type === "identify" ? undefined : this.#occur(event, when);
+    const isOccurrence = event.type !== "identify" && event.type !== "group";
+    const occurrence = isOccurrence ? this.#occur(event, when) : undefined;
     this.messages.push({ when, event, occurrence });
     this.#newestTime = Math.max(this.#newestTime ?? time, time);
     this.version += 1;
@@ -170,6 +187,8 @@ export class Member {
 
   /** The writes of an identify that are taken: those for which nothing newer is held. */
   #taken(event: UserEvent, time: Millis): [string, Json][] {
+    // The traits of a group call are the account's.
+    if (event.type !== "identify") return [];
     return Object.entries(event.traits).filter(([key]) => {
       const held = this.writes.get(key)?.at(-1);
       return held === undefined || held.time <= time;
@@ -184,7 +203,7 @@ export class Member {
     }
     const { traitsMax } = this.limits;
     if (after.size <= traitsMax) return undefined;
-    return { reason: "limit", detail: `the user would have more than ${traitsMax} traits` };
+    return { reason: "limit", detail: `the ${this.kind} would have more than ${traitsMax} traits` };
   }
 
   #zoneAfter(event: UserEvent, time: Millis): string {
@@ -209,4 +228,10 @@ export class Member {
   traitAt(key: string, time: Millis): Json | undefined {
     return this.writes.get(key)?.findLast((write) => write.time <= time)?.value;
   }
+}
+
+/** Accounts before users, then by the bytes of the id. */
+export function inOrder(a: Member, b: Member): number {
+  if (a.kind !== b.kind) return a.kind < b.kind ? -1 : 1;
+  return Buffer.compare(a.idBytes, b.idBytes);
 }

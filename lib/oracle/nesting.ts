@@ -20,7 +20,7 @@ export function nestedIn({ definition, vocabulary }: Readable): SegmentId[] {
 
 function readsEngagement(rule: Rule): boolean {
   if ("rules" in rule) return rule.rules.some(readsEngagement);
-  return rule.op === "not" ? readsEngagement(rule.rule) : rule.op === "engagement";
+  return "rule" in rule ? readsEngagement(rule.rule) : rule.op === "engagement";
 }
 
 /** 0 for a segment that reads none, else 1 + the highest level it reads; undefined when they read each other in a cycle. */

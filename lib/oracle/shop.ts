@@ -5,6 +5,7 @@ import {
   DEFAULT_LIMITS,
   type JsonObject,
   type Limits,
+  type MemberId,
   type Millis,
   type RejectReason,
   type Seq,
@@ -50,6 +51,8 @@ export interface Occasion {
   readonly zone: string;
   /** What is known of items at this place of the log. */
   readonly catalogue: Catalogue;
+  /** On an account: the user whose event it is. */
+  readonly by?: MemberId | undefined;
 }
 
 export class Shop {

@@ -1,7 +1,7 @@
-// Who is to be looked at next, and when: by instant, then by the bytes of the member's id.
+// Who is to be looked at next, and when: by instant, then accounts before users, then by the bytes of the member's id.
 // oracle.ts plans a member anew after each evaluation; an older plan of the same member is dropped on sight.
 import type { Millis } from "../core/types.ts";
-import type { Member } from "./history.ts";
+import { inOrder, type Member } from "./history.ts";
 
 interface Wakeup {
   readonly member: Member;
@@ -62,5 +62,5 @@ export class Wakeups {
 }
 
 function isBefore(a: Wakeup, b: Wakeup): boolean {
-  return a.at !== b.at ? a.at < b.at : Buffer.compare(a.member.idBytes, b.member.idBytes) < 0;
+  return a.at !== b.at ? a.at < b.at : inOrder(a.member, b.member) < 0;
 }

@@ -1,0 +1,126 @@
+// What one step says to other partitions, gathered while it happens and put into messages at its end.
+// oracle.ts tells it what happens; the order of items in a message is the one that all agree on.
+import { partitionOf } from "../core/ids.ts";
+import {
+  encodeLink,
+  type FlagId,
+  LINK_ITEMS_MAX,
+  type LinkItem,
+  type LinkMessage,
+  type UserItem,
+} from "../core/links.ts";
+import type { MemberId, PartitionNo, Seq } from "../core/types.ts";
+import type { Member } from "./history.ts";
+
+/** A user who joined, and the partition that hears the answer. */
+interface Joined {
+  readonly account: Member;
+  readonly user: MemberId;
+  readonly join: Seq;
+  readonly from: PartitionNo;
+}
+
+export class Speech {
+  readonly #partition: PartitionNo;
+  readonly #partitions: number;
+  /** Messages said before, by target. */
+  readonly #said = new Map<PartitionNo, number>();
+  #items: { readonly account: MemberId; readonly item: UserItem }[] = [];
+  /** By account and flag, for how many more users it holds. */
+  #counts = new Map<MemberId, Map<FlagId, number>>();
+  /** Flags that held at the beginning of the step, of each account of which one has changed. */
+  #before = new Map<Member, ReadonlySet<FlagId>>();
+  #joined: Joined[] = [];
+  #lit: { readonly revision: number; readonly round: number }[] = [];
+
+  constructor(partition: PartitionNo, partitions: number) {
+    this.#partition = partition;
+    this.#partitions = partitions;
+  }
+
+  /** Of a user, to his account. */
+  tell(item: Exclude<UserItem, { op: "count" }>): void {
+    this.#items.push({ account: item.account, item });
+  }
+
+  count(account: MemberId, flag: FlagId, by: number): void {
+    const counts = this.#counts.get(account) ?? new Map<FlagId, number>();
+    this.#counts.set(account, counts.set(flag, (counts.get(flag) ?? 0) + by));
+  }
+
+  /** One of its flags is about to change. */
+  flips(account: Member): void {
+    if (!this.#before.has(account)) this.#before.set(account, new Set(account.flags));
+  }
+
+  answer(joined: Joined): void {
+    this.#joined.push(joined);
+  }
+
+  lit(revision: number, round: number): void {
+    this.#lit.push({ revision, round });
+  }
+
+  /** All that the step has to say. `alive`: flags that are still asked for; nobody cares for others. */
+  endStep(seq: Seq, alive: ReadonlySet<FlagId>): LinkMessage[] {
+    const messages: LinkMessage[] = [];
+    for (let to = 0; to < this.#partitions; to += 1) {
+      const items = [
+        ...this.#items.flatMap(({ account, item }) => (this.#homeOf(account) === to ? [item] : [])),
+        ...this.#countsTo(to, alive),
+        ...this.#flipsTo(to, alive),
+        ...this.#answersTo(to),
+        ...this.#lit.map(({ revision, round }): LinkItem => ({ op: "lit", revision, round })),
+      ];
+      for (let from = 0; from < items.length; from += LINK_ITEMS_MAX) {
+        messages.push(this.#message(to, seq, items.slice(from, from + LINK_ITEMS_MAX)));
+      }
+    }
+    this.#items = [];
+    this.#counts = new Map();
+    this.#before = new Map();
+    this.#joined = [];
+    this.#lit = [];
+    return messages;
+  }
+
+  #message(to: PartitionNo, seq: Seq, items: readonly LinkItem[]): LinkMessage {
+    const n = (this.#said.get(to) ?? 0) + 1;
+    this.#said.set(to, n);
+    return { to, n, seq, body: encodeLink({ from: this.#partition, n, items }) };
+  }
+
+  #homeOf(account: MemberId): PartitionNo {
+    return partitionOf(account, this.#partitions);
+  }
+
+  #countsTo(to: PartitionNo, alive: ReadonlySet<FlagId>): LinkItem[] {
+    const accounts = [...this.#counts].filter(([account]) => this.#homeOf(account) === to);
+    accounts.sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    return accounts.flatMap(([account, counts]) => {
+      const changed = [...counts].filter(([flag, by]) => by !== 0 && alive.has(flag)).sort(byFlag);
+      return changed.map(([flag, by]): LinkItem => ({ op: "count", account, flag, by }));
+    });
+  }
+
+  #flipsTo(to: PartitionNo, alive: ReadonlySet<FlagId>): LinkItem[] {
+    const accounts = [...this.#before].filter(([account]) => account.crowd.usersIn(to) > 0);
+    accounts.sort(([a], [b]) => Buffer.compare(a.idBytes, b.idBytes));
+    return accounts.flatMap(([account, before]) => {
+      const either = [...new Set([...before, ...account.flags])].filter((flag) => alive.has(flag)).sort();
+      const changed = either.filter((flag) => before.has(flag) !== account.flags.has(flag));
+      return changed.map((flag): LinkItem => ({ op: "flip", account: account.id, flag, on: account.flags.has(flag) }));
+    });
+  }
+
+  #answersTo(to: PartitionNo): LinkItem[] {
+    const joined = this.#joined.filter(({ from }) => from === to);
+    return joined.map(({ account, user, join }) => {
+      return { op: "answer", account: account.id, user, join, on: [...account.flags].sort() };
+    });
+  }
+}
+
+function byFlag([a]: readonly [FlagId, number], [b]: readonly [FlagId, number]): number {
+  return a < b ? -1 : 1;
+}
