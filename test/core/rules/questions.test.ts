@@ -1,8 +1,10 @@
 // What a definition asks of history, as texts: the same text, the same counters, and no need to fold the log again.
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import type { AccountRule, Definition, UsersRule } from "../../../lib/core/rules/ast.ts";
 import { parseDefinition } from "../../../lib/core/rules/parse/parse.ts";
-import { questionKeys } from "../../../lib/core/rules/questions/questions.ts";
+import { flagKey, flagsIn } from "../../../lib/core/rules/questions/flags.ts";
+import { questionKeys, questionsOf, questionsOfRule } from "../../../lib/core/rules/questions/questions.ts";
 import { DEFAULT_LIMITS, type Json } from "../../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY, type Vocabulary } from "../../../lib/core/vocabulary.ts";
 
@@ -141,4 +143,120 @@ test("a step that reads what an order came to asks anew by another currency; one
     asked({ not: { any: [{ total: 5 }, { coupon: "x" }] } }, "USD"),
   );
   expect(asked({ coupon: "x" }, "EUR")).toEqual(asked({ coupon: "x" }, "USD"));
+});
+
+describe("across the sides", () => {
+  const definitionOf = (rule: string, header: Record<string, unknown> = {}): Definition => {
+    const parsed = parseDefinition({ id: "s", ...header, rule: parse(rule) }, DEFAULT_LIMITS);
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+    return parsed.definition;
+  };
+  const sidesOf = (rule: string, header: Record<string, unknown> = {}) =>
+    questionsOf(definitionOf(rule, header), DEFAULT_VOCABULARY);
+  const ofAccounts = { kind: "account" };
+  const [viewed] = keysOf("{event: {name: A}}");
+  const [ordered] = keysOf("{order: {}}");
+  const today = "{event: {name: A, window: {today: true}}}";
+
+  test("a side is asked what stands on it", () => {
+    expect(sidesOf("{event: {name: A}}")).toEqual({ user: [viewed], account: [] });
+    expect(sidesOf("{event: {name: A}}", ofAccounts)).toEqual({ user: [], account: [viewed] });
+    expect(sidesOf("{all: [{order: {}}, {not: {account: {none: [{event: {name: A}}]}}}]}")).toEqual({
+      user: [ordered],
+      account: [viewed],
+    });
+    expect(sidesOf("{any: [{order: {}}, {users: {rule: {event: {name: A}}, count: 0}}]}", ofAccounts)).toEqual({
+      user: [viewed],
+      account: [ordered],
+    });
+    expect(sidesOf("{account: {users: {rule: {all: [{order: {}}, {account: {order: {}}}]}, share: 5}}}")).toEqual({
+      user: [ordered],
+      account: [ordered],
+    });
+  });
+
+  test("the same question of both sides is two", () => {
+    expect(keysOf("{all: [{event: {name: A}}, {account: {event: {name: A}}}]}")).toEqual([`account ${viewed}`, viewed]);
+    expect(keysOf("{event: {name: A}}", ofAccounts)).toEqual([`account ${viewed}`]);
+  });
+
+  test("a rule by itself asks its own side alone", () => {
+    const rule = definitionOf("{all: [{order: {}}, {account: {event: {name: A}}}]}").rule;
+    expect(questionsOfRule(rule, { zone: "UTC", vocabulary: DEFAULT_VOCABULARY })).toEqual([ordered]);
+  });
+
+  test("who of the users did it is part of the question", () => {
+    const distinct = (of: string) => keysOf(`{event: {name: A, distinct: {of: ${of}, is: 3}}}`, ofAccounts);
+    expect(distinct("userId")).not.toEqual(distinct("channel"));
+  });
+
+  test("accounts have no zone of their own", () => {
+    const [utc] = keysOf(today);
+    const own = { zone: "user" };
+    expect(sidesOf(`{account: ${today}}`, own).account).toEqual([utc]);
+    expect(sidesOf(`{account: {users: {rule: ${today}, atLeast: 1}}}`, own).user).toEqual([utc]);
+    const berlin = { zone: "Europe/Berlin" };
+    expect(sidesOf(`{account: ${today}}`, berlin).account).toEqual(keysOf(today, berlin));
+  });
+
+  const flagsOf = (rule: string, header: Record<string, unknown> = {}, vocabulary = DEFAULT_VOCABULARY) =>
+    flagsIn(definitionOf(rule, header), vocabulary);
+  const keyOf = (rule: string, header?: Record<string, unknown>, vocabulary?: Vocabulary) =>
+    flagsOf(rule, header, vocabulary).map(({ key }) => key);
+
+  test("flags: inner first, each once, with who evaluates it", () => {
+    const rule =
+      "{all: [{account: {users: {rule: {order: {}}, atLeast: 1}}}, {not: {account: {trait: {a: 1}}}}, {account: {trait: {a: 1}}}]}";
+    const { vocabulary, ...seen } = flagsOf(rule)[0]!;
+    expect(vocabulary).toBe(DEFAULT_VOCABULARY);
+    expect(seen).toEqual({
+      side: "user",
+      key: expect.any(String),
+      rule: definitionOf("{order: {}}").rule,
+      zone: "UTC",
+      depth: 0,
+    });
+    expect(flagsOf(rule).map(({ side, depth, rule: { op } }) => [side, depth, op])).toEqual([
+      ["user", 0, "order"],
+      ["account", 1, "users"],
+      ["account", 0, "trait"],
+    ]);
+    expect(flagsOf("{all: [{order: {}}, {not: {trait: {a: 1}}}]}")).toEqual([]);
+  });
+
+  test("how deep: by the deepest inside", () => {
+    const inner = "{account: {order: {}}}";
+    const depths = flagsOf(
+      `{users: {rule: {all: [${inner}, {account: {users: {rule: ${inner}, atLeast: 1}}}]}, atLeast: 1}}`,
+      ofAccounts,
+    ).map(({ side, depth }) => `${side} ${depth}`);
+    expect(depths).toEqual(["account 0", "user 1", "account 2", "user 3"]);
+  });
+
+  test("one flag however many users it takes, another by rule, side, zone or vocabulary", () => {
+    const users = (rule: string, measure: string) => `{users: {rule: ${rule}, ${measure}}}`;
+    const [one] = keyOf(users("{order: {}}", "atLeast: 1"), ofAccounts);
+    expect(keyOf(users("{order: {}}", "share: {lt: 5}"), ofAccounts)).toEqual([one]);
+    expect(keyOf(`{account: ${users("{order: {}}", "count: 7")}}`)[0]).toBe(one);
+    expect(keyOf(users("{order: {total: 5}}", "atLeast: 1"), ofAccounts)).not.toEqual([one]);
+    expect(keyOf("{account: {order: {}}}")).not.toEqual([one]);
+    expect(keyOf(users("{order: {}}", "atLeast: 1"), { ...ofAccounts, zone: "Europe/Berlin" })).not.toEqual([one]);
+    const euro = { ...DEFAULT_VOCABULARY, currency: "EUR" };
+    expect(keyOf(users("{order: {}}", "atLeast: 1"), ofAccounts, euro)).not.toEqual([one]);
+    const idle = { ...DEFAULT_VOCABULARY, visitIdleMs: 5 };
+    expect(keyOf(users("{order: {}}", "atLeast: 1"), ofAccounts, idle)).toEqual([one]);
+  });
+
+  test("the zone of a person's own is UTC on his account, and the same flag", () => {
+    expect(keyOf("{account: {order: {}}}", { zone: "user" })).toEqual(keyOf("{account: {order: {}}}"));
+    expect(flagsOf("{account: {order: {}}}", { zone: "user" })[0]!.zone).toBe("UTC");
+  });
+
+  test("a leaf finds its flag by the same text", () => {
+    const definition = definitionOf("{account: {users: {rule: {order: {}}, atLeast: 1}}}", { zone: "user" });
+    const [inner, outer] = flagsIn(definition, DEFAULT_VOCABULARY);
+    const rule = definition.rule as AccountRule;
+    expect(flagKey(rule, { zone: "user", vocabulary: DEFAULT_VOCABULARY })).toBe(outer!.key);
+    expect(flagKey(rule.rule as UsersRule, outer!)).toBe(inner!.key);
+  });
 });

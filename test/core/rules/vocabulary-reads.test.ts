@@ -90,6 +90,17 @@ const ROWS: readonly [string, Rule, readonly Edit[]][] = [
     ["clicked", "viewed", "types", "idle"],
   ],
   ["engagement, which counts visits", { op: "engagement", where: where("score") }, ["engagement", "idle"]],
+  [
+    "what an account's users do",
+    { op: "users", rule: { op: "not", rule: item }, measure: { kind: "count", is } },
+    ["types", "viewed"],
+  ],
+  ["what an account ordered", { op: "account", rule: { op: "order", measure: count } }, ["currency"]],
+  [
+    "how engaged an account is",
+    { op: "account", rule: { op: "engagement", where: where("score") } },
+    ["engagement", "idle"],
+  ],
   ["weather", { op: "weather", where: where("condition") }, []],
   [
     "all of many",

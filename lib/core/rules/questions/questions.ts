@@ -1,18 +1,22 @@
 // The questions that a definition asks of history, one canonical text each: same text, same counters.
 // Engine, oracle and control log decide by it whether a definition must first be folded over the log (see control.ts).
+import type { MemberKind } from "../../types.ts";
 import type { Vocabulary } from "../../vocabulary.ts";
-import type {
-  CampaignRule,
-  Definition,
-  EventRule,
-  ItemRule,
-  OrderRule,
-  Path,
-  Rule,
-  Test,
-  VisitRule,
-  Where,
-  Window,
+import {
+  type AccountRule,
+  type CampaignRule,
+  type Definition,
+  type EventRule,
+  type ItemRule,
+  type OrderRule,
+  type Path,
+  type Rule,
+  rulesInside,
+  type Test,
+  type UsersRule,
+  type VisitRule,
+  type Where,
+  type Window,
 } from "../ast.ts";
 import { favoriteKey, itemsAsked, readsViewTime } from "./item-questions.ts";
 import {
@@ -37,15 +41,48 @@ import {
 /**
  * One text for each distinct question that needs history: of events and orders what is counted, where and when; of
  * traits how far back a delta looks. Thresholds are no part of it: "at least 3" and "at least 5" read one counter.
- * Plain traits, cart, lists, buckets and segments are kept for everybody and ask nothing.
+ * Plain traits, cart, lists, buckets and segments are kept for everybody and ask nothing. What is asked of accounts has
+ * `account ` before it: they keep counters of their own.
  */
 export function questionKeys(definition: Definition, vocabulary: Vocabulary): string[] {
-  const keys = new Set<string>();
-  collectRule(definition.rule, { zone: definition.zone, vocabulary }, keys);
-  return [...keys].sort();
+  const { user, account } = questionsOf(definition, vocabulary);
+  return [...user, ...account.map(ofAccounts)].sort();
 }
 
-/** The same of one rule. */
+function ofAccounts(key: string): string {
+  return `account ${key}`;
+}
+
+/** The same by whom it is asked: rules inside `account` and `users` ask the other side. */
+export function questionsOf(definition: Definition, vocabulary: Vocabulary): Record<MemberKind, string[]> {
+  const asked: Asked = { user: new Set(), account: new Set() };
+  collectBySide(definition.rule, definition.kind, { zone: definition.zone, vocabulary }, asked);
+  return { user: [...asked.user].sort(), account: [...asked.account].sort() };
+}
+
+type Asked = Readonly<Record<MemberKind, Set<string>>>;
+
+function collectBySide(rule: Rule, side: MemberKind, scope: QuestionScope, asked: Asked): void {
+  if (rule.op === "account" || rule.op === "users") {
+    const inside = otherSide(rule, scope);
+    collectBySide(rule.rule, inside.side, inside.scope, asked);
+    return;
+  }
+  const inner = rulesInside(rule);
+  if (inner.length === 0) collectRule(rule, scope, asked[side]);
+  for (const one of inner) collectBySide(one, side, scope, asked);
+}
+
+/** Who is asked the rule inside, and by what it is read: an account has no zone of its own. */
+export function otherSide(
+  rule: AccountRule | UsersRule,
+  { zone, vocabulary }: QuestionScope,
+): { readonly side: MemberKind; readonly scope: QuestionScope } {
+  if (rule.op === "users") return { side: "user", scope: { zone, vocabulary } };
+  return { side: "account", scope: { zone: zone === "user" ? "UTC" : zone, vocabulary } };
+}
+
+/** Of one rule, what it asks of its own side: what `account` and `users` ask of the other is no part of it. */
 export function questionsOfRule(rule: Rule, scope: QuestionScope): string[] {
   const keys = new Set<string>();
   collectRule(rule, scope, keys);

@@ -1,39 +1,36 @@
 // Which parts of the vocabulary a definition reads, as one canonical text: where two vocabularies give the same text, a
 // definition means the same by both. The control log decides by it whom a new vocabulary edits.
 import type { Vocabulary } from "../../vocabulary.ts";
-import type {
-  CampaignWhich,
-  Definition,
-  FavoriteRule,
-  ItemWhich,
-  Measure,
-  Path,
-  Rule,
-  StepWhich,
-  Where,
-  Window,
+import {
+  type CampaignWhich,
+  type Definition,
+  type FavoriteRule,
+  type ItemWhich,
+  type Measure,
+  type Path,
+  type Rule,
+  rulesInside,
+  type StepWhich,
+  type Where,
+  type Window,
 } from "../ast.ts";
 import { canonical } from "./questions.ts";
 
 /** Traits' classes and trusted sources are read by no rule. */
-export function vocabularyText(definition: Definition, vocabulary: Vocabulary): string {
+export function vocabularyText({ rule }: Definition, vocabulary: Vocabulary): string {
+  return vocabularyTextOfRule(rule, vocabulary);
+}
+
+/** The same of one rule, with all that it holds, of users and of accounts. */
+export function vocabularyTextOfRule(rule: Rule, vocabulary: Vocabulary): string {
   const reads = new Reads(vocabulary);
-  reads.rule(definition.rule);
+  reads.rule(rule);
   return canonical(Object.fromEntries(reads.parts));
 }
 
-/** True where a rule reads the engagement's score, and with it the segments that its parts name. */
+/** True where a rule reads the engagement's score, of users or of accounts, and with it the segments that its parts name. */
 export function readsEngagement(rule: Rule): boolean {
-  switch (rule.op) {
-    case "all":
-    case "any":
-    case "none":
-      return rule.rules.some(readsEngagement);
-    case "not":
-      return readsEngagement(rule.rule);
-    default:
-      return rule.op === "engagement";
-  }
+  return rule.op === "engagement" || rulesInside(rule).some(readsEngagement);
 }
 
 /** What is both a where and a path that an aggregate takes. */
@@ -60,6 +57,8 @@ class Reads {
         for (const inner of rule.rules) this.rule(inner);
         return;
       case "not":
+      case "account":
+      case "users":
         this.rule(rule.rule);
         return;
       case "event":
