@@ -32,8 +32,6 @@ interface Batch {
   readonly remove: Set<SegmentId>;
   /** It asked nothing of history, or this log's history is folded for it. */
   isReady: boolean;
-  /** Of the deepest of the flags that it introduced. */
-  readonly flagDepth: number | undefined;
   /** Its flags are evaluated here. */
   isLit: boolean;
 }
@@ -66,6 +64,8 @@ export class Control {
   #vocabulary: Vocabulary;
   #vocabularyRevision = 0;
   #revision = 0;
+  /** Words of the entry that is applied now. */
+  #written: readonly Versioned[] = [];
   readonly #versions = new Map<SegmentId, number>();
   #pending = new Map<number, Batch>();
   #active = new Map<SegmentId, Active>();
@@ -94,8 +94,11 @@ export class Control {
     this.#revision = copy.revision;
     const entry = readEntry(copy.entry);
     if (entry === undefined) return rejected(`the entry of revision ${copy.revision} is none that is known`);
+    this.#written = [];
     const change = this.#applyEntry(entry);
-    this.flags.keep(this.#words);
+    const active = [...this.#active.values()];
+    const pending = [...this.#pending].map(([revision, { define }]) => [revision, [...define.values()]] as const);
+    this.flags.review(this.#revision, this.#written, { active, pending });
     return change;
   }
 
@@ -112,28 +115,19 @@ export class Control {
     const batch = this.#pending.get(lowest);
     if (batch === undefined || !batch.isReady) return undefined;
     this.flags.light([...batch.define.values()]);
-    if (batch.isLit) return undefined;
+    if (batch.isLit || this.flagDepth(lowest) === undefined) return undefined;
     batch.isLit = true;
-    return this.flagDepth(lowest) === undefined ? undefined : lowest;
+    return lowest;
   }
 
-  /** Of the flags that a revision which waits has brought, the depth of the deepest; undefined when it has brought none. */
+  /** Of the flags that a revision waits with and that are not in force, the depth of the deepest; undefined without any. */
   flagDepth(revision: number): number | undefined {
     const batch = this.#pending.get(revision);
-    if (batch === undefined || batch.flagDepth !== undefined) return batch?.flagDepth;
-    // What brought a flag may have been given up, and the flag lives on by a later revision.
-    const before = [...this.#pending].filter(([other]) => other < revision);
-    const others = [...this.#active.values(), ...before.flatMap(([, { define }]) => [...define.values()])];
-    return depthBeyond([...batch.define.values()], others);
+    return batch && depthBeyond([...batch.define.values()], [...this.#active.values()]);
   }
 
   get pendingRevisions(): readonly number[] {
     return [...this.#pending.keys()];
-  }
-
-  /** Every word about a segment that is in force or waits. */
-  get #words(): Versioned[] {
-    return [...this.#active.values(), ...[...this.#pending.values()].flatMap(({ define }) => [...define.values()])];
   }
 
   #applyEntry(entry: ControlEntry): ControlChange {
@@ -217,12 +211,12 @@ export class Control {
   ): ControlChange {
     const words = definitions.map((definition) => ({ definition, vocabulary }));
     const isReady = this.#asksNothingNew(definitions, vocabulary);
-    const isImmediate = this.#pending.size === 0 && isReady && !words.some((word) => this.flags.areNewIn(word));
+    const asksNewFlags = depthBeyond(words, [...this.#active.values()]) !== undefined;
+    const isImmediate = this.#pending.size === 0 && isReady && !asksNewFlags;
     this.#cancelOlder(new Set([...definitions.map(({ id }) => id), ...remove]));
-    this.flags.keep(this.#words);
-    const flagDepth = this.flags.introduce(this.#revision, words);
     const define = new Map(definitions.map((one) => [one.id, this.#version(one, vocabulary)]));
-    const batch: Batch = { ...isNew, define, remove, isReady, flagDepth, isLit: false };
+    this.#written = [...define.values()];
+    const batch: Batch = { ...isNew, define, remove, isReady, isLit: false };
     if (isImmediate) return this.#takeEffect(batch, this.#revision);
     this.#pending.set(this.#revision, batch);
     return NOTHING;

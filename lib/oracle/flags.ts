@@ -23,12 +23,22 @@ export interface Reader {
   readonly vocabulary: Vocabulary;
 }
 
+/** Words about segments: those in force, and those that wait, by revision, the lowest first. */
+export interface Standing {
+  readonly active: readonly Readable[];
+  readonly pending: readonly (readonly [revision: number, words: readonly Readable[]])[];
+}
+
+const IN_FORCE = 0;
+
 type FlagRule = AccountRule | UsersRule;
 
 /** Flags that are asked now, by key. */
 export class Flags {
   #alive = new Map<string, Flag>();
   readonly #lit = new Set<string>();
+  /** By key: the revision, of those that wait, that keeps it alive, or IN_FORCE. */
+  #carriers = new Map<string, number>();
 
   /** The lit ones of a kind, in the order in which they came. */
   litOf(kind: MemberKind): Flag[] {
@@ -43,32 +53,30 @@ export class Flags {
     return this.#alive.get(keyOf(rule, reader))?.id;
   }
 
-  /** Whether nobody has asked for one of its flags yet. */
-  areNewIn(word: Readable): boolean {
-    return keysOf(word).some((key) => !this.#alive.has(key));
-  }
-
-  /** Gives ids to the flags that nobody has asked for yet, in the order of the words; the depth of the deepest, if any. */
-  introduce(revision: number, words: readonly Readable[]): number | undefined {
-    const depths: number[] = [];
-    for (const word of words) {
-      for (const { rule, reader } of askedIn(word)) {
-        const key = keyOf(rule, reader);
-        if (this.#alive.has(key)) continue;
-        const definition = hidden(rule, `${revision}.${depths.length}`, reader.zone);
-        const { name: id, kind } = definition;
-        this.#alive.set(key, { id, key, kind, definition, vocabulary: reader.vocabulary });
-        depths.push(depthOf(rule));
-      }
+  /**
+   * After an entry: who asks for what by now. A flag lives as long as what carries it, the words in force or else the
+   * lowest revision that waits and asks for it: what merely asks for it, too, may not be evaluated yet, so it asks for
+   * another flag from here on. `written` are the entry's own words, whose flags are numbered first.
+   */
+  review(revision: number, written: readonly Readable[], { active, pending }: Standing): void {
+    const carriers = new Map(active.flatMap(keysOf).map((key) => [key, IN_FORCE]));
+    for (const [waiting, words] of pending) {
+      for (const key of words.flatMap(keysOf)) if (!carriers.has(key)) carriers.set(key, waiting);
     }
-    return depths.length === 0 ? undefined : Math.max(...depths);
-  }
-
-  /** Those that no word asks for any more are dead: asked for again, they are other flags. */
-  keep(words: readonly Readable[]): void {
-    const asked = new Set(words.flatMap(keysOf));
-    this.#alive = new Map([...this.#alive].filter(([key]) => asked.has(key)));
-    for (const key of this.#lit) if (!asked.has(key)) this.#lit.delete(key);
+    for (const [key, carrier] of this.#carriers) {
+      const now = carriers.get(key);
+      if (now === carrier || now === IN_FORCE) continue;
+      this.#alive.delete(key);
+      this.#lit.delete(key);
+    }
+    this.#carriers = carriers;
+    let next = 0;
+    for (const asked of [...written, ...pending.flatMap(([, words]) => words), ...active].flatMap(askedIn)) {
+      const key = keyOf(asked.rule, asked.reader);
+      if (this.#alive.has(key) || !carriers.has(key)) continue;
+      this.#alive.set(key, flagOf(asked, key, `${revision}.${next}`));
+      next += 1;
+    }
   }
 
   /** Once lit, a flag stays so until it dies. */
@@ -136,6 +144,11 @@ function keyOf(flag: FlagRule, { zone, vocabulary }: Reader): string {
   });
   ofVocabulary.set(zone, key);
   return key;
+}
+
+function flagOf({ rule, reader }: Asked, key: string, id: FlagId): Flag {
+  const definition = hidden(rule, id, reader.zone);
+  return { id, key, kind: definition.kind, definition, vocabulary: reader.vocabulary };
 }
 
 /** What evaluates it, as if it were a segment. */

@@ -22,11 +22,16 @@ describe("the clock", () => {
     expect(story.reasons).toEqual(["no-user-id"]);
   });
 
-  test.each(["clock", "ready", "link", "account"] as const)("moves with a %s message", (kind) => {
+  test.each([
+    ["clock", "whatever"],
+    ["ready", "whatever"],
+    ["link", { from: 0, n: 1, items: [] }],
+    ["account", { type: "group", groupId: "acme" }],
+  ] as const)("moves with a %s message", (kind, body) => {
     const story = new Story();
     story.define("00:00", "lately: {event: {name: A, window: {last: 10s}}}");
     story.track("00:00", "ann", "A");
-    expect(told(story.deltas("00:01", kind, "whatever"))).toEqual(["-lately ann 00:00:11"]);
+    expect(told(story.deltas("00:01", kind, body))).toEqual(["-lately ann 00:00:11"]);
     expect(story.reasons).toEqual([]);
   });
 });
