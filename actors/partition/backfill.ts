@@ -170,6 +170,7 @@ export class Backfills {
       folded += RECORDS_PER_LOOK;
       if (folded >= settings.backfillSliceRecords || runtime.monotonicMs() >= untilMs) return true;
     }
+    if (folded === 0) background.giveBack();
     return folded > 0;
   }
 

@@ -19,4 +19,9 @@ export class BackgroundTurns {
     });
     return true;
   }
+
+  /** Whoever found nothing to do leaves the round to the others: else one that waits for its data keeps them from theirs. */
+  giveBack(): void {
+    this.taken = false;
+  }
 }
