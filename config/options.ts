@@ -138,6 +138,13 @@ export const OPTIONS = {
     max: 60 * SECOND,
     why: "How long after a single delta the position is said.",
   }),
+  linksUnsentMax: count({
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    unit: "messages",
+    why: "Of one partition to others, not stored yet; beyond it no event is taken.",
+  }),
   batchMax: count({
     default: 900,
     min: 1,

@@ -28,6 +28,13 @@ const RETRY_MS_MAX = 1_000;
 const META = "meta";
 const DIRECTORY = "directory";
 
+/** What was made, and how much of it is stored. */
+interface Said {
+  readonly speaker: Pick<Speaker, "digestMade">;
+  /** Everything that inputs up to here made: deltas, and messages to other partitions. */
+  untilSaid(seq: Seq): Promise<void>;
+}
+
 interface Picture {
   readonly frozen: FrozenPartition;
   readonly at: Fingerprint;
@@ -44,7 +51,7 @@ export class Checkpointer {
   private readonly context: PartitionContext;
   private readonly epoch: number;
   private readonly shelf: Shelf;
-  private readonly speaker: Speaker;
+  private readonly said: Said;
   private manifest: Manifest;
   private manifestRevision: number;
   private nextNumber: number;
@@ -62,14 +69,14 @@ export class Checkpointer {
     claim: { readonly epoch: number; readonly manifest: Manifest; readonly manifestRevision: number },
     restored: { readonly generation: number; readonly position: Fingerprint },
     shelf: Shelf,
-    speaker: Speaker,
+    said: Said,
     onFinished: () => void,
     onFault: (error: Refusal) => void,
   ) {
     this.context = context;
     this.epoch = claim.epoch;
     this.shelf = shelf;
-    this.speaker = speaker;
+    this.said = said;
     // A generation that was passed over is corrupt or ahead of what was said: the next one takes its place, and not that of a
     // good one.
     const { generations } = claim.manifest;
@@ -117,7 +124,7 @@ export class Checkpointer {
     this.picture = {
       frozen: machine.freeze(),
       at,
-      digest: this.speaker.digestMade,
+      digest: this.said.speaker.digestMade,
       clock: machine.clock,
       revision: machine.controlRevision,
       places: this.shelf.directory(),
@@ -158,7 +165,7 @@ export class Checkpointer {
     const meta = this.shelf.keep(META, picture.frozen.meta);
     const named = this.shelf.keep(DIRECTORY, encodeDirectory(directory));
     await this.shelf.settled([...directory.values(), meta, named]);
-    await this.speaker.untilDone(picture.at.seq);
+    await this.said.untilSaid(picture.at.seq);
     const before = this.manifest.generations;
     const generation: Generation = {
       number: this.nextNumber,

@@ -11,6 +11,7 @@ export function newCounters(): Counters {
     singles: 0,
     batches: 0,
     watermarks: 0,
+    links: 0,
     publishRetries: 0,
     publishTimeouts: 0,
     checkpoints: 0,

@@ -8,7 +8,7 @@ export async function drain(running: Running): Promise<boolean> {
   if (running.speaker.replaying) return false;
   const { speaker, checkpointer } = running;
   const position = running.position.seq;
-  await attended(running, speaker.untilDone(position));
+  await attended(running, running.untilSaid(position));
   await encodeAll(running);
   if (checkpointer.position < position) {
     running.takeCheckpoint();

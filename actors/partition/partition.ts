@@ -105,7 +105,7 @@ export class Partition {
       position: running?.position.seq ?? 0,
       done: running?.speaker.done ?? 0,
       revision: running?.machine.controlRevision ?? 0,
-      folding: running?.backfills.folding.map(({ revision }) => revision) ?? [],
+      folding: running === undefined ? [] : unready(running),
     };
   }
 
@@ -126,12 +126,14 @@ export class Partition {
       deadline: machine === undefined || !Number.isFinite(machine.deadline) ? null : machine.deadline,
       lag: running?.lag ?? 0,
       unsaid: running?.speaker.unsaid ?? 0,
+      unsaidLinks: running?.links.unsaid ?? 0,
       checkpointAgeMs: running?.checkpointer.ageMs ?? null,
       checkpointPosition: running?.checkpointer.position ?? 0,
       revision: machine?.controlRevision ?? 0,
       folding: running?.backfills.folding ?? [],
+      unsettled: machine?.unsettled() ?? [],
       residentBytes: machine?.residentBytes ?? 0,
-      problem: running?.speaker.problem ?? null,
+      problem: running?.speaker.problem ?? running?.links.problem ?? null,
       error: error === undefined ? null : { code: error.code, message: error.message },
       counters: { ...this.context.counters, wakeUps: work?.wakeUps ?? 0, idleWakeUps: work?.idleWakeUps ?? 0 },
     };
@@ -239,4 +241,10 @@ export class Partition {
       throw new Error(`partition ${this.partition}: ${this.phase} may not become ${to}`);
     this.phase = to;
   }
+}
+
+/** Revisions that wait for this partition: their history is not folded, or their flags are not known everywhere. */
+function unready({ backfills, machine }: Running): readonly number[] {
+  const folding = backfills.folding.map(({ revision }) => revision);
+  return [...new Set([...folding, ...machine.unsettled()])];
 }

@@ -14,6 +14,7 @@ import { Checkpointer } from "./checkpoint.ts";
 import type { Claim } from "./claiming.ts";
 import { Halted, type PartitionContext } from "./context.ts";
 import { Copies } from "./copies.ts";
+import { Links } from "./links.ts";
 import { definitionsUpTo, type Restored } from "./restoring.ts";
 import { SelfAudit } from "./self-audit.ts";
 import { Shelf } from "./shelf.ts";
@@ -30,6 +31,7 @@ const DELTAS_PER_SLICE = 500;
 export class Running {
   readonly machine: PartitionMachine;
   readonly speaker: Speaker;
+  readonly links: Links;
   readonly shelf: Shelf;
   readonly checkpointer: Checkpointer;
   readonly backfills: Backfills;
@@ -67,8 +69,16 @@ export class Running {
       onProgress: wake,
       onFault: fail,
     });
+    this.links = new Links({
+      ...context,
+      sink: context.world.links,
+      batchMax: context.settings.batchMax,
+      replaying: () => this.speaker.replaying,
+      onProgress: wake,
+      onFault: fail,
+    });
     this.shelf = new Shelf(context, claim.epoch, restored.generation, restored.directory, wake);
-    this.checkpointer = new Checkpointer(context, claim, restored, this.shelf, this.speaker, wake, fail);
+    this.checkpointer = new Checkpointer(context, claim, restored, this.shelf, this, wake, fail);
     this.backfills = new Backfills(context, machine, this.signal);
     this.answers = new Answers(machine, this.shelf, status);
     this.audit = new SelfAudit(context, machine, this.shelf, wake);
@@ -136,6 +146,7 @@ export class Running {
     this.checkpointWake?.cancel();
     this.forgetBook();
     this.speaker.stop();
+    this.links.stop();
     this.answers.close("the partition has moved or stopped; ask again");
   }
 
@@ -146,6 +157,11 @@ export class Running {
   /** Resolves when the loop has reason to look again: for draining.ts, which takes the loop over. */
   nextWake(): Promise<void> {
     return this.signal.wait();
+  }
+
+  /** All that the inputs up to `seq` made is stored: deltas, and what goes to other partitions. */
+  async untilSaid(seq: Seq): Promise<void> {
+    await Promise.all([this.speaker.untilDone(seq), this.links.untilSaid(seq)]);
   }
 
   takeCheckpoint(): void {
@@ -198,12 +214,15 @@ export class Running {
 
   /**
    * Whoever listens is slower than we are: what is made and not stored has a bound. A replay has none: nothing is said before
-   * it is through, and what it makes beyond `done` is no more than an owner said between two watermarks.
+   * it is through, and what it makes beyond `done` is no more than an owner said between two watermarks. What it makes for
+   * others it may have to hold until it knows what was said to them before.
    */
   private heldBack(): boolean {
-    const { unsaidMax, spillBytesMax } = this.context.settings;
-    const isBehind = !this.speaker.replaying && this.speaker.unsaid > unsaidMax;
-    return isBehind || this.shelf.unstoredBytes > spillBytesMax;
+    const { unsaidMax, linksUnsentMax, spillBytesMax } = this.context.settings;
+    const { speaker, links } = this;
+    const isBehind = !speaker.replaying && speaker.unsaid > unsaidMax;
+    const isBehindOthers = links.unsaid > linksUnsentMax && (!speaker.replaying || links.asking);
+    return isBehind || isBehindOthers || this.shelf.unstoredBytes > spillBytesMax;
   }
 
   /** Tries a step that needs nothing from outside; false when it has to be finished with waiting. */
@@ -217,6 +236,7 @@ export class Running {
     }
     const deltas = this.machine.takeDeltas();
     const rejects = this.machine.takeRejects();
+    this.links.take(this.machine.takeLinks());
     if (deltas.length > 0 || rejects.length > 0) this.guard(() => this.speaker.say(deltas, rejects));
     this.passed(record);
     return true;
@@ -236,6 +256,7 @@ export class Running {
   }
 
   private passed(record: LogRecord): void {
+    const wasReplaying = this.speaker.replaying;
     this.at = { seq: record.seq, stamp: record.stamp };
     try {
       this.speaker.passed(this.at);
@@ -245,6 +266,7 @@ export class Running {
     if (record.kind === "event") this.context.counters.events += 1;
     else if (record.kind === "control" || record.kind === "ready") this.stateChanged(record);
     if (this.speaker.replaying) this.context.counters.replayed += 1;
+    else if (wasReplaying) this.links.wake();
   }
 
   private begin(record: LogRecord): Iterator<Need, void, void> | undefined {
@@ -277,6 +299,7 @@ export class Running {
   private async say(): Promise<void> {
     const deltas = this.machine.takeDeltas();
     const rejects = this.machine.takeRejects();
+    this.links.take(this.machine.takeLinks());
     if (deltas.length === 0 && rejects.length === 0) return;
     this.guard(() => this.speaker.say(deltas.length <= DELTAS_PER_SLICE ? deltas : [], rejects));
     if (deltas.length <= DELTAS_PER_SLICE) return;

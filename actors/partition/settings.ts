@@ -7,6 +7,8 @@ export interface PartitionSettings {
   readonly bytesInFlightMax: number;
   /** Deltas and rejects made but not stored; above it no record is taken. */
   readonly unsaidMax: number;
+  /** Messages to other partitions made but not stored; above it no record is taken. */
+  readonly linksUnsentMax: number;
   /** A single delta is followed by a watermark no later than this: bounds what a restore must scan. */
   readonly watermarkDelayMs: number;
   /** Deltas in one atomic batch; the server takes 1,000 messages, the watermark included. */
@@ -39,6 +41,7 @@ export const DEFAULT_PARTITION_SETTINGS: PartitionSettings = {
   recordsInFlightMax: 1_000,
   bytesInFlightMax: 16 * 1024 * 1024,
   unsaidMax: 20_000,
+  linksUnsentMax: 10_000,
   watermarkDelayMs: 250,
   batchMax: 900,
   sliceMsMax: 4,

@@ -52,6 +52,7 @@ export async function runShard(config: Config, shard: string): Promise<RunningSh
       checkpointSliceMsMax: config.checkpointSliceMsMax,
       watermarkDelayMs: config.watermarkDelayMs,
       batchMax: config.batchMax,
+      linksUnsentMax: config.linksUnsentMax,
     },
     settings: {
       ...DEFAULT_SHARD_SETTINGS,

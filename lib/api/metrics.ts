@@ -13,6 +13,7 @@ export interface Metrics {
 const COUNTERS: Readonly<Record<string, readonly [keyof Counters, string]>> = {
   rollcall_events_total: ["events", "Events processed"],
   rollcall_deltas_total: ["deltas", "Memberships changed"],
+  rollcall_links_total: ["links", "Messages between partitions stored, about users and their accounts"],
   rollcall_rejects_total: ["rejects", "Messages refused as bad input"],
   rollcall_ticks_total: ["ticks", "Clock messages written because a deadline fell due"],
   rollcall_replayed_total: ["replayed", "Messages processed again after a restore"],
@@ -31,6 +32,10 @@ const COUNTERS: Readonly<Record<string, readonly [keyof Counters, string]>> = {
 const GAUGES: Readonly<Record<string, readonly [(status: PartitionStatus) => number, string]>> = {
   rollcall_partition_lag_messages: [(status) => status.lag, "Messages in the log that are not processed yet"],
   rollcall_partition_unsaid_deltas: [(status) => status.unsaid, "Deltas made but not stored yet"],
+  rollcall_partition_unsaid_links: [
+    (status) => status.unsaidLinks,
+    "Messages to other partitions made but not stored yet",
+  ],
   rollcall_partition_members: [(status) => status.universe, "People known"],
   rollcall_partition_resident_bytes: [
     (status) => status.residentBytes,

@@ -61,7 +61,9 @@ function shareOf(status: PartitionStatus | null, partition: PartitionNo, revisio
   if (status === null || status.revision < revision) return { ...nothing, state: "waiting" };
   const fold = status.folding.find((folding) => folding.revision === revision);
   if (fold === undefined) {
-    return { ...nothing, state: "ready", done: status.position, total: status.position, leftMs: 0 };
+    // Its history is folded; what it then waits for are the other partitions, by whose flags it reads.
+    const state = status.unsettled.includes(revision) ? "waiting" : "ready";
+    return { ...nothing, state, done: status.position, total: status.position, leftMs: 0 };
   }
   const total = Math.max(0, status.position - fold.from + 1);
   const done = Math.min(total, Math.max(0, fold.position - fold.from + 1));

@@ -11,7 +11,7 @@ export interface PartitionReport {
   readonly done: Seq;
   /** Last control revision applied. */
   readonly revision: number;
-  /** Revisions whose history is not folded here yet. */
+  /** Revisions that wait for this partition: their history is not folded here yet, or their flags are not known everywhere. */
   readonly folding: readonly number[];
 }
 

@@ -48,6 +48,11 @@ export class LogHole extends Refusal {
   readonly code = "LOG-004";
 }
 
+/** The log of another partition holds less of what this one said to it than was said. */
+export class LinkRegressed extends Refusal {
+  readonly code = "LNK-001";
+}
+
 /** SEGMENTS knows less than this worker has seen stored there. */
 export class OutputRegressed extends Refusal {
   readonly code = "SEG-001";

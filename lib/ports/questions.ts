@@ -31,6 +31,8 @@ export interface Counters {
   singles: number;
   batches: number;
   watermarks: number;
+  /** Messages to other partitions, stored. */
+  links: number;
   publishRetries: number;
   publishTimeouts: number;
   checkpoints: number;
@@ -68,6 +70,8 @@ export interface PartitionStatus {
   readonly lag: number;
   /** Deltas made but not stored yet. */
   readonly unsaid: number;
+  /** Messages to other partitions made but not stored yet. */
+  readonly unsaidLinks: number;
   /** Milliseconds since the last checkpoint; null when this owner has made none. */
   readonly checkpointAgeMs: number | null;
   readonly checkpointPosition: Seq;
@@ -84,6 +88,8 @@ export interface PartitionStatus {
     /** Why the history cannot be read; null while it can. */
     readonly failed: string | null;
   }[];
+  /** Revisions whose flags between users and accounts are not known everywhere yet. */
+  readonly unsettled: readonly number[];
   readonly residentBytes: number;
   /** Why the last publish has to be tried again; null when nothing hinders. */
   readonly problem: string | null;

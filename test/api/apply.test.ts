@@ -144,7 +144,7 @@ describe("writing", () => {
 
 describe("waiting", () => {
   const status = (revision: number, folding: PartitionStatus["folding"] = [], position = 100): PartitionStatus =>
-    ({ revision, folding, position }) as PartitionStatus;
+    ({ revision, folding, position, unsettled: [] as readonly number[] }) as PartitionStatus;
 
   test("history is waited for with its progress, then every partition", async () => {
     const { control, catalogue } = await opened(COUNTING);

@@ -10,7 +10,7 @@ const { state } = new ControlState(DEFAULT_LIMITS).next({ op: "apply", define, r
 
 function status(position: number, fold?: Partial<PartitionStatus["folding"][number]>): PartitionStatus {
   const folding = fold === undefined ? [] : [{ ...FOLD, ...fold }];
-  return { revision: 1, position, folding } as unknown as PartitionStatus;
+  return { revision: 1, position, folding, unsettled: [] } as unknown as PartitionStatus;
 }
 
 const FOLD = { revision: 1, from: 1, position: 0, perSecond: 0, segments: ["counting"], failed: null };
@@ -36,6 +36,8 @@ test("while one has not begun, nobody knows how long it takes; a failed one says
     leftMs: null,
     failed: null,
   });
+  const unsettled = { ...status(10), unsettled: [1] };
+  expect(preparationsOf(state, [unsettled])[0]!.shares).toMatchObject([{ state: "waiting", done: 10, total: 10 }]);
   const before = { ...status(10), revision: 0 } as PartitionStatus;
   expect(preparationsOf(state, [before])[0]!.shares).toMatchObject([{ state: "waiting", total: 0 }]);
   const failed = preparationsOf(state, [status(10, { failed: "it was trimmed" })])[0]!;

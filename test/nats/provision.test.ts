@@ -230,7 +230,7 @@ describe("the fence (protocol.md 1.1)", () => {
 });
 
 describe("what `rollcall nats-config` prints", () => {
-  test("is taken by a server; a channel reaches events and neither the control log nor the clock nor segments", async () => {
+  test("is taken by a server; a channel reaches events, and no control log, clock, link or segment", async () => {
     const roles = natsConfig({ name: "", partitions: 4 }).replaceAll(/\$([A-Z]+)_PASSWORD/g, '"secret-$1"');
     const guarded = await startTestServer({
       extra: `${roles}\n`,
@@ -242,7 +242,8 @@ describe("what `rollcall nats-config` prints", () => {
       const channel = await guarded.connection("channel", { user: "channel", password: "secret-CHANNEL" });
       const sent = await channel.request("events.u1", "{}", { timeout: 5_000 });
       expect(sent.json()).toMatchObject({ seq: 1 });
-      for (const subject of ["log.0.control", "log.0.clock", "segment.vip.joined", "delta.vip.joined", "definitions"]) {
+      const others = ["segment.vip.joined", "delta.vip.joined", "definitions"];
+      for (const subject of ["log.0.control", "log.0.clock", "log.0.link.1", ...others]) {
         await expect(channel.request(subject, "{}", { timeout: 5_000 }), subject).rejects.toThrow(
           /Permissions Violation/,
         );
@@ -257,7 +258,7 @@ describe("what `rollcall nats-config` prints", () => {
       await reader.flush();
       await worker.request("delta.vip.joined", "stored", { timeout: 5_000 });
       for await (const msg of heard) expect([msg.subject, msg.string()]).toEqual(["segment.vip.joined", "stored"]);
-      for (const subject of ["log.0.event", "delta.vip.joined", "watermark.0"]) {
+      for (const subject of ["log.0.event", "log.0.link.1", "delta.vip.joined", "watermark.0"]) {
         await expect(reader.request(subject, "{}", { timeout: 5_000 }), subject).rejects.toThrow(
           /Permissions Violation/,
         );

@@ -1,15 +1,18 @@
-// The smallest machine with everything that the protocol has to carry: pages, deadlines, rejects, control entries, history.
-// Three events of an id join it to `three` and its like; ten seconds of silence make it leave. An `apply` asks for the history: how many
-// events there ever were; its `activate` says so. Test double for actors/partition; the product's own is lib/core/engine.
+// The smallest machine with everything that the protocol has to carry: pages, deadlines, rejects, control entries, history, links.
+// Three events of an id join it to `three` and its like; ten seconds of silence make it leave. An `apply` asks for the history: how
+// many events there ever were; its `activate` says so. An event of an id that begins with "@" is told to other partitions, and counts
+// there for "~" and that id; a definition whose id begins with "told-" waits until every partition has told every other that it is ready.
+// Test double for actors/partition; the product's own is lib/core/engine.
 import type { Machinery } from "../../actors/partition/context.ts";
 import type { ControlCopy } from "../../lib/core/control.ts";
 import { encodeDelta } from "../../lib/core/deltas.ts";
 import { fnv1a } from "../../lib/core/ids.ts";
-import type { LinkMessage } from "../../lib/core/links.ts";
+import { decodeLink, encodeLink, type LinkItem, type LinkMessage } from "../../lib/core/links.ts";
 import type {
   BackfillJob,
   EvictedPage,
   FrozenPartition,
+  PartitionOptions as MachineOptions,
   Need,
   PageNo,
   PartitionMachine,
@@ -17,13 +20,27 @@ import type {
   ShadowFold,
   UserView,
 } from "../../lib/core/partition.ts";
-import type { Cause, Delta, LogRecord, MemberId, Millis, Reject, SegmentId, Seq } from "../../lib/core/types.ts";
+import type {
+  Cause,
+  Delta,
+  LogRecord,
+  MemberId,
+  Millis,
+  PartitionNo,
+  Reject,
+  SegmentId,
+  Seq,
+} from "../../lib/core/types.ts";
 
 export const JOINS_AT = 3;
 export const LEAVES_AFTER_MS = 10_000;
 /** Several at once, so that a crash or a lost answer can fall between two deltas of one input. */
 const SAID: readonly SegmentId[] = ["drei", "three", "tre", "tres", "trois"];
 const PAGES = 5;
+/** To whom an event is told, counted from the partition of its id: several messages of one input, two of them to one partition. */
+const TOLD: readonly number[] = [0, 0, 1];
+
+type Place = Pick<MachineOptions, "partition" | "partitions">;
 
 interface Actor {
   count: number;
@@ -50,6 +67,11 @@ interface Meta {
   due: [PageNo, Millis | null][];
   sizes: number;
   universe: number;
+  /** How many messages went to each partition, and came from it. */
+  told: [PartitionNo, number][];
+  heard: [PartitionNo, number][];
+  /** Of each pending revision: who is ready, as far as known. */
+  lit: [number, PartitionNo[]][];
 }
 
 export interface FakeOptions {
@@ -83,6 +105,11 @@ export class FakeMachine implements PartitionMachine {
   controlRevision = 0;
   universe = 0;
   private readonly residentMax: number;
+  private readonly place: Place;
+  private links: LinkMessage[] = [];
+  private readonly told = new Map<PartitionNo, number>();
+  private readonly heard = new Map<PartitionNo, number>();
+  private readonly lit = new Map<number, Set<PartitionNo>>();
   private readonly resident = new Map<PageNo, FakePage>();
   private readonly due = new Map<PageNo, Millis>();
   /** Revision → segment and, once the history is installed, its total so far. */
@@ -95,8 +122,9 @@ export class FakeMachine implements PartitionMachine {
   private uses = 0;
   private freezing: Map<PageNo, Uint8Array> | undefined;
 
-  constructor({ residentMax }: FakeOptions, meta?: Meta) {
+  constructor({ residentMax }: FakeOptions, place: Place, meta?: Meta) {
     this.residentMax = residentMax;
+    this.place = place;
     if (meta === undefined) return;
     this.position = meta.position;
     this.clock = meta.clock;
@@ -106,6 +134,9 @@ export class FakeMachine implements PartitionMachine {
     for (const [revision, segment, total] of meta.pending)
       this.pending.set(revision, { segment, total: total ?? undefined });
     for (const [segment, n] of meta.active) this.activations.set(segment, n);
+    for (const [to, n] of meta.told) this.told.set(to, n);
+    for (const [from, n] of meta.heard) this.heard.set(from, n);
+    for (const [revision, who] of meta.lit) this.lit.set(revision, new Set(who));
     for (const [page, due] of meta.due) this.due.set(page, due ?? Number.POSITIVE_INFINITY);
   }
 
@@ -136,6 +167,7 @@ export class FakeMachine implements PartitionMachine {
     if (record.kind === "event") yield* this.event(record);
     else if (record.kind === "control") this.control(record, JSON.parse(text.decode(record.body)) as ControlCopy);
     else if (record.kind === "ready") this.ready(record);
+    else if (record.kind === "link") yield* this.link(record);
     this.position = record.seq;
   }
 
@@ -161,10 +193,50 @@ export class FakeMachine implements PartitionMachine {
       this.rejects.push({ seq, stamp, reason: "not-json", detail: "not JSON", body });
       return;
     }
+    for (const waiting of this.pending.values()) if (waiting.total !== undefined) waiting.total += 1;
+    yield* this.count(record, id);
+    if (!id.startsWith("@")) return;
+    const { partitions } = this.place;
+    const event = { type: "track" as const, name: "Ping", properties: {}, context: {} };
+    for (const offset of TOLD)
+      this.tell((fnv1a(id) + offset) % partitions, record, {
+        op: "event",
+        account: id,
+        user: id,
+        at: this.clock,
+        event,
+      });
+  }
+
+  private tell(to: PartitionNo, { seq }: LogRecord, item: LinkItem): void {
+    const n = (this.told.get(to) ?? 0) + 1;
+    this.told.set(to, n);
+    this.links.push({ to, n, seq, body: encodeLink({ from: this.place.partition, n, items: [item] }) });
+  }
+
+  private *link(record: LogRecord): Generator<Need, void, void> {
+    const body = decodeLink(JSON.parse(text.decode(record.body)));
+    if (body === undefined) throw new Error(`message ${record.seq} is no link`);
+    const { from, n, items } = body;
+    const before = this.heard.get(from) ?? 0;
+    if (n !== before + 1) throw new Error(`message ${n} of the link from partition ${from} follows ${before}`);
+    this.heard.set(from, n);
+    for (const item of items) {
+      if (item.op === "event") yield* this.count(record, `~${item.account}`);
+      else if (item.op === "lit") this.litBy(item.revision).add(from);
+    }
+  }
+
+  private litBy(revision: number): Set<PartitionNo> {
+    const known = this.lit.get(revision) ?? new Set();
+    this.lit.set(revision, known);
+    return known;
+  }
+
+  private *count(record: LogRecord, id: MemberId): Generator<Need, void, void> {
     const page = this.pageOf(id);
     yield* this.need(page);
     this.willChange(page);
-    for (const waiting of this.pending.values()) if (waiting.total !== undefined) waiting.total += 1;
     const { actors } = this.page(page);
     const actor = actors.get(id) ?? { count: 0, n: 0, in: false, deadline: 0 };
     if (!actors.has(id)) this.universe += 1;
@@ -190,6 +262,8 @@ export class FakeMachine implements PartitionMachine {
       const waiting = this.pending.get(entry.revision);
       this.pending.delete(entry.revision);
       if (waiting?.total === undefined) throw new Error(`revision ${entry.revision} activated before it was ready`);
+      if (waiting.segment.startsWith("told-") && this.litBy(entry.revision).size < this.place.partitions)
+        throw new Error(`revision ${entry.revision} activated before all partitions had said that they are ready`);
       this.activations.set(waiting.segment, 1);
       const cause: Cause = { type: "definition", seq: record.seq };
       const about = { segment: waiting.segment, version: 1, kind: "user" as const, change: "joined" as const, n: 1 };
@@ -207,6 +281,8 @@ export class FakeMachine implements PartitionMachine {
     }
     waiting.total = shadow.total;
     this.shadowGiven = undefined;
+    if (!waiting.segment.startsWith("told-")) return;
+    for (let to = 0; to < this.place.partitions; to += 1) this.tell(to, record, { op: "lit", revision, round: 0 });
   }
 
   private say(id: MemberId, actor: Actor, change: "joined" | "left", at: Millis, cause: Cause): void {
@@ -260,11 +336,14 @@ export class FakeMachine implements PartitionMachine {
   }
 
   takeLinks(): LinkMessage[] {
-    return [];
+    const taken = this.links;
+    this.links = [];
+    return taken;
   }
 
   unsettled(): readonly number[] {
-    return [];
+    const waiting = [...this.pending].filter(([, { segment }]) => segment.startsWith("told-"));
+    return waiting.map(([revision]) => revision).filter((one) => this.litBy(one).size < this.place.partitions);
   }
 
   pageOf(id: MemberId): PageNo {
@@ -321,6 +400,9 @@ export class FakeMachine implements PartitionMachine {
       due: [...this.due].map(([page, due]) => [page, Number.isFinite(due) ? due : null]),
       sizes: this.size,
       universe: this.universe,
+      told: [...this.told],
+      heard: [...this.heard],
+      lit: [...this.lit].map(([revision, who]) => [revision, [...who]]),
     };
     return {
       position: this.position,
@@ -423,15 +505,20 @@ function revisionOf(record: LogRecord): number {
 
 export function fakeMachinery(options: FakeOptions): Machinery {
   return {
-    create: () => new FakeMachine(options),
-    restore: (_options, { meta }: RestoreSource) => new FakeMachine(options, JSON.parse(text.decode(meta)) as Meta),
+    create: (place) => new FakeMachine(options, place),
+    restore: (place, { meta }: RestoreSource) => new FakeMachine(options, place, JSON.parse(text.decode(meta)) as Meta),
     encodeDelta,
   };
 }
 
+export interface Told {
+  readonly said: string[];
+  readonly links: LinkMessage[];
+}
+
 /** What one machine says about a whole log, without shell: the truth that every run is compared with. */
-export function replay(records: readonly LogRecord[], machine: PartitionMachine): string[] {
-  const said: string[] = [];
+export function retell(records: readonly LogRecord[], machine: PartitionMachine): Told {
+  const told: Told = { said: [], links: [] };
   records.forEach((record, index) => {
     if (record.kind === "ready" && machine.needsShadow(record)) {
       const shadow = machine.shadow(revisionOf(record));
@@ -442,13 +529,14 @@ export function replay(records: readonly LogRecord[], machine: PartitionMachine)
     for (let step = steps?.next(); step?.done === false; step = steps?.next()) {
       if (step.value !== null) throw new Error("everything is in memory, yet a page is asked for");
     }
-    said.push(...machine.takeDeltas().map(encodeDelta));
+    told.said.push(...machine.takeDeltas().map(encodeDelta));
+    told.links.push(...machine.takeLinks());
     machine.takeRejects();
   });
-  return said;
+  return told;
 }
 
 /** A fake machine that keeps everything in memory. */
-export function roomyFake(): PartitionMachine {
-  return new FakeMachine({ residentMax: PAGES });
+export function roomyFake(partition: PartitionNo, partitions: number): PartitionMachine {
+  return new FakeMachine({ residentMax: PAGES }, { partition, partitions });
 }

@@ -12,7 +12,7 @@ import { memoryKindOf } from "../../lib/memory/log-reading.ts";
 import { type Fate, MemoryServer } from "../../lib/memory/server.ts";
 import { memoryLogStream, memoryWorld } from "../../lib/memory/world.ts";
 import type { Watermark } from "../../lib/ports/delta-sink.ts";
-import { fakeMachinery, replay, roomyFake } from "./fake-machine.ts";
+import { fakeMachinery, retell, roomyFake, type Told } from "./fake-machine.ts";
 import { VirtualRuntime } from "./virtual-runtime.ts";
 
 export interface MemoryClusterOptions {
@@ -157,7 +157,38 @@ export class MemoryCluster {
   }
 
   expected(partition: PartitionNo): string[] {
-    return replay(this.records(partition), this.options.roomy?.(partition) ?? roomyFake());
+    return this.told(partition).said;
+  }
+
+  /** All that the log of that partition says must be said. */
+  told(partition: PartitionNo): Told {
+    const machine = this.options.roomy?.(partition) ?? roomyFake(partition, this.partitions);
+    return retell(this.records(partition), machine);
+  }
+
+  /** What a partition has said in the log of another. */
+  linked(from: PartitionNo, to: PartitionNo): string[] {
+    const stored = [...this.server.stream(memoryLogStream(to)).from(1)];
+    return stored.filter(({ subject }) => subject === `link.${from}`).map(({ body }) => text.decode(body));
+  }
+
+  /** At any moment: links are a beginning of what their sender's log says, and a checkpoint covers none that is not stored. */
+  checkLinks(): void {
+    for (let from = 0; from < this.partitions; from += 1) {
+      const { links } = this.told(from);
+      const manifest = this.server.stream("CHECKPOINT").newest(`${from}.manifest`);
+      const generations = manifest === undefined ? [] : decodeManifest(from, manifest.body).generations;
+      const covered = Math.max(0, ...generations.map(({ position }) => position));
+      for (let to = 0; to < this.partitions; to += 1) {
+        const made = links.filter((link) => link.to === to);
+        const linked = this.linked(from, to);
+        const at = linked.findIndex((body, index) => body !== made[index]?.body);
+        if (at >= 0) throw new Error(`partition ${from} said ${linked[at]} to ${to} where ${made[at]?.body} is due`);
+        const unsaid = made.slice(linked.length).find(({ seq }) => seq <= covered);
+        if (unsaid !== undefined)
+          throw new Error(`partition ${from} remembers input ${covered}, but ${unsaid.body} to ${to} was never said`);
+      }
+    }
   }
 
   /** What must hold at any moment, whoever dies: a checkpoint covers only what was said, and what it names is there. */
@@ -188,8 +219,9 @@ export class MemoryCluster {
     const owned = new Set<PartitionNo>();
     for (const shard of this.shards.values()) {
       for (const partition of shard.partitions) {
-        const { phase, position, unsaid, deadline, folding } = partition.status();
-        const settled = unsaid === 0 && deadline === null && folding.length === 0;
+        const { phase, position, unsaid, unsaidLinks, deadline, folding, unsettled } = partition.status();
+        const waits = folding.length + unsettled.length;
+        const settled = unsaid === 0 && unsaidLinks === 0 && deadline === null && waits === 0;
         if (phase === "running" && position === last(partition.partition) && settled) owned.add(partition.partition);
       }
     }

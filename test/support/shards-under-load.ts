@@ -4,11 +4,12 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { expect } from "vitest";
 import type { Shard } from "../../actors/worker/shard.ts";
+import type { LinkMessage } from "../../lib/core/links.ts";
 import type { LogKind, LogRecord } from "../../lib/core/types.ts";
 import { PARTITION_HEADER } from "../../lib/nats/delta-sink.ts";
 import type { Names } from "../../lib/nats/names.ts";
 import { stampMsOf } from "../../lib/nats/wire.ts";
-import { fakeMachinery, replay, roomyFake } from "./fake-machine.ts";
+import { fakeMachinery, retell, roomyFake, type Told } from "./fake-machine.ts";
 import { testShard } from "./shards.ts";
 import { until } from "./until.ts";
 
@@ -99,21 +100,37 @@ export class ShardsUnderLoad {
     await this.load;
     await this.untilSaid(timeoutMs);
     let figures: Figures = { events: 0, expected: 0, said: 0, lost: 0, repeated: 0 };
+    const made: (readonly LinkMessage[])[] = [];
     for (let partition = 0; partition < this.options.partitions; partition += 1) {
       // Silence still moves people: the two are read until nothing came between.
-      let [records, said, expected]: [LogRecord[], string[], string[]] = [[], [], []];
+      let [records, said, told]: [LogRecord[], string[], Told] = [[], [], { said: [], links: [] }];
       await until("the log and what was said to be read at one moment", async () => {
         said = await this.saidOf(partition);
         records = await this.recordsOf(partition);
-        expected = replay(records, roomyFake());
-        return said.length >= expected.length;
+        told = retell(records, roomyFake(partition, this.options.partitions));
+        return said.length >= told.said.length;
       });
-      figures = added(figures, records, said, expected);
-      expect(expected.length).toBeGreaterThan(10);
-      expect(said).toEqual(expected);
+      figures = added(figures, records, said, told.said);
+      expect(told.said.length).toBeGreaterThan(10);
+      expect(said).toEqual(told.said);
+      made.push(told.links);
     }
+    await this.expectLinked(made);
     expect(figures.events, "every acknowledged event stands in a log").toBeGreaterThanOrEqual(this.sent);
     return figures;
+  }
+
+  /** What partitions say to each other stands in their logs as the logs of the senders say, in order, each once. */
+  private async expectLinked(made: readonly (readonly LinkMessage[])[]): Promise<void> {
+    for (let to = 0; to < this.options.partitions; to += 1) {
+      const heard = (await this.recordsOf(to)).filter(({ kind }) => kind === "link");
+      const bodies = heard.map(({ body }) => Buffer.from(body).toString());
+      for (const [from, links] of made.entries()) {
+        const wanted = links.filter((link) => link.to === to).map(({ body }) => body);
+        expect(wanted.length).toBeGreaterThan(10);
+        expect(bodies.filter((body) => JSON.parse(body).from === from)).toEqual(wanted);
+      }
+    }
   }
 
   /** Also after a failure: nothing goes on. */
@@ -126,7 +143,9 @@ export class ShardsUnderLoad {
   /** Events all the time, each sent again until it is acked: one that is stored twice counts twice for everybody. */
   private async sendLoad(): Promise<void> {
     while (this.loading) {
-      const id = `u${Math.floor(this.sent / EVENTS_PER_USER)}`;
+      const user = Math.floor(this.sent / EVENTS_PER_USER);
+      // Every other one is told to the neighbours, too.
+      const id = `${user % 2 === 0 ? "u" : "@"}${user}`;
       const acked = this.client.request(`events.${id}`, JSON.stringify({ id }), { timeout: 500 }).then(
         (reply) => reply.json<{ error?: unknown }>().error === undefined,
         () => false,
@@ -152,8 +171,8 @@ export class ShardsUnderLoad {
       const held = this.statuses();
       return ends.every((end, p) =>
         held.some(
-          ({ partition, phase, position, unsaid }) =>
-            partition === p && phase === "running" && position === end && unsaid === 0,
+          ({ partition, phase, position, unsaid, unsaidLinks }) =>
+            partition === p && phase === "running" && position === end && unsaid + unsaidLinks === 0,
         ),
       );
     };

@@ -153,7 +153,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "release-too-early",
     bug: "a partition is let go before everything is said",
     file: "actors/partition/draining.js",
-    find: "await attended(running, speaker.untilDone(position));\n    await encodeAll(running);\n    if (checkpointer.position < position) {",
+    find: "await attended(running, running.untilSaid(position));\n    await encodeAll(running);\n    if (checkpointer.position < position) {",
     replace: "if (false) {",
     seed: 26,
   },
@@ -198,7 +198,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "checkpoint-ahead",
     bug: "a checkpoint covers what is not said yet",
     file: CHECKPOINT,
-    find: "await this.speaker.untilDone(picture.at.seq);",
+    find: "await this.said.untilSaid(picture.at.seq);",
     replace: "",
   },
   {
