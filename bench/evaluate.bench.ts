@@ -78,7 +78,7 @@ async function measure(
   for (const one of [machine, bare]) introduce(one, prepared);
   const main = prepared.filter(({ isMain }) => isMain);
   const times: Times = { step: [], bare: [], full: [], plain: [] };
-  const gates = gatesOf(machine.control.plan([]));
+  const gates = gatesOf(machine);
   const chunk = size(sizes, "chunk");
   let compared = 0;
   for (let from = 0; from < main.length; from += chunk) {
@@ -143,10 +143,10 @@ function lookAtAll(
   gates: Gates,
   { record, userId }: Prepared,
 ): Omit<Look, "holds"> & { readonly compared: number } {
-  const plan = machine.control.plan([]);
+  const plan = machine.control.plans([]).user;
   const looks: Look[] = [];
   const look = (): void => {
-    const actor = machine.folded(userId)!;
+    const actor = machine.folded("user", userId)!;
     const seen = evaluateAll(plan, gates, actor, machine.clock);
     assertKept(plan, actor, seen.holds);
     looks.push(seen);
@@ -186,8 +186,9 @@ function evaluateAll(plan: Plan, gates: Gates, actor: Actor, now: Millis): Look 
   return { gatedUs, plainUs, holds };
 }
 
-function gatesOf(plan: Plan): Gates {
-  const gates = plan.segments.map(({ definition: { rule } }) => {
+function gatesOf({ control }: PartitionCore): Gates {
+  const gates = control.plans([]).user.segments.map(({ id }) => {
+    const { rule } = control.active.get(id)!.definition;
     for (const part of rule.op === "all" ? rule.rules : []) {
       if (part.op !== "trait" || part.where.op !== "test" || part.where.path.length !== 1) continue;
       const [test] = part.where.test;

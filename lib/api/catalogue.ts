@@ -72,7 +72,6 @@ export class Catalogue {
     const { definition, version } = shown;
     return {
       id,
-      kind: definition.kind,
       name: definition.name,
       description: definition.description ?? "",
       folder: definition.folder ?? null,
@@ -89,11 +88,10 @@ export class Catalogue {
   private draftEntry(id: SegmentId): CatalogueEntry | undefined {
     const source = this.drafts.get(id);
     if (source === undefined) return undefined;
-    const { kind, name, description, folder, tags } = source as Record<string, Json>;
+    const { name, description, folder, tags } = source as Record<string, Json>;
     const text = (value: Json | undefined): string | undefined => (typeof value === "string" ? value : undefined);
     return {
       id,
-      kind: kind === "account" ? "account" : "user",
       name: text(name) ?? id,
       description: text(description) ?? "",
       folder: text(folder) ?? null,

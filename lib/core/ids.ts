@@ -34,3 +34,12 @@ export function partitionOf(id: MemberId, partitions: number): PartitionNo {
 export function hashOf(id: MemberId): number {
   return fnv1a(encodeId(id));
 }
+
+/** By the bytes of UTF-8. Plain texts compare as they are; only beyond the basic plane do code units disagree. */
+export function compareIds(left: string, right: string): number {
+  if (left === right) return 0;
+  if (/[\ud800-\udfff]/.test(left) || /[\ud800-\udfff]/.test(right)) {
+    return Buffer.compare(Buffer.from(left, "utf8"), Buffer.from(right, "utf8"));
+  }
+  return left < right ? -1 : 1;
+}

@@ -2,12 +2,8 @@
 // Beside story.ts; the engine's story folds history wherever a definition asks it.
 import { MachineStory } from "../core/engine/machine-story.ts";
 import { Story } from "./story.ts";
-import { World } from "./world.ts";
 
 export const TELLERS: readonly (readonly [name: string, teller: typeof Story])[] = [
   ["oracle", Story],
   ["engine", MachineStory],
 ];
-
-/** The same where several partitions speak to each other. */
-export const WORLDS: readonly (readonly [name: string, world: typeof World])[] = [["oracle", World]];

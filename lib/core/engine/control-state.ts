@@ -9,9 +9,10 @@ import { orderSegments } from "../rules/checks/graph.ts";
 import { parseDefinition } from "../rules/parse/parse.ts";
 import { questionKeys } from "../rules/questions/questions.ts";
 import { vocabularyText } from "../rules/questions/vocabulary-reads.ts";
-import type { Limits, MemberId, SegmentId } from "../types.ts";
+import type { Limits, MemberId, MemberKind, SegmentId } from "../types.ts";
 import { DEFAULT_VOCABULARY, type Vocabulary } from "../vocabulary.ts";
 import { parseVocabulary } from "../vocabulary-document.ts";
+import { FlagBook, flagsOfWord } from "./flags.ts";
 import { isSituation, SituationBoard } from "./leaves/situations.ts";
 import { KnownItems } from "./member/known-items.ts";
 import { type ActiveDefinition, compilePlan, type Plan } from "./plan.ts";
@@ -22,6 +23,11 @@ export interface PendingBatch {
   readonly remove: Set<SegmentId>;
   /** Questions that nobody asked before: their counters are folded over the log. Empty when it only waits its turn. */
   readonly questions: readonly string[];
+  /**
+   * Rounds in which all partitions tell each other that its flags are evaluated, until they are known everywhere: one more
+   * than flags stand inside flags. 0 where it asks none but those in force.
+   */
+  readonly rounds: number;
   /** What events mean from its activation on; undefined: as before. */
   readonly vocabulary?: Vocabulary;
 }
@@ -39,6 +45,7 @@ export type ControlOutcome =
   | {
       readonly type: "list";
       readonly id: string;
+      readonly kind: MemberKind;
       readonly mode: "add" | "remove" | "replace";
       readonly members: readonly MemberId[];
     }
@@ -56,7 +63,9 @@ export class ControlState {
   active = new Map<SegmentId, ActiveDefinition>();
   pending = new Map<number, PendingBatch>();
   #versions = new Map<SegmentId, number>();
-  lists = new Set<string>();
+  /** By id; a list keeps the kind of its first entry for as long as it is there. */
+  lists = new Map<string, MemberKind>();
+  flags = FlagBook.empty;
   /** What events mean by now; each definition is read by the one that it carries. */
   vocabulary: Vocabulary = DEFAULT_VOCABULARY;
   /** Of the entry that said it. */
@@ -64,7 +73,7 @@ export class ControlState {
   catalogue: KnownItems;
   situations = new SituationBoard();
   #levels = new Map<SegmentId, number>();
-  readonly #plans = new Map<string, Plan>();
+  readonly #plans = new Map<string, Plans>();
 
   constructor(limits: Limits, catalogue: KnownItems = KnownItems.none()) {
     this.#limits = limits;
@@ -89,7 +98,8 @@ export class ControlState {
       ]),
     );
     state.#versions = new Map(this.#versions);
-    state.lists = new Set(this.lists);
+    state.lists = new Map(this.lists);
+    state.flags = this.flags;
     state.vocabulary = this.vocabulary;
     state.#vocabularyRevision = this.#vocabularyRevision;
     state.situations = this.situations;
@@ -111,23 +121,40 @@ export class ControlState {
    * The plan of what is in force, with the counters of those pending revisions whose history is folded already, or that
    * asked for none: what they rest on is counted on, though what is activated before them may give it up.
    */
-  plan(installed: readonly number[]): Plan {
-    const kept = [...this.pending.values()].filter(
-      ({ revision, questions }) => questions.length === 0 || installed.includes(revision),
-    );
-    const key = kept.map(({ revision }) => revision).join(",");
-    let plan = this.#plans.get(key);
-    if (plan === undefined) {
-      const dark = kept.flatMap(({ define }) => [...define.values()]);
-      plan = compilePlan([...this.active.values()], dark);
-      this.#plans.set(key, plan);
+  plans(installed: readonly number[]): Plans {
+    const kept = [...this.pending.values()].filter((batch) => isInstalled(batch, installed));
+    const lit = this.lit(installed);
+    const key = `${lit?.revision ?? ""} ${kept.map(({ revision }) => revision).join(",")}`;
+    let plans = this.#plans.get(key);
+    if (plans === undefined) {
+      const source = {
+        active: [...this.active.values()],
+        dark: kept.flatMap(({ define }) => [...define.values()]),
+        lit: lit === undefined ? [] : [...lit.define.values()],
+        flags: this.flags,
+      };
+      plans = {
+        user: compilePlan({ ...source, kind: "user" }),
+        account: compilePlan({ ...source, kind: "account" }),
+      };
+      this.#plans.set(key, plans);
     }
-    return plan;
+    return plans;
+  }
+
+  /** The batch whose flags are evaluated before it is in force: what is to come before it must be there, for it may read that. */
+  lit(installed: readonly number[]): PendingBatch | undefined {
+    const [lowest] = this.pendingRevisions();
+    const batch = lowest === undefined ? undefined : this.pending.get(lowest);
+    return batch !== undefined && isInstalled(batch, installed) ? batch : undefined;
   }
 
   /** Words of a batch are only ever taken away, so as many are the same ones. */
   #waitsFor(key: string, before: ReadonlyMap<number, PendingBatch>): boolean {
-    const revisions = key === "" ? [] : key.split(",").map(Number);
+    const revisions = key
+      .split(/[ ,]/)
+      .filter((text) => text !== "")
+      .map(Number);
     return revisions.every((revision) => this.pending.get(revision)?.define.size === before.get(revision)?.define.size);
   }
 
@@ -143,16 +170,19 @@ export class ControlState {
         this.pending.delete(read.revision);
         if (batch === undefined) return NOTHING;
         if (batch.vocabulary !== undefined) this.#setVocabulary(batch.vocabulary, read.revision);
-        return this.#activate(batch.define, batch.remove);
+        const outcome = this.#activate(batch.define, batch.remove);
+        this.#reviewFlags();
+        return outcome;
       }
       case "cancel":
         return this.#cancel(read.revision);
       case "list":
-        this.lists.add(read.id);
-        return { type: "list", id: read.id, mode: read.mode, members: read.members };
-      case "removeList":
+        return this.#takeList(read);
+      case "removeList": {
+        const kind = this.lists.get(read.id) ?? "user";
         this.lists.delete(read.id);
-        return { type: "list", id: read.id, mode: "replace", members: [] };
+        return { type: "list", id: read.id, kind, mode: "replace", members: [] };
+      }
       case "draft":
         return NOTHING;
       case "vocabulary":
@@ -164,6 +194,17 @@ export class ControlState {
         this.situations = SituationBoard.after(this.situations, read);
         return { type: "situation", kind: read.kind, place: read.place };
     }
+  }
+
+  #takeList({ id, kind = "user", mode, members }: Extract<ControlEntry, { op: "list" }>): ControlOutcome {
+    const held = this.lists.get(id);
+    if (held !== undefined && held !== kind) {
+      return rejected(
+        `the list ${id} holds ids of the kind ${held}, and revision ${this.revision} gives some of the kind ${kind}`,
+      );
+    }
+    this.lists.set(id, kind);
+    return { type: "list", id, kind, mode, members };
   }
 
   #takeBatch(define: readonly unknown[], remove: readonly SegmentId[]): ControlOutcome {
@@ -217,17 +258,36 @@ export class ControlState {
     isVocabulary = false,
   ): ControlOutcome {
     const questions = this.#newQuestions(definitions, vocabulary);
-    const immediate = this.pending.size === 0 && questions.length === 0;
+    const rounds = this.#roundsFor(definitions, vocabulary);
+    const immediate = this.pending.size === 0 && questions.length === 0 && rounds === 0;
     this.#cancelOlder(new Set([...definitions.map(({ id }) => id), ...removed]));
     const define = new Map(definitions.map((definition) => [definition.id, this.#versioned(definition, vocabulary)]));
-    if (immediate) {
-      if (isVocabulary) this.#setVocabulary(vocabulary, this.revision);
-      return this.#activate(define, removed);
-    }
     const { revision } = this;
-    const batch = { revision, define, remove: new Set(removed), questions };
-    this.pending.set(revision, isVocabulary ? { ...batch, vocabulary } : batch);
-    return { type: "pending", revision };
+    let outcome: ControlOutcome = { type: "pending", revision };
+    if (immediate) {
+      if (isVocabulary) this.#setVocabulary(vocabulary, revision);
+      outcome = this.#activate(define, removed);
+    } else {
+      const batch = { revision, define, remove: new Set(removed), questions, rounds };
+      this.pending.set(revision, isVocabulary ? { ...batch, vocabulary } : batch);
+    }
+    this.#reviewFlags([...define.values()]);
+    return outcome;
+  }
+
+  /** Numbers what newly written words ask, and forgets what nobody asks any more. */
+  #reviewFlags(written: readonly ActiveDefinition[] = []): void {
+    const pending = Array.from(this.pending.values(), ({ define }) => [...define.values()]);
+    this.flags = this.flags.after(this.revision, written, [...this.active.values(), ...pending.flat()]);
+  }
+
+  /** Flags that only what is in force asks are known everywhere already. */
+  #roundsFor(definitions: readonly Definition[], vocabulary: Vocabulary): number {
+    const asked = definitions.flatMap((definition) => flagsOfWord({ definition, vocabulary }));
+    if (asked.length === 0) return 0;
+    const inForce = new Set([...this.active.values()].flatMap((word) => flagsOfWord(word).map(({ key }) => key)));
+    const fresh = asked.filter(({ key }) => !inForce.has(key));
+    return fresh.reduce((most, { depth }) => Math.max(most, depth + 1), 0);
   }
 
   #versioned(definition: Definition, vocabulary: Vocabulary): ActiveDefinition {
@@ -282,7 +342,10 @@ export class ControlState {
     if (batch === undefined) return NOTHING;
     const before = this.pending;
     this.pending = new Map([...before].filter(([one]) => one !== revision));
-    if (this.#isSoundOnTheWay()) return NOTHING;
+    if (this.#isSoundOnTheWay()) {
+      this.#reviewFlags();
+      return NOTHING;
+    }
     this.pending = before;
     return rejected(`without revision ${revision}, what was applied after it would close a cycle of segments`);
   }
@@ -320,6 +383,14 @@ export class ControlState {
   levelOf(id: SegmentId): number {
     return this.#levels.get(id) ?? 0;
   }
+}
+
+/** What members of each kind are evaluated by. */
+export type Plans = Readonly<Record<MemberKind, Plan>>;
+
+/** Its history is folded in, or it asks for none. */
+function isInstalled({ revision, questions }: PendingBatch, installed: readonly number[]): boolean {
+  return questions.length === 0 || installed.includes(revision);
 }
 
 /** A definition, and the vocabulary by which it is read. */
@@ -363,7 +434,10 @@ function readEntry(entry: unknown): ControlEntry | undefined {
     case "cancel":
       return Number.isSafeInteger(entry.revision) ? known : undefined;
     case "list":
-      return ["add", "remove", "replace"].includes(entry.mode as string) && areIds([entry.id]) && areIds(entry.members)
+      return ["add", "remove", "replace"].includes(entry.mode as string) &&
+        [undefined, "user", "account"].includes(entry.kind as string | undefined) &&
+        areIds([entry.id]) &&
+        areIds(entry.members)
         ? known
         : undefined;
     case "removeList":

@@ -1,11 +1,11 @@
 // A partition's machine: moves the log's clock, fires what falls due on the way, then applies the message. The one place
 // where the order of rules.md 4.1 is written down. Pages, plans and evaluation are its neighbours' business.
 import { Packr, Unpackr } from "msgpackr";
-import { decodeEvent } from "../decode.ts";
-import type { UserEvent } from "../events.ts";
+import { decodeAccountMessage, decodeEvent } from "../decode.ts";
+import type { AccountEvent, UserEvent } from "../events.ts";
 import type { Situation, Situations } from "../feeds.ts";
-import { hashOf, partitionOf } from "../ids.ts";
-import type { LinkMessage } from "../links.ts";
+import { compareIds, hashOf, partitionOf } from "../ids.ts";
+import { decodeLink, type FlagId, type LinkMessage, type UserItem } from "../links.ts";
 import type {
   AccountUser,
   AccountView,
@@ -24,28 +24,36 @@ import type {
   WorkCounts,
 } from "../partition.ts";
 import { parseDefinition } from "../rules/parse/parse.ts";
-import { questionKeys } from "../rules/questions/questions.ts";
+import { questionsOf } from "../rules/questions/questions.ts";
 import { visitDetailsKey, visitsKey } from "../rules/questions/visit-questions.ts";
+import { sentenceOf } from "../rules/words/sentence.ts";
 import type {
   Cause,
   Delta,
   Json,
   LogRecord,
   MemberId,
+  MemberKind,
   Millis,
+  PartitionNo,
   Reject,
   RejectReason,
   SegmentId,
   Seq,
 } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
-import { explainSegment } from "./answers/explain.ts";
+import { explainFlag, explainSegment } from "./answers/explain.ts";
 import { Trial } from "./answers/trial.ts";
-import { viewOf } from "./answers/view.ts";
-import { type ControlOutcome, type ControlState, readItems, SharedControl } from "./control-state.ts";
+import { accountViewOf, viewOf } from "./answers/view.ts";
+import { type ControlOutcome, type ControlState, type Plans, readItems, SharedControl } from "./control-state.ts";
+import type { CountingStep } from "./counting/counting.ts";
 import { Evaluation } from "./evaluation.ts";
-import { applyEvent, prepareEvent } from "./event-step.ts";
+import { applyEvent, NOBODY, prepareEvent } from "./event-step.ts";
 import { isThere } from "./leaves/situations.ts";
+import { AccountStep, hearLink, type StepRoom } from "./links/link-step.ts";
+import { Outbox } from "./links/outbox.ts";
+import { RoundBook, type WrittenRounds } from "./links/rounds.ts";
+import { flagsOn, hiddenId } from "./member/accounts.ts";
 import { type Actor, earliestOf, newActor } from "./member/actor.ts";
 import type { KnownItems } from "./member/known-items.ts";
 import { attachDetails, visitListOf } from "./member/visits.ts";
@@ -58,7 +66,8 @@ export class Fault extends Error {
   override name = "Fault";
 }
 
-const META_FORMAT = 2;
+const META_FORMAT = 3;
+const KINDS: readonly MemberKind[] = ["account", "user"];
 const packr = new Packr({ useRecords: false });
 const unpackr = new Unpackr({ useRecords: false });
 
@@ -69,8 +78,13 @@ interface Meta {
   readonly revision: number;
   readonly installed: number[];
   readonly universe: number;
+  readonly accounts: number;
   readonly sizes: [SegmentId, number][];
   readonly since: [string, Millis][];
+  /** Messages made for each partition, and heard of each. */
+  readonly told: [PartitionNo, number][];
+  readonly heard: [PartitionNo, number][];
+  readonly rounds: WrittenRounds;
   readonly directory: PageDirectory;
 }
 
@@ -84,13 +98,18 @@ export class PartitionCore implements PartitionMachine {
   /** Pending revisions whose history is folded in: their counters are kept, though nothing asks them yet. */
   #installed: number[] = [];
   #shadow: Shadow | undefined;
-  #plan!: Plan;
-  #evaluation!: Evaluation;
+  #plans!: Plans;
+  #step!: Readonly<Record<MemberKind, CountingStep>>;
+  #outbox: Outbox;
+  #rounds: RoundBook;
+  /** Messages of each partition that were applied. */
+  #heard = new Map<PartitionNo, number>();
   #position: Seq = 0;
   #clock: Millis = 0;
   /** The first instant at which what a feed said ends by itself, and some rule reads it. */
   #nextEnd: Millis = Number.POSITIVE_INFINITY;
   #universe = 0;
+  #accounts = 0;
   /** Of the member whose event was read last. */
   #hash = 0;
   readonly #sizes = new Map<SegmentId, number>();
@@ -108,7 +127,9 @@ export class PartitionCore implements PartitionMachine {
     this.#pages = new PageTable(options);
     this.#shared = shared;
     this.#control = shared.fold([]);
-    this.#setPlan(past?.plan ?? this.#control.plan([]));
+    this.#outbox = new Outbox(options.partition, options.partitions);
+    this.#rounds = new RoundBook(options.partitions);
+    this.#setPlans(past?.plans ?? this.#control.plans([]));
     this.#past = past;
     if (past !== undefined) this.#readBy({ ...this.#world, vocabulary: past.vocabulary });
   }
@@ -125,12 +146,16 @@ export class PartitionCore implements PartitionMachine {
     core.#position = meta.position;
     core.#clock = meta.clock;
     core.#universe = meta.universe;
+    core.#accounts = meta.accounts;
+    core.#outbox = new Outbox(options.partition, options.partitions, meta.told);
+    core.#heard = new Map(meta.heard);
+    core.#rounds = new RoundBook(options.partitions, meta.rounds);
     core.#control = shared.fold(source.entries);
     core.#installed = meta.installed;
     for (const [segment, size] of meta.sizes) core.#sizes.set(segment, size);
     for (const [question, since] of meta.since) core.#since.set(question, since);
     core.#pages.restore(meta.directory);
-    core.#setPlan(core.#control.plan(core.#installed));
+    core.#setPlans(core.#control.plans(core.#installed));
     return core;
   }
 
@@ -154,6 +179,10 @@ export class PartitionCore implements PartitionMachine {
     return this.#universe;
   }
 
+  get accounts(): number {
+    return this.#accounts;
+  }
+
   get deadline(): Millis {
     return Math.min(this.#pages.deadline, this.#nextEnd);
   }
@@ -163,33 +192,55 @@ export class PartitionCore implements PartitionMachine {
   }
 
   /** Follows the control state: what is asked, and what members are read against. */
-  #setPlan(plan: Plan): void {
+  #setPlans(plans: Plans): void {
     const { vocabulary, catalogue, situations } = this.#control;
     const held = this.#world as World | undefined;
     const isSame = held?.vocabulary === vocabulary && held.catalogue === catalogue && held.situations === situations;
-    if (plan === this.#plan && isSame) return;
+    if (plans === this.#plans && isSame) return;
     if (!isSame) this.#world = { limits: this.#options.limits, vocabulary, catalogue, situations };
-    if (plan === this.#plan) this.#evaluation.readAgainst(this.#world);
-    else this.#evaluation = new Evaluation(plan, this.#world, this.work);
-    this.#plan = plan;
+    if (plans !== this.#plans) this.#begin(plans);
+    else if (!isSame) this.#readBy(this.#world);
     this.#nextEnd = this.#endAfter(this.#clock);
   }
 
+  #begin(plans: Plans): void {
+    this.#plans = plans;
+    const stepOf = (kind: MemberKind): CountingStep => {
+      const plan = plans[kind];
+      const options = { plan, world: this.#world, work: this.work, turned: this.#turned };
+      return { plan, evaluation: new Evaluation(options), world: this.#world };
+    };
+    this.#step = { user: stepOf("user"), account: stepOf("account") };
+  }
+
+  /** A flag has turned for somebody here: whoever asks it elsewhere is told when the step is over. */
+  readonly #turned = (actor: Actor, flag: FlagId, on: boolean): void => {
+    if (actor.kind === "account") this.#outbox.accountTurned(actor, flag, on);
+    else if (actor.account !== undefined) this.#outbox.userTurned(actor.account, flag, on);
+  };
+
   #endAfter(after: Millis): Millis {
     const { situations } = this.#world;
-    const { situationPaths } = this.#plan;
-    if (situationPaths.size === 0) return Number.POSITIVE_INFINITY;
+    if (!KINDS.some((kind) => this.#plans[kind].situationPaths.size > 0)) return Number.POSITIVE_INFINITY;
     let end = situations.nextEnd(after);
-    while (end !== Number.POSITIVE_INFINITY && !situations.endingAt(end).some(({ kind }) => situationPaths.has(kind))) {
+    while (end !== Number.POSITIVE_INFINITY && !situations.endingAt(end).some(({ kind }) => this.#readsFeed(kind))) {
       end = situations.nextEnd(end);
     }
     return end;
   }
 
-  /** A shadow reads by the vocabulary of what it folds for, whatever was in force back then. */
+  #readsFeed(feed: string): boolean {
+    return KINDS.some((kind) => this.#plans[kind].situationPaths.has(feed));
+  }
+
   #readBy(world: World): void {
     this.#world = world;
-    this.#evaluation = new Evaluation(this.#plan, world, this.work);
+    const reading = (kind: MemberKind): CountingStep => {
+      const { plan, evaluation } = this.#step[kind];
+      evaluation.readAgainst(world);
+      return { plan, evaluation, world };
+    };
+    this.#step = { user: reading("user"), account: reading("account") };
   }
 
   // ── a step ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -198,31 +249,59 @@ export class PartitionCore implements PartitionMachine {
     if (record.seq !== this.#position + 1 && this.#position !== 0) {
       throw new Fault(`log message ${record.seq} follows ${this.#position}: the log has a hole`);
     }
-    if (record.kind !== "event") return this.#step(record, undefined, this.#clockAfter(record));
+    if (record.kind === "account") return this.#applyAccountMessage(record);
+    if (record.kind !== "event") return this.#after(record, this.#clockAfter(record), this.#applyOther(record));
     const event = this.#read(record);
-    if (event === undefined) return this.#step(record, undefined, this.#clockOfRefused(record));
+    if (event === undefined) return this.#after(record, this.#clockOfRefused(record));
     const hash = this.#hash;
     const clock = this.#clockOf(this.#options.clockMode === "log" ? record.stamp : (event.timestamp ?? record.stamp));
     // The common case needs no waiting: nothing is due and the member's page is here.
-    const page = this.deadline > clock ? this.#pages.residentAt(hash) : undefined;
+    const isPlain = this.deadline > clock && event.type !== "group";
+    const page = isPlain ? this.#pages.residentAt(hash) : undefined;
     if (page !== undefined) {
       this.#clock = clock;
       this.#applyEvent(record, event, page);
-      this.#position = record.seq;
+      this.#complete(record);
       return undefined;
     }
-    return this.#step(record, event, clock, hash);
+    return this.#after(record, clock, this.#bringAndApply(record, event, hash));
   }
 
-  *#step(record: LogRecord, event: UserEvent | undefined, clock: Millis, hash = 0): Generator<Need, void, void> {
+  /** A whole step: what falls due first, then what the message does. */
+  *#after(record: LogRecord, clock: Millis, work?: Generator<Need, void, void>): Generator<Need, void, void> {
     yield* this.#advance(clock, record.seq);
-    if (event !== undefined) {
-      const page = this.#pages.pageAt(hash);
-      if (!this.#pages.isResident(page)) yield page;
-      this.#applyEvent(record, event, this.#pages.get(page));
-    } else if (record.kind === "control") yield* this.#applyControl(record);
-    else if (record.kind === "ready") yield* this.#pages.keepingPages(this.#install(record));
-    this.#position = record.seq;
+    if (work !== undefined) yield* work;
+    this.#complete(record);
+  }
+
+  #complete({ seq }: LogRecord): void {
+    this.#outbox.close(seq);
+    this.#position = seq;
+  }
+
+  *#bringAndApply(record: LogRecord, event: UserEvent, hash: number): Generator<Need, void, void> {
+    const page = this.#pages.pageAt(hash);
+    if (!this.#pages.isResident(page)) yield page;
+    if (event.type === "group") yield* this.#bringCrowds(event, this.#pages.get(page));
+    this.#applyEvent(record, event, this.#pages.get(page));
+  }
+
+  /** The pages on which it stands where users are: of the account that he leaves, and of the one that he joins. */
+  *#bringCrowds({ userId, groupId }: UserEvent, page: Page): Generator<Need, void, void> {
+    for (const account of [page.user.get(userId)?.account?.id, groupId]) {
+      if (account === undefined || account === null) continue;
+      const no = this.#pages.pageOf(account);
+      if (!this.#pages.isResident(no)) yield no;
+    }
+  }
+
+  *#applyOther(record: LogRecord): Generator<Need, void, void> {
+    if (record.kind === "control") yield* this.#applyControl(record);
+    else if (record.kind === "ready") {
+      const litBefore = this.#litFlags;
+      yield* this.#pages.keepingPages(this.#install(record));
+      yield* this.#tendFlags(record.seq, litBefore);
+    } else if (record.kind === "link") yield* this.#hearLink(record);
   }
 
   #clockOf(stamp: Millis): Millis {
@@ -246,27 +325,99 @@ export class PartitionCore implements PartitionMachine {
 
   /** An event that is fit to be applied; else it is refused here. */
   #read(record: LogRecord): UserEvent | undefined {
-    const { partition, partitions, limits, clockMode, clockStepMsMax } = this.#options;
-    const decoded = decodeEvent(record.body, limits);
+    const decoded = decodeEvent(record.body, this.#options.limits);
     if (!decoded.ok) {
       this.#refuse(record, decoded.reason, decoded.detail);
       return undefined;
     }
     const event = decoded.value;
     this.#hash = hashOf(event.userId);
-    const home = this.#hash % partitions;
-    if (home !== partition) {
-      const detail = `this id belongs to partition ${home}, but the message came by the subject of another id (partition ${partition}): publish to events.<the id, percent-encoded>`;
-      this.#refuse(record, "wrong-partition", detail);
+    const isFit =
+      this.#isHome(record, this.#hash, "events.<the id, percent-encoded>") &&
+      this.#isWithinReach(record, event.timestamp ?? record.stamp);
+    return isFit ? event : undefined;
+  }
+
+  /** About an account, by no user: as of its own time, where that is the clock. */
+  #applyAccountMessage(record: LogRecord): Iterator<Need, void, void> {
+    const event = this.#readAccountMessage(record);
+    if (event === undefined) return this.#after(record, this.#clockOfRefused(record));
+    const given = event.timestamp ?? record.stamp;
+    const clock = this.#clockOf(this.#options.clockMode === "log" ? record.stamp : given);
+    return this.#after(record, clock, this.#applyToAccount(record, event, given));
+  }
+
+  *#applyToAccount(record: LogRecord, event: AccountEvent, given: Millis): Generator<Need, void, void> {
+    const no = this.#pages.pageOf(event.accountId);
+    if (!this.#pages.isResident(no)) yield no;
+    const own = { ...event, userId: NOBODY, anonymousId: undefined, isAnonymous: false };
+    new AccountStep(this.#room, record, event.accountId).hearOwn(own, given, this.#say);
+  }
+
+  #readAccountMessage(record: LogRecord): AccountEvent | undefined {
+    const decoded = decodeAccountMessage(record.body, this.#options.limits);
+    if (!decoded.ok) {
+      this.#refuse(record, decoded.reason, decoded.detail);
       return undefined;
     }
-    const at = event.timestamp ?? record.stamp;
-    if (clockMode === "event" && this.#clock > 0 && at > this.#clock + clockStepMsMax) {
-      const detail = `its time is ${at - this.#clock} ms ahead of the clock, more than clock.maxStep (${clockStepMsMax} ms): correct it, or move the clock with a clock message`;
-      this.#refuse(record, "clock-step", detail);
-      return undefined;
+    const { accountId, timestamp } = decoded.value;
+    const isFit =
+      this.#isHome(record, hashOf(accountId), "accounts.<the id, percent-encoded>") &&
+      this.#isWithinReach(record, timestamp ?? record.stamp);
+    return isFit ? decoded.value : undefined;
+  }
+
+  #isHome(record: LogRecord, hash: number, subject: string): boolean {
+    const { partition, partitions } = this.#options;
+    const home = hash % partitions;
+    if (home === partition) return true;
+    const detail = `this id belongs to partition ${home}, but the message came by the subject of another id (partition ${partition}): publish to ${subject}`;
+    this.#refuse(record, "wrong-partition", detail);
+    return false;
+  }
+
+  #isWithinReach(record: LogRecord, at: Millis): boolean {
+    const { clockMode, clockStepMsMax } = this.#options;
+    if (clockMode !== "event" || this.#clock === 0 || at <= this.#clock + clockStepMsMax) return true;
+    const detail = `its time is ${at - this.#clock} ms ahead of the clock, more than clock.maxStep (${clockStepMsMax} ms): correct it, or move the clock with a clock message`;
+    this.#refuse(record, "clock-step", detail);
+    return false;
+  }
+
+  /** Messages of one partition come in order, each once: anything else means that this log, or that one, is not what it was. */
+  *#hearLink(record: LogRecord): Generator<Need, void, void> {
+    const body = decodeLink(readJson(record.body));
+    if (body === undefined || body.from >= this.#options.partitions) {
+      this.#refuse(record, "bad-link", "a link message is JSON {from, n, items}, and only workers publish it");
+      return;
     }
-    return event;
+    const { from, n, items } = body;
+    const heard = this.#heard.get(from) ?? 0;
+    if (n !== heard + 1) {
+      const what = n <= heard ? "repeats" : "has a hole";
+      throw new Fault(`message ${n} of partition ${from} follows its message ${heard}: the link ${what}`);
+    }
+    this.#heard.set(from, n);
+    yield* this.#pages.keepingPages(hearLink(this.#room, record, body, this.#say));
+    for (const item of items) if (item.op === "lit") this.#rounds.hear(from, item.revision, item.round);
+    this.#sayRounds();
+  }
+
+  /** For the steps that have a file of their own. */
+  get #room(): StepRoom {
+    return {
+      pages: this.#pages,
+      outbox: this.#outbox,
+      clock: this.#clock,
+      cutsToClock: this.#options.clockMode === "log",
+      step: this.#step,
+      admit: (page, id) => {
+        const actor = newActor("account", id, this.#clock);
+        this.#admit(page, actor);
+        return actor;
+      },
+      refuse: (record, reason, detail) => this.#refuse(record, reason, detail),
+    };
   }
 
   #refuse(record: LogRecord, reason: RejectReason, detail: string): void {
@@ -308,16 +459,18 @@ export class PartitionCore implements PartitionMachine {
 
   #fire(page: Page, due: Millis, seq: Seq, said: Delta[], ending: readonly Situation[]): void {
     let next = Number.POSITIVE_INFINITY;
-    for (const actor of page.actors.values()) {
-      const there = ending.length === 0 ? ending : ending.filter(({ place }) => isThere(actor.place, place));
-      if (actor.due <= due || there.length > 0) this.#wake(page, actor, due, { type: "time", seq }, said, there);
-      if (actor.due < next) next = actor.due;
+    for (const kind of KINDS) {
+      for (const actor of page[kind].values()) {
+        const there = ending.length === 0 ? ending : ending.filter(({ place }) => isThere(actor.place, place));
+        if (actor.due <= due || there.length > 0) this.#wake(page, actor, due, { type: "time", seq }, said, there);
+        if (actor.due < next) next = actor.due;
+      }
     }
     this.#pages.rescheduleAt(page, next);
   }
 
   #wake(page: Page, actor: Actor, now: Millis, cause: Cause, said: Delta[], ending: readonly Situation[]): void {
-    const evaluation = this.#evaluation;
+    const { evaluation } = this.#step[actor.kind];
     const before = said.length;
     evaluation.begin(actor, now);
     const isDue = actor.due <= now;
@@ -330,7 +483,7 @@ export class PartitionCore implements PartitionMachine {
     // Most who are at a place are in no segment that reads what was said of it.
     if (!isDue && evaluation.isQuiet) return;
     this.#pages.willChange(page);
-    const joined = evaluation.flip("user", cause, (delta) => said.push(delta));
+    const joined = evaluation.flip(cause, (delta) => said.push(delta));
     evaluation.arm(values || joined);
     // Waking him at the same instant again and again would stop the partition without a word.
     if (actor.due <= now) throw new Fault(`a member's deadline does not move past ${new Date(now).toISOString()}`);
@@ -341,7 +494,11 @@ export class PartitionCore implements PartitionMachine {
   /** Compares what was said of a member's place, by `before` at `from`, with what is said now. */
   #situationMoved(actor: Actor, kind: string, before: Situations, from: Millis, now: Millis): void {
     const was = before.valuesAt(kind, actor.place, from);
-    this.#evaluation.situationChanged(kind, was, this.#world.situations.valuesAt(kind, actor.place, now));
+    this.#step[actor.kind].evaluation.situationChanged(
+      kind,
+      was,
+      this.#world.situations.valuesAt(kind, actor.place, now),
+    );
   }
 
   // ── events ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -351,37 +508,82 @@ export class PartitionCore implements PartitionMachine {
     const given = event.timestamp ?? record.stamp;
     const at = this.#options.clockMode === "log" ? Math.min(given, clock) : given;
     let page = home;
-    let actor = page.actors.get(event.userId);
-    const prepared = prepareEvent(actor, event, at, this.#world);
+    let actor = page.user.get(event.userId);
+    const step = this.#step.user;
+    const prepared = prepareEvent("user", actor, event, at, this.#world);
     if (!prepared.ok) {
       this.#refuse(record, prepared.reason, prepared.detail);
       return;
     }
     this.#pages.willChange(page);
-    const evaluation = this.#evaluation;
+    const { evaluation } = step;
     const isNew = actor === undefined;
     if (actor === undefined) {
-      actor = newActor(event.userId, clock);
+      actor = newActor("user", event.userId, clock);
       page = this.#admit(page, actor);
     }
     const late = at < actor.newest;
     evaluation.begin(actor, clock);
     if (isNew) evaluation.markNew();
     const { place } = actor;
-    const step = { plan: this.#plan, evaluation, world: this.#world };
     const values = applyEvent(step, actor, event, prepared, { seq: record.seq, at, clock }, ({ reason, detail }) =>
       this.#refuse(record, reason, detail),
     );
+    this.#tellAccount(actor, event, at, record.seq);
     // Most events flip nothing, so a cause is only made where something was touched.
-    const joined = !evaluation.isIdle && evaluation.flip("user", causeOf(record.seq, event.messageId, late), this.#say);
+    const joined = !evaluation.isIdle && evaluation.flip(causeOf(record.seq, event.messageId, late), this.#say);
     evaluation.arm(values || joined);
     if (actor.place !== place) page.places.add(actor.place);
     this.#pages.armed(page, actor.due);
   }
 
+  /** What a user does is done in his account, too: the one that he is in by now. */
+  #tellAccount(actor: Actor, event: UserEvent, at: Millis, seq: Seq): void {
+    if (event.type === "identify" || this.#past !== undefined) return;
+    if (event.type === "group") {
+      this.#callGroup(actor, event, at, seq);
+      return;
+    }
+    const { account, id: user } = actor;
+    if (account === undefined) return;
+    const { type, name, channel, messageId, properties, context } = event;
+    const told = {
+      type,
+      name,
+      ...(channel === undefined ? {} : { channel }),
+      ...messageIdOf(messageId),
+      properties,
+      context,
+    };
+    this.#outbox.tell(account, { op: "event", account: account.id, user, at, event: told });
+  }
+
+  /** From here on he is in that account, or in none. */
+  #callGroup(actor: Actor, event: UserEvent, at: Millis, seq: Seq): void {
+    const { account: before, id: user } = actor;
+    const { groupId = null, traits } = event;
+    const moves = groupId !== (before?.id ?? null);
+    const on = moves ? flagsOn(actor, this.#plans.user.flags.lit) : [];
+    if (moves && before !== undefined) {
+      this.#outbox.tell(before, { op: "leave", account: before.id, user, on });
+      this.#pages.crowdMoves(before.id, user, -1);
+      actor.account = undefined;
+      this.#step.user.evaluation.accountFlagsMoved(before.on ?? []);
+    }
+    if (groupId === null) return;
+    if (moves) {
+      const home = partitionOf(groupId, this.#options.partitions);
+      actor.account = { id: groupId, home, seq, since: this.#clock, on: undefined };
+      this.#pages.crowdMoves(groupId, user, 1);
+    }
+    const called = { account: groupId, user, at, traits, ...messageIdOf(event.messageId) };
+    this.#outbox.tell(actor.account!, { op: "group", ...called, ...(moves ? { join: { seq, on } } : {}) });
+  }
+
   /** Takes in somebody nobody knew; returns the page where he is now. */
   #admit(page: Page, actor: Actor): Page {
     this.#universe += 1;
+    if (actor.kind === "account") this.#accounts += 1;
     this.#pages.addActor(page, actor);
     return this.#pages.get(this.#pages.pageOf(actor.id));
   }
@@ -392,9 +594,9 @@ export class PartitionCore implements PartitionMachine {
     this.#sizes.set(delta.segment, size + (delta.change === "joined" ? 1 : -1));
   };
 
-  /** Deltas of one instant and many members: by member, and of one member as they came. */
+  /** Deltas of one instant and many members: by kind and member, and of one member as they came. */
   #sayInOrder(deltas: Delta[]): void {
-    deltas.sort((left, right) => compareIds(left.id, right.id));
+    deltas.sort(compareMembers);
     for (const delta of deltas) this.#say(delta);
   }
 
@@ -416,13 +618,70 @@ export class PartitionCore implements PartitionMachine {
     const { state, outcome } = this.#shared.next(this.#control, copy.entry);
     this.#control = state;
     this.#installed = this.#installed.filter((pending) => state.pending.has(pending));
-    this.#setPlan(state.plan(this.#installed));
+    const litBefore = this.#litFlags;
+    this.#setPlans(state.plans(this.#installed));
     if (outcome.type === "rejected") this.#refuse(record, "bad-control", outcome.detail);
     else if (outcome.type === "sweep") yield* this.#pages.keepingPages(this.#sweep(outcome, record.seq));
     else if (outcome.type === "list") yield* this.#pages.keepingPages(this.#applyList(outcome, record.seq));
     else if (outcome.type === "situation")
       yield* this.#pages.keepingPages(this.#applySituation(outcome, situations, record.seq));
+    yield* this.#tendFlags(record.seq, litBefore);
   }
+
+  // ── flags ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  get #litFlags(): ReadonlySet<FlagId> {
+    return new Set(KINDS.flatMap((kind) => this.#plans[kind].flags.lit));
+  }
+
+  /** After a change of plan: begins to evaluate what is asked from here on, and tells the others when that is done. */
+  *#tendFlags(seq: Seq, litBefore: ReadonlySet<FlagId>): Generator<Need, void, void> {
+    const fresh = [...this.#litFlags].filter((flag) => !litBefore.has(flag));
+    if (fresh.length > 0) yield* this.#pages.keepingPages(this.#light(fresh, seq));
+    const { pending, revision: known } = this.#control;
+    this.#rounds.keep((revision) => revision > known || pending.has(revision));
+    this.#sayRounds();
+  }
+
+  /** Evaluates these flags for everybody; what holds of them is told. */
+  *#light(flags: readonly FlagId[], seq: Seq): Generator<Need, void, void> {
+    const hidden = flags.map(hiddenId);
+    const said: Delta[] = [];
+    for (const no of this.#pages.numbers()) {
+      yield null;
+      if (!this.#pages.isResident(no)) yield no;
+      const page = this.#pages.get(no);
+      this.#pages.willChange(page);
+      for (const kind of KINDS) {
+        const { plan, evaluation } = this.#step[kind];
+        const segments = hidden.flatMap((id) => plan.segmentNo.get(id) ?? []);
+        if (segments.length === 0) continue;
+        for (const actor of page[kind].values()) {
+          evaluation.begin(actor, this.#clock);
+          evaluation.refreshAll();
+          for (const segment of segments) evaluation.mark(segment);
+          evaluation.flip({ type: "definition", seq }, (delta) => said.push(delta));
+          evaluation.arm(true);
+        }
+      }
+      this.#pages.reschedule(page);
+    }
+    this.#sayInOrder(said);
+  }
+
+  #sayRounds(): void {
+    const batch = this.#control.lit(this.#installed);
+    if (batch === undefined) return;
+    for (const round of this.#rounds.due(batch.revision, batch.rounds)) this.#outbox.lit(batch.revision, round);
+  }
+
+  unsettled(): readonly number[] {
+    return [...this.#control.pending.values()]
+      .filter(({ revision, rounds }) => rounds > 0 && !this.#rounds.isSettled(revision, rounds))
+      .map(({ revision }) => revision);
+  }
+
+  // ── sweeps and lists ──────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Announces exactly the difference that a change of definitions makes, to everybody known, as one input. */
   *#sweep(outcome: Extract<ControlOutcome, { type: "sweep" }>, seq: Seq): Generator<Need, void, void> {
@@ -433,35 +692,37 @@ export class PartitionCore implements PartitionMachine {
       if (!this.#pages.isResident(no)) yield no;
       const page = this.#pages.get(no);
       this.#pages.willChange(page);
-      for (const actor of page.actors.values()) this.#sweepActor(actor, outcome, cause, said);
+      for (const kind of KINDS) {
+        for (const actor of page[kind].values()) this.#sweepActor(actor, outcome, cause, said);
+      }
       this.#pages.reschedule(page);
     }
-    said.sort((left, right) => compareIds(left.delta.id, right.delta.id) || compareRanks(left, right));
+    said.sort((left, right) => compareMembers(left.delta, right.delta) || compareRanks(left, right));
     for (const { delta } of said) this.#say(delta);
     for (const { definition } of outcome.removed) this.#sizes.delete(definition.id);
   }
 
   #sweepActor(actor: Actor, outcome: Extract<ControlOutcome, { type: "sweep" }>, cause: Cause, said: Ranked[]): void {
-    const evaluation = this.#evaluation;
+    const { plan, evaluation } = this.#step[actor.kind];
     const rank = (delta: Delta, level: number): void => {
       said.push({ delta, level });
     };
     evaluation.begin(actor, this.#clock, outcome.named);
     const expel = (id: SegmentId, version: number, level: number): void => {
-      const delta = evaluation.expel(id, version, "user", cause);
+      const delta = evaluation.expel(id, version, cause);
       if (delta === undefined) return;
       rank(delta, level);
-      for (const leaf of this.#plan.segmentLeaves.get(id) ?? []) evaluation.touch(leaf);
-      for (const leaf of this.#plan.joinedLeaves.get(id) ?? []) evaluation.touch(leaf);
+      for (const leaf of plan.segmentLeaves.get(id) ?? []) evaluation.touch(leaf);
+      for (const leaf of plan.joinedLeaves.get(id) ?? []) evaluation.touch(leaf);
     };
     for (const { definition, version, level } of outcome.removed) expel(definition.id, version, level);
     evaluation.refreshAll();
     for (const id of outcome.named) {
-      const no = this.#plan.segmentNo.get(id);
+      const no = plan.segmentNo.get(id);
       if (no !== undefined) evaluation.mark(no);
       else expel(id, this.#control.active.get(id)!.version, this.#control.levelOf(id));
     }
-    evaluation.flip("user", cause, (delta) => rank(delta, this.#control.levelOf(delta.segment)));
+    evaluation.flip(cause, (delta) => rank(delta, this.#control.levelOf(delta.segment)));
     evaluation.arm(true);
   }
 
@@ -474,37 +735,36 @@ export class PartitionCore implements PartitionMachine {
         yield null;
         if (!this.#pages.isResident(no)) yield no;
         const page = this.#pages.get(no);
-        for (const actor of [...page.actors.values()]) {
-          if (!mine.has(actor.id) && actor.lists?.has(outcome.id))
-            this.#setList(actor.id, outcome.id, false, seq, said);
+        for (const actor of [...page[outcome.kind].values()]) {
+          if (!mine.has(actor.id) && actor.lists?.has(outcome.id)) this.#setList(actor.id, outcome, false, seq, said);
         }
       }
     }
     for (const id of mine) {
       const page = this.#pages.pageOf(id);
       if (!this.#pages.isResident(page)) yield page;
-      this.#setList(id, outcome.id, outcome.mode !== "remove", seq, said);
+      this.#setList(id, outcome, outcome.mode !== "remove", seq, said);
     }
     this.#sayInOrder(said);
   }
 
   /** Looks at everybody who is there, as one input; whose page holds nobody of that place stays where it is. */
   *#applySituation({ kind, place }: Situation, before: Situations, seq: Seq): Generator<Need, void, void> {
-    if (!this.#plan.situationPaths.has(kind)) return;
-    const evaluation = this.#evaluation;
+    if (!this.#readsFeed(kind)) return;
     const clock = this.#clock;
     const said: Delta[] = [];
     for (const no of this.#pages.numbersAt(place)) {
       yield null;
       if (!this.#pages.isResident(no)) yield no;
       const page = this.#pages.get(no);
-      for (const actor of page.actors.values()) {
+      for (const actor of KINDS.flatMap((one) => [...page[one].values()])) {
         if (!isThere(actor.place, place)) continue;
+        const { evaluation } = this.#step[actor.kind];
         evaluation.begin(actor, clock);
         this.#situationMoved(actor, kind, before, clock, clock);
         if (evaluation.isQuiet) continue;
         this.#pages.willChange(page);
-        const joined = evaluation.flip("user", { type: "feed", seq }, (delta) => said.push(delta));
+        const joined = evaluation.flip({ type: "feed", seq }, (delta) => said.push(delta));
         evaluation.arm(joined);
         this.#pages.armed(page, actor.due);
       }
@@ -512,24 +772,30 @@ export class PartitionCore implements PartitionMachine {
     this.#sayInOrder(said);
   }
 
-  #setList(id: MemberId, list: string, on: boolean, seq: Seq, said: Delta[]): void {
+  #setList(
+    id: MemberId,
+    { id: list, kind }: { readonly id: string; readonly kind: MemberKind },
+    on: boolean,
+    seq: Seq,
+    said: Delta[],
+  ): void {
     let page = this.#pages.get(this.#pages.pageOf(id));
-    let actor = page.actors.get(id);
+    let actor = page[kind].get(id);
     const isNew = actor === undefined;
     if (actor !== undefined && (actor.lists?.has(list) === true) === on) return;
     this.#pages.willChange(page);
     if (actor === undefined) {
-      actor = newActor(id, this.#clock);
+      actor = newActor(kind, id, this.#clock);
       page = this.#admit(page, actor);
     }
-    const evaluation = this.#evaluation;
+    const { plan, evaluation } = this.#step[kind];
     evaluation.begin(actor, this.#clock);
     if (isNew) evaluation.markNew();
     actor.lists ??= new Set();
     if (on) actor.lists.add(list);
     else actor.lists.delete(list);
-    for (const leaf of this.#plan.listLeaves.get(list) ?? []) evaluation.touch(leaf);
-    const joined = evaluation.flip("user", { type: "list", seq }, (delta) => said.push(delta));
+    for (const leaf of plan.listLeaves.get(list) ?? []) evaluation.touch(leaf);
+    const joined = evaluation.flip({ type: "list", seq }, (delta) => said.push(delta));
     evaluation.arm(joined);
     this.#pages.armed(page, actor.due);
   }
@@ -550,9 +816,10 @@ export class PartitionCore implements PartitionMachine {
     if (batch === undefined) throw new Fault(`revision ${revision} waits for no history here`);
     const dark = [...batch.define.values()];
     // All of a batch are read by one vocabulary; of an emptied batch nothing is read.
+    const shadowOf = (kind: MemberKind): Plan => compilePlan({ kind, active: [], dark, flags: this.#control.flags });
     const past = {
       revision,
-      plan: compilePlan([], dark),
+      plans: { user: shadowOf("user"), account: shadowOf("account") },
       vocabulary: dark[0]?.vocabulary ?? this.#control.vocabulary,
       catalogue: this.#control.catalogue,
     };
@@ -582,21 +849,25 @@ export class PartitionCore implements PartitionMachine {
       throw new Fault(`ready for revision ${revision} at ${record.seq} came before its history was folded up to there`);
     }
     const { define } = this.#control.pending.get(revision)!;
-    const asked = [...define.values()].flatMap((word) => questionKeys(word.definition, word.vocabulary));
+    const asked = Array.from(define.values(), (word) => questionsOf(word.definition, word.vocabulary));
     // Also what somebody else asked when it was applied, and has given up since.
-    const fresh = [...new Set(asked)].filter((key) => !this.#plan.asks(key));
+    const freshOf = (kind: MemberKind): string[] =>
+      [...new Set(asked.flatMap((questions) => questions[kind]))].filter((key) => !this.#plans[kind].asks(key));
+    const fresh = { user: freshOf("user"), account: freshOf("account") };
     shadow.settle(this.#clock);
-    for (const question of fresh) {
-      if (shadow.since === undefined) this.#since.delete(question);
-      else this.#since.set(question, shadow.since);
+    for (const kind of KINDS) {
+      for (const question of fresh[kind]) {
+        if (shadow.since === undefined) this.#since.delete(sinceKey(kind, question));
+        else this.#since.set(sinceKey(kind, question), shadow.since);
+      }
     }
     for (const no of this.#pages.numbers()) {
       yield null;
       if (!this.#pages.isResident(no)) yield no;
       const page = this.#pages.get(no);
       this.#pages.willChange(page);
-      for (const actor of page.actors.values()) {
-        shadow.giveTo(actor, fresh);
+      for (const actor of KINDS.flatMap((kind) => [...page[kind].values()])) {
+        shadow.giveTo(actor, fresh[actor.kind]);
         // Silence moves a memory before anybody asks it, and from what it was then the next events go on. A counter that
         // nobody asks yet wakes in vain once, and then waits: a deadline that memory left out would come back with its page.
         actor.counterDue = earliestOf(actor);
@@ -606,7 +877,7 @@ export class PartitionCore implements PartitionMachine {
     }
     this.#shadow = undefined;
     this.#installed = [...this.#installed, revision];
-    this.#setPlan(this.#control.plan(this.#installed));
+    this.#setPlans(this.#control.plans(this.#installed));
   }
 
   /** Of a shadow: fires what fell due after its last event. */
@@ -615,8 +886,8 @@ export class PartitionCore implements PartitionMachine {
   }
 
   /** Of a shadow: the actor it folded, if it met him. */
-  folded(id: MemberId): Actor | undefined {
-    return this.#pages.get(this.#pages.pageOf(id)).actors.get(id);
+  folded(kind: MemberKind, id: MemberId): Actor | undefined {
+    return this.#pages.get(this.#pages.pageOf(id))[kind].get(id);
   }
 
   // ── what was said ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -634,11 +905,7 @@ export class PartitionCore implements PartitionMachine {
   }
 
   takeLinks(): LinkMessage[] {
-    return [];
-  }
-
-  unsettled(): readonly number[] {
-    return [];
+    return this.#outbox.take();
   }
 
   // ── pages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -673,6 +940,10 @@ export class PartitionCore implements PartitionMachine {
       revision: this.#control.revision,
       installed: this.#installed,
       universe: this.#universe,
+      accounts: this.#accounts,
+      told: this.#outbox.made,
+      heard: [...this.#heard],
+      rounds: this.#rounds.written,
       sizes: [...this.#sizes],
       since: [...this.#since],
       directory,
@@ -693,7 +964,8 @@ export class PartitionCore implements PartitionMachine {
 
   membersOn(page: PageNo, segment: SegmentId): { readonly id: MemberId; readonly n: number; readonly since: Millis }[] {
     const members: { id: MemberId; n: number; since: Millis }[] = [];
-    for (const { id, memberships } of this.#pages.get(page).actors.values()) {
+    const kind = this.#control.active.get(segment)?.definition.kind ?? "user";
+    for (const { id, memberships } of this.#pages.get(page)[kind].values()) {
       const held = memberships.get(segment);
       if (held?.in) members.push({ id, n: held.n, since: held.since });
     }
@@ -701,36 +973,59 @@ export class PartitionCore implements PartitionMachine {
   }
 
   idsOn(page: PageNo): readonly MemberId[] {
-    return [...this.#pages.get(page).actors.keys()];
+    return [...this.#pages.get(page).user.keys()];
+  }
+
+  /** Of a member whose page is resident. */
+  #member(kind: MemberKind, id: MemberId): Actor | undefined {
+    return this.#pages.get(this.#pages.pageOf(id))[kind].get(id);
   }
 
   user(id: MemberId): UserView | undefined {
-    const actor = this.#pages.get(this.#pages.pageOf(id)).actors.get(id);
+    const actor = this.#member("user", id);
     return actor === undefined ? undefined : viewOf(actor, this.#clock, this.#world);
   }
 
-  account(_id: MemberId): AccountView | undefined {
-    return undefined;
+  account(id: MemberId): AccountView | undefined {
+    const actor = this.#member("account", id);
+    if (actor === undefined) return undefined;
+    return accountViewOf(actor, this.#clock, this.#world, this.#usersRules());
+  }
+
+  /** The rules `users` that are evaluated, by their texts. */
+  #usersRules(): ReadonlyMap<FlagId, string> {
+    const { flags } = this.#control;
+    return new Map(this.#plans.user.flags.lit.map((id) => [id, sentenceOf(flags.byId(id)!.rule)]));
   }
 
   crowdPage(account: MemberId): PageNo {
     return this.#pages.pageOf(account);
   }
 
-  crowdPages(_account: MemberId): readonly PageNo[] {
-    return [];
+  crowdPages(account: MemberId): readonly PageNo[] {
+    return this.#pages.crowdPages(account);
   }
 
-  usersOn(_page: PageNo, _account: MemberId): readonly AccountUser[] {
-    return [];
+  usersOn(page: PageNo, account: MemberId): readonly AccountUser[] {
+    const rules = this.#usersRules();
+    const users = [...this.#pages.get(page).user.values()].filter((actor) => actor.account?.id === account);
+    return users.map((actor) => ({
+      id: actor.id,
+      holds: flagsOn(actor, rules.keys()).map((flag) => rules.get(flag)!),
+    }));
   }
 
   explain(segment: SegmentId, id: MemberId): ExplainNode | undefined {
-    const actor = this.#pages.get(this.#pages.pageOf(id)).actors.get(id);
-    const active = this.#control.active.get(segment);
-    if (actor === undefined || active === undefined) return undefined;
-    const since = (question: string): Millis | undefined => this.#since.get(question);
-    return explainSegment(active, this.#plan, actor, this.#clock, this.#world, since);
+    const { active, flags } = this.#control;
+    const word = active.get(segment);
+    const flag = word === undefined ? flags.byId(segment) : undefined;
+    const kind = word?.definition.kind ?? flag?.side ?? "user";
+    const actor = this.#member(kind, id);
+    if (actor === undefined) return undefined;
+    const since = (question: string): Millis | undefined => this.#since.get(sinceKey(kind, question));
+    const by = { plan: this.#plans[kind], flags, now: this.#clock, world: this.#world, since };
+    if (word !== undefined) return explainSegment(word, actor, by);
+    return flag === undefined ? undefined : explainFlag(flag, actor, by);
   }
 
   tryOut(source: Json, cursor: number, samplesMax: number): TrialWalk {
@@ -741,7 +1036,9 @@ export class PartitionCore implements PartitionMachine {
     }
     // As an apply would be read, and so read against what will be in force then.
     const vocabulary = this.#control.newestVocabulary;
-    const trial = new Trial(parsed.definition, vocabulary, this.#plan, samplesMax);
+    const { kind } = parsed.definition;
+    const { flags } = this.#control;
+    const trial = new Trial({ definition: parsed.definition, vocabulary }, this.#plans[kind], flags, samplesMax);
     const world = { ...this.#world, vocabulary };
     const pages = this.#pages;
     let at = cursor;
@@ -755,13 +1052,26 @@ export class PartitionCore implements PartitionMachine {
       },
       look: () => {
         const { page, next } = pages.walk(at);
-        for (const actor of pages.get(page).actors.values()) trial.look(actor, this.#clock, world);
+        for (const actor of pages.get(page)[kind].values()) trial.look(actor, this.#clock, world);
         at = next;
       },
     };
   }
 
-  /** Moves a shadow past a message that is no event. */
+  /** Of a shadow: what users did in an account; who is in it matters to nobody yet. */
+  *foldLink(record: LogRecord): Generator<Need, void, void> {
+    const body = decodeLink(readJson(record.body));
+    const items = (body?.items ?? []).flatMap((item): UserItem[] => {
+      if (item.op === "event") return [item];
+      if (item.op !== "group") return [];
+      const { join: _, ...called } = item;
+      return [called];
+    });
+    const heard = hearLink(this.#room, record, { from: 0, n: 1, items }, this.#say);
+    yield* this.#after(record, this.#clockAfter(record), heard);
+  }
+
+  /** Moves a shadow past a message that tells of nobody. */
   pass(record: LogRecord): void {
     if (record.kind === "clock" || this.#options.clockMode === "log") this.#clock = this.#clockAfter(record);
     if (record.kind === "control") this.#passControl(record);
@@ -793,7 +1103,7 @@ export class PartitionCore implements PartitionMachine {
 /** What a shadow folds for, and by what it reads. */
 interface Past {
   readonly revision: number;
-  readonly plan: Plan;
+  readonly plans: Plans;
   readonly vocabulary: Vocabulary;
   /** The live path's: of a log whose beginning is gone, it knows what was said there. */
   readonly catalogue: KnownItems;
@@ -803,13 +1113,13 @@ interface Past {
 class Shadow implements ShadowFold {
   readonly revision: number;
   readonly #core: PartitionCore;
-  readonly #visitLists: readonly VisitPlan[];
+  readonly #visitLists: Readonly<Record<MemberKind, readonly VisitPlan[]>>;
   /** Stamp of the first message there was, where the log had lost its beginning. */
   since: Millis | undefined;
 
   constructor(revision: number, options: PartitionOptions, shared: SharedControl, past: Past) {
     this.revision = revision;
-    this.#visitLists = past.plan.visitLists;
+    this.#visitLists = { user: past.plans.user.visitLists, account: past.plans.account.visitLists };
     this.#core = new PartitionCore({ ...options, pageCacheBytesMax: Number.POSITIVE_INFINITY }, shared, past);
   }
 
@@ -822,24 +1132,21 @@ class Shadow implements ShadowFold {
       this.since = record.stamp;
       this.#core.beginWithoutBeginning();
     }
-    if (record.kind !== "event") this.#core.pass(record);
-    else {
-      // Nothing is ever due here and every page is at hand, so driving it through asks for nothing.
-      const step = this.#core.apply(record);
-      for (let need = step?.next(); need !== undefined && need.done !== true; need = step?.next());
-    }
+    // Nothing is ever due here and every page is at hand, so driving it through asks for nothing.
+    if (record.kind === "event" || record.kind === "account") drive(this.#core.apply(record));
+    else if (record.kind === "link") drive(this.#core.foldLink(record));
+    else this.#core.pass(record);
     this.#core.takeRejects();
   }
 
   /** Up to the clock of whoever takes it over: what is given has no deadline in the past, where nobody may be woken. */
   settle(clock: Millis): void {
-    const step = this.#core.settle(clock);
-    for (let need = step.next(); need.done !== true; need = step.next());
+    drive(this.#core.settle(clock));
     this.#core.takeDeltas();
   }
 
   giveTo(actor: Actor, keys: readonly string[]): void {
-    const folded = this.#core.folded(actor.id);
+    const folded = this.#core.folded(actor.kind, actor.id);
     for (const key of keys) {
       const state = folded?.counters.get(key);
       if (state === undefined) actor.counters.delete(key);
@@ -849,7 +1156,7 @@ class Shadow implements ShadowFold {
       if (kept === undefined) actor.kept.delete(key);
       else actor.kept.set(key, kept);
     }
-    for (const { idleMs } of this.#visitLists) this.#giveVisits(actor, folded, idleMs, keys);
+    for (const { idleMs } of this.#visitLists[actor.kind]) this.#giveVisits(actor, folded, idleMs, keys);
   }
 
   /** A list that nobody asked for so far, whole; or, to one that is kept already, what is known of each visit. */
@@ -865,7 +1172,25 @@ class Shadow implements ShadowFold {
   }
 }
 
+function drive(step: Iterator<Need, void, void> | undefined): void {
+  for (let need = step?.next(); need !== undefined && need.done !== true; need = step?.next());
+}
+
 const NOTHING_ENDS: readonly Situation[] = [];
+
+/** From when on the answer to a question is known; users and accounts may ask the same. */
+function sinceKey(kind: MemberKind, question: string): string {
+  return kind === "user" ? question : `account ${question}`;
+}
+
+function compareMembers(left: Delta, right: Delta): number {
+  if (left.kind !== right.kind) return left.kind < right.kind ? -1 : 1;
+  return compareIds(left.id, right.id);
+}
+
+function messageIdOf(messageId: string | undefined): { readonly messageId?: string } {
+  return messageId === undefined ? {} : { messageId };
+}
 
 interface Ranked {
   readonly delta: Delta;
@@ -875,15 +1200,6 @@ interface Ranked {
 function compareRanks(left: Ranked, right: Ranked): number {
   if (left.level !== right.level) return left.level - right.level;
   return left.delta.segment < right.delta.segment ? -1 : left.delta.segment > right.delta.segment ? 1 : 0;
-}
-
-/** By the bytes of UTF-8. Plain texts compare as they are; only beyond the basic plane do code units disagree. */
-export function compareIds(left: string, right: string): number {
-  if (left === right) return 0;
-  if (/[\ud800-\udfff]/.test(left) || /[\ud800-\udfff]/.test(right)) {
-    return Buffer.compare(Buffer.from(left, "utf8"), Buffer.from(right, "utf8"));
-  }
-  return left < right ? -1 : 1;
 }
 
 function causeOf(seq: Seq, messageId: string | undefined, late: boolean): Cause {

@@ -1,9 +1,10 @@
 // One member, one step: which leaves something touched, which segments are to be looked at for that, which flip, and
 // when silence will next matter. Touch first, evaluate once: what lies between old and new state is never announced.
 
+import type { FlagId } from "../links.ts";
 import type { WorkCounts } from "../partition.ts";
 import type { Path, Scalar } from "../rules/ast.ts";
-import type { Cause, Delta, JsonObject, MemberKind, Millis, SegmentId } from "../types.ts";
+import type { Cause, Delta, JsonObject, Millis, SegmentId } from "../types.ts";
 import {
   type CounterState,
   type CounterView,
@@ -16,6 +17,7 @@ import {
 } from "./counting/counters.ts";
 import { endlessReach, type LeafNo, type Reach } from "./indexes/numeric-index.ts";
 import { isListed, MovedVisit, readListed } from "./leaves/listed.ts";
+import { flagOf, revisionOf } from "./member/accounts.ts";
 import { type Actor, earliestOf } from "./member/actor.ts";
 import { withWaiting } from "./member/view-times.ts";
 import { type Sources, sourcesRecord, sourcesSeen } from "./member/visit-record.ts";
@@ -50,10 +52,20 @@ import { momentFlips } from "./time/windows.ts";
 import { zoneNamed } from "./time/zones.ts";
 import { find, isEqual, testFlips } from "./values.ts";
 
+/** What an evaluation is done for. */
+export interface EvaluationOptions {
+  readonly plan: Plan;
+  readonly world: World;
+  readonly work: WorkCounts;
+  /** A flag has turned for a member; nobody else is told. */
+  readonly turned: (actor: Actor, flag: FlagId, on: boolean) => void;
+}
+
 export class Evaluation {
   readonly #plan: Plan;
   #world: World;
   readonly #work: WorkCounts;
+  readonly #turned: EvaluationOptions["turned"];
   /** The visits to keep: those that rules read, and those of the vocabulary in force. */
   #visitLists: readonly VisitPlan[];
   /** Segments to look at: a mark per segment, and a heap by number, which is the order of announcing. */
@@ -74,12 +86,19 @@ export class Evaluation {
     for (const segment of this.#plan.postings[leaf]!.plain) this.mark(segment);
   };
 
-  constructor(plan: Plan, world: World, work: WorkCounts) {
+  constructor({ plan, world, work, turned }: EvaluationOptions) {
     this.#plan = plan;
     this.#world = world;
     this.#work = work;
+    this.#turned = turned;
     this.#visitLists = visitListsFor(plan, world);
     this.#marked = new Uint8Array(plan.segments.length);
+  }
+
+  /** One that is for reading: whatever it finds, nobody is told. */
+  static aside(plan: Plan, world: World): Evaluation {
+    const work = { touches: 0, evaluations: 0, flips: 0, wakeUps: 0, idleWakeUps: 0 };
+    return new Evaluation({ plan, world, work, turned: () => undefined });
   }
 
   /** What members are read against from now on. */
@@ -428,6 +447,26 @@ export class Evaluation {
     }
   }
 
+  // ── users and accounts ────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Of a user: these flags of his account are others than before. */
+  accountFlagsMoved(flags: Iterable<FlagId>): void {
+    for (const flag of flags) for (const leaf of this.#plan.accountLeaves.get(flag) ?? []) this.#touch(leaf);
+  }
+
+  /** Of an account: a flag holds for more or fewer of its users. */
+  usersMoved(flag: FlagId, from: number, to: number): void {
+    const reads = this.#plan.usersReads.get(flag);
+    if (reads === undefined) return;
+    reads.counts.crossed(from, to, this.touch);
+    for (const leaf of reads.shares) this.#touch(leaf);
+  }
+
+  /** Of an account: it has more users, or fewer; what is a share of them is another. */
+  crowdMoved(): void {
+    for (const { shares } of this.#plan.usersReads.values()) for (const leaf of shares) this.#touch(leaf);
+  }
+
   // ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Touches what the instant `now` moves: it is a deadline of this member, and the step is as of it. */
@@ -569,14 +608,19 @@ export class Evaluation {
   // ── flips ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Evaluates every marked segment once, in order, and says what flipped. True when a joined window may have moved. */
-  flip(kind: MemberKind, cause: Cause, say: (delta: Delta) => void): boolean {
+  flip(cause: Cause, say: (delta: Delta) => void): boolean {
     let movedJoined = false;
     for (let no = this.#next(); no !== undefined; no = this.#next()) {
       this.#work.evaluations += 1;
       const segment = this.#plan.segments[no]!;
       const holds = programHolds(segment.program, 0, this.#plan, this.#actor, this.#now, this.#world);
       if (!this.#mayFlip(no, holds)) continue;
-      say(this.#announce(segment.id, segment.version, kind, holds, cause));
+      if (segment.flag !== undefined) {
+        this.#set(segment.id, holds);
+        this.#turned(this.#actor, segment.flag, holds);
+        continue;
+      }
+      say(this.#announce(segment.id, segment.version, holds, cause));
       for (const leaf of this.#plan.segmentLeaves.get(segment.id) ?? []) this.#touch(leaf);
       const joined = this.#plan.joinedLeaves.get(segment.id);
       if (joined !== undefined) {
@@ -604,15 +648,22 @@ export class Evaluation {
   }
 
   /** Takes a member out of a segment that is no more, or is switched off. */
-  expel(segment: SegmentId, version: number, kind: MemberKind, cause: Cause): Delta | undefined {
+  expel(segment: SegmentId, version: number, cause: Cause): Delta | undefined {
     this.#actor.waits?.delete(segment);
     if (this.#actor.memberships.get(segment)?.in !== true) return undefined;
-    return this.#announce(segment, version, kind, false, cause);
+    return this.#announce(segment, version, false, cause);
   }
 
-  #announce(segment: SegmentId, version: number, kind: MemberKind, joins: boolean, cause: Cause): Delta {
+  #announce(segment: SegmentId, version: number, joins: boolean, cause: Cause): Delta {
     this.#work.flips += 1;
-    const { memberships, id } = this.#actor;
+    const { kind, id } = this.#actor;
+    const n = this.#set(segment, joins);
+    return { segment, version, kind, id, change: joins ? "joined" : "left", n, at: this.#now, cause };
+  }
+
+  /** Gives the number of the change. */
+  #set(segment: SegmentId, joins: boolean): number {
+    const { memberships } = this.#actor;
     let membership = memberships.get(segment);
     if (membership === undefined) {
       membership = { in: false, n: 0, since: 0 };
@@ -621,8 +672,7 @@ export class Evaluation {
     membership.in = joins;
     membership.n += 1;
     membership.since = this.#now;
-    const change = joins ? "joined" : "left";
-    return { segment, version, kind, id, change, n: membership.n, at: this.#now, cause };
+    return membership.n;
   }
 
   /** Everything anew, as after a change of plan or of a gate: for bounds that nobody looked at before. */
@@ -631,6 +681,7 @@ export class Evaluation {
     this.#anew = true;
     this.#rescan = true;
     keepAsked(actor, this.visitLists);
+    this.#forgetFlags();
     for (const [key, state] of actor.counters) {
       const counter = this.#plan.counters.get(key);
       if (counter !== undefined) this.refresh(counter, state);
@@ -648,6 +699,18 @@ export class Evaluation {
       this.#armVisitEnd(plan, askedList(actor, plan));
     }
     this.#anew = false;
+  }
+
+  /** Flags that nobody asks any more. Those of later revisions may have come before their definitions. */
+  #forgetFlags(): void {
+    const [actor, { flags }] = [this.#actor, this.#plan];
+    const isDead = (flag: FlagId): boolean => !flags.alive.has(flag) && revisionOf(flag) <= flags.revision;
+    for (const id of actor.memberships.keys()) {
+      const flag = flagOf(id);
+      if (flag !== undefined && isDead(flag)) actor.memberships.delete(id);
+    }
+    for (const flag of actor.account?.on ?? []) if (isDead(flag)) actor.account!.on!.delete(flag);
+    for (const flag of actor.people?.holds.keys() ?? []) if (isDead(flag)) actor.people!.holds.delete(flag);
   }
 }
 

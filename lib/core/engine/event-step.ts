@@ -1,10 +1,11 @@
 // What one accepted event does to one member: first everything it would be refused for, then traits, visits, cart,
 // orders and counters in that order, each touching the leaves it may flip. The caller evaluates once, at the end.
 import type { UserEvent } from "../events.ts";
-import type { Json, JsonObject, Millis, RejectReason } from "../types.ts";
+import type { JsonObject, MemberKind, Millis, RejectReason } from "../types.ts";
 import { emptyCounter, newCounter } from "./counting/counters.ts";
 import { type CountingStep, count, type EventContext, type Refuse } from "./counting/counting.ts";
 import type { Evaluation } from "./evaluation.ts";
+import { recordOf } from "./event-record.ts";
 import { campaignStreamsOf } from "./indexes/routes.ts";
 import { countItems, tellViews } from "./item-step.ts";
 import { changeAt, meansChange } from "./leaves/changes.ts";
@@ -22,10 +23,10 @@ import {
   type VisitMove,
   visitStartOf,
 } from "./member/visits.ts";
-import type { CounterPlan, Plan, Stream, VisitPlan } from "./plan.ts";
+import type { CounterPlan, Plan, VisitPlan } from "./plan.ts";
 import { cartRecord, leafContext, userZone, type World, zoneFor } from "./reading.ts";
 import { type Heard, type Keep, type TraitChange, topicOfTrait } from "./readings.ts";
-import { isZoneName, type Zone } from "./time/zones.ts";
+import { isZoneName } from "./time/zones.ts";
 import { find, isEqual, type TestContext, whereHolds } from "./values.ts";
 
 export type Prepared =
@@ -38,17 +39,25 @@ export type Prepared =
   | { readonly ok: false; readonly reason: RejectReason; readonly detail: string };
 
 /** Everything an event can be refused for, seen before anything changes: a refused event leaves no trace. */
-export function prepareEvent(actor: Actor | undefined, event: UserEvent, at: Millis, world: World): Prepared {
+export function prepareEvent(
+  kind: MemberKind,
+  actor: Actor | undefined,
+  event: UserEvent,
+  at: Millis,
+  world: World,
+): Prepared {
   const { limits } = world;
-  if (event.type === "identify") {
+  if (event.type === "identify" || event.type === "group") {
+    // What a group call of a user writes, his account writes.
+    if (kind === "user" && event.type === "group") return NOTHING_MORE;
     const traits = traitsAfter(actor, event.traits, at);
     if (traits > limits.traitsMax) {
-      const detail = `identify would give this member ${traits} traits, and at most ${limits.traitsMax} are kept (limits.traitsMax)`;
+      const detail = `${event.type} would give this member ${traits} traits, and at most ${limits.traitsMax} are kept (limits.traitsMax)`;
       return { ok: false, reason: "limit", detail };
     }
-    return { ok: true, cart: undefined, order: undefined, object: undefined };
+    return NOTHING_MORE;
   }
-  const cart = cartAfter(actor?.cart ?? [], event, world.catalogue);
+  const cart = kind === "account" ? undefined : cartAfter(actor?.cart ?? [], event, world.catalogue);
   if (cart !== undefined && cart.length > limits.cartLinesMax) {
     const detail = `${event.name} would make a cart of ${cart.length} lines, and at most ${limits.cartLinesMax} are kept (limits.cartLinesMax)`;
     return { ok: false, reason: "limit", detail };
@@ -59,6 +68,8 @@ export function prepareEvent(actor: Actor | undefined, event: UserEvent, at: Mil
   if (object?.ok === false) return object;
   return { ok: true, cart, order, object };
 }
+
+const NOTHING_MORE: Prepared = { ok: true, cart: undefined, order: undefined, object: undefined };
 
 function traitsAfter(actor: Actor | undefined, written: JsonObject, at: Millis): number {
   let count = actor === undefined ? 0 : Object.keys(actor.traits).length;
@@ -87,13 +98,16 @@ export function applyEvent(
   const { plan, evaluation, world } = step;
   const { at, clock } = context;
   const zoneBefore = userZone(actor);
-  const timezone = event.context.timezone;
-  if (isZoneName(timezone)) actor.contextZone = timezone;
-  let values = event.type === "identify" && writeTraits(step, actor, event.traits, context, refuse);
-  const zoneMoved = userZone(actor) !== zoneBefore;
+  const { timezone } = event.context;
+  const isAccount = actor.kind === "account";
+  const isCall = event.type === "identify" || event.type === "group";
+  if (!isAccount && isZoneName(timezone)) actor.contextZone = timezone;
+  let values = writesTraits(actor, event) && writeTraits(step, actor, event.traits, context, refuse);
+  const zoneMoved = !isAccount && userZone(actor) !== zoneBefore;
 
-  learnIdentities(evaluation, actor, event);
-  const visiting = event.type !== "identify" && event.channel !== "server";
+  if (!isAccount) learnIdentities(evaluation, actor, event);
+  // What nobody did is no visit of the account either.
+  const visiting = !isCall && event.channel !== "server" && event.userId !== NOBODY;
   if (visiting) noteRecords(evaluation, actor, event);
   const visits = visiting ? joinVisits(step, actor, event, context) : NO_VISITS;
   if (prepared.cart !== undefined) values = changeCart(plan, evaluation, actor, prepared.cart, context) || values;
@@ -106,7 +120,7 @@ export function applyEvent(
     applyObject(actor.objects, prepared.object);
     evaluation.touchTopic(topicOfObjects(prepared.object.type));
   }
-  if (event.type !== "identify") {
+  if (!isCall) {
     tellKeeps(step, actor, event, context, visits, refuse);
     if (visiting) tellViews(step, actor, context, refuse);
     countOccurrence(step, actor, event, context, visits, refuse);
@@ -116,6 +130,14 @@ export function applyEvent(
   actor.lastSeen = clock;
   if (at > actor.newest) actor.newest = at;
   return values || zoneMoved;
+}
+
+/** Of an account's own event. */
+export const NOBODY = "";
+
+/** An identify writes those of the user, a group call those of the account. */
+function writesTraits({ kind }: Actor, { type }: UserEvent): boolean {
+  return type === (kind === "account" ? "group" : "identify");
 }
 
 function learnIdentities(evaluation: Evaluation, actor: Actor, event: UserEvent): void {
@@ -349,7 +371,9 @@ function countOccurrence(
   for (const streams of [named, campaignStreamsOf(event, plan), plan.streamsOfAll]) {
     for (const stream of streams ?? []) {
       const zone = zoneFor(stream.zone, actor);
-      const record = stream.reads ? recordOf(event, stream, context.at, zone) : NOTHING_READ;
+      const record = stream.reads
+        ? recordOf(event, actor, context.at, stream.localTime ? zone : undefined)
+        : NOTHING_READ;
       if (stream.where !== undefined && !whereHolds(record, stream.where, { now: context.clock, zone })) continue;
       for (const counter of stream.counters)
         count(step, actor, counter, { record, visitStart: startBy(counter), waits: false }, context, refuse);
@@ -358,12 +382,3 @@ function countOccurrence(
 }
 
 const NOTHING_READ: JsonObject = {};
-
-/** An event as a where sees it. The wall clock is only looked at where it is asked for. */
-function recordOf(event: UserEvent, stream: Stream, at: Millis, zone: Zone): JsonObject {
-  const { properties, context, channel } = event;
-  const record: Record<string, Json> = { properties, context };
-  if (channel !== undefined) record.channel = channel;
-  if (stream.localTime) record.at = { time: zone.timeOfDay(at), weekday: zone.weekday(at) };
-  return record;
-}

@@ -1,7 +1,10 @@
 // All active definitions compiled into one plan: shared leaves, the counters they read, the indexes that say which leaf
 // a change may flip, and for every leaf the segments to look at. A plan is immutable; every partition of a process at
 // the same control revision shares it.
+
+import type { FlagId } from "../links.ts";
 import {
+  type AccountRule,
   type CampaignRule,
   type ChangeRule,
   type Definition,
@@ -14,11 +17,13 @@ import {
   type Scalar,
   type SituationRule,
   type Test,
+  type UsersRule,
   unknownRule,
   type Where,
   type Window,
 } from "../rules/ast.ts";
 import { orderSegments } from "../rules/checks/graph.ts";
+import { flagKey } from "../rules/questions/flags.ts";
 import { readsViewTime, whereReadsTime } from "../rules/questions/item-questions.ts";
 import {
   asksDetails,
@@ -30,9 +35,10 @@ import {
   whereAsksLocalTime,
 } from "../rules/questions/questions.ts";
 import { readsVisits, sourceKey, visitDetailsKey, visitsKey } from "../rules/questions/visit-questions.ts";
-import type { MemberId, Millis, SegmentId } from "../types.ts";
+import type { MemberId, MemberKind, Millis, SegmentId } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import { type CounterShape, missingOf, shapeOf } from "./counting/counters.ts";
+import { FlagBook, type LiveFlag, type PlanFlags } from "./flags.ts";
 import { type LeafNo, NumericIndex, numberPasses } from "./indexes/numeric-index.ts";
 import { type Route, type Routes, routeOf, routesOf } from "./indexes/routes.ts";
 import { ValueIndex, type ValueLeaf } from "./indexes/value-index.ts";
@@ -42,6 +48,7 @@ import { clockReading } from "./leaves/clock.ts";
 import { engagementReading } from "./leaves/engagement.ts";
 import { favoriteReading } from "./leaves/favorites.ts";
 import { funnelReading, sequenceReading } from "./leaves/registers.ts";
+import { hiddenId } from "./member/accounts.ts";
 import { anonymousReading } from "./member/identities.ts";
 import { objectReading } from "./member/objects.ts";
 import type { Referrers } from "./member/sources.ts";
@@ -100,6 +107,15 @@ export type Leaf =
   | { readonly kind: "segment"; readonly id: SegmentId }
   | { readonly kind: "joined"; readonly id: SegmentId; readonly window: Window; readonly zone: string }
   | { readonly kind: "list"; readonly id: string }
+  /** Of a flag that nobody has asked yet, as in a trial, nobody knows whether it holds: it is undefined then. */
+  | { readonly kind: "account"; readonly flag: FlagId | undefined; readonly key: string }
+  | {
+      readonly kind: "users";
+      readonly flag: FlagId | undefined;
+      readonly key: string;
+      readonly measure: "count" | "share";
+      readonly test: Test;
+    }
   | { readonly kind: "bucket"; readonly from: number; readonly to: number; readonly salt: string };
 
 /** The visits that a counter reads; of the source visit also what each was like, its source by a referrer table. */
@@ -206,13 +222,20 @@ export interface DeltaPlan {
 }
 
 export interface PlannedSegment {
+  /** Of a flag a hidden one: members are in it, and nobody hears. */
   readonly id: SegmentId;
+  readonly flag?: FlagId;
   readonly version: number;
   readonly level: number;
   readonly stayMs: number;
   readonly cooldownMs: number;
-  readonly definition: Definition;
   readonly program: Int32Array;
+}
+
+/** What reads for how many of an account's users a flag holds. */
+export interface UsersReads {
+  readonly counts: NumericIndex;
+  readonly shares: readonly LeafNo[];
 }
 
 /** Segments to look at when a leaf may have flipped. Gated ones only where the member has the value they insist on. */
@@ -276,6 +299,11 @@ export interface Plan extends Routes {
   readonly segmentLeaves: ReadonlyMap<SegmentId, readonly LeafNo[]>;
   readonly joinedLeaves: ReadonlyMap<SegmentId, readonly LeafNo[]>;
   readonly listLeaves: ReadonlyMap<string, readonly LeafNo[]>;
+  readonly flags: PlanFlags;
+  /** Of users: by the flag of their account. */
+  readonly accountLeaves: ReadonlyMap<FlagId, readonly LeafNo[]>;
+  /** Of accounts: by the flag of their users. */
+  readonly usersReads: ReadonlyMap<FlagId, UsersReads>;
   /** Traits that some segment insists on: its other leaves sleep where the value is another. */
   readonly gateTraits: ReadonlySet<string>;
   /** Leaves that read the member's own zone. */
@@ -295,10 +323,21 @@ export const ALL = 2;
 export const ANY = 3;
 export const NONE = 4;
 
-/** Compiles the active definitions; `dark` are definitions whose counters are kept though nobody asks them yet. */
-export function compilePlan(active: readonly ActiveDefinition[], dark: readonly ActiveDefinition[] = []): Plan {
-  const builder = new PlanBuilder();
-  const enabled = active.filter(({ definition }) => definition.enabled);
+/** What is compiled. Definitions of the other kind matter for the levels, and for the flags that they ask of this one. */
+export interface PlanSource {
+  readonly kind: MemberKind;
+  readonly active: readonly ActiveDefinition[];
+  /** Their counters are kept though nobody asks them yet. */
+  readonly dark?: readonly ActiveDefinition[];
+  readonly flags?: FlagBook;
+  /** Whose flags are evaluated, besides those of the active ones. */
+  readonly lit?: readonly ActiveDefinition[];
+}
+
+export function compilePlan({ kind, active, dark = [], flags = FlagBook.empty, lit = [] }: PlanSource): Plan {
+  const builder = new PlanBuilder(flags);
+  const isOwn = ({ definition }: ActiveDefinition): boolean => definition.kind === kind;
+  const enabled = active.filter((one) => one.definition.enabled && isOwn(one));
   // Disabled ones count for the levels, so that switching one off reorders nobody.
   const { order, levels } = orderSegments(active);
   const byId = new Map(enabled.map((one) => [one.definition.id, one]));
@@ -312,16 +351,32 @@ export function compilePlan(active: readonly ActiveDefinition[], dark: readonly 
       level: levels.get(id)!,
       stayMs: definition.stayMs,
       cooldownMs: definition.cooldownMs,
-      definition,
       program: Int32Array.from(builder.program(definition.rule, { zone: definition.zone, vocabulary })),
     };
     return [segment];
   });
+  const evaluated = flags.askedBy([...active, ...lit], kind);
+  // Behind all that is announced: none of these reads a flag of its own side within the step.
+  const hidden = evaluated.map((flag) => hiddenSegment(flag, builder.program(flag.rule, flag)));
   const unasked = [...active.filter(({ definition }) => !definition.enabled), ...dark];
-  for (const { definition, vocabulary } of unasked) {
+  for (const { definition, vocabulary } of unasked.filter(isOwn)) {
     builder.program(definition.rule, { zone: definition.zone, vocabulary });
   }
-  return builder.finish(segments);
+  for (const flag of flags.askedBy(dark, kind)) builder.program(flag.rule, flag);
+  const { revision, ids } = flags;
+  return builder.finish([...segments, ...hidden], { revision, alive: ids, lit: evaluated.map(({ id }) => id) });
+}
+
+function hiddenSegment({ id }: LiveFlag, program: readonly number[]): PlannedSegment {
+  return {
+    id: hiddenId(id),
+    flag: id,
+    version: 0,
+    level: Number.POSITIVE_INFINITY,
+    stayMs: 0,
+    cooldownMs: 0,
+    program: Int32Array.from(program),
+  };
 }
 
 /** Rules that are a where over one record. */
@@ -415,6 +470,7 @@ export function isOrderAmount(path: Path): boolean {
 }
 
 class PlanBuilder {
+  readonly #flags: FlagBook;
   readonly #leaves: Leaf[] = [];
   readonly #leafByKey = new Map<string, LeafNo>();
   readonly #counters = new Map<string, CounterPlan>();
@@ -422,6 +478,10 @@ class PlanBuilder {
   readonly #changeStreams = new Map<string, ChangeStream>();
   readonly #deltas = new Map<string, DeltaPlan>();
   readonly #keeps = new Map<string, Keep>();
+
+  constructor(flags: FlagBook) {
+    this.#flags = flags;
+  }
 
   program(rule: Rule, scope: RuleScope): number[] {
     switch (rule.op) {
@@ -474,6 +534,9 @@ class PlanBuilder {
       }
       case "bucket":
         return [LEAF, this.#leaf({ kind: "bucket", from: rule.from, to: rule.to, salt: rule.salt })];
+      case "account":
+      case "users":
+        return [LEAF, this.#leaf(flagLeaf(rule, scope, this.#flags))];
       default:
         return unknownRule(rule);
     }
@@ -582,7 +645,7 @@ class PlanBuilder {
     return no;
   }
 
-  finish(segments: readonly PlannedSegment[]): Plan {
+  finish(segments: readonly PlannedSegment[], flags: PlanFlags): Plan {
     const changeStreams = new Map<string, ChangeStream[]>();
     for (const stream of this.#changeStreams.values()) push(changeStreams, stream.path[0]!, stream);
     const leaves = this.#leaves;
@@ -630,6 +693,11 @@ class PlanBuilder {
       segmentLeaves: leavesBy(leaves, segmentsRead),
       joinedLeaves: leavesBy(leaves, (leaf) => (leaf.kind === "joined" ? [leaf.id] : [])),
       listLeaves: leavesBy(leaves, (leaf) => (leaf.kind === "list" ? [leaf.id] : [])),
+      flags,
+      accountLeaves: leavesBy(leaves, (leaf) =>
+        leaf.kind === "account" && leaf.flag !== undefined ? [leaf.flag] : [],
+      ),
+      usersReads: usersReadsOf(leaves),
       userZoneLeaves: leaves.flatMap((leaf, no) => (readsUserZone(leaf) ? [no] : [])),
       ofNobody: segments.flatMap((segment, no) => (maybe(segment.program, 0, leaves) === false ? [] : [no])),
       asks: (question) => asked.some((one) => one.has(question)),
@@ -645,6 +713,33 @@ function isRead({ plain, gated }: Posting): boolean {
 
 function segmentLeaf(id: SegmentId, joined: Window | undefined, zone: string): Leaf {
   return joined === undefined ? { kind: "segment", id } : { kind: "joined", id, window: joined, zone };
+}
+
+/** The leaf of such a rule, as the program and explain find it. */
+export function flagLeaf(
+  rule: AccountRule | UsersRule,
+  scope: RuleScope,
+  flags: FlagBook,
+): Extract<Leaf, { kind: "account" | "users" }> {
+  const key = flagKey(rule, scope);
+  const flag = flags.of(key)?.id;
+  if (rule.op === "account") return { kind: "account", flag, key };
+  const { kind: measure, is } = rule.measure;
+  return { kind: "users", flag, key, measure, test: measure === "share" ? amountTest(is) : is };
+}
+
+function usersReadsOf(leaves: readonly Leaf[]): Map<FlagId, UsersReads> {
+  const byFlag = new Map<FlagId, { leaf: LeafNo; of: Extract<Leaf, { kind: "users" }> }[]>();
+  leaves.forEach((of, leaf) => {
+    if (of.kind === "users" && of.flag !== undefined) push(byFlag, of.flag, { leaf, of });
+  });
+  return new Map(
+    Array.from(byFlag, ([flag, reads]) => {
+      const counts = reads.filter(({ of }) => of.measure === "count").map(({ leaf, of }) => ({ leaf, test: of.test }));
+      const shares = reads.filter(({ of }) => of.measure === "share").map(({ leaf }) => leaf);
+      return [flag, { counts: new NumericIndex(counts), shares }] as const;
+    }),
+  );
 }
 
 function group(op: "all" | "any" | "none", parts: readonly (readonly number[])[]): number[] {
@@ -971,6 +1066,8 @@ function maybeLeaf(leaf: Leaf): boolean | undefined {
       return testHolds(undefined, leaf.test, { now: 0, zone: zoneNamed("UTC") });
     case "reading":
       return leaf.reading.ofNobody;
+    case "users":
+      return numberPasses(leaf.measure === "count" ? 0 : Number.NaN, leaf.test);
     case "cart":
     case "delta":
     case "bucket":

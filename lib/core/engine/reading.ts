@@ -1,6 +1,7 @@
 // Reading one actor: its zone, its records as a where sees them, its counters brought up to a clock, and whether a leaf
 // or a whole segment holds. Nothing here changes a membership; evaluation.ts does.
 import type { Catalogue, Situations } from "../feeds.ts";
+import type { FlagId } from "../links.ts";
 import type { Window } from "../rules/ast.ts";
 import type { JsonObject, Limits, Millis } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
@@ -40,6 +41,7 @@ export interface World {
 }
 
 export function userZone(actor: Actor): string {
+  if (actor.kind === "account") return "UTC";
   const { timezone } = actor.traits;
   if (isZoneName(timezone)) return timezone;
   return actor.contextZone ?? "UTC";
@@ -203,6 +205,14 @@ export function leafHolds(leaf: Leaf, actor: Actor, now: Millis, world: World): 
     }
     case "list":
       return actor.lists?.has(leaf.id) === true;
+    case "account":
+      return leaf.flag !== undefined && actor.account?.on?.has(leaf.flag) === true;
+    case "users": {
+      const holds = usersHolding(actor, leaf.flag);
+      return leaf.measure === "count"
+        ? numberPasses(holds, leaf.test)
+        : averagePasses(holds * 100 * 10_000, actor.people?.users ?? 0, leaf.test);
+    }
     case "bucket":
       return bucketHolds(leaf, actor.id);
     default:
@@ -212,6 +222,11 @@ export function leafHolds(leaf: Leaf, actor: Actor, now: Millis, world: World): 
         leafContext(leaf.zone, actor, now),
       );
   }
+}
+
+/** For how many of an account's users a flag holds. */
+export function usersHolding({ people }: Actor, flag: FlagId | undefined): number {
+  return flag === undefined ? 0 : (people?.holds.get(flag) ?? 0);
 }
 
 export function counterMoment(counter: CounterPlan, state: CounterState | undefined): Moment | undefined {

@@ -464,7 +464,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "list-not-looked-at",
     bug: "who comes onto a list is not looked at",
     file: `${ENGINE}/core.js`,
-    find: "for (const leaf of this.#plan.listLeaves.get(list) ?? [])",
+    find: "for (const leaf of plan.listLeaves.get(list) ?? [])",
     replace: "for (const leaf of [])",
     variables: { ROWS: "list" },
   },

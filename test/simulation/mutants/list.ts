@@ -366,8 +366,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "deadline-after-message",
     bug: "what fell due is fired after the message that moved the clock",
     file: CORE,
-    find: "const page = this.deadline > clock ? this.#pages.residentAt(hash) : undefined;",
-    replace: "const page = this.#pages.residentAt(hash);",
+    find: "const isPlain = this.deadline > clock && event.type",
+    replace: "const isPlain = event.type",
   },
   {
     name: "timer-lost-on-eviction",
@@ -504,9 +504,9 @@ export const MUTANTS: readonly Mutant[] = [
     name: "situation-end-lost-on-restore",
     bug: "nobody remembers after a restore that what a feed said ends by itself",
     file: CORE,
-    find: "core.#setPlan(core.#control.plan(core.#installed));\n        return core;",
+    find: "core.#setPlans(core.#control.plans(core.#installed));\n        return core;",
     replace:
-      "core.#setPlan(core.#control.plan(core.#installed)); core.#nextEnd = Number.POSITIVE_INFINITY;\n        return core;",
+      "core.#setPlans(core.#control.plans(core.#installed)); core.#nextEnd = Number.POSITIVE_INFINITY;\n        return core;",
     seed: 38,
   },
   {

@@ -2,13 +2,22 @@
 // was found and when silence alone would change it.
 
 import type { ExplainNode } from "../../partition.ts";
-import { type Path, type Rule, type Test, unknownRule, type Where } from "../../rules/ast.ts";
+import {
+  type AccountRule,
+  type Path,
+  type Rule,
+  type Test,
+  type UsersRule,
+  unknownRule,
+  type Where,
+} from "../../rules/ast.ts";
 import { questionsOfRule } from "../../rules/questions/questions.ts";
 import { type FieldType, OCCURRENCE_FIELDS } from "../../rules/words/fields.ts";
 import { durationText, sentenceOf, testSentence, windowSentence } from "../../rules/words/sentence.ts";
 import type { Json, Millis } from "../../types.ts";
 import type { Vocabulary } from "../../vocabulary.ts";
 import { Evaluation } from "../evaluation.ts";
+import type { FlagBook, LiveFlag } from "../flags.ts";
 import { bucketPosition } from "../leaves/bucket.ts";
 import { leafOfChange } from "../leaves/changes.ts";
 import { favoriteReading } from "../leaves/favorites.ts";
@@ -17,10 +26,11 @@ import type { Actor } from "../member/actor.ts";
 import { anonymousReading } from "../member/identities.ts";
 import { objectReading } from "../member/objects.ts";
 import { visitEndOf, visitListOf } from "../member/visits.ts";
-import { decodePage, encodePage } from "../pages/page-codec.ts";
+import { copyOf } from "../pages/page-codec.ts";
 import {
   type ActiveDefinition,
   type CounterPlan,
+  flagLeaf,
   type Leaf,
   leafOfOccurrences,
   leavesOfWhere,
@@ -36,6 +46,7 @@ import {
   leafHolds,
   readScope,
   recordOf,
+  usersHolding,
   type World,
   zoneFor,
 } from "../reading.ts";
@@ -50,6 +61,7 @@ export interface Scope {
   readonly world: World;
   readonly zone: string;
   readonly vocabulary: Vocabulary;
+  readonly flags: FlagBook;
   /** Whether the answer to a question is kept; absent: all are. */
   readonly isKept?: (question: string) => boolean;
   /** From when on the past of a question is known; absent: from the beginning. */
@@ -58,24 +70,24 @@ export interface Scope {
 
 /** A copy of the actor with all counters read anew: those that nothing depends on are left behind by the clock. */
 export function broughtUp(actor: Actor, plan: Plan, now: Millis, world: World): Actor {
-  const copy = decodePage(encodePage([actor]))[0]!;
-  const evaluation = new Evaluation(plan, world, { touches: 0, evaluations: 0, flips: 0, wakeUps: 0, idleWakeUps: 0 });
+  const copy = copyOf(actor);
+  const evaluation = Evaluation.aside(plan, world);
   evaluation.begin(copy, now);
   evaluation.refreshAll();
   return copy;
 }
 
-export function explainSegment(
-  active: ActiveDefinition,
-  plan: Plan,
-  actor: Actor,
-  now: Millis,
-  world: World,
-  since: NonNullable<Scope["since"]>,
-): ExplainNode {
-  const { definition, vocabulary } = active;
-  const brought = broughtUp(actor, plan, now, world);
-  const scope = { plan, actor: brought, now, world, zone: definition.zone, vocabulary, since };
+/** By what a member is read. */
+export type Reader = Pick<Scope, "plan" | "flags" | "now" | "world"> & { readonly since: NonNullable<Scope["since"]> };
+
+/** What is evaluated for the other side, in words. */
+export function explainFlag({ rule, zone, vocabulary }: LiveFlag, actor: Actor, by: Reader): ExplainNode {
+  return explainRule(rule, { ...by, actor: broughtUp(actor, by.plan, by.now, by.world), zone, vocabulary });
+}
+
+export function explainSegment({ definition, vocabulary }: ActiveDefinition, actor: Actor, by: Reader): ExplainNode {
+  const brought = broughtUp(actor, by.plan, by.now, by.world);
+  const scope = { ...by, actor: brought, zone: definition.zone, vocabulary };
   const rule = explainRule(definition.rule, scope);
   const held = actor.memberships.get(definition.id);
   const wait = actor.waits?.get(definition.id);
@@ -140,7 +152,7 @@ function explainKnown(rule: Rule, scope: Scope): ExplainNode {
     case "anonymous":
       return explainLeaf({ kind: "reading", reading: anonymousReading(rule.is), zone: "UTC" }, "anonymous", scope);
     case "object": {
-      const leaf: Leaf = { kind: "reading", reading: objectReading(rule), zone: scope.zone };
+      const leaf: OwnLeaf = { kind: "reading", reading: objectReading(rule), zone: scope.zone };
       return explainLeaf(leaf, sentenceOf(rule), scope);
     }
     case "event":
@@ -166,7 +178,7 @@ function explainKnown(rule: Rule, scope: Scope): ExplainNode {
     case "list": {
       const nodes = rule.ids.map((id): ExplainNode => {
         const joined = rule.op === "segment" ? rule.joined : undefined;
-        const leaf: Leaf =
+        const leaf: OwnLeaf =
           rule.op === "list"
             ? { kind: "list", id }
             : joined === undefined
@@ -186,16 +198,58 @@ function explainKnown(rule: Rule, scope: Scope): ExplainNode {
         `bucket ${rule.from} to ${rule.to}`,
         scope,
       );
+    case "account":
+      return explainAccount(rule, scope);
+    case "users":
+      return explainUsers(rule, scope);
     default:
       return unknownRule(rule);
   }
+}
+
+/** What holds for the account is known here; why, its owner tells. */
+function explainAccount(rule: AccountRule, scope: Scope): ExplainNode {
+  const leaf = flagLeaf(rule, scope, scope.flags);
+  if (leaf.flag === undefined) return unevaluated(rule);
+  const { account } = scope.actor;
+  const where = account === undefined ? "in no account" : account.on === undefined ? "just joined" : account.id;
+  const pass = leafHolds(leaf, scope.actor, scope.now, scope.world);
+  return {
+    rule: sentenceOf(rule),
+    pass,
+    actual: where,
+    expected: "an account for which it holds",
+    ...(account === undefined ? {} : { account: { id: account.id, flag: leaf.flag } }),
+  };
+}
+
+function explainUsers(rule: UsersRule, scope: Scope): ExplainNode {
+  const leaf = flagLeaf(rule, scope, scope.flags);
+  if (leaf.flag === undefined) return unevaluated(rule);
+  const { actor } = scope;
+  const [on, of] = [usersHolding(actor, leaf.flag), actor.people?.users ?? 0];
+  const share = of === 0 ? "no users" : Math.round((on * 1_000_000) / of) / 10_000;
+  const { kind, is } = rule.measure;
+  return {
+    rule: sentenceOf(rule),
+    pass: leafHolds(leaf, actor, scope.now, scope.world),
+    actual: kind === "count" ? on : share,
+    expected: kind === "count" ? testSentence(is) : `${testSentence(is)} percent`,
+    users: { rule: sentenceOf(rule.rule), on, of },
+  };
+}
+
+/** Of a rule that no segment in force asks: nobody evaluates it. */
+function unevaluated(rule: Rule): ExplainNode {
+  const expected = "needs what is evaluated only once a segment that asks it is applied";
+  return { rule: sentenceOf(rule), pass: false, unknown: true, expected };
 }
 
 function explainWhere(whose: WhereRule, where: Where, scope: Scope): ExplainNode {
   if (where.op === "test") {
     const record = whose.op === "situation" ? `situation ${whose.kind}` : whose.op;
     const nodes = leavesOfWhere(whose, where.path, where.test, scope).map((leaf) =>
-      explainLeaf(leaf, `${record} ${where.path.join(".")}`, scope),
+      explainLeaf(leaf as OwnLeaf, `${record} ${where.path.join(".")}`, scope),
     );
     return nodes.length === 1 ? nodes[0]! : grouped("all", nodes);
   }
@@ -228,9 +282,12 @@ function earliest(nodes: readonly ExplainNode[]): { readonly until?: Millis } {
   return untils.length === 0 ? {} : { until: Math.min(...untils) };
 }
 
-function explainLeaf(asked: Leaf, rule: string, scope: Scope): ExplainNode {
+/** Those of flags are explained by their rules. */
+type OwnLeaf = Exclude<Leaf, { kind: "account" | "users" }>;
+
+function explainLeaf(asked: OwnLeaf, rule: string, scope: Scope): ExplainNode {
   const no = scope.plan.leafNo(asked);
-  const leaf = no < 0 ? asked : scope.plan.leaves[no]!;
+  const leaf = no < 0 ? asked : (scope.plan.leaves[no] as OwnLeaf);
   const pass = leafHolds(leaf, scope.actor, scope.now, scope.world);
   const until = untilOf(leaf, scope);
   const actual = actualOf(leaf, scope);
@@ -244,7 +301,7 @@ function explainLeaf(asked: Leaf, rule: string, scope: Scope): ExplainNode {
   };
 }
 
-function decidedBy(leaf: Leaf, actor: Actor): Pick<ExplainNode, "decidedBy"> {
+function decidedBy(leaf: OwnLeaf, actor: Actor): Pick<ExplainNode, "decidedBy"> {
   switch (leaf.kind) {
     case "counter":
     case "moment": {
@@ -260,7 +317,7 @@ function decidedBy(leaf: Leaf, actor: Actor): Pick<ExplainNode, "decidedBy"> {
   }
 }
 
-function actualOf(leaf: Leaf, { actor, now, world }: Scope): Json | undefined {
+function actualOf(leaf: OwnLeaf, { actor, now, world }: Scope): Json | undefined {
   switch (leaf.kind) {
     case "counter": {
       const state = actor.counters.get(leaf.counter.key);
@@ -310,7 +367,7 @@ function shownOf(found: NonNullable<Found>): Json {
   return found.list ? found.values : (found.values[0] ?? "missing");
 }
 
-function expectedOf(leaf: Leaf): string {
+function expectedOf(leaf: OwnLeaf): string {
   switch (leaf.kind) {
     case "counter":
       return testSentence(leaf.counter.amount ? unscaled(leaf.test) : leaf.test, typeOfValue(leaf.counter));
@@ -354,7 +411,7 @@ function unscaled(test: Test): Test {
   });
 }
 
-function untilOf(leaf: Leaf, { actor, now, world }: Scope): Millis {
+function untilOf(leaf: OwnLeaf, { actor, now, world }: Scope): Millis {
   switch (leaf.kind) {
     case "counter":
     case "moment":

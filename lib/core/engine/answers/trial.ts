@@ -4,6 +4,8 @@ import type { TrialPart } from "../../partition.ts";
 import type { Definition } from "../../rules/ast.ts";
 import type { MemberId, Millis } from "../../types.ts";
 import type { Vocabulary } from "../../vocabulary.ts";
+import type { Word } from "../control-state.ts";
+import type { FlagBook } from "../flags.ts";
 import type { Actor } from "../member/actor.ts";
 import { compilePlan, type Plan } from "../plan.ts";
 import type { World } from "../reading.ts";
@@ -13,6 +15,7 @@ import { smallestSet } from "./smallest-set.ts";
 export class Trial {
   readonly #definition: Definition;
   readonly #vocabulary: Vocabulary;
+  readonly #flags: FlagBook;
   readonly #plan: Plan;
   /** What is in force, and so kept. */
   readonly #live: Plan;
@@ -31,10 +34,11 @@ export class Trial {
     nearSample: [],
   };
 
-  constructor(definition: Definition, vocabulary: Vocabulary, live: Plan, samplesMax: number) {
+  constructor({ definition, vocabulary }: Word, live: Plan, flags: FlagBook, samplesMax: number) {
     this.#definition = definition;
     this.#vocabulary = vocabulary;
-    this.#plan = compilePlan([{ definition, version: 0, vocabulary }]);
+    this.#flags = flags;
+    this.#plan = compilePlan({ kind: definition.kind, active: [{ definition, version: 0, vocabulary }], flags });
     this.#live = live;
     this.#samplesMax = samplesMax;
   }
@@ -49,6 +53,7 @@ export class Trial {
       world,
       zone: this.#definition.zone,
       vocabulary: this.#vocabulary,
+      flags: this.#flags,
       isKept: (question) => this.#live.asks(question),
     });
     part.members += 1;

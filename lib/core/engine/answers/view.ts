@@ -1,8 +1,10 @@
 // What is shown of a person: the actor as plain data, amounts as people write them.
-import type { UserView } from "../../partition.ts";
+import type { FlagId } from "../../links.ts";
+import type { AccountView, UserView } from "../../partition.ts";
 import type { JsonObject, Millis } from "../../types.ts";
 import type { Vocabulary } from "../../vocabulary.ts";
 import { affinitiesShown } from "../leaves/favorites.ts";
+import { flagOf } from "../member/accounts.ts";
 import type { Actor } from "../member/actor.ts";
 import { inCurrency } from "../member/currencies.ts";
 import { sourcesRecord, sourcesSeen, visitRecord } from "../member/visit-record.ts";
@@ -11,24 +13,58 @@ import { cartRecord, type World } from "../reading.ts";
 
 export function viewOf(actor: Actor, now: Millis, world: World): UserView {
   const cart = cartRecord(actor, world.vocabulary.currency);
+  const { account } = actor;
   return {
     id: actor.id,
+    ...(account === undefined ? {} : { account: { id: account.id, since: account.since } }),
     identities: { ...actor.identities },
+    ...commonOf(actor, now, world),
+    cart: { ...cart, value: (cart.value as number) / 10_000, quantity: (cart.quantity as number) / 10_000 },
+    orders: ordersOf(actor, world).count,
+  };
+}
+
+/** `rules`: the texts of the flags that are evaluated for its users. */
+export function accountViewOf(
+  actor: Actor,
+  now: Millis,
+  world: World,
+  rules: ReadonlyMap<FlagId, string>,
+): AccountView {
+  const people = actor.people!;
+  const byRule = Object.fromEntries(Array.from(rules, ([flag, rule]) => [rule, people.holds.get(flag) ?? 0]));
+  return {
+    id: actor.id,
+    users: people.users,
+    ...(rules.size === 0 ? {} : { usersByRule: byRule }),
+    ...commonOf(actor, now, world),
+    orders: ordersOf(actor, world),
+  };
+}
+
+/** What is shown of users and of accounts. */
+function commonOf(actor: Actor, now: Millis, world: World) {
+  return {
     traits: { ...actor.traits },
     ...recordsOf(actor),
     ...visitsOf(actor, now, world.vocabulary),
     situations: situationsOf(actor, now, world),
-    cart: { ...cart, value: (cart.value as number) / 10_000, quantity: (cart.quantity as number) / 10_000 },
-    orders: actor.orders.filter(({ money }) => !inCurrency(money, world.vocabulary.currency).gone).length,
     objects: Object.fromEntries(Object.entries(actor.objects).map(([type, ofType]) => [type, { ...ofType }])),
     lists: [...(actor.lists ?? [])].sort(),
-    memberships: Array.from(actor.memberships, ([segment, held]) => ({ segment, ...held })).sort((a, b) =>
-      a.segment < b.segment ? -1 : 1,
-    ),
+    memberships: Array.from(actor.memberships, ([segment, held]) => ({ segment, ...held }))
+      .filter(({ segment }) => flagOf(segment) === undefined)
+      .sort((a, b) => (a.segment < b.segment ? -1 : 1)),
     ...affinitiesOf(actor),
     firstSeen: actor.firstSeen,
     lastSeen: actor.lastSeen,
   };
+}
+
+/** Those that stand, and what they come to in the vocabulary's currency. */
+function ordersOf({ orders }: Actor, { vocabulary }: World): { readonly count: number; readonly revenue: number } {
+  const standing = orders.map(({ money }) => inCurrency(money, vocabulary.currency)).filter(({ gone }) => !gone);
+  const revenue = standing.reduce((sum, { total }) => sum + (Number.isNaN(total) ? 0 : total), 0);
+  return { count: standing.length, revenue: revenue / 10_000 };
 }
 
 function recordsOf({ place, network, device }: Actor): Pick<UserView, "place" | "network" | "device"> {

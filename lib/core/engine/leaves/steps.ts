@@ -4,7 +4,7 @@ import type { UserEvent } from "../../events.ts";
 import type { StepWhich, Where } from "../../rules/ast.ts";
 import { actionNames, outcomeNames } from "../../rules/questions/journey-questions.ts";
 import { whereAsksLocalTime } from "../../rules/questions/questions.ts";
-import type { Json, JsonObject } from "../../types.ts";
+import { recordOf } from "../event-record.ts";
 import { campaignMatches, interactionMatches, interactionsOf } from "../member/interactions.ts";
 import type { RuleScope } from "../plan.ts";
 import { zoneFor } from "../reading.ts";
@@ -60,11 +60,7 @@ function eventPasses(where: Where | undefined, zoneName: string): Step["complete
   const localTime = whereAsksLocalTime(where);
   return (event, { at, clock, actor }) => {
     const zone = zoneFor(zoneName, actor);
-    const { properties, context, channel } = event;
-    const record: Record<string, Json> = { properties, context };
-    if (channel !== undefined) record.channel = channel;
-    if (localTime) record.at = { time: zone.timeOfDay(at), weekday: zone.weekday(at) };
-    return whereHolds(record as JsonObject, where, { now: clock, zone });
+    return whereHolds(recordOf(event, actor, at, localTime ? zone : undefined), where, { now: clock, zone });
   };
 }
 

@@ -1,9 +1,10 @@
-// What a partition keeps of one person, and nothing of how it is used. Traits, cart, orders and visits are kept for
+// What a partition keeps of one person or account, and nothing of how it is used. Traits, cart, orders and visits are kept for
 // everybody; counters only for the questions that some segment asks. page-codec.ts writes it down.
 import type { Scalar } from "../../rules/ast.ts";
-import type { Json, JsonObject, MemberId, Millis, SegmentId, Seq } from "../../types.ts";
+import type { Json, JsonObject, MemberId, MemberKind, Millis, SegmentId, Seq } from "../../types.ts";
 import type { CounterState } from "../counting/counters.ts";
 import type { Kept } from "../readings.ts";
+import { type Belonging, newPeople, type People } from "./accounts.ts";
 import type { PerCurrency } from "./currencies.ts";
 import type { Identities } from "./identities.ts";
 import type { Objects } from "./objects.ts";
@@ -62,6 +63,11 @@ export interface Membership {
 
 export interface Actor {
   readonly id: MemberId;
+  readonly kind: MemberKind;
+  /** Of a user; undefined while he is in none. */
+  account: Belonging | undefined;
+  /** Of an account. */
+  readonly people: People | undefined;
   traits: Record<string, Json>;
   /** Event time of the last accepted write of each trait, removals included. */
   traitTimes: Record<string, Millis>;
@@ -79,6 +85,7 @@ export interface Actor {
   /** Event time of the newest event; −Infinity before the first. */
   newest: Millis;
   lists: Set<string> | undefined;
+  /** Also of the flags that are evaluated for the other side, under hidden ids (accounts.ts). */
   memberships: Map<SegmentId, Membership>;
   counters: Map<string, CounterState>;
   /** Questions with views whose time is not known yet, which the next visit event tells. */
@@ -103,9 +110,12 @@ export interface Actor {
   due: Millis;
 }
 
-export function newActor(id: MemberId, clock: Millis): Actor {
+export function newActor(kind: MemberKind, id: MemberId, clock: Millis): Actor {
   return {
     id,
+    kind,
+    account: undefined,
+    people: kind === "account" ? newPeople() : undefined,
     traits: Object.create(null) as Record<string, Json>,
     traitTimes: Object.create(null) as Record<string, Millis>,
     contextZone: undefined,

@@ -1,13 +1,14 @@
 // A page of actors as bytes and back: msgpack arrays by position, with the texts that recur (segments, counters, lists)
 // in a dictionary of the page's own, so that a page can be read without anything else. Bump FORMAT on any change.
 import { Packr, Unpackr } from "msgpackr";
-import type { Json, JsonObject } from "../../types.ts";
+import type { Json, JsonObject, MemberId, MemberKind } from "../../types.ts";
 import type { CounterState } from "../counting/counters.ts";
+import type { Belonging, Crowd, People } from "../member/accounts.ts";
 import { type Actor, type CartLine, earliestOf, type Order } from "../member/actor.ts";
 import { ownAsList, ownFromList } from "../member/currencies.ts";
 import type { Given, VisitDetail, VisitList } from "../member/visits.ts";
 
-const FORMAT = 3;
+const FORMAT = 4;
 
 const packr = new Packr({ useRecords: false, moreTypes: false, variableMapSize: true });
 const unpackr = new Unpackr({ useRecords: false, moreTypes: false, mapsAsObjects: true });
@@ -26,20 +27,51 @@ class Dictionary {
   }
 }
 
-export function encodePage(actors: Iterable<Actor>): Uint8Array {
+/** Who is on a page: members by kind, and the crowds of accounts whose users are in this partition. */
+export interface PageContents {
+  readonly user: Map<MemberId, Actor>;
+  readonly account: Map<MemberId, Actor>;
+  readonly crowds: Map<MemberId, Crowd>;
+}
+
+export function encodePage({ user, account, crowds }: PageContents): Uint8Array {
   const dictionary = new Dictionary();
-  const rows: unknown[] = [];
-  for (const actor of actors) rows.push(encodeActor(actor, dictionary));
+  const users = Array.from(user.values(), (actor) => encodeActor(actor, dictionary));
+  const accounts = Array.from(account.values(), (actor) => encodeActor(actor, dictionary));
+  const places = Array.from(crowds, ([id, crowd]) => [id, flat(crowd)]);
   // msgpackr gives a view on its own buffer, which the next call overwrites.
-  return Uint8Array.from(packr.pack([FORMAT, dictionary.texts, rows]));
+  return Uint8Array.from(packr.pack([FORMAT, dictionary.texts, users, accounts, places]));
 }
 
 /** Throws Error on bytes that are no page of this format. */
-export function decodePage(bytes: Uint8Array): Actor[] {
-  const [format, written, rows] = unpackr.unpack(bytes) as [number, string[], unknown[][]];
+export function decodePage(bytes: Uint8Array): PageContents {
+  const [format, written, users, accounts, places] = unpackr.unpack(bytes) as [
+    ...[number, string[], unknown[][], unknown[][]],
+    [MemberId, number[]][],
+  ];
   if (format !== FORMAT) throw new Error(`page format ${String(format)} is not ${FORMAT}: written by another version`);
   const texts = written.map(shared);
-  return rows.map((row) => decodeActor(row, texts));
+  const actorsOf = (kind: MemberKind, rows: unknown[][]) =>
+    new Map(rows.map((row) => [row[0] as MemberId, decodeActor(row, texts, kind)]));
+  const crowds = new Map(places.map(([id, crowd]) => [id, numbered(crowd)]));
+  return { user: actorsOf("user", users), account: actorsOf("account", accounts), crowds };
+}
+
+/** Another actor that says the same and shares nothing. */
+export function copyOf(actor: Actor): Actor {
+  const contents: PageContents = { user: new Map(), account: new Map(), crowds: new Map() };
+  contents[actor.kind].set(actor.id, actor);
+  return decodePage(encodePage(contents))[actor.kind].get(actor.id)!;
+}
+
+function flat(counts: ReadonlyMap<number, number>): number[] {
+  return [...counts].flat();
+}
+
+function numbered(written: readonly number[]): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (let at = 0; at < written.length; at += 2) counts.set(written[at]!, written[at + 1]!);
+  return counts;
 }
 
 const known = new Map<string, string>();
@@ -87,7 +119,36 @@ function encodeActor(actor: Actor, dictionary: Dictionary): unknown[] {
     // As lists of entries: a type or an id is any text, and the packer renames a key "__proto__".
     Object.entries(actor.identities).map(([type, ids]) => [dictionary.number(type), ids]),
     Object.entries(actor.objects).map(([type, ofType]) => [dictionary.number(type), Object.entries(ofType)]),
+    actor.account === undefined ? null : encodeBelonging(actor.account, dictionary),
+    actor.people === undefined ? null : encodePeople(actor.people, dictionary),
   ];
+}
+
+function encodeBelonging({ id, home, seq, since, on }: Belonging, dictionary: Dictionary): unknown[] {
+  return [id, home, seq, since, on === undefined ? null : Array.from(on, (flag) => dictionary.number(flag))];
+}
+
+function decodeBelonging(row: unknown[], texts: readonly string[]): Belonging {
+  const on = row[4] as number[] | null;
+  return {
+    id: row[0] as MemberId,
+    home: row[1] as number,
+    seq: row[2] as number,
+    since: row[3] as number,
+    on: on === null ? undefined : new Set(on.map((number) => texts[number]!)),
+  };
+}
+
+function encodePeople({ crowd, holds, users }: People, dictionary: Dictionary): unknown[] {
+  return [flat(crowd), [...holds].flatMap(([flag, count]) => [dictionary.number(flag), count]), users];
+}
+
+function decodePeople(row: unknown[], texts: readonly string[]): People {
+  return {
+    crowd: numbered(row[0] as number[]),
+    holds: pairs(row[1] as number[], texts),
+    users: row[2] as number,
+  };
 }
 
 function encodeOrder(order: Order): unknown[] {
@@ -167,7 +228,7 @@ function encodeCounter(key: number, state: CounterState): unknown[] {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: rows are read by position, exactly as encodeActor wrote them
-function decodeActor(row: any[], texts: readonly string[]): Actor {
+function decodeActor(row: any[], texts: readonly string[], kind: MemberKind): Actor {
   const memberships: Actor["memberships"] = new Map();
   const held = row[13] as number[];
   for (let at = 0; at < held.length; at += 3) {
@@ -184,6 +245,9 @@ function decodeActor(row: any[], texts: readonly string[]): Actor {
   const visits: VisitList[] = row[7].map((list: unknown[], index: number) => decodeVisits(list, row[8][index]));
   return {
     id: row[0],
+    kind,
+    account: row[24] === null ? undefined : decodeBelonging(row[24], texts),
+    people: row[25] === null ? undefined : decodePeople(row[25], texts),
     traits: bare(row[1]),
     traitTimes: bare(row[2]),
     contextZone: row[3] ?? undefined,

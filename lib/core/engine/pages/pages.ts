@@ -6,11 +6,13 @@ import { LRUCache } from "lru-cache";
 import type { SituationPlace } from "../../control.ts";
 import { hashOf } from "../../ids.ts";
 import type { EvictedPage, PageNo } from "../../partition.ts";
-import type { MemberId, Millis } from "../../types.ts";
+import type { MemberId, MemberKind, Millis } from "../../types.ts";
 import { PlaceSketch } from "../leaves/situations.ts";
+import { addTo, bucketOf, CROWD_BUCKETS, type Crowd } from "../member/accounts.ts";
 import type { Actor } from "../member/actor.ts";
 import { DeadlineHeap } from "./deadlines.ts";
-import { decodePage, encodePage } from "./page-codec.ts";
+import { mix } from "./hashing.ts";
+import { decodePage, encodePage, type PageContents } from "./page-codec.ts";
 
 /** What is known of a page whether or not it is in memory. */
 interface PageEntry {
@@ -23,14 +25,14 @@ interface PageEntry {
   places: PlaceSketch;
 }
 
-export interface Page extends PageEntry {
-  readonly actors: Map<MemberId, Actor>;
+export interface Page extends PageEntry, PageContents {
   changed: boolean;
   /** Bytes of its last encoding, as an estimate of what it takes. */
   bytes: number;
 }
 
 const ACTOR_BYTES_GUESS = 600;
+const CROWD_BYTES_GUESS = 20;
 /** What a page takes as objects, compared with its encoding: maps, arrays and boxed numbers instead of packed bytes. */
 const HEAP_PER_ENCODED = 6;
 const SPLIT_ACTORS = 400;
@@ -85,7 +87,9 @@ export class PageTable {
       bits,
       due: Number.POSITIVE_INFINITY,
       places: new PlaceSketch(),
-      actors: new Map(),
+      user: new Map(),
+      account: new Map(),
+      crowds: new Map(),
       changed: true,
       bytes: 0,
     };
@@ -144,8 +148,7 @@ export class PageTable {
   provide(no: PageNo, bytes: Uint8Array): void {
     const entry = this.#entries.get(no);
     if (entry === undefined || this.#resident.has(no)) return;
-    const actors = new Map(decodePage(bytes).map((actor) => [actor.id, actor]));
-    const page: Page = { ...entry, actors, changed: false, bytes: bytes.length };
+    const page: Page = { ...entry, ...decodePage(bytes), changed: false, bytes: bytes.length };
     this.#entries.set(no, page);
     this.#resident.set(no, page);
     this.#residentBytes += page.bytes;
@@ -161,10 +164,40 @@ export class PageTable {
   }
 
   addActor(page: Page, actor: Actor): void {
-    page.actors.set(actor.id, actor);
-    page.bytes += ACTOR_BYTES_GUESS;
-    this.#residentBytes += ACTOR_BYTES_GUESS;
-    if (page.actors.size > SPLIT_ACTORS) this.#split(page);
+    page[actor.kind].set(actor.id, actor);
+    this.#grew(page, ACTOR_BYTES_GUESS);
+  }
+
+  #grew(page: Page, bytes: number): void {
+    page.bytes += bytes;
+    this.#residentBytes += bytes;
+    if (sizeOf(page) > SPLIT_ACTORS) this.#split(page);
+  }
+
+  // ── crowds ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A user of the account is here now, or (`by` is −1) is no longer. The account's page must be resident. */
+  crowdMoves(account: MemberId, user: MemberId, by: 1 | -1): void {
+    const page = this.get(this.pageOf(account));
+    this.willChange(page);
+    const crowd: Crowd = page.crowds.get(account) ?? new Map();
+    addTo(crowd, bucketOf(user), by);
+    if (crowd.size === 0) page.crowds.delete(account);
+    else {
+      page.crowds.set(account, crowd);
+      if (by === 1) this.#grew(page, CROWD_BYTES_GUESS);
+    }
+  }
+
+  /** The pages that may hold users of an account, in order; the account's own page must be resident. */
+  crowdPages(account: MemberId): PageNo[] {
+    const crowd = this.get(this.pageOf(account)).crowds.get(account);
+    const pages = new Set<PageNo>();
+    for (const bucket of crowd?.keys() ?? []) {
+      for (let slot = bucket & (this.#directory.length - 1); slot < this.#directory.length; slot += CROWD_BUCKETS)
+        pages.add(this.#directory[slot]!);
+    }
+    return [...pages].sort((a, b) => a - b);
   }
 
   /** Runs a pass over all pages; a page that leaves memory meanwhile is not split, so that none is missed. */
@@ -178,7 +211,7 @@ export class PageTable {
   }
 
   #split(page: Page): void {
-    if (page.depth >= DEPTH_MAX || page.actors.size < 2) return;
+    if (page.depth >= DEPTH_MAX || sizeOf(page) < 2) return;
     if (page.depth === this.#depth) {
       this.#directory = [...this.#directory, ...this.#directory];
       this.#depth += 1;
@@ -187,11 +220,10 @@ export class PageTable {
     page.depth += 1;
     const sister = this.#add(page.depth, page.bits | bit);
     for (let slot = sister.bits; slot < this.#directory.length; slot += bit << 1) this.#directory[slot] = sister.no;
-    for (const actor of page.actors.values()) {
-      if ((mix(hashOf(actor.id)) & bit) === 0) continue;
-      page.actors.delete(actor.id);
-      sister.actors.set(actor.id, actor);
-    }
+    const moves = (id: MemberId): boolean => (mix(hashOf(id)) & bit) !== 0;
+    moveInto(sister.user, page.user, moves);
+    moveInto(sister.account, page.account, moves);
+    moveInto(sister.crowds, page.crowds, moves);
     sister.bytes = Math.round(page.bytes / 2);
     page.bytes -= sister.bytes;
     page.changed = true;
@@ -211,7 +243,8 @@ export class PageTable {
   /** Sets the page's deadline to the exact minimum of its actors'. */
   reschedule(page: Page): void {
     let due = Number.POSITIVE_INFINITY;
-    for (const actor of page.actors.values()) if (actor.due < due) due = actor.due;
+    for (const actor of page.user.values()) if (actor.due < due) due = actor.due;
+    for (const actor of page.account.values()) if (actor.due < due) due = actor.due;
     this.rescheduleAt(page, due);
   }
 
@@ -246,8 +279,8 @@ export class PageTable {
       const page = this.#resident.peek(oldest)!;
       this.#resident.delete(oldest);
       if (this.#frozen?.has(page.no)) this.#encodeFrozen(page);
-      const bytes = page.changed ? encodePage(page.actors.values()) : this.#untaken(page.no);
-      const tooBig = bytes !== undefined && bytes.length > this.#pageBytesMax && page.actors.size > 1;
+      const bytes = page.changed ? encodePage(page) : this.#untaken(page.no);
+      const tooBig = bytes !== undefined && bytes.length > this.#pageBytesMax && sizeOf(page) > 1;
       if (tooBig && !this.#keeping && page.depth < DEPTH_MAX) {
         // Too big to leave as one: both halves leave on the next turn.
         this.#resident.set(page.no, page);
@@ -309,7 +342,7 @@ export class PageTable {
 
   #encodeFrozen(page: Page): void {
     this.#frozen!.delete(page.no);
-    const bytes = encodePage(page.actors.values());
+    const bytes = encodePage(page);
     page.places = placesOf(page);
     this.#frozenBytes.push({ page: page.no, bytes });
     this.#residentBytes += bytes.length - page.bytes;
@@ -340,8 +373,23 @@ export interface PageDirectory {
 
 function placesOf(page: Page): PlaceSketch {
   const places = new PlaceSketch();
-  for (const { place } of page.actors.values()) places.add(place);
+  for (const kind of KINDS) for (const { place } of page[kind].values()) places.add(place);
   return places;
+}
+
+const KINDS: readonly MemberKind[] = ["user", "account"];
+
+/** Whoever may move to another page. */
+function sizeOf({ user, account, crowds }: PageContents): number {
+  return user.size + account.size + crowds.size;
+}
+
+function moveInto<T>(to: Map<MemberId, T>, from: Map<MemberId, T>, moves: (id: MemberId) => boolean): void {
+  for (const [id, one] of from) {
+    if (!moves(id)) continue;
+    from.delete(id);
+    to.set(id, one);
+  }
 }
 
 /** The last DEPTH_MAX bits in the opposite order. */
@@ -349,14 +397,4 @@ function reversed(bits: number): number {
   let result = 0;
   for (let bit = 0; bit < DEPTH_MAX; bit += 1) if ((bits >>> bit) & 1) result |= 1 << (DEPTH_MAX - 1 - bit);
   return result;
-}
-
-/** Partition and page must not depend on the same bits, so the hash is mixed once more (MurmurHash3's finalizer). */
-function mix(hash: number): number {
-  let mixed = hash;
-  mixed ^= mixed >>> 16;
-  mixed = Math.imul(mixed, 0x85ebca6b);
-  mixed ^= mixed >>> 13;
-  mixed = Math.imul(mixed, 0xc2b2ae35);
-  return (mixed ^ (mixed >>> 16)) >>> 0;
 }

@@ -1,0 +1,15 @@
+// An event as a `where` sees it: by rules that count it, and by steps of sequences and funnels.
+import type { UserEvent } from "../events.ts";
+import type { Json, JsonObject, Millis } from "../types.ts";
+import type { Actor } from "./member/actor.ts";
+import type { Zone } from "./time/zones.ts";
+
+/** Of an account also who did it. The wall clock is only looked at where it is asked for: `zone` is given there. */
+export function recordOf(event: UserEvent, { kind }: Actor, at: Millis, zone: Zone | undefined): JsonObject {
+  const { properties, context, channel, userId } = event;
+  const record: Record<string, Json> = { properties, context };
+  if (channel !== undefined) record.channel = channel;
+  if (kind === "account" && userId !== "") record.userId = userId;
+  if (zone !== undefined) record.at = { time: zone.timeOfDay(at), weekday: zone.weekday(at) };
+  return record;
+}

@@ -1,0 +1,259 @@
+// What a message of another partition does here: to accounts whose users are there, and to users whose account is there.
+// All items that concern one member are applied in their order, then he is evaluated once.
+import type { UserEvent } from "../../events.ts";
+import { compareIds } from "../../ids.ts";
+import type { AccountItem, FlagId, LinkBody, UserItem } from "../../links.ts";
+import type { Need } from "../../partition.ts";
+import type { Cause, Delta, JsonObject, LogRecord, MemberId, MemberKind, Millis, RejectReason } from "../../types.ts";
+import type { CountingStep } from "../counting/counting.ts";
+import { applyEvent, NOBODY, prepareEvent } from "../event-step.ts";
+import { addTo, flagsOn } from "../member/accounts.ts";
+import type { Actor } from "../member/actor.ts";
+import type { Page, PageTable } from "../pages/pages.ts";
+import type { Outbox } from "./outbox.ts";
+
+/** What a step needs of the partition that it is done in. */
+export interface StepRoom {
+  readonly pages: PageTable;
+  readonly outbox: Outbox;
+  readonly clock: Millis;
+  /** Whether event times ahead of the clock are cut to it. */
+  readonly cutsToClock: boolean;
+  readonly step: Readonly<Record<MemberKind, CountingStep>>;
+  /** Takes in an account that nobody knew. */
+  admit(page: Page, id: MemberId): Actor;
+  refuse(record: LogRecord, reason: RejectReason, detail: string): void;
+}
+
+type Say = (delta: Delta) => void;
+
+/** Deltas come by id, and those of accounts before those of users. */
+export function* hearLink(
+  room: StepRoom,
+  record: LogRecord,
+  { from, items }: LinkBody,
+  say: Say,
+): Generator<Need, void, void> {
+  const toAccounts = new Map<MemberId, UserItem[]>();
+  const flips = new Map<MemberId, Flip[]>();
+  const answers: Answer[] = [];
+  for (const item of items) {
+    if (item.op === "flip") push(flips, item.account, item);
+    else if (item.op === "answer") answers.push(item);
+    else if (item.op !== "lit") push(toAccounts, item.account, item);
+  }
+  for (const [id, own] of inOrder(toAccounts)) {
+    const no = room.pages.pageOf(id);
+    if (!room.pages.isResident(no)) yield no;
+    new AccountStep(room, record, id).hear(own, from, say);
+  }
+  const said: Delta[] = [];
+  const saying = (delta: Delta): void => {
+    said.push(delta);
+  };
+  for (const [account, own] of flips) yield* hearFlips(room, record, account, own, saying);
+  for (const answer of answers) yield* hearAnswer(room, record, answer, saying);
+  said.sort((left, right) => compareIds(left.id, right.id));
+  for (const delta of said) say(delta);
+}
+
+type Flip = Extract<AccountItem, { op: "flip" }>;
+type Answer = Extract<AccountItem, { op: "answer" }>;
+
+/** What one message does to one account, whose page is resident. */
+export class AccountStep {
+  readonly #room: StepRoom;
+  readonly #record: LogRecord;
+  readonly #actor: Actor;
+  readonly #page: Page;
+  #cause: Cause;
+  /** Deadlines of values are to be set anew. */
+  #values = false;
+
+  constructor(room: StepRoom, record: LogRecord, id: MemberId) {
+    this.#room = room;
+    this.#record = record;
+    this.#cause = { type: "event", seq: record.seq };
+    const { pages, clock, step } = room;
+    const home = pages.get(pages.pageOf(id));
+    const known = home.account.get(id);
+    this.#actor = known ?? room.admit(home, id);
+    this.#page = pages.get(pages.pageOf(id));
+    pages.willChange(this.#page);
+    const { evaluation } = step.account;
+    evaluation.begin(this.#actor, clock);
+    if (known === undefined) evaluation.markNew();
+  }
+
+  hear(items: readonly UserItem[], from: number, say: Say): void {
+    for (const item of items) this.#take(item, from);
+    this.#room.outbox.crowdMoved(this.#actor);
+    this.#finish(say);
+    const { outbox, step } = this.#room;
+    for (const item of items) {
+      if (item.op !== "group" || item.join === undefined) continue;
+      const on = flagsOn(this.#actor, step.account.plan.flags.lit);
+      outbox.answer(from, { op: "answer", account: item.account, user: item.user, join: item.join.seq, on });
+    }
+  }
+
+  /** Of nobody: a message about the account itself. */
+  hearOwn(event: UserEvent, at: Millis, say: Say): void {
+    this.#apply(event, at);
+    this.#finish(say);
+  }
+
+  #take(item: UserItem, from: number): void {
+    switch (item.op) {
+      case "leave":
+        this.#moveCrowd(from, -1, item.on);
+        return;
+      case "group":
+        if (item.join !== undefined) this.#moveCrowd(from, 1, item.join.on);
+        this.#apply(
+          { ...SILENT, type: "group", userId: item.user, messageId: item.messageId, traits: item.traits },
+          item.at,
+        );
+        return;
+      case "event": {
+        const { type, name, channel, messageId, properties, context } = item.event;
+        const event = { ...SILENT, type, name, userId: item.user, channel, messageId, properties, context };
+        this.#apply(event, item.at);
+        return;
+      }
+      case "count":
+        this.#moveHolds(item.flag, item.by);
+    }
+  }
+
+  #moveCrowd(from: number, by: 1 | -1, on: readonly FlagId[]): void {
+    const people = this.#actor.people!;
+    addTo(people.crowd, from, by);
+    people.users += by;
+    for (const flag of on) this.#moveHolds(flag, by);
+    this.#room.step.account.evaluation.crowdMoved();
+  }
+
+  #moveHolds(flag: FlagId, by: number): void {
+    const { holds } = this.#actor.people!;
+    const before = holds.get(flag) ?? 0;
+    this.#room.step.account.evaluation.usersMoved(flag, before, addTo(holds, flag, by));
+  }
+
+  /** What the account cannot take of it, it passes over. */
+  #apply(event: UserEvent, given: Millis): void {
+    const { step, clock, cutsToClock } = this.#room;
+    const at = cutsToClock ? Math.min(given, clock) : given;
+    const refuse = (reason: RejectReason, detail: string): void => this.#room.refuse(this.#record, reason, detail);
+    const prepared = prepareEvent("account", this.#actor, event, at, step.account.world);
+    if (!prepared.ok) {
+      refuse(prepared.reason, prepared.detail);
+      return;
+    }
+    const { seq } = this.#record;
+    const late = at < this.#actor.newest;
+    const { messageId } = event;
+    this.#cause = { type: "event", seq, ...(messageId === undefined ? {} : { messageId }), ...(late ? { late } : {}) };
+    const { place } = this.#actor;
+    const moved = applyEvent(step.account, this.#actor, event, prepared, { seq, at, clock }, ({ reason, detail }) =>
+      refuse(reason, detail),
+    );
+    this.#values ||= moved;
+    if (this.#actor.place !== place) this.#page.places.add(this.#actor.place);
+  }
+
+  #finish(say: Say): void {
+    const { evaluation } = this.#room.step.account;
+    const joined = evaluation.flip(this.#cause, say);
+    evaluation.arm(this.#values || joined);
+    this.#room.pages.armed(this.#page, this.#actor.due);
+  }
+}
+
+const EMPTY: JsonObject = Object.freeze({});
+
+const SILENT: UserEvent = {
+  type: "track",
+  name: "",
+  userId: NOBODY,
+  anonymousId: undefined,
+  isAnonymous: false,
+  timestamp: undefined,
+  channel: undefined,
+  messageId: undefined,
+  properties: EMPTY,
+  context: EMPTY,
+  traits: EMPTY,
+};
+
+/** Everybody here who is in that account and has heard from it. */
+function* hearFlips(
+  room: StepRoom,
+  record: LogRecord,
+  account: MemberId,
+  flips: readonly Flip[],
+  say: Say,
+): Generator<Need, void, void> {
+  const { pages } = room;
+  const home = pages.pageOf(account);
+  if (!pages.isResident(home)) yield home;
+  for (const no of pages.crowdPages(account)) {
+    yield null;
+    if (!pages.isResident(no)) yield no;
+    const page = pages.get(no);
+    for (const actor of page.user.values()) {
+      const on = actor.account?.id === account ? actor.account.on : undefined;
+      if (on === undefined) continue;
+      const moved = flips.filter((flip) => flip.on !== on.has(flip.flag)).map(({ flag }) => flag);
+      if (moved.length === 0) continue;
+      pages.willChange(page);
+      for (const flag of moved) if (!on.delete(flag)) on.add(flag);
+      reevaluate(room, record, page, actor, moved, say);
+    }
+  }
+}
+
+function* hearAnswer(
+  room: StepRoom,
+  record: LogRecord,
+  { account, user, join, on }: Answer,
+  say: Say,
+): Generator<Need, void, void> {
+  const { pages } = room;
+  const no = pages.pageOf(user);
+  if (!pages.isResident(no)) yield no;
+  const page = pages.get(no);
+  const actor = page.user.get(user);
+  const belonging = actor?.account;
+  // He may have gone to another account since, or have gone and come back.
+  if (actor === undefined || belonging?.id !== account || belonging.seq !== join) return;
+  pages.willChange(page);
+  belonging.on = new Set(on);
+  reevaluate(room, record, page, actor, on, say);
+}
+
+function reevaluate(
+  { step, clock, pages }: StepRoom,
+  { seq }: LogRecord,
+  page: Page,
+  actor: Actor,
+  moved: readonly FlagId[],
+  say: Say,
+): void {
+  const { evaluation } = step.user;
+  evaluation.begin(actor, clock);
+  evaluation.accountFlagsMoved(moved);
+  const joined = evaluation.flip({ type: "event", seq }, say);
+  evaluation.arm(joined);
+  pages.armed(page, actor.due);
+}
+
+function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
+
+function inOrder<T>(byId: ReadonlyMap<MemberId, T>): (readonly [MemberId, T])[] {
+  return [...byId].sort(([left], [right]) => compareIds(left, right));
+}

@@ -1,0 +1,143 @@
+// What a partition has to say to others: gathered while a step goes on, told as one message a target when it is over
+// (more where it is much). What turned there and back within the step is not told at all.
+import { compareIds } from "../../ids.ts";
+import {
+  type AccountItem,
+  encodeLink,
+  type FlagId,
+  LINK_ITEMS_MAX,
+  type LinkItem,
+  type LinkMessage,
+  type UserItem,
+} from "../../links.ts";
+import type { MemberId, PartitionNo, Seq } from "../../types.ts";
+import { addTo, type Belonging } from "../member/accounts.ts";
+import type { Actor } from "../member/actor.ts";
+
+type Answer = Extract<AccountItem, { op: "answer" }>;
+
+/** Of one account: for how many more of this partition's users each flag holds. */
+interface Counted {
+  readonly home: PartitionNo;
+  readonly by: Map<FlagId, number>;
+}
+
+/** Of one account here: who is to hear of its flags, and how often each turned. */
+interface Turned {
+  targets: readonly PartitionNo[];
+  readonly flags: Map<FlagId, { on: boolean; times: number }>;
+}
+
+export class Outbox {
+  readonly #from: PartitionNo;
+  readonly #partitions: number;
+  /** Messages made so far, by target. */
+  readonly #made: Map<PartitionNo, number>;
+  readonly #users = new Map<PartitionNo, UserItem[]>();
+  readonly #counts = new Map<MemberId, Counted>();
+  readonly #turned = new Map<MemberId, Turned>();
+  readonly #answers = new Map<PartitionNo, Answer[]>();
+  readonly #lit: LinkItem[] = [];
+  #messages: LinkMessage[] = [];
+
+  constructor(from: PartitionNo, partitions: number, made: Iterable<readonly [PartitionNo, number]> = []) {
+    this.#from = from;
+    this.#partitions = partitions;
+    this.#made = new Map(made);
+  }
+
+  /** For the checkpoint. */
+  get made(): [PartitionNo, number][] {
+    return [...this.#made];
+  }
+
+  /** What a user does, to his account. */
+  tell({ home }: Belonging, item: UserItem): void {
+    const items = this.#users.get(home);
+    if (items === undefined) this.#users.set(home, [item]);
+    else items.push(item);
+  }
+
+  /** A flag has turned for a user. */
+  userTurned({ id, home }: Belonging, flag: FlagId, on: boolean): void {
+    const counted = this.#counts.get(id) ?? { home, by: new Map() };
+    this.#counts.set(id, counted);
+    addTo(counted.by, flag, on ? 1 : -1);
+  }
+
+  /** A flag has turned for an account. */
+  accountTurned(account: Actor, flag: FlagId, on: boolean): void {
+    const turned = this.#turned.get(account.id) ?? { targets: [], flags: new Map() };
+    this.#turned.set(account.id, turned);
+    turned.targets = [...account.people!.crowd.keys()];
+    const times = (turned.flags.get(flag)?.times ?? 0) + 1;
+    turned.flags.set(flag, { on, times });
+  }
+
+  /** An account has users in other partitions than before. */
+  crowdMoved(account: Actor): void {
+    const turned = this.#turned.get(account.id);
+    if (turned !== undefined) turned.targets = [...account.people!.crowd.keys()];
+  }
+
+  answer(to: PartitionNo, item: Answer): void {
+    const answers = this.#answers.get(to);
+    if (answers === undefined) this.#answers.set(to, [item]);
+    else answers.push(item);
+  }
+
+  /** To everybody: what is asked for that revision is evaluated here. */
+  lit(revision: number, round: number): void {
+    this.#lit.push({ op: "lit", revision, round });
+  }
+
+  /** The step of the input `seq` is over. */
+  close(seq: Seq): void {
+    if (this.#users.size + this.#counts.size + this.#turned.size + this.#answers.size + this.#lit.length === 0) return;
+    const byTarget = this.#gather();
+    for (const to of [...byTarget.keys()].sort((a, b) => a - b)) {
+      const items = byTarget.get(to)!;
+      for (let at = 0; at < items.length; at += LINK_ITEMS_MAX)
+        this.#say(to, seq, items.slice(at, at + LINK_ITEMS_MAX));
+    }
+    for (const gathered of [this.#users, this.#counts, this.#turned, this.#answers]) gathered.clear();
+    this.#lit.length = 0;
+  }
+
+  #gather(): Map<PartitionNo, LinkItem[]> {
+    const byTarget = new Map<PartitionNo, LinkItem[]>();
+    const add = (to: PartitionNo, item: LinkItem): void => {
+      const items = byTarget.get(to);
+      if (items === undefined) byTarget.set(to, [item]);
+      else items.push(item);
+    };
+    for (const [to, items] of this.#users) for (const item of items) add(to, item);
+    for (const [account, { home, by }] of inOrder(this.#counts)) {
+      for (const flag of [...by.keys()].sort()) add(home, { op: "count", account, flag, by: by.get(flag)! });
+    }
+    for (const [account, { targets, flags }] of inOrder(this.#turned)) {
+      for (const flag of [...flags.keys()].sort()) {
+        const { on, times } = flags.get(flag)!;
+        if (times % 2 === 1) for (const to of targets) add(to, { op: "flip", account, flag, on });
+      }
+    }
+    for (const [to, answers] of this.#answers) for (const item of answers) add(to, item);
+    for (const item of this.#lit) for (let to = 0; to < this.#partitions; to += 1) add(to, item);
+    return byTarget;
+  }
+
+  #say(to: PartitionNo, seq: Seq, items: readonly LinkItem[]): void {
+    const n = addTo(this.#made, to, 1);
+    this.#messages.push({ to, n, seq, body: encodeLink({ from: this.#from, n, items }) });
+  }
+
+  take(): LinkMessage[] {
+    const taken = this.#messages;
+    if (taken.length > 0) this.#messages = [];
+    return taken;
+  }
+}
+
+function inOrder<T>(byId: ReadonlyMap<MemberId, T>): (readonly [MemberId, T])[] {
+  return [...byId].sort(([left], [right]) => compareIds(left, right));
+}
