@@ -16,6 +16,7 @@ import { seenNames } from "../../lib/cli/seen-names.ts";
 import { plain, styleFor } from "../../lib/cli/style.ts";
 import type { Cost } from "../../lib/core/rules/checks/cost.ts";
 import { namesWritten, type SeenNames, warningsOfUnseen } from "../../lib/core/rules/checks/seen.ts";
+import type { Json } from "../../lib/core/types.ts";
 import type { LoadedDefinition, PlacedProblem } from "../../lib/definitions/load.ts";
 import { storedMessage, streamState } from "../../lib/nats/wire.ts";
 import type { Context } from "./context.ts";
@@ -28,8 +29,15 @@ export async function applyAndWait(context: Context, request: ApplyRequest, wait
   await tellWarningsOf(context, applied.plan, request);
   print(difference(applied.plan, false));
   if ([...applied.plan.costs.values()].some(({ class: name }) => name === "history")) await tellTrimmed(context);
-  const { revision } = applied;
-  if (revision !== undefined && wait) await waitInForce(context, revision);
+  if (wait) await waitForAll(context, applied.revisions);
+}
+
+/** One after the other: what a later step asks across account and users, an earlier one brings into force. */
+async function waitForAll(context: Context, revisions: readonly number[]): Promise<void> {
+  for (const [index, revision] of revisions.entries()) {
+    if (revisions.length > 1) note(styleFor(process.stderr).dim(`step ${index + 1} of ${revisions.length}`));
+    await waitInForce(context, revision);
+  }
 }
 
 /** A rule of all time sees no further back than the logs reach. */
@@ -153,7 +161,8 @@ export function difference(plan: ApplyPlan, dryRun: boolean): string {
     ...plan.changed.flatMap((id) => [`${style.yellow("~")} ${id}  ${style.dim("changed")}`, ...costLines(plan, id)]),
     ...plan.removed.map((id) => `${style.red("-")} ${id}  ${style.dim("removed")}`),
     ...plan.lists.map(
-      ({ id, members }) => `${style.yellow("~")} list ${id}  ${style.dim(counted(members.length, "member"))}`,
+      ({ id, kind, members }) =>
+        `${style.yellow("~")} list ${id}  ${style.dim(counted(members.length, kind === "account" ? "account" : "member"))}`,
     ),
   ];
   const counts = [
@@ -162,7 +171,24 @@ export function difference(plan: ApplyPlan, dryRun: boolean): string {
     ...(plan.removed.length > 0 ? [`${count(plan.removed.length)} removed`] : []),
     `${count(plan.unchanged.length)} unchanged`,
   ].join(", ");
-  return [...lines, dryRun ? `${counts}; nothing was applied (--dry-run)` : counts].join("\n");
+  return [...lines, dryRun ? `${counts}; nothing was applied (--dry-run)` : counts, ...stepLines(plan)].join("\n");
+}
+
+const STEP_IDS_MAX = 5;
+
+/** Where an apply is more than one entry, in which order it comes into force. */
+function stepLines({ entries }: ApplyPlan): string[] {
+  if (entries.length < 2) return [];
+  const style = styleFor(process.stdout);
+  const steps = entries.map(({ define, remove }, index) => {
+    const ids = [
+      ...define.map((source) => String((source as { id: Json }).id)),
+      ...remove.map((id) => `${id} (removed)`),
+    ];
+    const more = ids.length > STEP_IDS_MAX ? ` and ${count(ids.length - STEP_IDS_MAX)} more` : "";
+    return style.dim(`  ${index + 1}. ${ids.slice(0, STEP_IDS_MAX).join(", ")}${more}`);
+  });
+  return [`in ${entries.length} steps, as some ask for others across account and users:`, ...steps];
 }
 
 function costLines({ costs }: ApplyPlan, id: string): string[] {

@@ -1,13 +1,14 @@
 // rollcall lists set | add | remove | ls | rm: static groups, given by hand or from a file, that rules can refer to.
 // A change is one control entry; it counts for all its members from its place in each partition's log.
 import { readFile } from "node:fs/promises";
-import type { Command } from "commander";
-import { appendEntry } from "../../lib/api/apply.ts";
+import { type Command, Option } from "commander";
+import { appendEntry, listEntry } from "../../lib/api/apply.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { count, counted } from "../../lib/cli/numbers.ts";
 import { type Format, printRows } from "../../lib/cli/table.ts";
 import { listReferences } from "../../lib/core/rules/checks/graph.ts";
 import { nearest } from "../../lib/core/rules/parse/problems.ts";
+import type { MemberKind } from "../../lib/core/types.ts";
 import { type Context, connected } from "./context.ts";
 import { note, print, withOutput } from "./output.ts";
 
@@ -18,16 +19,17 @@ const CHANGES = [
 ] as const;
 
 export function addLists(program: Command): void {
-  const lists = program.command("lists").description("static groups of users that rules refer to");
+  const lists = program.command("lists").description("static groups of users, or of accounts, that rules refer to");
   for (const [name, mode, description] of CHANGES) {
     lists
       .command(name)
       .description(description)
       .argument("<list>", "the list's id")
-      .argument("[users...]", "user ids")
+      .argument("[ids...]", "ids of users, or of accounts")
+      .addOption(new Option("--kind <kind>", "whose ids they are; a list keeps its kind").choices(["user", "account"]))
       .option("-f, --file <path>", "read ids from a file, one a line (- for standard input)")
-      .action((list: string, users: string[], options: { file?: string }, command: Command) =>
-        connected(command, (context) => change(context, list, mode, users, options.file)),
+      .action((list: string, ids: string[], options: ChangeOptions, command: Command) =>
+        connected(command, (context) => change(context, list, mode, ids, options)),
       );
   }
   withOutput(lists.command("ls").description("the lists there are")).action(
@@ -43,16 +45,21 @@ export function addLists(program: Command): void {
     );
 }
 
+interface ChangeOptions {
+  readonly file?: string;
+  readonly kind?: MemberKind;
+}
+
 async function change(
   context: Context,
   id: string,
   mode: "add" | "remove" | "replace",
   given: readonly string[],
-  file: string | undefined,
+  { file, kind }: ChangeOptions,
 ): Promise<void> {
   const members = [...new Set([...given, ...(file === undefined ? [] : await idsIn(file))])];
   if (members.length === 0 && mode !== "replace")
-    throw new CliError(EXIT.usage, "Name at least one user, or give --file.");
+    throw new CliError(EXIT.usage, "Name at least one id, or give --file.");
   const tooLong = members.find((member) => Buffer.byteLength(member) > context.config.limits.idBytesMax);
   if (tooLong !== undefined) {
     throw new CliError(
@@ -61,11 +68,22 @@ async function change(
     );
   }
   const catalogue = await context.catalogue();
-  const entry = { op: "list", id, mode, members } as const;
-  const revision = await appendEntry(context.control, catalogue, () => entry);
+  const revision = await appendEntry(context.control, catalogue, () =>
+    listEntry(id, kindOf(catalogue, id, kind), mode, members),
+  );
   const outcome = revision === undefined ? undefined : catalogue.outcomes.get(revision);
   if (outcome?.type === "rejected") throw new CliError(EXIT.usage, `The list was refused: ${outcome.detail}.`);
   note(`${id} has ${counted(catalogue.lists.get(id)?.size ?? 0, "member")} now.`);
+}
+
+/** A list that is there keeps its kind, so it need not be said again. */
+function kindOf({ listKinds }: Known, id: string, asked: MemberKind | undefined): MemberKind {
+  const held = listKinds.get(id);
+  if (held === undefined || asked === undefined || held === asked) return held ?? asked ?? "user";
+  throw new CliError(
+    EXIT.usage,
+    `The list ${id} holds ${held}s, and keeps its kind: give the ${asked}s a list of another id.`,
+  );
 }
 
 async function idsIn(file: string): Promise<readonly string[]> {
@@ -91,6 +109,7 @@ async function showAll(context: Context, format: Format): Promise<void> {
   const catalogue = await context.catalogue();
   const rows = [...catalogue.lists].map(([id, members]) => ({
     id,
+    kind: catalogue.listKinds.get(id) ?? "user",
     members: members.size,
     usedBy: usersOf(catalogue, id),
   }));
@@ -99,6 +118,7 @@ async function showAll(context: Context, format: Format): Promise<void> {
       rows.sort((a, b) => (a.id < b.id ? -1 : 1)),
       [
         { title: "LIST", key: "id", value: (row) => row.id },
+        { title: "KIND", key: "kind", value: (row) => row.kind },
         {
           title: "MEMBERS",
           key: "members",

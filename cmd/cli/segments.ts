@@ -89,7 +89,7 @@ async function applyFiles(command: Command, paths: string[], options: ApplyOptio
       const plan = planApply(await context.catalogue(), { ...request, hasHistory: await isAnybodyKnown(context) });
       if (plan.problems.length > 0) throw refused(plan.problems);
       await tellWarningsOf(context, plan, request);
-      if (plan.entry !== undefined) assertFits(context.control, plan.entry);
+      for (const entry of plan.entries) assertFits(context.control, entry);
       print(difference(plan, true));
       return;
     }

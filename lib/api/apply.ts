@@ -1,17 +1,21 @@
-// Applying definitions: what differs from what is there, whether the whole stays sound, one control entry, and the wait
-// until it is in force everywhere. Used by the command line and by dev.
+// Applying definitions: what differs from what is there, whether the whole stays sound, the control entries, and the wait
+// until all is in force everywhere. Used by the command line and by dev.
 import { count } from "../cli/numbers.ts";
 import type { ControlEntry } from "../core/control.ts";
 import type { Definition } from "../core/rules/ast.ts";
 import { warningsByVocabulary } from "../core/rules/checks/check-vocabulary.ts";
-import { type Cost, costOf, questionsInForce } from "../core/rules/checks/cost.ts";
-import { checkBatch } from "../core/rules/checks/graph.ts";
-import type { Json, Limits, SegmentId } from "../core/types.ts";
+import { type Cost, costOf, flagsInForce, questionsInForce } from "../core/rules/checks/cost.ts";
+import { checkBatch, type ListKinds } from "../core/rules/checks/graph.ts";
+import type { Json, Limits, MemberId, MemberKind, SegmentId } from "../core/types.ts";
+import type { Vocabulary } from "../core/vocabulary.ts";
 import type { Loaded, LoadedDefinition, LoadedList, PlacedProblem } from "../definitions/load.ts";
 import type { ControlLog } from "../ports/control-log.ts";
 import type { PartitionStatus } from "../ports/questions.ts";
+import { stepsOf } from "./apply-steps.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { type Preparation, preparationsOf } from "./preparations.ts";
+
+type ApplyEntry = Extract<ControlEntry, { op: "apply" }>;
 
 export interface ApplyPlan {
   readonly created: readonly SegmentId[];
@@ -19,8 +23,8 @@ export interface ApplyPlan {
   readonly unchanged: readonly SegmentId[];
   readonly removed: readonly SegmentId[];
   readonly lists: readonly LoadedList[];
-  /** Undefined when no segment changes. */
-  readonly entry: Extract<ControlEntry, { op: "apply" }> | undefined;
+  /** One after the other; none when no segment changes, and one unless they ask for each other across account and users. */
+  readonly entries: readonly ApplyEntry[];
   readonly problems: readonly PlacedProblem[];
   /** Found only by a look at the data set; the files' own are among what was loaded. */
   readonly warnings: readonly PlacedProblem[];
@@ -45,26 +49,57 @@ export function planApply(catalogue: Catalogue, request: ApplyRequest): ApplyPla
     canonical(existing.get(definition.id)?.source ?? null) === canonical(source);
   const created = defined.filter(isNew);
   const changed = defined.filter((item) => !isNew(item) && !isSame(item));
-  const lists = loaded.lists.filter(({ id, members }) => !sameMembers(catalogue.lists.get(id), members));
+  const lists = loaded.lists.filter((list) => !sameList(catalogue, list));
   const define = [...created, ...changed];
-  const knownLists = [...catalogue.lists.keys(), ...loaded.lists.map(({ id }) => id)];
+  const knownLists = new Map([
+    ...loaded.lists.map(({ id, kind }): [string, MemberKind] => [id, kind]),
+    ...catalogue.listKinds,
+  ]);
   const known = new Map([...unreadable(loaded.definitions), ...existing]);
   const problems = [
     ...loaded.problems,
+    ...loaded.lists.flatMap((list) => listProblems(list, catalogue)),
     ...(loaded.isWhole ? batchProblems(known, define, request, knownLists, catalogue) : []),
   ];
-  const nothing = define.length === 0 && remove.length === 0;
   return {
     created: created.map(idOf),
     changed: changed.map(idOf),
     unchanged: defined.filter((item) => !define.includes(item)).map(idOf),
     removed: remove,
     lists,
-    entry: nothing ? undefined : { op: "apply", define: define.map(({ source }) => source), remove },
+    entries: problems.length > 0 ? [] : entriesOf(define, remove, existing, catalogue),
     problems,
     warnings: define.flatMap((item) => vocabularyWarnings(item, catalogue)),
     costs: costsOf(define, catalogue, request.hasHistory ?? true),
   };
+}
+
+/** What is removed goes last: nobody uses it any more then. */
+function entriesOf(
+  define: readonly Complete[],
+  remove: readonly SegmentId[],
+  existing: ReadonlyMap<SegmentId, Definition>,
+  catalogue: Catalogue,
+): ApplyEntry[] {
+  if (define.length === 0 && remove.length === 0) return [];
+  const after = new Map(existing);
+  for (const id of remove) after.delete(id);
+  for (const { definition } of define) after.set(definition.id, definition);
+  const sources = new Map(define.map((item) => [idOf(item), item.source]));
+  const steps = stepsOf([...sources.keys()], after, vocabulariesAfter(define, catalogue));
+  if (steps.length === 0) return [{ op: "apply", define: [], remove }];
+  return steps.map((ids, index) => ({
+    op: "apply",
+    define: ids.map((id) => sources.get(id)!),
+    remove: index === steps.length - 1 ? remove : [],
+  }));
+}
+
+/** By what each is read once the batch has been taken. */
+function vocabulariesAfter(define: readonly Complete[], { state }: Catalogue): (id: SegmentId) => Vocabulary {
+  const defined = new Set(define.map(idOf));
+  const words = state.words();
+  return (id) => (defined.has(id) ? undefined : words.get(id)?.vocabulary) ?? state.newestVocabulary;
 }
 
 function vocabularyWarnings({ definition, placeOf }: Complete, { state }: Catalogue): PlacedProblem[] {
@@ -76,7 +111,7 @@ function vocabularyWarnings({ definition, placeOf }: Complete, { state }: Catalo
 }
 
 function costsOf(define: readonly Complete[], { state }: Catalogue, hasHistory: boolean): ReadonlyMap<SegmentId, Cost> {
-  const asked = questionsInForce(state.active.values());
+  const asked = new Set([...questionsInForce(state.active.values()), ...flagsInForce(state.active.values())]);
   return new Map(
     define.map(({ definition }) => [definition.id, costOf(definition, state.newestVocabulary, asked, hasHistory)]),
   );
@@ -98,8 +133,9 @@ function completeOnes(definitions: readonly LoadedDefinition[]): Complete[] {
 function unreadable(definitions: readonly LoadedDefinition[]): [SegmentId, Definition][] {
   return definitions.flatMap(({ definition, source }) => {
     if (definition !== undefined || typeof source !== "object" || source === null || Array.isArray(source)) return [];
-    const { id } = source as Record<string, Json>;
-    return typeof id === "string" ? [[id, { ...NOTHING_KNOWN, id }]] : [];
+    const { id, kind } = source as Record<string, Json>;
+    if (typeof id !== "string") return [];
+    return [[id, { ...NOTHING_KNOWN, id, kind: kind === "account" ? kind : "user" }]];
   });
 }
 
@@ -134,14 +170,11 @@ function batchProblems(
   existing: ReadonlyMap<SegmentId, Definition>,
   define: readonly Complete[],
   { remove, limits }: ApplyRequest,
-  lists: readonly string[],
-  { state }: Catalogue,
+  lists: ListKinds,
+  catalogue: Catalogue,
 ): PlacedProblem[] {
   const batch = { define: define.map(({ definition }) => definition), remove };
-  const defined = new Set(define.map(idOf));
-  const words = state.words();
-  const vocabularyOf = (id: SegmentId) =>
-    (defined.has(id) ? undefined : words.get(id)?.vocabulary) ?? state.newestVocabulary;
+  const vocabularyOf = vocabulariesAfter(define, catalogue);
   return checkBatch(existing, batch, lists, limits, vocabularyOf).map(({ segment, path, message, hint }) => {
     const place = define.find((item) => idOf(item) === segment)?.placeOf(path);
     const text = path === "" ? message : `${path}: ${message}`;
@@ -150,8 +183,17 @@ function batchProblems(
   });
 }
 
-function sameMembers(known: ReadonlySet<string> | undefined, members: readonly string[]): boolean {
+function sameList(catalogue: Catalogue, { id, members }: LoadedList): boolean {
+  const known = catalogue.lists.get(id);
   return known !== undefined && known.size === members.length && members.every((member) => known.has(member));
+}
+
+function listProblems({ id, kind, place }: LoadedList, catalogue: Catalogue): PlacedProblem[] {
+  const held = catalogue.listKinds.get(id);
+  if (held === undefined || held === kind) return [];
+  return [
+    { ...place, message: `the list ${id} holds ${held}s, and keeps its kind; write kind: ${held}, or another id` },
+  ];
 }
 
 /** Keys in one order: a definition that was only rearranged is the same definition. */
@@ -178,22 +220,40 @@ export class ApplyRefused extends Error {
 
 export interface Applied {
   readonly plan: ApplyPlan;
-  /** Of the entry that was written; undefined when there was nothing to write. */
-  readonly revision: number | undefined;
+  /** Of the entries that were written, in that order; none when there was nothing to write. */
+  readonly revisions: readonly number[];
 }
 
 /** Checks against everything before, writes, and checks again should somebody else have written in between. */
 export async function apply(control: ControlLog, catalogue: Catalogue, request: ApplyRequest): Promise<Applied> {
-  for (const { id, members } of planned(catalogue, request).lists) {
-    await appendEntry(control, catalogue, () => ({ op: "list", id, mode: "replace", members }));
+  for (const { id, kind, members } of planned(catalogue, request).lists) {
+    await appendEntry(control, catalogue, () => listEntry(id, kind, "replace", members));
   }
   let plan = planned(catalogue, request);
-  const revision = await appendEntry(control, catalogue, () => {
+  const first = await appendEntry(control, catalogue, () => {
     plan = planned(catalogue, request);
-    return plan.entry;
+    return plan.entries[0];
   });
-  return { plan, revision };
+  const revisions = first === undefined ? [] : [first];
+  // What has been written is no longer a difference, so the next look begins with the next step.
+  for (let left = plan.entries.length - 1; left > 0; left -= 1) {
+    const next = await appendEntry(control, catalogue, () => planned(catalogue, request).entries[0]);
+    if (next !== undefined) revisions.push(next);
+  }
+  return { plan, revisions };
 }
+
+/** A list of users is written without a kind, as it was before there were accounts. */
+export function listEntry(
+  id: string,
+  kind: MemberKind,
+  mode: ListEntry["mode"],
+  members: readonly MemberId[],
+): ListEntry {
+  return { op: "list", id, mode, members, ...(kind === "account" ? { kind } : {}) };
+}
+
+type ListEntry = Extract<ControlEntry, { op: "list" }>;
 
 function planned(catalogue: Catalogue, request: ApplyRequest): ApplyPlan {
   const plan = planApply(catalogue, request);

@@ -2,7 +2,7 @@
 // Follows DEFINITIONS; asked by nats-audience.ts and by the command line.
 import type { ControlCopy } from "../core/control.ts";
 import { type ControlOutcome, ControlState } from "../core/engine/control-state.ts";
-import type { Json, Limits, MemberId, Millis, SegmentId } from "../core/types.ts";
+import type { Json, Limits, MemberId, MemberKind, Millis, SegmentId } from "../core/types.ts";
 import type { ControlLog, Following } from "../ports/control-log.ts";
 import type { SegmentDetail } from "./audience.ts";
 import { type SegmentVersion, Versions } from "./versions.ts";
@@ -12,6 +12,8 @@ export type CatalogueEntry = Omit<SegmentDetail, "size">;
 export class Catalogue {
   state: ControlState;
   readonly lists = new Map<string, ReadonlySet<MemberId>>();
+  /** Whose ids a list holds: those of its first entry, for as long as it is there. */
+  readonly listKinds = new Map<string, MemberKind>();
   /** What each revision meant; `rejected` says why nothing came of it. */
   readonly outcomes = new Map<number, ControlOutcome>();
   private readonly fates = new Map<number, "in force" | "given up">();
@@ -132,7 +134,13 @@ export class Catalogue {
     if (entry !== null) this.versionsOf.take(entry, outcome, state, storedAt);
     this.outcomes.set(state.revision, outcome);
     if (outcome.type === "list") this.takeList(outcome);
-    if (entry.op === "removeList") this.lists.delete(entry.id);
+    if (outcome.type === "list" && entry.op === "list" && !this.listKinds.has(entry.id)) {
+      this.listKinds.set(entry.id, entry.kind ?? "user");
+    }
+    if (entry.op === "removeList") {
+      this.lists.delete(entry.id);
+      this.listKinds.delete(entry.id);
+    }
     const ready = this.waiting.filter(({ until }) => until());
     this.waiting = this.waiting.filter((wait) => !ready.includes(wait));
     for (const { resolve } of ready) resolve();

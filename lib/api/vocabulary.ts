@@ -34,7 +34,7 @@ export function planVocabulary(catalogue: Catalogue, source: Json, limits: Limit
   const words = state.words();
   const define = editedBy(vocabulary, words.values());
   const existing = new Map(Array.from(words, ([id, { definition }]) => [id, definition]));
-  const inTheWay = checkBatch(existing, { define, remove: [] }, catalogue.lists.keys(), limits, () => vocabulary);
+  const inTheWay = checkBatch(existing, { define, remove: [] }, catalogue.listKinds, limits, () => vocabulary);
   return {
     changes: changedParts(state.newestVocabulary, vocabulary),
     edited: define.map(({ id }) => id).sort(),

@@ -1,7 +1,7 @@
-// Which events and traits people send now: the newest messages of every log, looked at for their names alone.
+// Which events and traits people send now, and which traits accounts get: the newest messages of every log, looked at for their names alone.
 // `segments apply` warns by it of names that nobody sends; core/rules/seen.ts compares.
 import type { NatsConnection } from "@nats-io/transport-node";
-import { decodeEvent } from "../core/decode.ts";
+import { decodeAccountMessage, decodeEvent } from "../core/decode.ts";
 import type { SeenNames } from "../core/rules/checks/seen.ts";
 import type { Limits, PartitionNo } from "../core/types.ts";
 import type { Names } from "../nats/names.ts";
@@ -23,15 +23,18 @@ export interface LogsToRead {
 export async function seenNames({ nc, names, partitions, limits }: LogsToRead): Promise<SeenNames | undefined> {
   const events = new Set<string>();
   const traits = new Set<string>();
+  const accountTraits = new Set<string>();
   let messages = 0;
   const look = async (partition: PartitionNo): Promise<void> => {
     for await (const { kind, body } of newestRecords(nc, names, partition, Math.ceil(MESSAGES_MAX / partitions))) {
-      if (kind !== "event") continue;
-      const decoded = decodeEvent(body, limits);
+      if (kind !== "event" && kind !== "account") continue;
+      const decoded = kind === "event" ? decodeEvent(body, limits) : decodeAccountMessage(body, limits);
       if (!decoded.ok) continue;
       messages += 1;
-      if (decoded.value.type !== "identify") events.add(decoded.value.name);
-      for (const name of Object.keys(decoded.value.traits)) traits.add(name);
+      const { type, name } = decoded.value;
+      if (type !== "identify" && type !== "group") events.add(name);
+      const written = type === "group" ? accountTraits : traits;
+      for (const trait of Object.keys(decoded.value.traits)) written.add(trait);
     }
   };
   await sideBySide(
@@ -39,5 +42,7 @@ export async function seenNames({ nc, names, partitions, limits }: LogsToRead): 
     LOGS_AT_ONCE,
     look,
   );
-  return messages === 0 ? undefined : { events, traits, among: `the last ${counted(messages, "message")}` };
+  return messages === 0
+    ? undefined
+    : { events, traits, accountTraits, among: `the last ${counted(messages, "message")}` };
 }

@@ -6,7 +6,7 @@ import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, type Node, 
 import type { Definition } from "../core/rules/ast.ts";
 import { parseDefinition } from "../core/rules/parse/parse.ts";
 import { itemPath, keyPath, nearest, type Problem, splitPath } from "../core/rules/parse/problems.ts";
-import { DEFAULT_LIMITS, type Json, type Limits } from "../core/types.ts";
+import { DEFAULT_LIMITS, type Json, type Limits, type MemberKind } from "../core/types.ts";
 
 export interface Place {
   readonly file: string;
@@ -32,7 +32,9 @@ export interface LoadedDefinition {
 
 export interface LoadedList {
   readonly id: string;
+  readonly kind: MemberKind;
   readonly members: readonly string[];
+  readonly place: Place;
 }
 
 export interface Loaded {
@@ -152,6 +154,8 @@ interface Spot {
   /** From the document's root, as problems.ts writes paths. */
   readonly path: string;
 }
+
+const LIST_KEYS = ["id", "members", "kind"];
 
 class Loading implements Loaded {
   readonly definitions: LoadedDefinition[] = [];
@@ -275,13 +279,18 @@ class Loading implements Loaded {
   #addList(value: Json, spot: Spot, path: string): undefined {
     if (!isRecord(value)) return this.#refuse(spot, path, "a list is an object {id, members}");
     for (const key of Object.keys(value)) {
-      if (key === "id" || key === "members") continue;
-      const message = `unknown key ${JSON.stringify(key)}; a list has id and members`;
-      this.#refuse(spot, keyPath(path, key), message, nearest(key, ["id", "members"]));
+      if (LIST_KEYS.includes(key)) continue;
+      const message = `unknown key ${JSON.stringify(key)}; a list has id, members and, of accounts, kind`;
+      this.#refuse(spot, keyPath(path, key), message, nearest(key, LIST_KEYS));
+    }
+    const { kind = "user" } = value;
+    if (kind !== "user" && kind !== "account") {
+      return this.#refuse(spot, keyPath(path, "kind"), "kind is user or account");
     }
     const id = this.#idAt(value.id, spot, keyPath(path, "id"));
     const { members } = value;
-    if (!Array.isArray(members)) return this.#refuse(spot, keyPath(path, "members"), "members is a list of user ids");
+    if (!Array.isArray(members))
+      return this.#refuse(spot, keyPath(path, "members"), `members is a list of ${kind} ids`);
     const ids = members.map((member: Json, index) =>
       this.#idAt(member, spot, itemPath(keyPath(path, "members"), index)),
     );
@@ -294,8 +303,9 @@ class Loading implements Loaded {
         `the list ${id} is already given at ${before.file}:${before.line}; keep one`,
       );
     }
-    this.#seenLists.set(id, placeAt(spot, path));
-    this.lists.push({ id, members: [...new Set(ids as string[])] });
+    const place = placeAt(spot, path);
+    this.#seenLists.set(id, place);
+    this.lists.push({ id, kind, members: [...new Set(ids as string[])], place });
   }
 
   /** Where an id stands, a number is read as its decimal text. */

@@ -31,16 +31,16 @@ describe("the plan", () => {
   test("tells new, changed and unchanged apart, and writes only what differs", async () => {
     const { catalogue } = await opened(CART);
     const rearranged = "rule: { cart: { value: { gt: 0 } } }\nname: Cart\nid: cart\n";
-    expect(planApply(catalogue, request(rearranged))).toMatchObject({ unchanged: ["cart"], entry: undefined });
+    expect(planApply(catalogue, request(rearranged))).toMatchObject({ unchanged: ["cart"], entries: [] });
     const plan = planApply(catalogue, request(`${CART.replace("gt: 0", "gt: 5")}---\n${NESTING}`));
     expect(plan).toMatchObject({ created: ["outer"], changed: ["cart"], unchanged: [], problems: [] });
-    expect(plan.entry!.define).toHaveLength(2);
+    expect(plan.entries).toMatchObject([{ define: [{ id: "outer" }, { id: "cart" }] }]);
   });
 
   test("compares with what is being prepared, not only with what is in force", async () => {
     const { catalogue } = await opened(COUNTING);
     expect(catalogue.entry("counting")).toMatchObject({ state: "backfilling" });
-    expect(planApply(catalogue, request(COUNTING))).toMatchObject({ unchanged: ["counting"], entry: undefined });
+    expect(planApply(catalogue, request(COUNTING))).toMatchObject({ unchanged: ["counting"], entries: [] });
   });
 
   test("names the place of a reference that leads nowhere, and the word that was meant", async () => {
@@ -87,7 +87,31 @@ describe("the plan", () => {
     const { control, catalogue } = await opened(text);
     expect(control.entries.map(({ op }) => op)).toEqual(["list", "apply"]);
     expect(catalogue.lists.get("staff")).toEqual(new Set(["u1", "u2"]));
-    expect(planApply(catalogue, request(text))).toMatchObject({ lists: [], entry: undefined });
+    expect(planApply(catalogue, request(text))).toMatchObject({ lists: [], entries: [] });
+  });
+
+  test("brings lists of accounts along, and refuses the other kind at its place", async () => {
+    const text = (kind: string) =>
+      `segments:\n  - { id: at-risk, kind: account, rule: { list: { in: [churning] } } }\nlists:\n  - { id: churning${kind}, members: [acme] }\n`;
+    const { control, catalogue } = await opened(text(", kind: account"));
+    expect(control.entries[0]).toEqual({
+      op: "list",
+      id: "churning",
+      kind: "account",
+      mode: "replace",
+      members: ["acme"],
+    });
+    expect(catalogue.listKinds).toEqual(new Map([["churning", "account"]]));
+    expect(planApply(catalogue, request(text(""))).problems).toMatchObject([
+      {
+        line: 4,
+        message: expect.stringMatching(/^the list churning holds accounts, and keeps its kind; write kind: account/),
+      },
+    ]);
+    const { catalogue: fresh } = await opened();
+    expect(planApply(fresh, request(text(""))).problems).toMatchObject([
+      { line: 2, message: expect.stringMatching(/^rule\.list\.in\[0\]: the list "churning" holds users/) },
+    ]);
   });
 });
 
@@ -124,8 +148,8 @@ describe("writing", () => {
   test("an answer that was lost is found out, and nothing is written twice", async () => {
     const { control, catalogue } = await opened();
     control.loseNextAnswer = true;
-    const { revision } = await apply(control, catalogue, request(CART));
-    expect(revision).toBe(1);
+    const { revisions } = await apply(control, catalogue, request(CART));
+    expect(revisions).toEqual([1]);
     expect(control.entries).toHaveLength(1);
   });
 
@@ -139,6 +163,77 @@ describe("writing", () => {
     await expect(appendEntry(control, catalogue, () => ({ op: "removeList", id: "x" }))).rejects.toThrow(
       "others write",
     );
+  });
+});
+
+describe("what asks across account and users", () => {
+  const BUSY = "id: busy\nkind: account\nrule: { users: { rule: { trait: { role: admin } }, atLeast: 2 } }\n";
+  const OF_BUSY = "id: of-busy\nrule: { account: { segment: { in: [busy] } } }\n";
+  const BEYOND = "id: beyond\nkind: account\nrule: { users: { rule: { segment: { in: [inner] } }, share: 100 } }\n";
+  const INNER = "id: inner\nrule: { all: [{ segment: { in: [of-busy] } }, { trait: { a: 1 } }] }\n";
+  const ids = (entries: readonly { readonly define: readonly unknown[] }[]) =>
+    entries.map(({ define }) => define.map((source) => (source as { id: string }).id));
+
+  test("comes after what it names, each step an entry of its own, whatever the order of the files", async () => {
+    const { control, catalogue } = await opened();
+    const { plan, revisions } = await apply(
+      control,
+      catalogue,
+      request([BEYOND, OF_BUSY, CART, INNER, BUSY].join("---\n")),
+    );
+    const steps = [["cart", "busy"], ["of-busy", "inner"], ["beyond"]];
+    expect(ids(plan.entries)).toEqual(steps);
+    expect(ids(control.entries as { define: unknown[]; op: "apply"; remove: [] }[])).toEqual(steps);
+    expect(revisions).toEqual([1, 2, 3]);
+    expect(plan.created).toHaveLength(5);
+  });
+
+  test("is one entry where what it names is there already", async () => {
+    const { control, catalogue } = await opened(BUSY);
+    const { revisions } = await apply(control, catalogue, request([OF_BUSY, INNER, BUSY].join("---\n")));
+    expect(revisions).toEqual([2]);
+    expect(control.entries).toHaveLength(2);
+  });
+
+  test("removes in the last step, when nobody uses it any more", async () => {
+    const { control, catalogue } = await opened(BUSY, OF_BUSY, CART);
+    const edited = [BUSY.replace("2", "3"), "id: of-busy\nrule: { account: { segment: { in: [busy] } } }\nname: A\n"];
+    const plan = planApply(catalogue, request(edited.join("---\n"), ["cart"]));
+    expect(plan.entries).toMatchObject([{ remove: [] }, { remove: ["cart"] }]);
+    await apply(control, catalogue, request(edited.join("---\n"), ["cart"]));
+    expect(control.entries.slice(3)).toEqual(plan.entries);
+    expect(planApply(catalogue, request("", ["of-busy"])).entries).toEqual([
+      { op: "apply", define: [], remove: ["of-busy"] },
+    ]);
+  });
+
+  test("a lost answer and somebody else in between change nothing of the steps", async () => {
+    const { control, catalogue } = await opened();
+    control.loseNextAnswer = true;
+    control.meanwhile = () => control.write({ op: "list", id: "l", mode: "add", members: ["u"] });
+    await apply(control, catalogue, request([OF_BUSY, BUSY].join("---\n")));
+    expect(control.entries.map((entry) => (entry.op === "apply" ? ids([entry])[0]![0] : entry.op))).toEqual([
+      "list",
+      "busy",
+      "of-busy",
+    ]);
+  });
+
+  test("a circle across is refused, and nothing is written", async () => {
+    const { control, catalogue } = await opened();
+    const circle = [BUSY.replace("trait: { role: admin }", "segment: { in: [of-busy] }"), OF_BUSY].join("---\n");
+    expect(planApply(catalogue, request(circle))).toMatchObject({
+      entries: [],
+      problems: [{ message: expect.stringMatching(/cycle: (busy → of-busy → busy|of-busy → busy → of-busy)/) }],
+    });
+    await expect(apply(control, catalogue, request(circle))).rejects.toThrow(ApplyRefused);
+    expect(control.entries).toEqual([]);
+  });
+
+  test("what could not be read is of the kind that it says", async () => {
+    const { catalogue } = await opened();
+    const { problems } = planApply(catalogue, request(`${OF_BUSY}---\nid: busy\nkind: account\nrule: {}\n`));
+    expect(problems).toMatchObject([{ line: 6 }]);
   });
 });
 

@@ -71,7 +71,12 @@ describe("shapes of files", () => {
 
   test("lists beside segments", () => {
     const text = `segments: [{id: a, rule: {cart: {value: {gt: 0}}}}]\nlists:\n  - id: crm\n    members: [u1, 42, u1, "x y"]\n`;
-    expect(read(text).lists).toEqual([{ id: "crm", members: ["u1", "42", "x y"] }]);
+    expect(read(text).lists).toEqual([
+      { id: "crm", kind: "user", members: ["u1", "42", "x y"], place: { file: "f.yaml", line: 3, column: 5 } },
+    ]);
+    expect(read("lists: [{id: churning, kind: account, members: [acme]}]\n").lists).toMatchObject([
+      { kind: "account" },
+    ]);
   });
 
   test("warnings have places too", () => {
@@ -130,6 +135,7 @@ describe("problems and their places", () => {
     ["a list that is no object", "lists: [5]\n", 1, 9, /an object \{id, members\}/],
     ["a list with another key", "lists: [{id: a, members: [], member: 1}]\n", 1, 30, /unknown key "member"/, "members"],
     ["a list without id", "lists: [{members: []}]\n", 1, 9, /^lists\[0\]\.id: an id is text/],
+    ["a list of another kind", "lists: [{id: a, kind: x, members: []}]\n", 1, 17, /kind is user or account/],
     ["a list without members", "lists: [{id: a}]\n", 1, 9, /members is a list/],
     ["a member that is no id", "lists: [{id: a, members: [x, '']}]\n", 1, 30, /an id is text of 1 to 256 bytes/],
     [

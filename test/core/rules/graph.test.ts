@@ -8,6 +8,7 @@ import {
   listReferences,
   orderSegments,
   references,
+  referencesAcross,
   usersOfList,
 } from "../../../lib/core/rules/checks/graph.ts";
 import { parseDefinition } from "../../../lib/core/rules/parse/parse.ts";
@@ -30,7 +31,8 @@ function check(
   lists: readonly string[] = [],
   limits = DEFAULT_LIMITS,
 ) {
-  return checkBatch(mapOf(...existing), { define: [], remove: [], ...batch }, lists, limits);
+  const ofUsers = new Map(lists.map((id) => [id, "user"] as const));
+  return checkBatch(mapOf(...existing), { define: [], remove: [], ...batch }, ofUsers, limits);
 }
 
 test("references, each once, however deep", () => {
@@ -217,6 +219,137 @@ describe("a batch that is refused", () => {
   });
 });
 
+describe("across account and users", () => {
+  const ofAccounts = { kind: "account" };
+  const asks = (id: string, target: string) => define(id, { account: { segment: { in: [target] } } });
+  const askedOfUsers = (id: string, target: string) =>
+    define(id, { users: { rule: { not: { segment: { notIn: [target] } } }, atLeast: 1 } }, ofAccounts);
+  const accounts = (id: string, fields: object = {}) => define(id, { order: {} }, { ...ofAccounts, ...fields });
+
+  test("references lead through, and are told apart from those of the own side", () => {
+    const { rule } = define("x", {
+      all: [
+        { segment: { in: ["a"] } },
+        { account: { any: [{ segment: { in: ["b"] } }, { users: { rule: { segment: { in: ["a"] } }, atLeast: 1 } }] } },
+        { not: { account: { list: { in: ["l"] } } } },
+      ],
+    });
+    expect(references(rule)).toEqual(["a", "b"]);
+    expect(referencesAcross(rule)).toEqual(["b", "a"]);
+    expect(listReferences(rule)).toEqual(["l"]);
+    expect(usersOfList([define("x", { account: { list: { in: ["l"] } } })], "l")).toEqual(["x"]);
+    const engaged = define("e", { account: { engagement: { score: { gte: 5 } } } }).rule;
+    const counting: Vocabulary = {
+      ...DEFAULT_VOCABULARY,
+      engagement: { cycleMs: 1, parts: [{ weight: 100, full: 1, of: { kind: "segment", id: "vip" } }] },
+    };
+    expect(references(engaged, counting)).toEqual(["vip"]);
+    expect(referencesAcross(engaged, counting)).toEqual(["vip"]);
+  });
+
+  test("the order of reading, nested before nesting", () => {
+    const { levels } = orderSegments([asks("c", "b"), askedOfUsers("b", "a"), leaf("a")]);
+    expect(Object.fromEntries(levels)).toEqual({ a: 0, b: 1, c: 2 });
+  });
+
+  test("a sound batch", () => {
+    const batch = { define: [asks("c", "b"), askedOfUsers("b", "a"), leaf("a")] };
+    expect(check([], batch)).toEqual([]);
+    const inside = define("d", { account: { users: { rule: { segment: { in: ["a"] } }, share: 100 } } });
+    expect(check([leaf("a")], { define: [inside] })).toEqual([]);
+  });
+
+  test("a cycle is named", () => {
+    expect(check([leaf("a")], { define: [asks("a", "b"), askedOfUsers("b", "a")] })).toMatchObject([
+      { segment: "a", path: "rule.account.segment.in[0]", message: expect.stringContaining("a → b → a") },
+    ]);
+    expect(check([], { define: [askedOfUsers("b", "a"), asks("a", "b")] })).toMatchObject([
+      { segment: "b", path: "rule.users.rule.not.segment.notIn[0]", message: expect.stringContaining("b → a → b") },
+    ]);
+  });
+
+  test("too deep", () => {
+    const limits = { ...DEFAULT_LIMITS, nestingMax: 1 };
+    expect(check([], { define: [asks("c", "b"), askedOfUsers("b", "a"), leaf("a")] }, [], limits)).toMatchObject([
+      { segment: "c", message: expect.stringContaining("nested 2 deep (c → b → a)") },
+    ]);
+  });
+
+  test("what is used across is in use", () => {
+    expect(check([asks("c", "b"), accounts("b")], { remove: ["b"] })).toMatchObject([
+      { segment: "b", message: expect.stringContaining('it is used by "c"') },
+    ]);
+    expect(check([asks("c", "b"), accounts("b")], { define: [accounts("b", { enabled: false })] })).toMatchObject([
+      { segment: "b", path: "enabled" },
+    ]);
+  });
+
+  test("what does not exist", () => {
+    expect(check([accounts("bee")], { define: [asks("c", "be")] })).toMatchObject([
+      { segment: "c", path: "rule.account.segment.in[0]", hint: "bee" },
+    ]);
+  });
+
+  test.each<[string, Definition, string, RegExp]>([
+    [
+      "accounts asked of a user",
+      define("x", { any: [{ cart: { value: 1 } }, { segment: { in: ["u", "a"] } }] }),
+      "rule.any[1].segment.in[1]",
+      /^the segment "a" groups accounts, and here a rule speaks of users; .*: \{account: \{segment: \{in: \[a\]\}\}\}$/,
+    ],
+    [
+      "users asked of an account",
+      define("x", { segment: { notIn: ["u"] } }, ofAccounts),
+      "rule.segment.notIn[0]",
+      /^the segment "u" groups users, and here a rule speaks of accounts; .*: \{users: \{rule: \{segment: .*atLeast: 1\}\}$/,
+    ],
+    [
+      "users inside account, where the right one stands before",
+      define("x", { all: [{ segment: { in: ["u"] } }, { account: { segment: { in: ["u"] } } }] }),
+      "rule.all[1].account.segment.in[0]",
+      /"u" groups users/,
+    ],
+    [
+      "accounts inside users",
+      define("x", { users: { rule: { segment: { in: ["a"] } }, atLeast: 1 } }, ofAccounts),
+      "rule.users.rule.segment.in[0]",
+      /"a" groups accounts/,
+    ],
+    [
+      "a list of accounts asked of a user",
+      define("x", { list: { in: ["la"] } }),
+      "rule.list.in[0]",
+      /^the list "la" holds accounts, and here a rule speaks of users; .*\{account: \{list: \{in: \[la\]\}\}\}$/,
+    ],
+    [
+      "a list of users asked of an account",
+      define("x", { account: { list: { notIn: ["la", "lu"] } } }),
+      "rule.account.list.notIn[1]",
+      /^the list "lu" holds users/,
+    ],
+  ])("the other kind: %s", (_, definition, path, message) => {
+    const lists = new Map([
+      ["la", "account"],
+      ["lu", "user"],
+    ] as const);
+    const existing = mapOf(leaf("u"), accounts("a"));
+    expect(checkBatch(existing, { define: [definition], remove: [] }, lists, DEFAULT_LIMITS)).toEqual([
+      { segment: "x", path, message: expect.stringMatching(message) },
+    ]);
+  });
+
+  test("a segment keeps its kind", () => {
+    expect(check([leaf("a")], { define: [accounts("a")] })).toEqual([
+      {
+        segment: "a",
+        path: "kind",
+        message: '"a" groups users, and a segment keeps its kind; give the one of accounts another id',
+        hint: "user",
+      },
+    ]);
+  });
+});
+
 describe("what only the vocabulary tells", () => {
   const engaged = define("engaged", { engagement: { score: { gte: 50 } } });
   const counting = (id: string): Vocabulary => ({
@@ -224,7 +357,7 @@ describe("what only the vocabulary tells", () => {
     engagement: { cycleMs: 1, parts: [{ weight: 100, full: 1, of: { kind: "segment", id } }] },
   });
   const checkBy = (vocabulary: Vocabulary, existing: Definition[], batch: Partial<Batch>) =>
-    checkBatch(mapOf(...existing), { define: [], remove: [], ...batch }, [], DEFAULT_LIMITS, () => vocabulary);
+    checkBatch(mapOf(...existing), { define: [], remove: [], ...batch }, new Map(), DEFAULT_LIMITS, () => vocabulary);
 
   test("segments that the score counts are references of whoever reads it", () => {
     expect(references(engaged.rule, counting("vip"))).toEqual(["vip"]);
@@ -264,9 +397,15 @@ describe("what only the vocabulary tells", () => {
   });
 
   test("funnels that it lacks are told at their place", () => {
-    const funnel = define("f", { not: { funnel: { id: "trial", at: "paid" } } });
+    const rule = { funnel: { id: "trial", at: "paid" } };
+    const funnel = define("f", { not: rule });
     expect(checkBy(DEFAULT_VOCABULARY, [], { define: [funnel] })).toMatchObject([
       { segment: "f", path: "rule.not.funnel.id", message: expect.stringContaining('no funnel "trial"') },
+    ]);
+    const across = define("f", { account: { any: [{ users: { rule, atLeast: 1 } }, rule] } });
+    expect(checkBy(DEFAULT_VOCABULARY, [], { define: [across] })).toMatchObject([
+      { path: "rule.account.any[0].users.rule.funnel.id" },
+      { path: "rule.account.any[1].funnel.id" },
     ]);
   });
 });

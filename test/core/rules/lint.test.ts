@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { checkFunnels } from "../../../lib/core/rules/checks/check-funnels.ts";
 import { warningsByVocabulary } from "../../../lib/core/rules/checks/check-vocabulary.ts";
-import { costOf } from "../../../lib/core/rules/checks/cost.ts";
+import { costOf, flagsInForce } from "../../../lib/core/rules/checks/cost.ts";
 import { warningsOfUnseen } from "../../../lib/core/rules/checks/seen.ts";
 import { parseDefinition } from "../../../lib/core/rules/parse/parse.ts";
 import { questionKeys } from "../../../lib/core/rules/questions/questions.ts";
@@ -194,6 +194,12 @@ describe("against a vocabulary", () => {
       "rule.sequence.steps[1].absent.item.action",
       "purchased",
     ],
+    [
+      "an action of an account's users",
+      { account: { users: { rule: { item: { action: "veiwed" } }, atLeast: 1 } } },
+      "rule.account.users.rule.item.action",
+      "viewed",
+    ],
   ])("%s is warned of", (_, rule, path, hint) => {
     const { problems, warnings } = check(rule);
     expect(problems).toEqual([]);
@@ -216,7 +222,12 @@ describe("against a vocabulary", () => {
 });
 
 describe("names that nobody sends", () => {
-  const seen = { events: new Set(["Signed Up"]), traits: new Set(["plan", "address"]), among: "all" };
+  const seen = {
+    events: new Set(["Signed Up"]),
+    traits: new Set(["plan", "address"]),
+    accountTraits: new Set(["seats"]),
+    among: "all",
+  };
   const unseen = (rule: unknown) =>
     warningsOfUnseen(parsed(rule).definition, seen).map(({ path, message, hint }) => [path, message, hint]);
 
@@ -250,6 +261,24 @@ describe("names that nobody sends", () => {
       ],
     ],
     [
+      "traits of accounts, and of their users",
+      {
+        all: [
+          { account: { trait: { seats: 1, plan: 2 } } },
+          { trait: { seats: 1 } },
+          { account: { users: { rule: { all: [{ trait: { plan: 1, seats: 2 } }, did] }, atLeast: 1 } } },
+          { account: { change: { trait: "seat" } } },
+        ],
+      },
+      [
+        ["rule.all[0].account.trait.plan", 'never seen: no trait of an account "plan" is among all', undefined],
+        ["rule.all[1].trait.seats", 'never seen: no trait "seats" is among all', undefined],
+        ["rule.all[2].account.users.rule.all[0].trait.seats", 'never seen: no trait "seats" is among all', undefined],
+        ["rule.all[2].account.users.rule.all[1].event.name", 'never seen: no event "A" is among all', undefined],
+        ["rule.all[3].account.change.trait", 'never seen: no trait of an account "seat" is among all', "seats"],
+      ],
+    ],
+    [
       "a change",
       { change: { trait: "adress.city" } },
       [["rule.change.trait", 'never seen: no trait "adress" is among all', "address"]],
@@ -262,6 +291,19 @@ describe("names that nobody sends", () => {
 describe("the cost", () => {
   const cost = (rule: unknown, asked: readonly string[] = [], hasHistory?: boolean) =>
     costOf(parsed(rule).definition, DEFAULT_VOCABULARY, new Set(asked), hasHistory);
+
+  test("is stateful for what one side is to be asked by the other, until somebody asks it", () => {
+    const rule = { account: { users: { rule: { trait: { role: "admin" } }, atLeast: 2 } } };
+    expect(cost({ account: { trait: { plan: "pro" } } })).toEqual({
+      class: "stateful",
+      why: "it asks accounts what no other segment asks, so that is worked out for all of them before it is in force",
+    });
+    expect(cost(rule).why).toMatch(/^it asks accounts and users what/);
+    const segment = { definition: parsed(rule).definition, vocabulary: DEFAULT_VOCABULARY };
+    const asked = flagsInForce([segment]);
+    expect(cost(rule, [...asked])).toMatchObject({ class: "light" });
+    expect(cost({ account: { order: {} } })).toMatchObject({ class: "history" });
+  });
 
   test("is light for what is kept of everybody", () => {
     expect(cost({ trait: { plan: "pro" } })).toEqual({

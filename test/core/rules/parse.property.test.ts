@@ -19,7 +19,7 @@ const WORDS = (
   "near lat lon within delta over percent joined salt skip months properties.a at.time each __proto__ constructor " +
   "visit campaign change sequence funnel favorite object identity anonymous place network device source engagement weather " +
   "situation clock action type ids outcome id experience stayed steps absent before after by top kind country point score " +
-  "duration weekday first.domain"
+  "duration weekday first.domain account users rule atLeast share userId"
 ).split(" ");
 const VALUES: Json[] = [
   "7d",
@@ -94,6 +94,9 @@ const LAWFUL: Json[] = [
       window: { last: "30d" },
     },
   },
+  {
+    all: [{ account: { segment: { in: ["a"] } } }, { not: { account: { users: { rule: { order: {} }, count: 0 } } } }],
+  },
   { any: [{ funnel: { id: "f", at: "a" } }, { favorite: { type: "t", ids: ["a"], by: "views", top: 2 } }] },
   { object: { type: "lease", where: { ends: { date: { next: "60d" } } }, max: { of: "rent", is: { lt: 1000 } } } },
   {
@@ -108,6 +111,20 @@ const LAWFUL: Json[] = [
       { clock: { time: { gte: "09:00" }, weekday: ["mon"], now: { date: { from: "2026-01-01" } } } },
     ],
   },
+];
+
+/** The same of accounts. */
+const LAWFUL_OF_ACCOUNTS: Json[] = [
+  { event: { name: "A", where: { userId: ["u", 1] }, distinct: { of: "userId", is: { gte: 3 } } } },
+  {
+    all: [
+      { trait: { seats: { gte: 5 } } },
+      { users: { rule: { cart: { value: { gt: 1 } } }, share: { between: [5, 50] } } },
+      { not: { users: { rule: { account: { users: { rule: { anonymous: true }, count: { lt: 2 } } } }, atLeast: 2 } } },
+    ],
+  },
+  { sequence: { steps: [{ event: { name: "A", where: { userId: "u" } } }, { order: {}, within: "1d" }] } },
+  { any: [{ campaign: { outcome: "sent", where: { userId: "u" } } }, { list: { in: ["l"] } }] },
 ];
 
 /** Replaces the n-th value of a tree, counted in the order of reading. */
@@ -158,24 +175,36 @@ describe("anything at all", () => {
 
   test("trees of the language's own words", () => {
     fc.assert(
-      fc.property(tree, (rule) => answers({ id: "x", rule })),
+      fc.property(tree, fc.constantFrom("user", "account"), (rule, kind) => answers({ id: "x", kind, rule })),
       { numRuns: 3_000 },
     );
   });
 
   test("lawful definitions with one or two things changed", () => {
     const mutation = fc.tuple(fc.nat(30), tree);
-    let accepted = 0;
+    const accepted = { user: 0, account: 0 };
+    const lawful = fc.constantFrom(
+      ...LAWFUL.map((rule) => ["user", rule] as const),
+      ...LAWFUL_OF_ACCOUNTS.map((rule) => ["account", rule] as const),
+    );
     fc.assert(
-      fc.property(fc.constantFrom(...LAWFUL), fc.array(mutation, { minLength: 1, maxLength: 2 }), (rule, mutations) => {
-        const source = { id: "x", rule: mutations.reduce<Json>((root, [n, by]) => mutated(root, n, by), rule) };
+      fc.property(lawful, fc.array(mutation, { minLength: 1, maxLength: 2 }), ([kind, rule], mutations) => {
+        const source = { id: "x", kind, rule: mutations.reduce<Json>((root, [n, by]) => mutated(root, n, by), rule) };
         answers(source);
-        if (parseDefinition(source, DEFAULT_LIMITS).ok) accepted += 1;
+        if (parseDefinition(source, DEFAULT_LIMITS).ok) accepted[kind] += 1;
       }),
       { numRuns: 3_000 },
     );
     // Else the mutations would only ever show refusals.
-    expect(accepted).toBeGreaterThan(50);
+    expect(accepted.user).toBeGreaterThan(50);
+    expect(accepted.account).toBeGreaterThan(10);
+  });
+
+  test("lawful definitions are", () => {
+    for (const rule of LAWFUL) expect(parseDefinition({ id: "x", rule }, DEFAULT_LIMITS)).toMatchObject({ ok: true });
+    for (const rule of LAWFUL_OF_ACCOUNTS) {
+      expect(parseDefinition({ id: "x", kind: "account", rule }, DEFAULT_LIMITS)).toMatchObject({ ok: true });
+    }
   });
 
   test("paths lead back", () => {

@@ -30,7 +30,10 @@ function funnelRules(rule: Rule, path: string): Placed[] {
     case "none":
       return rule.rules.flatMap((inner, index) => funnelRules(inner, itemPath(`${path}.${rule.op}`, index)));
     case "not":
-      return funnelRules(rule.rule, `${path}.not`);
+    case "account":
+      return funnelRules(rule.rule, `${path}.${rule.op}`);
+    case "users":
+      return funnelRules(rule.rule, `${path}.users.rule`);
     case "funnel":
       return [{ path: `${path}.funnel`, rule }];
     default:

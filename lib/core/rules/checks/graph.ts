@@ -1,14 +1,14 @@
 // References between segments: in which order they are read, and whether a batch leaves the whole sound.
 // The control log's checks and the engine's compile both stand on it.
-import type { Limits, SegmentId } from "../../types.ts";
+import type { Limits, MemberKind, SegmentId } from "../../types.ts";
 import { DEFAULT_VOCABULARY, type Vocabulary } from "../../vocabulary.ts";
-import type { Definition, Rule } from "../ast.ts";
+import { type Definition, type Rule, rulesInside } from "../ast.ts";
 import { keyPath, nearest, type Problem, problemOf, quoted } from "../parse/problems.ts";
 import { readsEngagement } from "../questions/vocabulary-reads.ts";
 import { checkFunnels } from "./check-funnels.ts";
 
 /**
- * The segments a rule names, each once, in the order of naming; then those that the engagement's score counts, where it
+ * The segments a rule names, of either kind, each once, in the order of naming; then those that the engagement's score counts, where it
  * reads that. So a segment of the score that reads engagement itself, however far behind, is a cycle.
  */
 export function references(rule: Rule, { engagement }: Vocabulary = DEFAULT_VOCABULARY): SegmentId[] {
@@ -18,20 +18,37 @@ export function references(rule: Rule, { engagement }: Vocabulary = DEFAULT_VOCA
   return [...new Set([...named, ...counted])];
 }
 
+/** Of them those that the other side is asked for: inside `account` or `users`, however deep. */
+export function referencesAcross(rule: Rule, vocabulary: Vocabulary = DEFAULT_VOCABULARY): SegmentId[] {
+  if (rule.op === "account" || rule.op === "users") return references(rule.rule, vocabulary);
+  return [...new Set(rulesInside(rule).flatMap((inner) => referencesAcross(inner, vocabulary)))];
+}
+
 /** The lists a rule names, each once, in the order of naming. */
 export function listReferences(rule: Rule): string[] {
   return namesIn(rule, "list");
 }
 
-function namesIn(rule: Rule, op: "segment" | "list"): string[] {
-  const names = new Set<string>();
-  const visit = (inner: Rule): void => {
-    if (inner.op === "not") visit(inner.rule);
-    else if (inner.op === "all" || inner.op === "any" || inner.op === "none") inner.rules.forEach(visit);
-    else if (inner.op === op) for (const id of inner.ids) names.add(id);
-  };
-  visit(rule);
-  return [...names];
+type Naming = "segment" | "list";
+
+function namesIn(rule: Rule, op: Naming): string[] {
+  return [...new Set(namedIn(rule, op, "user").map(({ id }) => id))];
+}
+
+/** A name, and of which kind it must be where it stands. */
+interface Named {
+  readonly id: string;
+  readonly kind: MemberKind;
+}
+
+function namedIn(rule: Rule, op: Naming, kind: MemberKind): Named[] {
+  if (rule.op === op) return rule.ids.map((id) => ({ id, kind }));
+  return rulesInside(rule).flatMap((inner) => namedIn(inner, op, kindInside(rule.op, kind)));
+}
+
+function kindInside(op: string, kind: MemberKind): MemberKind {
+  if (op === "account") return "account";
+  return op === "users" ? "user" : kind;
 }
 
 export interface SegmentOrder {
@@ -106,6 +123,8 @@ function walk(graph: Graph): { levels: Map<SegmentId, number>; cycles: SegmentId
   return { levels, cycles };
 }
 
+export type ListKinds = ReadonlyMap<string, MemberKind>;
+
 export interface Batch {
   readonly define: readonly Definition[];
   readonly remove: readonly SegmentId[];
@@ -120,18 +139,18 @@ export interface BatchProblem extends Problem {
 const HINTS_MAX = 20;
 
 /**
- * Whether a batch leaves the whole sound: every reference leads somewhere, no cycles, no deeper than the limit, nothing
- * in use disabled or deleted, no funnel that the vocabulary lacks. `lists` are the ids of the lists there are;
- * `vocabularyOf` tells by what a definition is read.
+ * Whether a batch leaves the whole sound: every reference leads somewhere, and to its own kind, no cycles, no deeper than
+ * the limit, nothing in use disabled or deleted, no funnel that the vocabulary lacks. `lists` are the lists there are,
+ * each with whom it holds; `vocabularyOf` tells by what a definition is read.
  */
 export function checkBatch(
   existing: ReadonlyMap<SegmentId, Definition>,
   batch: Batch,
-  lists: Iterable<string>,
+  lists: ListKinds,
   limits: Limits,
   vocabularyOf: (id: SegmentId) => Vocabulary = () => DEFAULT_VOCABULARY,
 ): BatchProblem[] {
-  const problems = checkNames(existing, batch);
+  const problems = [...checkNames(existing, batch), ...checkKinds(existing, batch)];
   const after = new Map(existing);
   for (const id of batch.remove) after.delete(id);
   for (const definition of batch.define) after.set(definition.id, definition);
@@ -144,7 +163,7 @@ interface After {
   readonly vocabularyOf: (id: SegmentId) => Vocabulary;
 }
 
-function checkWhole(whole: After, batch: Batch, lists: Iterable<string>, limits: Limits): BatchProblem[] {
+function checkWhole(whole: After, batch: Batch, lists: ListKinds, limits: Limits): BatchProblem[] {
   const { after, vocabularyOf } = whole;
   const removed = new Set(batch.remove.filter((id) => !after.has(id)));
   const defined = new Set(batch.define.map(({ id }) => id));
@@ -152,7 +171,8 @@ function checkWhole(whole: After, batch: Batch, lists: Iterable<string>, limits:
     checkFunnels(after.get(id)!, vocabularyOf(id)).map((problem) => ({ segment: id, ...problem })),
   );
   return [
-    ...checkReferences(whole, removed, defined, new Set(lists)),
+    ...checkReferences(whole, removed, defined, lists),
+    ...[...defined].flatMap((id) => checkSides(after.get(id)!, after, lists)),
     ...unknown,
     ...checkUse(whole, removed, defined),
     ...checkShape(whole, defined, limits),
@@ -190,7 +210,7 @@ function checkReferences(
   whole: After,
   removed: ReadonlySet<SegmentId>,
   defined: ReadonlySet<SegmentId>,
-  lists: ReadonlySet<string>,
+  lists: ListKinds,
 ): BatchProblem[] {
   const { after } = whole;
   const problems: BatchProblem[] = [];
@@ -206,11 +226,43 @@ function checkReferences(
     for (const target of listReferences(definition.rule)) {
       if (lists.has(target)) continue;
       const message = `${quoted(id)} references the list ${quoted(target)}, which does not exist; import it first`;
-      problems.push(problem(id, placeOf(definition, "list", target), message, hintOf(target, lists)));
+      problems.push(problem(id, placeOf(definition, "list", target), message, hintOf(target, lists.keys())));
     }
   }
   return problems;
 }
+
+/** Whoever counts on a segment counts on whom it groups, and members are numbered by kind. */
+function checkKinds(existing: ReadonlyMap<SegmentId, Definition>, batch: Batch): BatchProblem[] {
+  return batch.define.flatMap(({ id, kind }) => {
+    const before = existing.get(id);
+    if (before === undefined || before.kind === kind) return [];
+    const message = `${quoted(id)} groups ${before.kind}s, and a segment keeps its kind; give the one of ${kind}s another id`;
+    return [problem(id, "kind", message, before.kind)];
+  });
+}
+
+/** Segments and lists are named where their own kind is asked. */
+function checkSides(
+  definition: Definition,
+  after: ReadonlyMap<SegmentId, Definition>,
+  lists: ListKinds,
+): BatchProblem[] {
+  return (["segment", "list"] as const).flatMap((op) =>
+    namedIn(definition.rule, op, definition.kind).flatMap(({ id, kind }) => {
+      const found = op === "segment" ? after.get(id)?.kind : lists.get(id);
+      if (found === undefined || found === kind) return [];
+      const holds = op === "segment" ? "groups" : "holds";
+      const message = `the ${op} ${quoted(id)} ${holds} ${found}s, and here a rule speaks of ${kind}s; ${ASIDE[found](op, id)}`;
+      return [problem(definition.id, placeOf(definition, op, id, kind), message)];
+    }),
+  );
+}
+
+const ASIDE: Readonly<Record<MemberKind, (op: Naming, id: string) => string>> = {
+  account: (op, id) => `ask for the account's: {account: {${op}: {in: [${id}]}}}`,
+  user: (op, id) => `ask the users: {users: {rule: {${op}: {in: [${id}]}}, atLeast: 1}}`,
+};
 
 /** Nothing in use is removed; nothing that an enabled segment uses is disabled. */
 function checkUse(whole: After, removed: ReadonlySet<SegmentId>, defined: ReadonlySet<SegmentId>): BatchProblem[] {
@@ -304,17 +356,32 @@ export function usersOfList(definitions: Iterable<Definition>, list: string): Se
   return users;
 }
 
-/** Where the source of a definition names a segment or list: `rule.all[1].segment.in[0]`. */
-function placeOf(definition: Definition, op: "segment" | "list", id: string): string {
-  const { source } = definition;
+/**
+ * Where the source of a definition names a segment or list: `rule.all[1].segment.in[0]`. With `side`: where a rule speaks
+ * of that kind.
+ */
+function placeOf(definition: Definition, op: Naming, id: string, side?: MemberKind): string {
+  const { source, kind } = definition;
   const rule = isRecord(source) ? source.rule : undefined;
-  return findName(rule, "rule", op, id) ?? "rule";
+  return findName(rule, { path: "rule", kind }, { op, id, side }) ?? "rule";
 }
 
-function findName(value: unknown, path: string, op: "segment" | "list", id: string): string | undefined {
+/** A place in a source, and of which kind a rule speaks there. */
+interface Spot {
+  readonly path: string;
+  readonly kind: MemberKind;
+}
+
+interface Sought {
+  readonly op: Naming;
+  readonly id: string;
+  readonly side: MemberKind | undefined;
+}
+
+function findName(value: unknown, spot: Spot, sought: Sought): string | undefined {
   if (Array.isArray(value)) {
     for (const [index, item] of value.entries()) {
-      const found = findName(item, `${path}[${index}]`, op, id);
+      const found = findName(item, { ...spot, path: `${spot.path}[${index}]` }, sought);
       if (found !== undefined) return found;
     }
     return undefined;
@@ -322,8 +389,17 @@ function findName(value: unknown, path: string, op: "segment" | "list", id: stri
   if (!isRecord(value)) return undefined;
   const [key, body] = Object.entries(value)[0] ?? [];
   if (key === undefined) return undefined;
-  const at = keyPath(path, key);
-  if (key !== op) return ["all", "any", "none", "not"].includes(key) ? findName(body, at, op, id) : undefined;
+  const inside = { path: keyPath(spot.path, key), kind: kindInside(key, spot.kind) };
+  if (["all", "any", "none", "not", "account"].includes(key)) return findName(body, inside, sought);
+  if (key === "users") {
+    const rule: unknown = isRecord(body) ? body.rule : undefined;
+    return findName(rule, { ...inside, path: keyPath(inside.path, "rule") }, sought);
+  }
+  const isSought = key === sought.op && (sought.side ?? spot.kind) === spot.kind;
+  return isSought ? placeInForms(body, inside.path, sought.id) : undefined;
+}
+
+function placeInForms(body: unknown, at: string, id: string): string | undefined {
   for (const form of ["in", "notIn"]) {
     const ids: unknown = isRecord(body) ? body[form] : undefined;
     const index = Array.isArray(ids) ? ids.findIndex((item) => String(item) === id) : -1;

@@ -21,20 +21,22 @@ export interface SeenNames {
   readonly events: ReadonlySet<string>;
   /** Of traits; of one inside another, the outer. */
   readonly traits: ReadonlySet<string>;
+  /** Of accounts, as group calls write them. */
+  readonly accountTraits: ReadonlySet<string>;
   /** Where they were looked for: "the last 2,000 messages". */
   readonly among: string;
 }
 
 /** A name that a definition writes down, and where. */
 export interface NamedPlace {
-  readonly kind: "event" | "trait";
+  readonly kind: "event" | "trait" | "trait of an account";
   readonly name: string;
   readonly path: string;
 }
 
 export function warningsOfUnseen(definition: Definition, seen: SeenNames): Problem[] {
   return namesWritten(definition).flatMap(({ kind, name, path }) => {
-    const known = kind === "event" ? seen.events : seen.traits;
+    const known = { event: seen.events, trait: seen.traits, "trait of an account": seen.accountTraits }[kind];
     if (known.has(name)) return [];
     const message = `never seen: no ${kind} ${quoted(name)} is among ${seen.among}`;
     return [problemOf(path, message, nearest(name, known))];
@@ -44,9 +46,16 @@ export function warningsOfUnseen(definition: Definition, seen: SeenNames): Probl
 export function namesWritten(definition: Definition): NamedPlace[] {
   return writtenRules(definition).flatMap((rule) => {
     if (rule.name === "event") return eventNames(rule);
-    if (rule.name === "trait") return traitsIn(rule.body, rule.path);
-    return rule.name === "change" ? traitOf(labelIn(rule.body, "trait")!, keyPath(rule.path, "trait")) : [];
+    const kind = rule.kind === "account" ? "trait of an account" : "trait";
+    return traitsOf(rule).map(({ name, path }) => ({ kind, name, path }));
   });
+}
+
+type Trait = Omit<NamedPlace, "kind">;
+
+function traitsOf({ name, body, path }: WrittenRule): Trait[] {
+  if (name === "trait") return traitsIn(body, path);
+  return name === "change" ? traitOf(labelIn(body, "trait")!, keyPath(path, "trait")) : [];
 }
 
 function eventNames({ body, path }: WrittenRule): NamedPlace[] {
@@ -62,7 +71,7 @@ function eventNames({ body, path }: WrittenRule): NamedPlace[] {
   );
 }
 
-function traitsIn(where: unknown, path: string): NamedPlace[] {
+function traitsIn(where: unknown, path: string): Trait[] {
   if (!isObject(where)) return [];
   const logical = (["all", "any", "none", "not"] as const).find((key) => Object.hasOwn(where, key));
   if (logical === undefined) return Object.keys(where).flatMap((key) => traitOf(key, keyPath(path, key)));
@@ -72,7 +81,7 @@ function traitsIn(where: unknown, path: string): NamedPlace[] {
   return inner.flatMap((item, index) => traitsIn(item, itemPath(at, index)));
 }
 
-function traitOf(written: string, path: string): NamedPlace[] {
+function traitOf(written: string, path: string): Trait[] {
   const names = parsePath(written, path, new Report(DEFAULT_LIMITS));
-  return names === undefined ? [] : [{ kind: "trait", name: names[0]!, path }];
+  return names === undefined ? [] : [{ name: names[0]!, path }];
 }
