@@ -73,7 +73,8 @@ async function change(
   );
   const outcome = revision === undefined ? undefined : catalogue.outcomes.get(revision);
   if (outcome?.type === "rejected") throw new CliError(EXIT.usage, `The list was refused: ${outcome.detail}.`);
-  note(`${id} has ${counted(catalogue.lists.get(id)?.size ?? 0, "member")} now.`);
+  const noun = catalogue.listKinds.get(id) === "account" ? "account" : "member";
+  note(`${id} has ${counted(catalogue.lists.get(id)?.size ?? 0, noun)} now.`);
 }
 
 /** A list that is there keeps its kind, so it need not be said again. */

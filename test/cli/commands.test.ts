@@ -181,7 +181,7 @@ describe("lists", () => {
       JSON.parse((await rollcall("members", "staff-only", "-o", "json")).out).map(({ id }: { id: string }) => id),
     ).toEqual(["501", "502", "503"]);
     expect(JSON.parse((await rollcall("lists", "ls", "-o", "json")).out)).toEqual([
-      { id: "staff", members: 3, usedBy: ["staff-only"] },
+      { id: "staff", kind: "user", members: 3, usedBy: ["staff-only"] },
     ]);
     expect(await rollcall("lists", "rm", "staff")).toMatchObject({
       code: 2,
@@ -189,6 +189,24 @@ describe("lists", () => {
     });
     await rollcall("segments", "rm", "staff-only");
     expect(await rollcall("lists", "rm", "staff")).toMatchObject({ code: 0 });
+  });
+
+  test("of accounts: a list keeps its kind", async () => {
+    expect((await rollcall("lists", "set", "churning", "acme", "--kind", "account")).err).toContain("1 account now");
+    expect((await rollcall("lists", "add", "churning", "initech")).err).toContain("2 accounts now");
+    expect(await rollcall("lists", "add", "churning", "u1", "--kind", "user")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("The list churning holds accounts, and keeps its kind"),
+    });
+    expect(JSON.parse((await rollcall("lists", "ls", "-o", "json")).out)).toEqual([
+      { id: "churning", kind: "account", members: 2, usedBy: [] },
+    ]);
+    const path = await fileOf("risk.yaml", "id: at-risk\nrule: { list: { in: [churning] } }\n");
+    expect(await rollcall("segments", "apply", path)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('the list "churning" holds accounts, and here a rule speaks of users'),
+    });
+    expect(await rollcall("lists", "rm", "churning")).toMatchObject({ code: 0 });
   });
 });
 
