@@ -84,6 +84,15 @@ export class History {
     return this.#seq;
   }
 
+  get now(): Millis {
+    return this.#now;
+  }
+
+  /** Time has passed elsewhere. */
+  passTo(now: Millis): void {
+    this.#now = Math.max(this.#now, now);
+  }
+
   record(kind: LogKind, body: unknown): LogRecord {
     this.#seq += 1;
     return { seq: this.#seq, stamp: this.#now, kind, body: body instanceof Uint8Array ? body : bytes(body) };
@@ -161,6 +170,43 @@ export class History {
       case "commerce":
         return { ...base, type: "track", ...this.#commerce() };
     }
+  }
+
+  /** A user who belongs to an account from now on, or to none. */
+  group(accounts: readonly string[]): LogRecord {
+    const dice = this.#dice;
+    this.#pass();
+    this.#message += 1;
+    const member = dice.pick(this.#options.members);
+    const time = this.#timeOf(member);
+    return this.record("event", {
+      ...memberIds(dice, member),
+      type: "group",
+      groupId: dice.chance(0.15) ? null : dice.chance(0.02) ? "" : dice.pick(accounts),
+      ...(dice.chance(0.9) ? { timestamp: new Date(time).toISOString() } : {}),
+      ...(dice.chance(0.4) ? { messageId: `m${this.#message}` } : {}),
+      ...(dice.chance(0.2) ? { context: this.#context() } : {}),
+      ...(dice.chance(0.6) ? { traits: this.#traits() } : {}),
+    });
+  }
+
+  /** A message about an account of this partition, by no user. */
+  ofAccount(account: string): LogRecord {
+    const dice = this.#dice;
+    this.#pass();
+    this.#message += 1;
+    const time = this.#timeOf(`account ${account}`);
+    const what = dice.chance(0.5)
+      ? { type: "group", traits: this.#traits() }
+      : { type: "track", event: dice.pick(NAMES), properties: this.#properties() };
+    return this.record("account", {
+      ...what,
+      groupId: account,
+      ...(dice.chance(0.05) ? { userId: "u5" } : {}),
+      ...(dice.chance(0.9) ? { timestamp: new Date(time).toISOString() } : {}),
+      ...(dice.chance(0.4) ? { messageId: `m${this.#message}` } : {}),
+      ...(dice.chance(0.3) ? { context: this.#context() } : {}),
+    });
   }
 
   #subject(): Subject {

@@ -2,6 +2,7 @@
 // checkpoint, kill, restore, replay. What it says must not show it.
 import type { ControlCopy, ControlEntry } from "../../lib/core/control.ts";
 import { createPartition, type PartitionCore, restorePartition } from "../../lib/core/engine/core.ts";
+import type { LinkMessage } from "../../lib/core/links.ts";
 import type { FrozenPartition, Need, PageNo, PartitionOptions } from "../../lib/core/partition.ts";
 import type { Delta, LogRecord } from "../../lib/core/types.ts";
 
@@ -15,6 +16,9 @@ export class Rig {
   readonly #options: PartitionOptions;
   readonly #entries: ControlEntry[] = [];
   readonly log: LogRecord[] = [];
+  /** All that it has said to other partitions, as it said it: `<to> <n>`. */
+  readonly #links = new Map<string, string>();
+  readonly #unheard: LinkMessage[] = [];
   #machine: PartitionCore;
   #stored = new Map<PageNo, Uint8Array>();
   #checkpoint: Checkpoint | undefined;
@@ -36,7 +40,28 @@ export class Rig {
     this.log.push(record);
     if (record.kind === "control") this.#keepEntry(record);
     this.#step(record);
+    this.#keepLinks();
     return this.#machine.takeDeltas();
+  }
+
+  /** What it has said to other partitions since the last call. */
+  takeLinks(): LinkMessage[] {
+    return this.#unheard.splice(0);
+  }
+
+  #keepLinks(): void {
+    const links = this.#machine.takeLinks();
+    for (const { to, n, seq, body } of links) this.#links.set(`${to} ${n}`, `${seq} ${body}`);
+    this.#unheard.push(...links);
+  }
+
+  /** A machine that was restored says what it said before. */
+  #compareLinks(): void {
+    for (const { to, n, seq, body } of this.#machine.takeLinks()) {
+      const before = this.#links.get(`${to} ${n}`);
+      if (before === `${seq} ${body}`) continue;
+      throw new Error(`after a restart, message ${n} to ${to} is ${seq} ${body}, and was ${before}`);
+    }
   }
 
   #keepEntry(record: LogRecord): void {
@@ -122,6 +147,7 @@ export class Rig {
       this.#step(record);
       this.#machine.takeDeltas();
       this.#machine.takeRejects();
+      this.#compareLinks();
     }
   }
 
