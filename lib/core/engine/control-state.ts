@@ -23,11 +23,6 @@ export interface PendingBatch {
   readonly remove: Set<SegmentId>;
   /** Questions that nobody asked before: their counters are folded over the log. Empty when it only waits its turn. */
   readonly questions: readonly string[];
-  /**
-   * Rounds in which all partitions tell each other that its flags are evaluated, until they are known everywhere: one more
-   * than flags stand inside flags. 0 where it asks none but those in force.
-   */
-  readonly rounds: number;
   /** What events mean from its activation on; undefined: as before. */
   readonly vocabulary?: Vocabulary;
 }
@@ -74,6 +69,8 @@ export class ControlState {
   situations = new SituationBoard();
   #levels = new Map<SegmentId, number>();
   readonly #plans = new Map<string, Plans>();
+  /** By revision; worked out when it is asked for. */
+  readonly #rounds = new Map<number, number>();
 
   constructor(limits: Limits, catalogue: KnownItems = KnownItems.none()) {
     this.#limits = limits;
@@ -258,8 +255,8 @@ export class ControlState {
     isVocabulary = false,
   ): ControlOutcome {
     const questions = this.#newQuestions(definitions, vocabulary);
-    const rounds = this.#roundsFor(definitions, vocabulary);
-    const immediate = this.pending.size === 0 && questions.length === 0 && rounds === 0;
+    const asksFlags = this.#roundsFor(definitions.map((definition) => ({ definition, vocabulary }))) > 0;
+    const immediate = this.pending.size === 0 && questions.length === 0 && !asksFlags;
     this.#cancelOlder(new Set([...definitions.map(({ id }) => id), ...removed]));
     const define = new Map(definitions.map((definition) => [definition.id, this.#versioned(definition, vocabulary)]));
     const { revision } = this;
@@ -268,7 +265,7 @@ export class ControlState {
       if (isVocabulary) this.#setVocabulary(vocabulary, revision);
       outcome = this.#activate(define, removed);
     } else {
-      const batch = { revision, define, remove: new Set(removed), questions, rounds };
+      const batch = { revision, define, remove: new Set(removed), questions };
       this.pending.set(revision, isVocabulary ? { ...batch, vocabulary } : batch);
     }
     this.#reviewFlags([...define.values()]);
@@ -277,13 +274,28 @@ export class ControlState {
 
   /** Numbers what newly written words ask, and forgets what nobody asks any more. */
   #reviewFlags(written: readonly ActiveDefinition[] = []): void {
-    const pending = Array.from(this.pending.values(), ({ define }) => [...define.values()]);
-    this.flags = this.flags.after(this.revision, written, [...this.active.values(), ...pending.flat()]);
+    const pending = Array.from(
+      this.pending.values(),
+      ({ revision, define }) => [revision, [...define.values()]] as const,
+    );
+    this.flags = this.flags.after(this.revision, written, { active: this.active.values(), pending });
   }
 
-  /** Flags that only what is in force asks are known everywhere already. */
-  #roundsFor(definitions: readonly Definition[], vocabulary: Vocabulary): number {
-    const asked = definitions.flatMap((definition) => flagsOfWord({ definition, vocabulary }));
+  /**
+   * Rounds in which all partitions tell each other that the flags of what waits are evaluated, until they are known
+   * everywhere: one more than flags stand inside flags. 0 where it asks none but those in force.
+   */
+  roundsOf({ revision, define }: PendingBatch): number {
+    let rounds = this.#rounds.get(revision);
+    if (rounds === undefined) {
+      rounds = this.#roundsFor([...define.values()]);
+      this.#rounds.set(revision, rounds);
+    }
+    return rounds;
+  }
+
+  #roundsFor(words: readonly Word[]): number {
+    const asked = words.flatMap(flagsOfWord);
     if (asked.length === 0) return 0;
     const inForce = new Set([...this.active.values()].flatMap((word) => flagsOfWord(word).map(({ key }) => key)));
     const fresh = asked.filter(({ key }) => !inForce.has(key));

@@ -672,12 +672,13 @@ export class PartitionCore implements PartitionMachine {
   #sayRounds(): void {
     const batch = this.#control.lit(this.#installed);
     if (batch === undefined) return;
-    for (const round of this.#rounds.due(batch.revision, batch.rounds)) this.#outbox.lit(batch.revision, round);
+    for (const round of this.#rounds.due(batch.revision, this.#control.roundsOf(batch)))
+      this.#outbox.lit(batch.revision, round);
   }
 
   unsettled(): readonly number[] {
     return [...this.#control.pending.values()]
-      .filter(({ revision, rounds }) => rounds > 0 && !this.#rounds.isSettled(revision, rounds))
+      .filter((batch) => !this.#rounds.isSettled(batch.revision, this.#control.roundsOf(batch)))
       .map(({ revision }) => revision);
   }
 

@@ -21,7 +21,7 @@ export interface PlanFlags {
 }
 
 /** A definition, and the vocabulary by which it is read. */
-interface Word {
+export interface Word {
   readonly definition: Definition;
   readonly vocabulary: Vocabulary;
 }
@@ -37,35 +37,53 @@ export function flagsOfWord({ definition, vocabulary }: Word): readonly Flag[] {
   return flags;
 }
 
-/** Immutable: an entry that asks other flags gives another book. */
+/** Who asks what: the words in force, and those that wait, lowest revision first. */
+export interface Standing {
+  readonly active: Iterable<Word>;
+  readonly pending: Iterable<readonly [revision: number, words: readonly Word[]]>;
+}
+
+/** What carries a flag that words in force ask. */
+const IN_FORCE = 0;
+
+/**
+ * Immutable: an entry that asks other flags gives another book. A flag lives as long as what carries it: the words in
+ * force, else the lowest revision that waits and asks it. Whoever asks it, too, and then carries it alone may not be
+ * evaluated yet; so it asks another flag from there on, and nothing is counted twice.
+ */
 export class FlagBook {
   /** Control revision of the last entry that changed what is asked. */
   readonly revision: number;
   readonly #byKey: ReadonlyMap<string, LiveFlag>;
+  readonly #carriers: ReadonlyMap<string, number>;
 
-  private constructor(revision: number, byKey: ReadonlyMap<string, LiveFlag>) {
+  private constructor(revision: number, byKey: ReadonlyMap<string, LiveFlag>, carriers: ReadonlyMap<string, number>) {
     this.revision = revision;
     this.#byKey = byKey;
+    this.#carriers = carriers;
   }
 
-  static readonly empty = new FlagBook(0, new Map());
+  static readonly empty = new FlagBook(0, new Map(), new Map());
 
-  /** With what newly written words ask, in their order; what nobody asks by now has died. */
-  after(revision: number, written: Iterable<Word>, words: Iterable<Word>): FlagBook {
+  /** After an entry; the flags of what it says itself are numbered first. */
+  after(revision: number, written: readonly Word[], { active, pending }: Standing): FlagBook {
+    const waiting = [...pending].sort(([left], [right]) => left - right);
+    const carriers = carriersOf(active, waiting);
+    if (carriers.size === 0 && this.isEmpty) return this;
     const byKey = new Map(this.#byKey);
+    for (const [key, carrier] of this.#carriers) {
+      const now = carriers.get(key);
+      if (now !== carrier && now !== IN_FORCE) byKey.delete(key);
+    }
     let number = 0;
-    for (const word of written) {
+    for (const word of [...written, ...waiting.flatMap(([, words]) => words)]) {
       for (const flag of flagsOfWord(word)) {
-        if (byKey.has(flag.key)) continue;
+        if (byKey.has(flag.key) || !carriers.has(flag.key)) continue;
         byKey.set(flag.key, { ...flag, id: `${revision}.${number}` });
         number += 1;
       }
     }
-    if (byKey.size === 0) return this;
-    const alive = new Set<string>();
-    for (const word of words) for (const { key } of flagsOfWord(word)) alive.add(key);
-    for (const key of byKey.keys()) if (!alive.has(key)) byKey.delete(key);
-    return new FlagBook(revision, byKey);
+    return new FlagBook(revision, byKey, carriers);
   }
 
   get isEmpty(): boolean {
@@ -96,4 +114,16 @@ export class FlagBook {
     }
     return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
+}
+
+function carriersOf(
+  active: Iterable<Word>,
+  pending: readonly (readonly [revision: number, words: readonly Word[]])[],
+): Map<string, number> {
+  const carriers = new Map<string, number>();
+  for (const word of active) for (const { key } of flagsOfWord(word)) carriers.set(key, IN_FORCE);
+  for (const [revision, words] of pending) {
+    for (const { key } of words.flatMap(flagsOfWord)) if (!carriers.has(key)) carriers.set(key, revision);
+  }
+  return carriers;
 }

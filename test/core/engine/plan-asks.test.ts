@@ -14,7 +14,7 @@ test.each(RULES)("of %s", (name) => {
     const parsed = parseDefinition({ id: "x", kind: name === "users" ? "account" : "user", rule }, DEFAULT_LIMITS);
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
     const word = { definition: parsed.definition, version: 1, vocabulary };
-    const flags = FlagBook.empty.after(1, [word], [word]);
+    const flags = FlagBook.empty.after(1, [word], { active: [word], pending: [] });
     const questions = questionsOf(parsed.definition, vocabulary);
     for (const kind of ["user", "account"] as const) {
       const plan = compilePlan({ kind, active: [word], flags });

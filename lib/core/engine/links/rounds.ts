@@ -39,7 +39,7 @@ export class RoundBook {
 
   isSettled(revision: number, rounds: number): boolean {
     const held = this.#byRevision.get(revision);
-    return held !== undefined && this.#heardFromAll(held) >= rounds;
+    return rounds === 0 || (held !== undefined && this.#heardFromAll(held) >= rounds);
   }
 
   /** Forgets those that are over. */
