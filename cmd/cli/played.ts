@@ -12,7 +12,7 @@ import { progressBar } from "../../lib/cli/progress.ts";
 import { logRecords } from "../../lib/cli/read-streams.ts";
 import { sideBySide } from "../../lib/cli/side-by-side.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
-import type { ExplainNode, UserView } from "../../lib/core/partition.ts";
+import type { ExplainNode, MembershipView } from "../../lib/core/partition.ts";
 import type { Definition } from "../../lib/core/rules/ast.ts";
 import { references } from "../../lib/core/rules/checks/graph.ts";
 import type { Json, MemberId, Millis, PartitionNo, SegmentId } from "../../lib/core/types.ts";
@@ -67,14 +67,15 @@ export async function backtested<P extends BacktestPart>(
 export interface ExplainedAt {
   readonly clock: Millis;
   readonly explain: ExplainNode | null;
-  readonly user: UserView | null;
+  /** Of the member that it is about. */
+  readonly memberships: readonly MembershipView[];
 }
 
 /** Why somebody was in, or not, at a moment: by the definition of now, and by what the log held then. */
 export async function explainedAt(context: Context, id: SegmentId, member: MemberId, at: Millis): Promise<ExplainedAt> {
   const { nc, names, partitions } = context;
   const active = (await context.catalogue()).state.active.get(id);
-  if (active === undefined) return { clock: at, explain: null, user: null };
+  if (active === undefined) return { clock: at, explain: null, memberships: [] };
   const { definition } = active;
   const common = await commonOptions(context, { definition, source: definition.source }, at);
   const partition = partitionOf(member, partitions);
@@ -98,7 +99,7 @@ export async function explainedAt(context: Context, id: SegmentId, member: Membe
   return {
     clock: machine.clock,
     explain: machine.explain(id, member) ?? null,
-    user: machine.user(member) ?? null,
+    memberships: (definition.kind === "user" ? machine.user(member) : machine.account(member))?.memberships ?? [],
   };
 }
 

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { EXIT, EXIT_HELP, endingOf } from "../../lib/cli/errors.ts";
 import { styleFor } from "../../lib/cli/style.ts";
+import { addAccounts } from "./accounts.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEnrich } from "./enrich.ts";
 import { addGlobalFlags } from "./globals.ts";
@@ -44,6 +45,7 @@ function program(): Command {
     addItems,
     addSituations,
     addPeople,
+    addAccounts,
     addTail,
     addImport,
     addEnrich,

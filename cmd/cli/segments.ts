@@ -6,7 +6,8 @@ import type { CatalogueEntry } from "../../lib/api/catalogue.ts";
 import type { Preparation } from "../../lib/api/preparations.ts";
 import { type Said, saidOf } from "../../lib/api/said.ts";
 import { EXIT, endingOf } from "../../lib/cli/errors.ts";
-import { count, counted } from "../../lib/cli/numbers.ts";
+import { membersText } from "../../lib/cli/member-text.ts";
+import { count } from "../../lib/cli/numbers.ts";
 import { describeRule } from "../../lib/cli/rule-text.ts";
 import { plain, type Style, styleFor } from "../../lib/cli/style.ts";
 import { type Column, type Format, printRows } from "../../lib/cli/table.ts";
@@ -116,6 +117,7 @@ interface Listed extends CatalogueEntry {
 
 const columnsOf = (preparations: readonly Preparation[]): readonly Column<Listed>[] => [
   { title: "SEGMENT", key: "id", value: (row) => row.id },
+  { title: "KIND", key: "kind", value: (row) => row.kind },
   {
     title: "MEMBERS",
     key: "size",
@@ -176,7 +178,7 @@ async function show(context: Context, id: string, format: Format): Promise<void>
   if (format === "json") return printJson({ ...entry, size, ...said });
   const { style } = context;
   const facts = [
-    `${size === null ? "–" : counted(size, "member")}`,
+    size === null ? `${entry.kind}s` : membersText(size, entry.kind),
     stateOf({ ...entry, size }, await preparationsNow(context)),
     `version ${entry.version}`,
   ];

@@ -1,4 +1,4 @@
-// rollcall tail: people joining and leaving, as it happens. A plain subscription to what the stream republishes.
+// rollcall tail: people and accounts joining and leaving, as it happens. A plain subscription to what the stream republishes.
 import type { Command } from "commander";
 import { timeOfDay } from "../../lib/cli/numbers.ts";
 import { plain, type Style } from "../../lib/cli/style.ts";
@@ -11,7 +11,7 @@ import { note, print } from "./output.ts";
 export function addTail(program: Command): void {
   program
     .command("tail")
-    .description("watch people join and leave; ends with Ctrl-C")
+    .description("watch people and accounts join and leave; ends with Ctrl-C")
     .argument("[segments...]", "only these")
     .option("--json", "one delta a line, as it was said")
     .action((segments: string[], options: { json?: boolean }, command: Command) =>
@@ -50,8 +50,10 @@ const CAUSES: Readonly<Record<Delta["cause"]["type"], string>> = {
 };
 
 export function deltaLine(delta: Delta, style: Style): string {
-  const { change, cause } = delta;
+  const { change, cause, kind } = delta;
   const sign = change === "joined" ? style.green("+ joined") : style.red("- left  ");
-  const why = [CAUSES[cause.type], cause.late === true ? "late event" : ""].filter((text) => text !== "").join(", ");
+  const why = [kind === "account" ? "account" : "", CAUSES[cause.type], cause.late === true ? "late event" : ""]
+    .filter((text) => text !== "")
+    .join(", ");
   return `${style.dim(timeOfDay(delta.at))}  ${sign}  ${delta.segment.padEnd(20)}  ${style.bold(plain(delta.id))}${why === "" ? "" : style.dim(`  ${why}`)}`;
 }

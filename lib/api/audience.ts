@@ -1,11 +1,13 @@
 // What the HTTP interface and its page ask: segments with their sizes, members, one person, why, and what happens now.
 // Answered by nats-audience.ts; tests answer it from memory.
-import type { ExplainNode, UserView } from "../core/partition.ts";
-import type { Delta, Json, MemberId, SegmentId } from "../core/types.ts";
+import type { AccountUser, AccountView, ExplainNode, UserView } from "../core/partition.ts";
+import type { Delta, Json, MemberId, MemberKind, SegmentId } from "../core/types.ts";
 import type { MemberEntry, PartitionStatus } from "../ports/questions.ts";
 
 export interface SegmentSummary {
   readonly id: SegmentId;
+  /** Whose segment it is: its members are users, or accounts. */
+  readonly kind: MemberKind;
   readonly name: string;
   readonly description: string;
   readonly folder: string | null;
@@ -29,21 +31,31 @@ export interface SegmentDetail extends SegmentSummary {
 
 export interface Overview {
   readonly segments: readonly SegmentSummary[];
-  /** People known; null while not every partition answers. */
+  /** People and accounts known; null while not every partition answers. */
   readonly universe: number | null;
 }
 
 export interface MemberList {
   readonly segment: SegmentId;
+  readonly kind: MemberKind;
   readonly size: number;
   readonly members: readonly MemberEntry[];
 }
 
 export interface Explanation {
   readonly segment: SegmentId;
-  readonly user: MemberId;
+  /** Whose id it is: the segment's kind. */
+  readonly kind: MemberKind;
+  readonly id: MemberId;
   readonly clock: number;
   readonly explanation: ExplainNode;
+}
+
+export interface AccountUsers {
+  readonly account: MemberId;
+  /** Of all its users, those asked for: how many there are. */
+  readonly count: number;
+  readonly users: readonly AccountUser[];
 }
 
 export interface Readiness {
@@ -59,8 +71,11 @@ export interface Audience {
   members(id: SegmentId, limit: number): Promise<MemberList | undefined>;
   /** Undefined: nobody knows the id. */
   user(id: MemberId): Promise<UserView | undefined>;
+  account(id: MemberId): Promise<AccountView | undefined>;
+  /** The account's users, or those for whom the `users` rule of that text holds. Undefined: nobody knows the id. */
+  accountUsers(id: MemberId, limit: number, rule?: string): Promise<AccountUsers | undefined>;
   /** Undefined: no such active segment, or nobody knows the id. */
-  explain(segment: SegmentId, user: MemberId): Promise<Explanation | undefined>;
+  explain(segment: SegmentId, id: MemberId): Promise<Explanation | undefined>;
   readiness(): Promise<Readiness>;
   /** Null in place of a partition that nobody answers for. */
   partitions(): Promise<readonly (PartitionStatus | null)[]>;

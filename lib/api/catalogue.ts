@@ -74,6 +74,7 @@ export class Catalogue {
     const { definition, version } = shown;
     return {
       id,
+      kind: definition.kind,
       name: definition.name,
       description: definition.description ?? "",
       folder: definition.folder ?? null,
@@ -90,10 +91,11 @@ export class Catalogue {
   private draftEntry(id: SegmentId): CatalogueEntry | undefined {
     const source = this.drafts.get(id);
     if (source === undefined) return undefined;
-    const { name, description, folder, tags } = source as Record<string, Json>;
+    const { kind, name, description, folder, tags } = source as Record<string, Json>;
     const text = (value: Json | undefined): string | undefined => (typeof value === "string" ? value : undefined);
     return {
       id,
+      kind: kind === "account" ? "account" : "user",
       name: text(name) ?? id,
       description: text(description) ?? "",
       folder: text(folder) ?? null,

@@ -2,16 +2,23 @@
 // republished deltas what happens now. Answers audience.ts.
 import type { NatsConnection } from "@nats-io/transport-node";
 import { decodeDelta } from "../core/deltas.ts";
-import { partitionOf } from "../core/ids.ts";
-import type { UserView } from "../core/partition.ts";
+import type { AccountView, UserView } from "../core/partition.ts";
 import type { Delta, Limits, MemberId, SegmentId } from "../core/types.ts";
 import { NatsControlLog } from "../nats/control-log.ts";
 import type { Names } from "../nats/names.ts";
 import { Questions, type Sizes } from "../nats/questions.ts";
 import type { PartitionStatus } from "../ports/questions.ts";
-import type { Audience, Explanation, MemberList, Overview, Readiness, SegmentDetail } from "./audience.ts";
+import type {
+  AccountUsers,
+  Audience,
+  Explanation,
+  MemberList,
+  Overview,
+  Readiness,
+  SegmentDetail,
+} from "./audience.ts";
 import { Catalogue } from "./catalogue.ts";
-import { withDecidingEvents } from "./deciding-events.ts";
+import { explained } from "./explaining.ts";
 import { saidOf } from "./said.ts";
 
 const RECENT_MAX = 50;
@@ -85,22 +92,34 @@ export class NatsAudience implements Audience {
   async members(id: SegmentId, limit: number): Promise<MemberList | undefined> {
     const entry = this.catalogue.entry(id);
     if (entry === undefined) return undefined;
-    if (entry.state !== "live") return { segment: id, size: 0, members: [] };
+    const { kind } = entry;
+    if (entry.state !== "live") return { segment: id, kind, size: 0, members: [] };
     const { size, members } = await this.questions.members(id, limit);
-    return { segment: id, size, members };
+    return { segment: id, kind, size, members };
   }
 
   async user(id: MemberId): Promise<UserView | undefined> {
     return (await this.questions.user(id)).user ?? undefined;
   }
 
-  async explain(segment: SegmentId, user: MemberId): Promise<Explanation | undefined> {
-    if (this.catalogue.entry(segment) === undefined) return undefined;
-    const { explain, clock } = await this.questions.explain(segment, user);
-    if (explain === null) return undefined;
-    const { nc, names } = this;
-    const where = { nc, names, partition: partitionOf(user, this.partitionCount) };
-    return { segment, user, clock, explanation: await withDecidingEvents(explain, where) };
+  async account(id: MemberId): Promise<AccountView | undefined> {
+    return (await this.questions.account(id)).account ?? undefined;
+  }
+
+  async accountUsers(id: MemberId, limit: number, rule?: string): Promise<AccountUsers | undefined> {
+    const account = await this.account(id);
+    if (account === undefined) return undefined;
+    const users = await this.questions.accountUsers(id, limit, rule);
+    const count = rule === undefined ? account.users : (account.usersByRule?.[rule] ?? 0);
+    return { account: id, count, users };
+  }
+
+  async explain(segment: SegmentId, id: MemberId): Promise<Explanation | undefined> {
+    const entry = this.catalogue.entry(segment);
+    if (entry === undefined) return undefined;
+    const { nc, names, questions, partitionCount: partitions } = this;
+    const { explain, clock } = await explained({ nc, names, questions, partitions }, segment, id);
+    return explain === null ? undefined : { segment, kind: entry.kind, id, clock, explanation: explain };
   }
 
   async readiness(): Promise<Readiness> {

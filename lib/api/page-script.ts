@@ -31,9 +31,13 @@ function makeRow(segment) {
   const link = document.createElement("a");
   link.href = "/v1/segments/" + encodeURIComponent(segment.id) + "/members";
   link.append(element("code", "", segment.id));
-  head.append(element("span", "name", segment.name), link, element("span", "badge", ""), element("span", "description", segment.description));
+  head.append(element("span", "name", segment.name), link, element("span", "kind", kindWord(segment)), element("span", "badge", ""), element("span", "description", segment.description));
   row.append(head, element("td", "size", sizeText(segment.size)));
   return row;
+}
+
+function kindWord(segment) {
+  return segment.kind === "account" ? "accounts" : "people";
 }
 
 function badgeText(segment) {
@@ -44,9 +48,10 @@ function badgeText(segment) {
 function updateRow(row, segment) {
   row.querySelector(".name").textContent = segment.name;
   row.querySelector(".description").textContent = segment.description;
+  row.querySelector(".kind").textContent = kindWord(segment);
   let badge = row.querySelector(".badge");
   const text = badgeText(segment);
-  if (!badge && text) row.querySelector("th a").after((badge = element("span", "badge", "")));
+  if (!badge && text) row.querySelector(".kind").after((badge = element("span", "badge", "")));
   if (badge) { badge.textContent = text; badge.hidden = text === ""; }
   const cell = row.querySelector("td.size");
   const size = sizeText(segment.size);

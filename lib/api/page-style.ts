@@ -47,7 +47,8 @@ td.size { font-size: 1.5rem; line-height: 1.2; font-weight: 600; font-variant-nu
 .description { display: block; color: var(--soft); font-size: .9rem; margin-top: .1rem; max-width: 62ch; }
 tbody th a { text-decoration: none; }
 tbody th a:hover { text-decoration: underline; }
-tbody th a + .badge { margin-left: .5rem; }
+.kind { margin-left: .5rem; font-size: .8rem; color: var(--soft); }
+.kind + .badge { margin-left: .5rem; }
 .badge { font-size: .75rem; padding: .05rem .5rem; border-radius: 99px; background: var(--flash); }
 .changed td.size { animation: changed 1.6s ease-out; }
 @keyframes changed { from { color: var(--accent); } }

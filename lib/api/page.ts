@@ -37,7 +37,7 @@ export function renderPage(data: PageData): string {
   <section class="segments" aria-labelledby="segments-title">
     <div class="bar">
       <h2 id="segments-title">Segments</h2>
-      <p class="facts"><b id="universe">${numberOf(overview.universe)}</b> people known</p>
+      <p class="facts"><b id="universe">${numberOf(overview.universe)}</b> people and accounts known</p>
     </div>
     <table>
       <thead><tr><th scope="col">Segment</th><th scope="col" class="size">Members</th></tr></thead>
@@ -64,7 +64,11 @@ export function renderPage(data: PageData): string {
 
 function segmentRow(segment: SegmentSummary): string {
   const { id, name, description, size } = segment;
-  return `<tr data-id="${html(id)}"><th scope="row"><span class="name">${html(name)}</span><a href="/v1/segments/${encodeURIComponent(id)}/members"><code>${html(id)}</code></a>${badge(segment)}<span class="description">${html(description)}</span></th><td class="size">${numberOf(size)}</td></tr>`;
+  return `<tr data-id="${html(id)}"><th scope="row"><span class="name">${html(name)}</span><a href="/v1/segments/${encodeURIComponent(id)}/members"><code>${html(id)}</code></a><span class="kind">${kindWord(segment)}</span>${badge(segment)}<span class="description">${html(description)}</span></th><td class="size">${numberOf(size)}</td></tr>`;
+}
+
+function kindWord({ kind }: SegmentSummary): string {
+  return kind === "account" ? "accounts" : "people";
 }
 
 function badge(segment: SegmentSummary): string {
@@ -78,7 +82,7 @@ function deltaItem(delta: Delta): string {
 }
 
 function nextSteps({ natsUrl, subjectPrefix, recent }: PageData): string {
-  const joined = recent.find((delta) => delta.change === "joined");
+  const joined = recent.find((delta) => delta.change === "joined" && delta.kind === "user");
   const segment = joined?.segment ?? "cart-under-100";
   const user = joined === undefined || /[^A-Za-z0-9_-]/.test(joined.id) ? "u1" : joined.id;
   const event = '{"type":"track","event":"Product Added","userId":"u1","properties":{"product_id":"p1","price":60}}';
@@ -97,7 +101,7 @@ function nextSteps({ natsUrl, subjectPrefix, recent }: PageData): string {
   return `<section class="next" aria-labelledby="next-title">
     <h2 id="next-title">Where to go next</h2>
     <dl>${steps.map(([what, command]) => `<div><dt>${html(what)}</dt><dd><code tabindex="0">${html(command)}</code></dd></div>`).join("")}</dl>
-    <p class="quiet">In the project’s folder <code>rollcall</code> is <code>node dist/cmd/rollcall.js</code>. By HTTP: <a href="/v1/segments">/v1/segments</a>, <a href="/v1/users/${user}">/v1/users/${user}</a>, <a href="/v1/explain?segment=${segment}&amp;user=${user}">/v1/explain</a>, <a href="/metrics">/metrics</a>, <a href="/readyz">/readyz</a>.</p>
+    <p class="quiet">In the project’s folder <code>rollcall</code> is <code>node dist/cmd/rollcall.js</code>. By HTTP: <a href="/v1/segments">/v1/segments</a>, <a href="/v1/users/${user}">/v1/users/${user}</a>, <code>/v1/accounts/ID</code>, <a href="/v1/explain?segment=${segment}&amp;user=${user}">/v1/explain</a>, <a href="/metrics">/metrics</a>, <a href="/readyz">/readyz</a>.</p>
   </section>`;
 }
 

@@ -8,7 +8,7 @@ import { HttpError } from "./http-error.ts";
 import { LiveFeed } from "./live.ts";
 import { metricsOf } from "./metrics.ts";
 import { renderPage } from "./page.ts";
-import { explanationOut, membersOut, userOut } from "./shapes.ts";
+import { accountOut, explanationOut, membersOut, userOut } from "./shapes.ts";
 import { addWorld, type WorldOptions } from "./world-routes.ts";
 
 const MEMBERS_DEFAULT = 100;
@@ -111,18 +111,32 @@ function addQuestions(app: FastifyInstance, audience: Audience): void {
   app.get<{ Params: { id: string } }>("/v1/users/:id", async ({ params: { id } }) => {
     return userOut((await audience.user(id)) ?? noUser(id));
   });
+  app.get<{ Params: { id: string } }>("/v1/accounts/:id", async ({ params: { id } }) => {
+    return accountOut((await audience.account(id)) ?? noAccount(id));
+  });
+  app.get<{ Params: { id: string } }>("/v1/accounts/:id/users", async ({ params: { id }, query }) => {
+    const rule = optionalTextOf(query, "rule");
+    return (await audience.accountUsers(id, limitOf(query), rule)) ?? noAccount(id);
+  });
   app.get("/v1/explain", async ({ query }) => {
-    const segment = textOf(query, "segment");
-    const user = textOf(query, "user");
-    const explanation = await audience.explain(segment, user);
+    const segment = textOf(query, "segment", EXPLAIN_USAGE);
+    const { kind } = (await audience.segment(segment)) ?? noSegment(segment);
+    const id = textOf(query, kind, kind === "user" ? EXPLAIN_USAGE : EXPLAIN_ACCOUNT_USAGE);
+    const explanation = await audience.explain(segment, id);
     if (explanation !== undefined) return explanationOut(explanation);
-    if ((await audience.segment(segment)) === undefined) return noSegment(segment);
-    throw new HttpError(404, "nothing-to-explain", `${shown(user)} is not known, or ${segment} is not active yet.`);
+    throw new HttpError(404, "nothing-to-explain", `${shown(id)} is not known, or ${segment} is not active yet.`);
   });
 }
 
+const EXPLAIN_USAGE = "/v1/explain?segment=cart-under-100&user=u1";
+const EXPLAIN_ACCOUNT_USAGE = "/v1/explain?segment=trial-ending&account=acme: its members are accounts";
+
 function noSegment(id: string): never {
   throw new HttpError(404, "unknown-segment", `There is no segment ${shown(id)}. GET /v1/segments lists them.`);
+}
+
+function noAccount(id: string): never {
+  throw new HttpError(404, "unknown-account", `No message has named the account ${shown(id)} yet.`);
 }
 
 function noUser(id: string): never {
@@ -133,10 +147,20 @@ function shown(id: string): string {
   return JSON.stringify(id.length > 80 ? `${id.slice(0, 80)}…` : id);
 }
 
-function textOf(query: unknown, key: string): string {
+function textOf(query: unknown, key: string, usage: string): string {
   const value = (query as Record<string, unknown>)[key];
   if (typeof value === "string" && value !== "" && value.length <= ID_LENGTH_MAX) return value;
-  throw new HttpError(400, "bad-request", `Say ${key}=… once, as in /v1/explain?segment=cart-under-100&user=u1.`);
+  throw new HttpError(400, "bad-request", `Say ${key}=… once, as in ${usage}.`);
+}
+
+/** A rule's text may be long. */
+const RULE_LENGTH_MAX = 16_384;
+
+function optionalTextOf(query: unknown, key: string): string | undefined {
+  const value = (query as Record<string, unknown>)[key];
+  if (value === undefined) return undefined;
+  if (typeof value === "string" && value !== "" && value.length <= RULE_LENGTH_MAX) return value;
+  throw new HttpError(400, "bad-request", `Say ${key}=… once, as \`usersByRule\` of /v1/accounts/ID names it.`);
 }
 
 function limitOf(query: unknown): number {

@@ -1,7 +1,7 @@
 // What goes out as JSON, over HTTP and from the command line: moments are ISO 8601, as in the deltas. Inside they are
 // milliseconds. Used by server.ts, live.ts and cmd/cli.
 import { encodeDelta } from "../core/deltas.ts";
-import type { DecidedBy, ExplainNode, UserView } from "../core/partition.ts";
+import type { AccountView, DecidedBy, ExplainNode, UserView } from "../core/partition.ts";
 import type { Delta, Json, Millis } from "../core/types.ts";
 import type { MemberEntry } from "../ports/questions.ts";
 import type { Explanation, MemberList } from "./audience.ts";
@@ -17,8 +17,8 @@ function withSince<T extends { readonly since: Millis }>(held: T): Omit<T, "sinc
   return { ...held, since: moment(held.since) };
 }
 
-export function membersOut({ segment, size, members }: MemberList): object {
-  return { segment, size, members: members.map(memberOut) };
+export function membersOut({ segment, kind, size, members }: MemberList): object {
+  return { segment, kind, size, members: members.map(memberOut) };
 }
 
 function memberOut(member: MemberEntry): object {
@@ -26,12 +26,28 @@ function memberOut(member: MemberEntry): object {
 }
 
 export function userOut(user: UserView): object {
+  const { account } = user;
   return {
     ...user,
+    ...(account === undefined ? {} : { account: accountOfOut(account) }),
     visits: visitsOut(user.visits),
     memberships: user.memberships.map(withSince),
     firstSeen: moment(user.firstSeen),
     lastSeen: moment(user.lastSeen),
+  };
+}
+
+function accountOfOut({ id, since }: NonNullable<UserView["account"]>): object {
+  return { id, ...(since === undefined ? {} : { since: moment(since) }) };
+}
+
+export function accountOut(account: AccountView): object {
+  return {
+    ...account,
+    visits: visitsOut(account.visits),
+    memberships: account.memberships.map(withSince),
+    firstSeen: moment(account.firstSeen),
+    lastSeen: moment(account.lastSeen),
   };
 }
 
@@ -40,8 +56,9 @@ function visitsOut({ count, newest }: UserView["visits"]): object {
   return { count, newest: { ...newest, start: moment(newest.start), last: moment(newest.last) } };
 }
 
-export function explanationOut({ segment, user, clock, explanation }: Explanation): object {
-  return { segment, user, clock: moment(clock), explanation: nodeOut(explanation) };
+/** The id stands under the word for what it is: `user` or `account`. */
+export function explanationOut({ segment, kind, id, clock, explanation }: Explanation): object {
+  return { segment, [kind]: id, clock: moment(clock), explanation: nodeOut(explanation) };
 }
 
 function nodeOut(node: ExplainNode): object {

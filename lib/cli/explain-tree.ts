@@ -2,7 +2,7 @@
 // Used by cmd/cli/people.ts.
 import type { DecidedBy, ExplainNode } from "../core/partition.ts";
 import type { Json, Millis } from "../core/types.ts";
-import { duration, instant } from "./numbers.ts";
+import { count, counted, duration, instant } from "./numbers.ts";
 import { plain, type Style, widthOf } from "./style.ts";
 
 /** `columns` is undefined where the output is no terminal: then no line is broken, so that it can be searched. */
@@ -35,6 +35,7 @@ function addNode(node: ExplainNode, { branch, below }: Place, drawing: Drawing):
   // The mark and what is below it are two columns; a tree that goes on hangs its line there.
   const rest = `${below}${nodes.length > 0 ? style.dim("│ ") : "  "}`;
   lines.push(...broken(partsOf(node, drawing), { branch, below: rest }, columns, style.dim(" · ")));
+  lines.push(...usersLines(node, rest, drawing));
   for (const [index, inner] of nodes.entries()) {
     const last = index === nodes.length - 1;
     addNode(
@@ -65,7 +66,7 @@ function broken(parts: readonly string[], { branch, below }: Place, columns: num
 function partsOf(node: ExplainNode, { clock, style }: Drawing): readonly string[] {
   const mark = node.pass ? style.green("✓") : style.red("✗");
   const parts = [`${mark} ${plain(node.rule)}`];
-  const found = node.actual === undefined ? undefined : `is ${shown(node.actual)}`;
+  const found = foundIn(node);
   const wanted = node.expected === undefined ? undefined : `wanted ${plain(node.expected)}`;
   const facts = [found, wanted].filter((text) => text !== undefined).join(", ");
   if (facts !== "") parts.push(node.pass ? style.dim(facts) : facts);
@@ -77,6 +78,21 @@ function partsOf(node: ExplainNode, { clock, style }: Drawing): readonly string[
     parts.push(style.yellow(`until ${instant(node.until)}${left > 0 ? ` (${duration(left)})` : ""}`));
   }
   return parts;
+}
+
+function foundIn({ actual, users, account }: ExplainNode): string | undefined {
+  if (users !== undefined) return `${count(users.on)} of ${counted(users.of, "user")}`;
+  if (account !== undefined) return `the account is ${plain(account.id)}`;
+  return actual === undefined ? undefined : `is ${shown(actual)}`;
+}
+
+/** Who they are that a `users` rule counts: as many as were asked for, in as many lines as it takes. */
+function usersLines({ users }: ExplainNode, below: string, { columns, style }: Drawing): readonly string[] {
+  if (users?.ids === undefined || users.ids.length === 0) return [];
+  const more = users.on - users.ids.length;
+  const names = [...users.ids.map(plain), ...(more > 0 ? [`… ${count(more)} more`] : [])];
+  const parts = names.map((name, index) => (index < names.length - 1 ? `${name},` : name)).map(style.dim);
+  return broken(parts, { branch: below, below }, columns, " ");
 }
 
 /** "by Product Viewed 4m ago (m-17)", "4m ago". */

@@ -167,8 +167,16 @@ export interface ExplainNode {
   /** When silence alone would change this node, if it would. */
   readonly until?: Millis;
   readonly nodes?: readonly ExplainNode[];
-  /** Of a rule `users`: for how many of the account's users it holds; `rule` is the text that names it in `usersOn`. */
-  readonly users?: { readonly rule: string; readonly on: number; readonly of: number };
+  /**
+   * Of a rule `users`: for how many of the account's users it holds; `rule` is the text that names it in `usersOn`. Who the
+   * first of them are is known once all partitions have been asked.
+   */
+  readonly users?: {
+    readonly rule: string;
+    readonly on: number;
+    readonly of: number;
+    readonly ids?: readonly MemberId[];
+  };
   /** Of a rule `account`, where the user has one: `explain(flag, id)` of the account's owner tells what is inside. */
   readonly account?: { readonly id: MemberId; readonly flag: FlagId };
   /** At the root, where the rule fails: the fewest rules that would have to turn for it to hold. */

@@ -4,6 +4,7 @@ import type { Delta } from "../../lib/core/types.ts";
 
 export const CART: SegmentDetail = {
   id: "cart-under-100",
+  kind: "user",
   name: "Cart under $100",
   description: "Shoppers with something in the cart, but less than $100 of it.",
   folder: "shop/carts",
@@ -14,6 +15,18 @@ export const CART: SegmentDetail = {
   nextVersion: null,
   size: 1_234,
   definition: { id: "cart-under-100", rule: { cart: { value: { gt: 0, lt: 100 } } } },
+};
+
+export const TRIALS: SegmentDetail = {
+  ...CART,
+  id: "trial-ending",
+  kind: "account",
+  name: "Trial about to end",
+  description: "Companies whose trial ends soon.",
+  folder: "product/trials",
+  tags: ["trial"],
+  size: 3,
+  definition: { id: "trial-ending", kind: "account", rule: { trait: { plan: "trial" } } },
 };
 
 const AT = Date.UTC(2026, 10, 23, 10);
@@ -41,7 +54,7 @@ export class FakeAudience implements Audience {
   async members(id: string, limit: number) {
     if (id !== CART.id) return undefined;
     const members = [{ id: "u1", n: 1, since: AT }];
-    return { segment: id, size: 1, members: members.slice(0, limit) };
+    return { segment: id, kind: CART.kind, size: 1, members: members.slice(0, limit) };
   }
   async user(id: string) {
     if (this.failure !== undefined) throw this.failure;
@@ -49,6 +62,7 @@ export class FakeAudience implements Audience {
     const memberships = [{ segment: CART.id, in: true, n: 1, since: AT }];
     return {
       id,
+      account: { id: "acme", since: AT },
       identities: { user: [id] },
       traits: {},
       visits: { count: 1, newest: { start: AT, last: AT + 1_000, underWay: false, visit: { duration: 1_000 } } },
@@ -62,10 +76,37 @@ export class FakeAudience implements Audience {
       lastSeen: AT + 1_000,
     };
   }
-  async explain(segment: string, user: string) {
-    if (segment !== CART.id || user !== "u1") return undefined;
+  async account(id: string) {
+    if (id !== "acme") return undefined;
+    return {
+      id,
+      traits: { plan: "trial" },
+      users: 2,
+      usersByRule: { "did Report Viewed": 1 },
+      visits: { count: 1, newest: { start: AT, last: AT + 1_000, underWay: false, visit: { duration: 1_000 } } },
+      situations: {},
+      orders: { count: 1, revenue: 99.5 },
+      objects: {},
+      lists: [],
+      memberships: [{ segment: TRIALS.id, in: true, n: 1, since: AT }],
+      firstSeen: AT,
+      lastSeen: AT + 1_000,
+    };
+  }
+  async accountUsers(account: string, limit: number, rule?: string) {
+    if (account !== "acme") return undefined;
+    const users = [
+      { id: "u1", holds: ["did Report Viewed"] },
+      { id: "u2", holds: [] },
+    ].filter(({ holds }) => rule === undefined || (holds as string[]).includes(rule));
+    return { account, count: users.length, users: users.slice(0, limit) };
+  }
+  async explain(segment: string, id: string) {
+    const known = segment === CART.id ? id === "u1" : segment === TRIALS.id && id === "acme";
+    if (!known) return undefined;
+    const kind = segment === CART.id ? CART.kind : TRIALS.kind;
     const nodes = [{ rule: "cart.value", pass: true, until: AT + 2_000 }];
-    return { segment, user, clock: AT + 1_000, explanation: { rule: "all", pass: true, nodes } };
+    return { segment, kind, id, clock: AT + 1_000, explanation: { rule: "all", pass: true, nodes } };
   }
   async readiness() {
     return { ready: this.reasons.length === 0, reasons: this.reasons };

@@ -1,7 +1,7 @@
 // The HTTP interface over an audience out of thin air: shapes, refusals, headers, the live feed.
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { buildApi } from "../../lib/api/server.ts";
-import { CART, deltaOf, FakeAudience } from "./fake-audience.ts";
+import { CART, deltaOf, FakeAudience, TRIALS } from "./fake-audience.ts";
 
 let audience: FakeAudience;
 let app: ReturnType<typeof buildApi>;
@@ -63,7 +63,41 @@ describe("questions", () => {
     });
   });
 
+  test("accounts: what is known of one, its users, those of one rule, and why it is in a segment", async () => {
+    audience.segments = [CART, TRIALS];
+    expect((await get("/v1/accounts/acme")).json()).toMatchObject({
+      id: "acme",
+      users: 2,
+      orders: { count: 1, revenue: 99.5 },
+      memberships: [{ segment: "trial-ending", in: true, n: 1, since: "2026-11-23T10:00:00.000Z" }],
+      lastSeen: "2026-11-23T10:00:01.000Z",
+    });
+    expect((await get("/v1/users/u1%2F%C3%A4")).json().account).toEqual({
+      id: "acme",
+      since: "2026-11-23T10:00:00.000Z",
+    });
+    expect((await get("/v1/accounts/acme/users")).json()).toMatchObject({
+      count: 2,
+      users: [{ id: "u1" }, { id: "u2" }],
+    });
+    expect((await get("/v1/accounts/acme/users?limit=1")).json().users).toHaveLength(1);
+    const rule = encodeURIComponent("did Report Viewed");
+    expect((await get(`/v1/accounts/acme/users?rule=${rule}`)).json()).toEqual({
+      account: "acme",
+      count: 1,
+      users: [{ id: "u1", holds: ["did Report Viewed"] }],
+    });
+    const why = (await get("/v1/explain?segment=trial-ending&account=acme")).json();
+    expect(why).toMatchObject({ segment: "trial-ending", account: "acme", explanation: { pass: true } });
+    const wrong = await get("/v1/explain?segment=trial-ending&user=acme");
+    expect(wrong.statusCode).toBe(400);
+    expect(wrong.json().error.message).toContain("account=");
+  });
+
   test.each([
+    ["/v1/accounts/nobody", 404, "unknown-account"],
+    ["/v1/accounts/nobody/users", 404, "unknown-account"],
+    ["/v1/accounts/acme/users?rule=", 400, "bad-request"],
     ["/v1/segments/nope", 404, "unknown-segment"],
     ["/v1/segments/nope/members", 404, "unknown-segment"],
     ["/v1/users/nobody", 404, "unknown-user"],
@@ -124,6 +158,16 @@ describe("the page", () => {
     expect(response.body).toContain("&lt;img src=x onerror=&quot;alert(1)&quot;&gt;");
     expect(response.body).not.toContain(hostile);
     expect(response.body).not.toContain("<script>alert");
+  });
+
+  test("says whose each segment is", async () => {
+    audience.segments = [CART, TRIALS];
+    const { body } = await get("/");
+    const rows = [...body.matchAll(/<tr data-id="([^"]+)">.*?<span class="kind">(\w+)<\/span>/g)];
+    expect(rows.map(([, id, kind]) => [id, kind])).toEqual([
+      ["cart-under-100", "people"],
+      ["trial-ending", "accounts"],
+    ]);
   });
 
   test("names the server and the data set in the commands that it suggests", async () => {

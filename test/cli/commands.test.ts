@@ -74,7 +74,14 @@ describe("segments", () => {
   test("ls as JSON, show as a person reads it, rm refused while in use", async () => {
     const rows = JSON.parse((await rollcall("segments", "ls", "-o", "json")).out);
     expect(rows).toHaveLength(21);
-    expect(rows[0]).toEqual({ id: "abandoned-cart", size: 0, state: "live", version: 1, name: "Abandoned cart" });
+    expect(rows[0]).toEqual({
+      id: "abandoned-cart",
+      kind: "user",
+      size: 0,
+      state: "live",
+      version: 1,
+      name: "Abandoned cart",
+    });
     expect((await rollcall("segments", "show", "cart-reminder")).out).toContain(
       "{ segment: { notIn: [ just-bought ] } }",
     );

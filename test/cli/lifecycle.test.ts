@@ -63,7 +63,7 @@ test("what reads its history is shown, cancelled and begun anew, partition by pa
   expect(out).toContain("both  revision");
   expect(out).toMatch(/PARTITION {2}STATE +DONE +OF +RATE +LEFT/);
   expect(out.match(/waiting/g)).toHaveLength(PARTITIONS);
-  expect((await rig.rollcall("segments", "ls")).out).toMatch(/both +– +backfilling/);
+  expect((await rig.rollcall("segments", "ls")).out).toMatch(/both +user +– +backfilling/);
   const again = await rig.rollcall("segments", "retry", "both", "--no-wait");
   expect(again.err).toContain("Begun anew as revision");
   expect((await rig.rollcall("segments", "cancel", "both")).err).toContain("Given up: both");

@@ -1,9 +1,11 @@
 // What commands print: tables, numbers, progress, explanations, log lines; and that nothing from outside moves the cursor.
 
 import { describe, expect, test } from "vitest";
+import { deltaLine } from "../../cmd/cli/tail.ts";
 import { endingOf } from "../../lib/cli/errors.ts";
 import { explainTree } from "../../lib/cli/explain-tree.ts";
 import { logLines } from "../../lib/cli/log-lines.ts";
+import { accountViewText } from "../../lib/cli/member-text.ts";
 import { bytes, counted, duration } from "../../lib/cli/numbers.ts";
 import { progressBar } from "../../lib/cli/progress.ts";
 import { plain, styleFor, widthOf } from "../../lib/cli/style.ts";
@@ -194,5 +196,90 @@ describe("a person's visits", () => {
     expect(sourceText({ first, latest: { medium: "direct" } })).toBe(
       "first   search · Google · https://www.google.com/�[2J\nlatest  direct",
     );
+  });
+});
+
+describe("accounts", () => {
+  const at = Date.UTC(2026, 10, 23, 10);
+  const view = {
+    id: "acme",
+    traits: { plan: "trial", seats: 12 },
+    users: 1_024,
+    usersByRule: { "did any event at least 1 time in the last 2m": 5, "have trait role champion": 0 },
+    place: { country: "NO" },
+    visits: { count: 0 },
+    situations: {},
+    orders: { count: 3, revenue: 1_250.5 },
+    objects: {},
+    lists: ["pilots"],
+    memberships: [
+      { segment: "trial-ending", in: true, n: 3, since: at },
+      { segment: "quiet", in: false, n: 2, since: at },
+    ],
+    firstSeen: at,
+    lastSeen: at + 1_000,
+  };
+
+  test("what is known of one: its users first, and how many each rule counts", () => {
+    expect(accountViewText(view, PLAIN, 44)).toBe(
+      [
+        "acme  account",
+        "seen       2026-11-23 10:00:00Z – 2026-11-23 10:00:01Z",
+        "users      1,024",
+        "           5  did any event at least 1 time",
+        "              in the last 2m",
+        "           0  have trait role champion",
+        "segments   trial-ending  since 2026-11-23 10:00:00Z",
+        "was in     quiet  until 2026-11-23 10:00:00Z",
+        'traits     plan  "trial"',
+        "           seats  12",
+        "visits     none",
+        'place      country  "NO"',
+        "orders     3, 1,250.50 in all",
+        "objects    none",
+        "lists      pilots",
+      ].join("\n"),
+    );
+  });
+
+  test("an explanation says how many users of how many, who, and what their account fails", () => {
+    const ids = ["ann", HOSTILE, "cy"];
+    const users = { rule: "did Ping", on: 1_002, of: 2_000, ids };
+    const inner = { rule: "trait plan", pass: false, actual: "team", expected: "trial" };
+    const root = {
+      rule: "segment x",
+      pass: true,
+      nodes: [
+        {
+          rule: "all",
+          pass: true,
+          nodes: [
+            { rule: "at least 2 users who (did Ping)", pass: true, expected: "at least 2", users },
+            { rule: "account", pass: false, account: { id: "acme", flag: "12.0" }, nodes: [inner] },
+          ],
+        },
+      ],
+    };
+    expect(explainTree(root, at, PLAIN)).toBe(
+      [
+        "✓ all",
+        "├─ ✓ at least 2 users who (did Ping) · 1,002 of 2,000 users, wanted at least 2",
+        "│    ann, u�[2J�1�2, cy, … 999 more",
+        "└─ ✗ account · the account is acme",
+        "   └─ ✗ trait plan · is team, wanted trial",
+      ].join("\n"),
+    );
+    expect(explainTree(root, at, PLAIN, 50).split("\n").slice(1, 4)).toEqual([
+      "├─ ✓ at least 2 users who (did Ping)",
+      "│    1,002 of 2,000 users, wanted at least 2",
+      "│    ann, u�[2J�1�2, cy, … 999 more",
+    ]);
+  });
+
+  test("a delta of an account says that it is one", () => {
+    const delta = { segment: "quiet", version: 1, id: "acme", change: "left", n: 2, at } as const;
+    const cause = { type: "time", seq: 7 } as const;
+    expect(deltaLine({ ...delta, kind: "account", cause }, PLAIN)).toContain("acme  account, by silence");
+    expect(deltaLine({ ...delta, kind: "user", cause }, PLAIN)).toMatch(/acme {2}by silence$/);
   });
 });
