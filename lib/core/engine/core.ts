@@ -60,6 +60,7 @@ import { attachDetails, visitListOf } from "./member/visits.ts";
 import { type Page, type PageDirectory, PageTable, WALK_END } from "./pages/pages.ts";
 import { compilePlan, type Plan, type VisitPlan } from "./plan.ts";
 import type { World } from "./reading.ts";
+import { inOrder } from "./slices.ts";
 
 /** The log broke its own order, or a step was asked for something impossible: the partition must stop. */
 export class Fault extends Error {
@@ -438,7 +439,7 @@ export class PartitionCore implements PartitionMachine {
         yield* this.#pages.keepingPages(this.#fireAll(pages, due, seq, said, ending));
         this.#nextEnd = this.#endAfter(due);
       }
-      this.#sayInOrder(said);
+      yield* this.#sayInOrder(said);
     }
     this.#clock = clock;
   }
@@ -595,9 +596,8 @@ export class PartitionCore implements PartitionMachine {
   };
 
   /** Deltas of one instant and many members: by kind and member, and of one member as they came. */
-  #sayInOrder(deltas: Delta[]): void {
-    deltas.sort(compareMembers);
-    for (const delta of deltas) this.#say(delta);
+  *#sayInOrder(deltas: Delta[]): Generator<Need, void, void> {
+    yield* inOrder(deltas, compareMembers, this.#say);
   }
 
   // ── control ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -666,7 +666,7 @@ export class PartitionCore implements PartitionMachine {
       }
       this.#pages.reschedule(page);
     }
-    this.#sayInOrder(said);
+    yield* this.#sayInOrder(said);
   }
 
   #sayRounds(): void {
@@ -698,8 +698,9 @@ export class PartitionCore implements PartitionMachine {
       }
       this.#pages.reschedule(page);
     }
-    said.sort((left, right) => compareMembers(left.delta, right.delta) || compareRanks(left, right));
-    for (const { delta } of said) this.#say(delta);
+    const compare = (left: Ranked, right: Ranked): number =>
+      compareMembers(left.delta, right.delta) || compareRanks(left, right);
+    yield* inOrder(said, compare, ({ delta }) => this.#say(delta));
     for (const { definition } of outcome.removed) this.#sizes.delete(definition.id);
   }
 
@@ -746,7 +747,7 @@ export class PartitionCore implements PartitionMachine {
       if (!this.#pages.isResident(page)) yield page;
       this.#setList(id, outcome, outcome.mode !== "remove", seq, said);
     }
-    this.#sayInOrder(said);
+    yield* this.#sayInOrder(said);
   }
 
   /** Looks at everybody who is there, as one input; whose page holds nobody of that place stays where it is. */
@@ -770,7 +771,7 @@ export class PartitionCore implements PartitionMachine {
         this.#pages.armed(page, actor.due);
       }
     }
-    this.#sayInOrder(said);
+    yield* this.#sayInOrder(said);
   }
 
   #setList(

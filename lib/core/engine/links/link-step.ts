@@ -10,6 +10,7 @@ import { applyEvent, NOBODY, prepareEvent } from "../event-step.ts";
 import { addTo, flagsOn } from "../member/accounts.ts";
 import type { Actor } from "../member/actor.ts";
 import type { Page, PageTable } from "../pages/pages.ts";
+import { inOrder } from "../slices.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** What a step needs of the partition that it is done in. */
@@ -42,7 +43,7 @@ export function* hearLink(
     else if (item.op === "answer") answers.push(item);
     else if (item.op !== "lit") push(toAccounts, item.account, item);
   }
-  for (const [id, own] of inOrder(toAccounts)) {
+  for (const [id, own] of byId(toAccounts)) {
     const no = room.pages.pageOf(id);
     if (!room.pages.isResident(no)) yield no;
     new AccountStep(room, record, id).hear(own, from, say);
@@ -53,8 +54,7 @@ export function* hearLink(
   };
   for (const [account, own] of flips) yield* hearFlips(room, record, account, own, saying);
   for (const answer of answers) yield* hearAnswer(room, record, answer, saying);
-  said.sort((left, right) => compareIds(left.id, right.id));
-  for (const delta of said) say(delta);
+  yield* inOrder(said, (left, right) => compareIds(left.id, right.id), say);
 }
 
 type Flip = Extract<AccountItem, { op: "flip" }>;
@@ -254,6 +254,6 @@ function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   else list.push(value);
 }
 
-function inOrder<T>(byId: ReadonlyMap<MemberId, T>): (readonly [MemberId, T])[] {
-  return [...byId].sort(([left], [right]) => compareIds(left, right));
+function byId<T>(one: ReadonlyMap<MemberId, T>): (readonly [MemberId, T])[] {
+  return [...one].sort(([left], [right]) => compareIds(left, right));
 }
