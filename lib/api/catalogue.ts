@@ -12,8 +12,6 @@ export type CatalogueEntry = Omit<SegmentDetail, "size">;
 export class Catalogue {
   state: ControlState;
   readonly lists = new Map<string, ReadonlySet<MemberId>>();
-  /** Whose ids a list holds: those of its first entry, for as long as it is there. */
-  readonly listKinds = new Map<string, MemberKind>();
   /** What each revision meant; `rejected` says why nothing came of it. */
   readonly outcomes = new Map<number, ControlOutcome>();
   private readonly fates = new Map<number, "in force" | "given up">();
@@ -60,6 +58,11 @@ export class Catalogue {
   /** Every version that was applied, newest first. */
   versions(id: SegmentId): readonly SegmentVersion[] {
     return this.versionsOf.of(id, this.state);
+  }
+
+  /** Whose ids each list holds. */
+  get listKinds(): ReadonlyMap<string, MemberKind> {
+    return this.state.lists;
   }
 
   get drafts(): ReadonlyMap<SegmentId, Json> {
@@ -136,13 +139,7 @@ export class Catalogue {
     if (entry !== null) this.versionsOf.take(entry, outcome, state, storedAt);
     this.outcomes.set(state.revision, outcome);
     if (outcome.type === "list") this.takeList(outcome);
-    if (outcome.type === "list" && entry.op === "list" && !this.listKinds.has(entry.id)) {
-      this.listKinds.set(entry.id, entry.kind ?? "user");
-    }
-    if (entry.op === "removeList") {
-      this.lists.delete(entry.id);
-      this.listKinds.delete(entry.id);
-    }
+    if (entry.op === "removeList") this.lists.delete(entry.id);
     const ready = this.waiting.filter(({ until }) => until());
     this.waiting = this.waiting.filter((wait) => !ready.includes(wait));
     for (const { resolve } of ready) resolve();

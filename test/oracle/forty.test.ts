@@ -417,6 +417,20 @@ const STORIES: Readonly<Record<number, readonly Told[]>> = {
       later: (s) => viewed(s, "+40 10:00", "bo", by({ company: "Initech" })),
       after: ["ann", "bo"],
     },
+    {
+      history: (s) => {
+        s.group("+39 10:00", "ann", "1", { name: "Acme" });
+        s.group("+39 10:00", "bo", "2", { name: "Hooli" });
+        s.group("+39 10:00", "cy", "1");
+        viewed(s, "+39 10:00", "di");
+      },
+      before: ["ann", "cy"],
+      later: (s) => {
+        s.group("+40 10:00", "bo", "1");
+        s.group("+40 11:00", "ann", null);
+      },
+      after: ["bo", "cy"],
+    },
   ],
   21: [
     {

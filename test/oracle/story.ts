@@ -1,6 +1,7 @@
 // A story is a partition's log told line by line: who does what at which time, and what is announced.
 // The tests of this folder read rules.md's law with it.
 import { parse } from "yaml";
+import type { LinkMessage } from "../../lib/core/links.ts";
 import {
   DEFAULT_LIMITS,
   type Delta,
@@ -60,11 +61,16 @@ export class Story {
     return this.oracle.apply(record);
   }
 
-  /** One message of the log; the answer is what it made the oracle say. */
+  protected takeLinks(): LinkMessage[] {
+    return this.oracle.takeLinks();
+  }
+
+  /** One message of the log, and what the partition then says to itself; the answer is what they made the oracle say. */
   deltas(stamp: string, kind: LogKind, body: unknown): Delta[] {
     this.#seq += 1;
     const bytes = typeof body === "string" ? Buffer.from(body) : Buffer.from(JSON.stringify(body));
-    return this.hear({ seq: this.#seq, stamp: instant(stamp), kind, body: bytes });
+    const deltas = this.hear({ seq: this.#seq, stamp: instant(stamp), kind, body: bytes });
+    return [...deltas, ...this.takeLinks().flatMap(({ body: link }) => this.deltas(stamp, "link", link))];
   }
 
   /** Segments as YAML documents `id: {rule…}`; activated at once, whatever they ask. */
@@ -98,6 +104,10 @@ export class Story {
   vocabulary(stamp: string, vocabulary: Json): string[] {
     const said = this.control(stamp, { op: "vocabulary", vocabulary });
     return [...said, ...this.control(stamp, { op: "activate", revision: this.revision })];
+  }
+
+  group(stamp: string, userId: string, groupId: string | null, traits: Json = {}, said: Said = {}): string[] {
+    return this.event(stamp, { type: "group", userId, groupId, traits }, said);
   }
 
   track(stamp: string, userId: string, event: string, properties: Json = {}, said: Said = {}): string[] {

@@ -1,5 +1,6 @@
 // A story that the engine hears and not the oracle: a partition with its history folded in before what is applied is
 // activated. Expectations are worked out by hand from rules.md.
+import type { LinkMessage } from "../../../lib/core/links.ts";
 import type { ExplainNode, UserView } from "../../../lib/core/partition.ts";
 import { DEFAULT_LIMITS, type Delta, type LogRecord, type Reject } from "../../../lib/core/types.ts";
 import { Rig } from "../../laws/rig.ts";
@@ -27,6 +28,10 @@ export class MachineStory extends Story {
     const deltas = this.rig.apply(record);
     this.rejects.push(...this.rig.machine.takeRejects());
     return deltas;
+  }
+
+  protected override takeLinks(): LinkMessage[] {
+    return this.rig.takeLinks();
   }
 
   override control(stamp: string, entry: unknown): string[] {
