@@ -71,6 +71,29 @@ describe("segments", () => {
     expect((await rollcall("segments", "show", "just-bought", "-o", "json")).out).toContain('"version": 2');
   });
 
+  test("apply: what asks for another across account and users comes into force after it, and it is said so", async () => {
+    const path = await fileOf(
+      "across.yaml",
+      [
+        "id: of-busy\nrule: { account: { segment: { in: [busy] } } }\n",
+        "id: busy\nkind: account\nrule: { users: { rule: { trait: { role: admin } }, atLeast: 2 } }\n",
+      ].join("---\n"),
+    );
+    const steps = "in 2 steps, as some ask for others across account and users:\n  1. busy\n  2. of-busy\n";
+    expect((await rollcall("segments", "apply", "--dry-run", path)).out).toContain(steps);
+    const applied = await rollcall("segments", "apply", path);
+    expect(applied).toMatchObject({ code: 0, out: expect.stringContaining(steps) });
+    expect(applied.err).toMatch(
+      /step 1 of 2\n.*in force in all 4 partitions\nstep 2 of 2\n.*in force in all 4 partitions/s,
+    );
+    expect((await rollcall("segments", "apply", path)).out).toBe("0 new, 0 changed, 2 unchanged\n");
+    expect(await rollcall("segments", "rm", "busy")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("of-busy"),
+    });
+    expect(await rollcall("segments", "rm", "busy", "of-busy")).toMatchObject({ code: 0 });
+  });
+
   test("ls as JSON, show as a person reads it, rm refused while in use", async () => {
     const rows = JSON.parse((await rollcall("segments", "ls", "-o", "json")).out);
     expect(rows).toHaveLength(21);

@@ -276,6 +276,16 @@ describe("is said as", () => {
     ],
     [
       "account",
+      "{users: {rule: {order: {}}, share: {exists: true}}}",
+      "Accounts that have users, however many of them among those who (ordered).",
+    ],
+    [
+      "account",
+      "{users: {rule: {order: {}}, share: {exists: false}}}",
+      "Accounts that have no users, and so none among those who (ordered).",
+    ],
+    [
+      "account",
       "{event: {name: A, distinct: {of: userId, is: {gte: 3}}}}",
       "Accounts that did A with at least 3 different values of userId.",
     ],

@@ -8,6 +8,7 @@ import { RULES } from "../../../lib/core/rules/words/grammar.ts";
 import { definitionSchema } from "../../../lib/core/rules/words/schema.ts";
 import { RULE_EXAMPLES } from "../../../lib/core/rules/words/schema-words.ts";
 import { DEFAULT_LIMITS, type Json, type JsonObject } from "../../../lib/core/types.ts";
+import { definitionOf } from "../../laws/accounts/rules.ts";
 import { definition } from "../../laws/generate.ts";
 import { ALL_ROWS } from "../../laws/rows.ts";
 import { Dice } from "../../support/seed.ts";
@@ -52,6 +53,18 @@ describe("takes", () => {
   test("every definition that the laws' generator makes", () => {
     const dice = new Dice(20_260_101);
     for (let index = 0; index < 2_000; index += 1) expectTaken(definition(dice, `s${index}`, ["a", "b"], ALL_ROWS));
+  });
+
+  test.each(["user", "account"] as const)("every definition of %ss across the two sides", (kind) => {
+    const dice = new Dice(20_260_102);
+    let read = 0;
+    for (let index = 0; index < 1_000; index += 1) {
+      const source = definitionOf(dice, `s${index}`, kind, { user: ["a"], account: ["b"] });
+      // Some sum what is no number: that is for the parser alone to say.
+      if (reads(source)) read += 1;
+      expectTaken(source);
+    }
+    expect(read).toBeGreaterThan(900);
   });
 });
 

@@ -100,7 +100,9 @@ function crowdSentence({ kind, is }: UsersRule["measure"]): string {
     if (isNone || measuresNone({ kind, is })) return "no users";
     return isOnce(is) ? "users" : `${testSentence(is)} ${only?.op === "eq" && only.value === 1 ? "user" : "users"}`;
   }
-  if (only?.op === "exists") return `${only.value ? "users, whichever share of them are" : "no users at all"} people`;
+  // Any share at all, so only whether there are users.
+  if (only?.op === "exists")
+    return `${only.value ? "users, however many of them" : "no users, and so none"} among those`;
   const isAll = (only?.op === "eq" || only?.op === "gte") && only.value === 100;
   const share = isNone ? "none" : isAll ? "all" : testSentence(is, "percent");
   return `${share} of their users among those`;
