@@ -8,6 +8,7 @@ import { count, duration } from "../../lib/cli/numbers.ts";
 import { progressBar } from "../../lib/cli/progress.ts";
 import type { Looked } from "../support/mutants/look-for.ts";
 import { positive, type SeedRange, seedRange } from "../support/seed-options.ts";
+import { playAccounts } from "./accounts/play.ts";
 import { Mismatch, NOTHING_YET, play, type Tally } from "./play.ts";
 
 const CHECKS_DEFAULT = 1_000_000;
@@ -22,7 +23,10 @@ interface Options {
   readonly minutes?: number;
   readonly jobs: number;
   readonly json?: true;
+  readonly accounts?: true;
 }
+
+type Play = (seed: number, tally: Tally) => void;
 
 /** What a process tells of the seeds since its last word. */
 interface Told {
@@ -43,6 +47,7 @@ const program = new Command("laws")
   )
   .option("--minutes <n>", "no longer than so many, whatever is left", positive)
   .option("--jobs <n>", "processes that play", positive, availableParallelism())
+  .option("--accounts", "several partitions, and the accounts that their users share")
   .option("--json", "the result as JSON")
   .action(async (options: Options) => {
     const { seed } = options;
@@ -57,7 +62,8 @@ interface Result extends Told {
   readonly tookMs: number;
 }
 
-async function playAll(seeds: SeedRange | undefined, { checks, minutes, jobs, json }: Options): Promise<Result> {
+async function playAll(seeds: SeedRange | undefined, options: Options): Promise<Result> {
+  const { checks, minutes, jobs, json, accounts } = options;
   const startedMs = performance.now();
   const endsMs = startedMs + (minutes ?? Number.POSITIVE_INFINITY) * 60_000;
   const bar = json === true ? undefined : progressBar("comparing");
@@ -79,7 +85,8 @@ async function playAll(seeds: SeedRange | undefined, { checks, minutes, jobs, js
   await Promise.all(
     Array.from({ length: jobs }, (_, part) => {
       const [from, to] = [(seeds?.from ?? 1) + part, seeds?.to ?? Number.MAX_SAFE_INTEGER];
-      return jobs === 1 ? playPart(from, to, jobs, hear) : playedApart(from, to, jobs, hear);
+      const range = { from, to, step: jobs, accounts: accounts === true };
+      return jobs === 1 ? playPart(range, hear) : playedApart(range, hear);
     }),
   );
   bar?.end();
@@ -91,9 +98,16 @@ async function playAll(seeds: SeedRange | undefined, { checks, minutes, jobs, js
   };
 }
 
+interface Range {
+  readonly from: number;
+  readonly to: number;
+  readonly step: number;
+  readonly accounts: boolean;
+}
+
 /** In a process of its own; it is ended once nobody wants more. */
-function playedApart(from: number, to: number, step: number, hear: (told: Told) => boolean): Promise<void> {
-  const child = fork(fileURLToPath(import.meta.url), [CHILD, `${from}`, `${to}`, `${step}`]);
+function playedApart(range: Range, hear: (told: Told) => boolean): Promise<void> {
+  const child = fork(fileURLToPath(import.meta.url), [CHILD, JSON.stringify(range)]);
   return new Promise((resolve, reject) => {
     child.on("message", (told) => {
       if (!hear(told as Told)) child.kill("SIGKILL");
@@ -107,12 +121,13 @@ function playedApart(from: number, to: number, step: number, hear: (told: Told) 
 }
 
 /** Every `step`th seed from `from` on; gives up when `hear` has heard enough. */
-async function playPart(from: number, to: number, step: number, hear: (told: Told) => boolean): Promise<void> {
+async function playPart({ from, to, step, accounts }: Range, hear: (told: Told) => boolean): Promise<void> {
+  const playSeed: Play = accounts ? playAccounts : play;
   let told = { seeds: 0, tally: { ...NOTHING_YET } };
   for (let seed = from; seed <= to; seed += step) {
     told.seeds += 1;
     try {
-      play(seed, told.tally);
+      playSeed(seed, told.tally);
     } catch (error) {
       hear({ ...told, mismatch: mismatchOf(seed, error) });
       return;
@@ -158,7 +173,6 @@ const CHILD = "--part";
 
 if (process.argv[2] === CHILD && process.send !== undefined) {
   const send = process.send.bind(process);
-  const [from, to, step] = process.argv.slice(3).map(Number);
-  await playPart(from!, to!, step!, (told) => send(told));
+  await playPart(JSON.parse(process.argv[3]!) as Range, (told) => send(told));
   process.disconnect();
 } else await program.parseAsync();

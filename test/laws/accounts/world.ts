@@ -26,7 +26,7 @@ export class World {
   readonly #partitions: readonly Partition[];
   readonly #accounts: readonly string[];
   readonly #ways = new Map<string, Way>();
-  readonly #entries: Entries;
+  readonly entries: Entries;
   readonly #clockMode: "log" | "event";
 
   constructor(seed: number, dice: Dice, tally: Tally) {
@@ -38,7 +38,7 @@ export class World {
     const users = Array.from({ length: partitions }, (_, partition) =>
       membersOf(dice.pick([1, 2, 3, 5]), partition, partitions),
     );
-    this.#entries = new Entries(dice, { user: users.flat(), account: this.#accounts });
+    this.entries = new Entries(dice, { user: users.flat(), account: this.#accounts });
     const limits = {
       ...DEFAULT_LIMITS,
       visitsChangeableMax: dice.pick([2, 1000]),
@@ -63,7 +63,7 @@ export class World {
   }
 
   start(): void {
-    this.#entries.start(START);
+    this.entries.start(START);
     for (const partition of this.#partitions) while (this.#copy(partition));
   }
 
@@ -75,7 +75,7 @@ export class World {
     else if (pick < 82) this.#deliverOne(false);
     else if (pick < 89) this.#copy(dice.pick(this.#partitions));
     else if (pick < 93) this.#makeReady(dice.pick(this.#partitions));
-    else if (pick < 96) this.#entries.change(this.#now);
+    else if (pick < 96) this.entries.change(this.#now);
     else this.#holdBack();
     this.#activate();
     this.#cut(dice.pick(this.#partitions));
@@ -92,8 +92,8 @@ export class World {
       while (this.#deliverOne(true)) moved = true;
       if (this.#activate()) moved = true;
     }
-    if (this.#entries.lowestPending !== undefined) {
-      throw this.#mismatch(`revision ${this.#entries.lowestPending} waits for ever`);
+    if (this.entries.lowestPending !== undefined) {
+      throw this.#mismatch(`revision ${this.entries.lowestPending} waits for ever`);
     }
     this.#compareSides();
   }
@@ -149,7 +149,7 @@ export class World {
   }
 
   #copy(partition: Partition): boolean {
-    const entry = this.#entries.entries[partition.copied];
+    const entry = this.entries.entries[partition.copied];
     if (entry === undefined) return false;
     partition.copied += 1;
     partition.history.passTo(this.#now);
@@ -166,13 +166,13 @@ export class World {
 
   /** What waits takes effect in its order, once it is folded and settled everywhere. */
   #activate(): boolean {
-    const revision = this.#entries.lowestPending;
+    const revision = this.entries.lowestPending;
     if (revision === undefined) return false;
     const isReady = this.#partitions.every(({ copied, rig: { machine } }) => {
       const isFolding = machine.backfillJobs().some((job) => job.revision === revision);
       return copied >= revision && !isFolding && !machine.unsettled().includes(revision);
     });
-    if (isReady) this.#entries.activate(revision);
+    if (isReady) this.entries.activate(revision);
     return isReady;
   }
 
@@ -224,10 +224,10 @@ export class World {
   }
 
   #sourcesIn(text: string): string {
-    const ids = [...this.#entries.sources.keys()].filter(
+    const ids = [...this.entries.sources.keys()].filter(
       (id) => text.includes(`"${id}"`) || text.includes(`${id} holds`),
     );
-    return ids.map((id) => JSON.stringify(this.#entries.sources.get(id))).join("\n");
+    return ids.map((id) => JSON.stringify(this.entries.sources.get(id))).join("\n");
   }
 
   /** Which of the rules that join the two sides is concerned. */
