@@ -21,10 +21,12 @@ export class Occurrence implements Occasion {
   readonly catalogue: Catalogue;
   readonly by: MemberId | undefined;
   readonly event: UserEvent;
+  /** Events of a server belong to no visit, and of an account those that none of its users did. */
+  readonly isOfVisits: boolean;
   #days: Map<string, DayNumber> | undefined;
   #records: Map<string, Record<string, unknown>> | undefined;
 
-  constructor({ seq, time, clock, zone, catalogue, by }: Occasion, event: UserEvent) {
+  constructor(kind: MemberKind, { seq, time, clock, zone, catalogue, by }: Occasion, event: UserEvent) {
     this.seq = seq;
     this.time = time;
     this.clock = clock;
@@ -32,11 +34,7 @@ export class Occurrence implements Occasion {
     this.catalogue = catalogue;
     this.by = by;
     this.event = event;
-  }
-
-  /** Events of a server belong to no visit. */
-  get isOfVisits(): boolean {
-    return this.event.channel !== "server";
+    this.isOfVisits = event.channel !== "server" && (kind === "user" || by !== undefined);
   }
 
   /** Its local day in a zone; worked out once, for it never changes. */
@@ -170,7 +168,7 @@ export class Member {
   }
 
   #occur(event: UserEvent, when: Occasion): Occurrence {
-    const occurrence = new Occurrence(when, event);
+    const occurrence = new Occurrence(this.kind, when, event);
     this.occurrences.push(occurrence);
     if (event.type === "track" && event.name === "Order Completed") this.completedIn.set(when.seq, occurrence);
     return occurrence;

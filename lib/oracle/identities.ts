@@ -30,7 +30,9 @@ export function isAnonymous(messages: readonly Message[]): boolean {
 }
 
 function identitiesIn(event: UserEvent): Identity[] {
-  const { userId, anonymousId, traits, context } = event;
+  const { userId, anonymousId, context } = event;
+  // The traits of a group call are not his own.
+  const traits = event.type === "identify" ? event.traits : {};
   const external = Array.isArray(context.externalIds) ? (context.externalIds as readonly unknown[]) : [];
   return [
     ...(event.isAnonymous ? [] : [{ type: "user", id: userId }]),

@@ -321,10 +321,13 @@ export class Oracle {
       else {
         const at = this.#options.clockMode === "event" ? item.at : Math.min(item.at, this.#clock);
         const event = asDone(item);
-        messageId = event.messageId ?? messageId;
-        isLate ||= account.newestTime !== undefined && at < account.newestTime;
+        const isBehind = account.newestTime !== undefined && at < account.newestTime;
         const refusal = account.add(event, { ...this.#occasion(record), time: at, by: item.user });
         if (refusal !== undefined) this.#reject(refusal, record);
+        else {
+          messageId = event.messageId ?? messageId;
+          isLate ||= isBehind;
+        }
         if (item.op === "group" && item.join !== undefined) {
           account.crowd.join(from, item.join.on);
           this.#speech.answer({ account, user: item.user, join: item.join.seq, from });

@@ -125,6 +125,38 @@ describe.each(WORLDS)("the %s says", (_, World) => {
       expect(world.deliverAll("00:02")).toEqual([`+quiet ${acme} 00:02`]);
     });
 
+    test("a refused message about it makes nobody known", () => {
+      const world = new World({ limits: { traitsMax: 2 } });
+      const acme = world.idIn(1, "acme");
+      world.define("00:00", "quiet: {not: {event: {name: A}}}", ACCOUNT);
+      const traits = { a: 1, b: 2, c: 3 };
+      expect(world.account("00:01", { type: "group", groupId: acme, traits })).toEqual([]);
+      expect(world.account("00:02", { type: "group", groupId: acme })).toEqual([`+quiet ${acme} 00:02`]);
+    });
+
+    test("who joins it is its user, though it cannot take the traits that he brings", () => {
+      const world = new World({ limits: { traitsMax: 2 } });
+      const [ann, acme] = [world.idIn(0, "ann"), world.idIn(1, "acme")];
+      world.define(
+        "00:00",
+        "{some: {users: {rule: {bucket: {from: 0, to: 100, salt: x}}, atLeast: 1}}, a: {trait: {a: 1}}}",
+        ACCOUNT,
+      );
+      world.group("00:01", ann, acme, { a: 1, b: 2, c: 3 });
+      expect(world.deliverAll("00:02")).toEqual([`+some ${acme} 00:02`]);
+    });
+
+    test("what it does itself makes no visit", () => {
+      const world = new World();
+      const [ann, acme] = [world.idIn(0, "ann"), world.idIn(1, "acme")];
+      world.define("00:00", "{visited: {visit: {}}, seen: {place: {country: DE}}}", ACCOUNT);
+      const context = { place: { country: "DE" } };
+      expect(world.account("00:01", { type: "track", groupId: acme, event: "A" }, { context })).toEqual([]);
+      world.group("00:02", ann, acme, {}, { context });
+      world.track("00:03", ann, "A", {}, { context });
+      expect(world.deliverAll("00:04")).toEqual([`+seen ${acme} 00:04`, `+visited ${acme} 00:04`]);
+    });
+
     test("lists of accounts", () => {
       const world = new World();
       const acme = world.idIn(1, "acme");

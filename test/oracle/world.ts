@@ -3,7 +3,14 @@
 import { parse } from "yaml";
 import { partitionOf } from "../../lib/core/ids.ts";
 import type { LinkMessage } from "../../lib/core/links.ts";
-import { DEFAULT_LIMITS, type Delta, type Json, type LogKind, type LogRecord } from "../../lib/core/types.ts";
+import {
+  DEFAULT_LIMITS,
+  type Delta,
+  type Json,
+  type Limits,
+  type LogKind,
+  type LogRecord,
+} from "../../lib/core/types.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
 import { instant, told } from "./story.ts";
 
@@ -24,18 +31,21 @@ interface Said {
 export interface WorldOptions {
   readonly partitions?: number;
   readonly clockMode?: "log" | "event";
+  readonly limits?: Partial<Limits>;
 }
 
 export class World {
   readonly partitions: number;
   readonly clockMode: "log" | "event";
+  readonly limits: Limits;
   readonly hearers: readonly Hearer[];
   readonly #seqs: number[];
   /** Said and not heard, by sender and receiver. */
   readonly #onTheWay = new Map<string, LinkMessage[]>();
   #revision = 0;
 
-  constructor({ partitions = 2, clockMode = "log" }: WorldOptions = {}) {
+  constructor({ partitions = 2, clockMode = "log", limits = {} }: WorldOptions = {}) {
+    this.limits = { ...DEFAULT_LIMITS, ...limits };
     this.partitions = partitions;
     this.clockMode = clockMode;
     this.hearers = Array.from({ length: partitions }, (_, partition) => this.hearerOf(partition));
@@ -48,7 +58,7 @@ export class World {
       partitions: this.partitions,
       clockMode: this.clockMode,
       clockStepMsMax: 366 * 86_400_000,
-      limits: DEFAULT_LIMITS,
+      limits: this.limits,
     });
     return { hear: (record) => oracle.apply(record), takeLinks: () => oracle.takeLinks() };
   }

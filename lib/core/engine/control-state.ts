@@ -240,7 +240,7 @@ export class ControlState {
       const [problem] = checkFunnels(definition, vocabulary);
       if (problem !== undefined) return rejected(`the segment ${definition.id} is in the way: ${problem.message}`);
     }
-    const edited = editedBy(vocabulary, after.values());
+    const edited = editedBy(vocabulary, after.values()).sort((a, b) => (a.id < b.id ? -1 : 1));
     for (const definition of edited) after.set(definition.id, { definition, vocabulary });
     if (!isSound(after)) return rejected("the vocabulary would close a cycle of segments");
     if (!this.#isSoundOnTheWay(new Set(edited.map(({ id }) => id)))) return rejected(UNSOUND_ON_THE_WAY);

@@ -1,6 +1,6 @@
 // Several partitions that the engine hears and not the oracle, each with its history folded in before what is applied is
 // activated. Expectations are worked out by hand from rules.md.
-import { DEFAULT_LIMITS, type LogRecord } from "../../../lib/core/types.ts";
+import type { LogRecord } from "../../../lib/core/types.ts";
 import { Rig } from "../../laws/rig.ts";
 import { type Hearer, World } from "../../oracle/world.ts";
 
@@ -11,7 +11,7 @@ export class MachineWorld extends World {
       partitions: this.partitions,
       clockMode: this.clockMode,
       clockStepMsMax: 366 * 86_400_000,
-      limits: DEFAULT_LIMITS,
+      limits: this.limits,
       pageCacheBytesMax: 1e9,
       pageBytesMax: 65_536,
     });

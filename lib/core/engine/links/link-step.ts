@@ -77,6 +77,8 @@ export class AccountStep {
     const { pages, clock, step } = room;
     const home = pages.get(pages.pageOf(id));
     const known = home.account.get(id);
+    // Before anybody is added to it: a picture that is under way takes the page as it was.
+    pages.willChange(home);
     this.#actor = known ?? room.admit(home, id);
     this.#page = pages.get(pages.pageOf(id));
     pages.willChange(this.#page);
