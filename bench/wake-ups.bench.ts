@@ -84,7 +84,7 @@ function count(
 }
 
 async function shopSegments(): Promise<JsonObject[]> {
-  const { definitions, problems } = await loadDefinitions([join(packageDir(), "config", "segments")]);
+  const { definitions, problems } = await loadDefinitions([join(packageDir(), "config", "segments", "shop")]);
   if (problems.length > 0) throw new Error("an example segment has a problem");
   return definitions.map(({ source }) => source as JsonObject);
 }

@@ -70,7 +70,7 @@ const TRIAL_SEATS = 8;
 
 export function companies(random: Random): Company[] {
   return COMPANIES.map(([name, industry, size], index) => {
-    // Every fourth is on a trial; the ends of the trials are spread over three weeks.
+    // Every fourth is on a trial; the ends of the trials are spread over two weeks.
     const plan = index % 4 === 0 ? "trial" : random.chance(0.4) ? "business" : "team";
     const seats = plan === "trial" ? TRIAL_SEATS : random.between(6, 12);
     return {
@@ -81,7 +81,7 @@ export function companies(random: Random): Company[] {
       plan,
       seats,
       revenue: seats * SEAT_DOLLARS[plan],
-      trialDays: 2 + 3 * (index / 4),
+      trialDays: 1 + 2 * Math.floor(index / 4),
       invoices: 0,
     };
   });

@@ -50,12 +50,18 @@ describe("segments", () => {
   });
 
   test("apply: dry run, apply, apply again, change, wait until in force", async () => {
-    const dry = await rollcall("segments", "apply", "--dry-run", "config/segments", "examples/rees46.segments.yaml");
+    const dry = await rollcall(
+      "segments",
+      "apply",
+      "--dry-run",
+      "config/segments/shop",
+      "examples/rees46.segments.yaml",
+    );
     expect(dry).toMatchObject({
       code: 0,
       out: expect.stringContaining("21 new, 0 changed, 0 unchanged; nothing was applied"),
     });
-    const first = await rollcall("segments", "apply", "config/segments", "examples/rees46.segments.yaml");
+    const first = await rollcall("segments", "apply", "config/segments/shop", "examples/rees46.segments.yaml");
     expect(first.out).toContain("+ cart-under-100  new");
     expect(first.err).toContain(`in force in all ${PARTITIONS} partitions`);
     const odd = await fileOf("odd.yaml", "id: odd\nrule:\n  item: { action: veiwed }\n");
@@ -63,9 +69,9 @@ describe("segments", () => {
     expect(warned.err).toContain(`${odd}:3:11: warning: rule.item.action: never true: no event`);
     expect(warned.err).toContain("did you mean viewed?");
     expect(warned.out).toMatch(/^\+ odd {2}new\n {2}\w+: it /);
-    const again = await rollcall("segments", "apply", "config/segments");
+    const again = await rollcall("segments", "apply", "config/segments/shop");
     expect(again.out).toBe("0 new, 0 changed, 8 unchanged\n");
-    const text = (await readFile("config/segments/just-bought.yaml", "utf8")).replace("1m", "5m");
+    const text = (await readFile("config/segments/shop/just-bought.yaml", "utf8")).replace("1m", "5m");
     const changed = await rollcall("segments", "apply", await fileOf("just-bought.yaml", text));
     expect(changed.out).toContain("~ just-bought  changed");
     expect((await rollcall("segments", "show", "just-bought", "-o", "json")).out).toContain('"version": 2');

@@ -15,7 +15,10 @@ import { REPOSITORY } from "./repository.ts";
 import { until } from "./until.ts";
 
 /** The eight of the sample shop, and eight that swing all the time. */
-export const SEGMENTS = [join(REPOSITORY, "config", "segments"), join(REPOSITORY, "test", "support", "segments")];
+export const SEGMENTS = [
+  join(REPOSITORY, "config", "segments", "shop"),
+  join(REPOSITORY, "test", "support", "segments"),
+];
 
 const STATUS_PAUSE_MS = 100;
 /** So long it is listened for a second one who answers. */
