@@ -60,7 +60,10 @@ export const OPTIONS = {
     default: false,
     why: "The server of `dev` flushes every message to disk: survives a power cut, costs throughput.",
   }),
-  demo: toggle({ default: true, why: "`dev` brings a sample shop with segments and traffic." }),
+  demo: toggle({
+    default: true,
+    why: "`dev` brings two sample scenes, a shop and a product that companies use, with segments and traffic.",
+  }),
 
   // The door: what is resolved and written into events before they are stored.
   placesFile: text({

@@ -40,11 +40,11 @@ export function addBacktests(segments: Command): void {
 /** With what it would cost to bring into force. */
 type Tested = BacktestReport & Pick<Said, "cost">;
 
-function show(context: Context, { id, name }: Definition, report: Tested, format: Format): void {
+function show(context: Context, { id, kind, name }: Definition, report: Tested, format: Format): void {
   const columns = Math.min(process.stdout.columns ?? 80, COLUMNS_MAX);
   if (format === "json") printJson(report);
   else if (format === "csv") {
     const rows = report.days.map(({ day, joined, left, size }) => [day, joined, left, size].join(","));
     print(["day,joined,left,size", ...rows].join("\n"));
-  } else print(backtestText({ id, name, report }, context.style, columns));
+  } else print(backtestText({ id, kind, name, report }, context.style, columns));
 }

@@ -13,9 +13,9 @@ import { logRecords } from "../../lib/cli/read-streams.ts";
 import { sideBySide } from "../../lib/cli/side-by-side.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import type { ExplainNode, MembershipView } from "../../lib/core/partition.ts";
-import type { Definition } from "../../lib/core/rules/ast.ts";
+import { type Definition, type Rule, rulesInside } from "../../lib/core/rules/ast.ts";
 import { references } from "../../lib/core/rules/checks/graph.ts";
-import type { Json, MemberId, Millis, PartitionNo, SegmentId } from "../../lib/core/types.ts";
+import type { MemberId, Millis, PartitionNo, SegmentId } from "../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { vocabularyDocument } from "../../lib/core/vocabulary-document.ts";
 import { streamState } from "../../lib/nats/wire.ts";
@@ -110,10 +110,11 @@ async function commonOptions(
 ): Promise<BacktestOptions> {
   const { config, partitions, clock } = context;
   const { state } = await context.catalogue();
+  assertOneLog(definition, state.active);
   const { vocabulary } = state;
   return {
     id: definition.id,
-    sources: [...sourcesBehind(definition, state.active), source],
+    sources: [...definitionsBehind(definition, state.active).map((behind) => behind.source), source],
     vocabulary: vocabulary === DEFAULT_VOCABULARY ? undefined : vocabularyDocument(vocabulary),
     zone: definition.zone,
     from,
@@ -129,17 +130,31 @@ async function commonOptions(
   };
 }
 
-/** As they are in force, of all segments that a definition leads to. */
-function sourcesBehind(
-  definition: Definition,
-  active: ReadonlyMap<SegmentId, { readonly definition: Definition }>,
-): Json[] {
-  const found = new Map<SegmentId, Json>();
+type Active = ReadonlyMap<SegmentId, { readonly definition: Definition }>;
+
+/** What other partitions would have told of a rule that nobody had is in no log. */
+function assertOneLog(definition: Definition, active: Active): void {
+  const all = [definition, ...definitionsBehind(definition, active)];
+  const crossing = all.find(({ rule }) => crosses(rule));
+  if (crossing === undefined) return;
+  throw new CliError(
+    EXIT.usage,
+    `${crossing.id} asks accounts about their users, or users about their account. Logs are played one by one, and what one\npartition would have told another stands in none of them. \`segments try\` and \`explain\` tell of now.`,
+  );
+}
+
+function crosses(rule: Rule): boolean {
+  return rule.op === "account" || rule.op === "users" || rulesInside(rule).some(crosses);
+}
+
+/** As they are in force, all segments that a definition leads to. */
+function definitionsBehind(definition: Definition, active: Active): Definition[] {
+  const found = new Map<SegmentId, Definition>();
   const visit = ({ rule }: Definition): void => {
     for (const id of references(rule)) {
       const behind = active.get(id)?.definition;
       if (behind === undefined || id === definition.id || found.has(id)) continue;
-      found.set(id, behind.source);
+      found.set(id, behind);
       visit(behind);
     }
   };

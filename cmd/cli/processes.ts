@@ -9,12 +9,14 @@ import { GLOBAL_FLAGS, showUsualFlags } from "./globals.ts";
 const OPTIONS = NAMED_OPTIONS.map(({ name }) => name).filter((name) => !GLOBAL_FLAGS.includes(name));
 
 export function addProcesses(program: Command): void {
-  processCommand(program, "dev", "everything in one: its own nats-server, a worker, the page, a sample shop").action(
-    async (_options: unknown, command: Command) => {
-      const { runDev } = await import("../dev.ts");
-      process.exitCode = await runDev(optionsOf(command));
-    },
-  );
+  processCommand(
+    program,
+    "dev",
+    "everything in one: its own nats-server, a worker, the page, two sample scenes",
+  ).action(async (_options: unknown, command: Command) => {
+    const { runDev } = await import("../dev.ts");
+    process.exitCode = await runDev(optionsOf(command));
+  });
   processCommand(program, "worker", "own partitions: hear their logs, say who joined and who left")
     .option(
       "--worker-name <name>",

@@ -64,7 +64,7 @@ async function tryFile(context: Context, command: Command, file: string, options
   const columns = Math.min(process.stdout.columns ?? COLUMNS_DEFAULT, COLUMNS_MAX);
   const sentence = wrap(plain(definitionSentence(definition)), columns).join("\n");
   print(`${style.bold(plain(definition.name))}  ${style.dim(definition.id)}\n${sentence}\n`);
-  print(trialText({ part, against: await inForce(context, definition.id) }, style, columns));
+  print(trialText({ kind: definition.kind, part, against: await inForce(context, definition.id) }, style, columns));
 }
 
 async function inForce(context: Context, id: string): Promise<{ version: number; size: number } | undefined> {
@@ -81,7 +81,7 @@ async function tried(context: Context, source: Json, samples: number): Promise<T
       samples,
       ask: (partition, cursor) => context.questions.tryOut(partition, source, cursor, samples),
       onProgress: ({ looked, universe }) =>
-        bar.update({ fraction: Math.min(1, looked / Math.max(1, universe)), done: looked, unit: "people" }),
+        bar.update({ fraction: Math.min(1, looked / Math.max(1, universe)), done: looked, unit: "members" }),
     });
   } finally {
     bar.end();

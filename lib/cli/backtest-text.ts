@@ -2,12 +2,15 @@
 // Used by cmd/cli/backtests.ts.
 import { type BacktestReport, type DayTally, FLAPPING_JOINS_MIN } from "../backtest/backtest.ts";
 import type { Cost } from "../core/rules/checks/cost.ts";
-import { count, counted } from "./numbers.ts";
+import type { MemberKind } from "../core/types.ts";
+import { headsText } from "./member-text.ts";
+import { count } from "./numbers.ts";
 import { plain, type Style } from "./style.ts";
 import { type Column, printRows } from "./table.ts";
 import { wrap } from "./wrap.ts";
 
 export interface BacktestText {
+  readonly kind: MemberKind;
   readonly id: string;
   readonly name: string;
   readonly report: BacktestReport & { readonly cost: Cost };
@@ -15,20 +18,20 @@ export interface BacktestText {
 
 const BAR_COLUMNS_MIN = 10;
 
-export function backtestText({ id, name, report }: BacktestText, style: Style, columns: number): string {
+export function backtestText({ id, kind, name, report }: BacktestText, style: Style, columns: number): string {
   const { days, joined, left, size, sizeBefore, universe } = report;
   const most = Math.max(1, ...days.map((day) => day.size));
   const room = Math.max(BAR_COLUMNS_MIN, columns - FIGURES_COLUMNS);
   const table = printRows(days, columnsOf(most, room, style), "table", style).trimEnd();
   const net = `${count(sizeBefore)} before, ${style.green(`${count(joined)} joined`)}, ${style.red(`${count(left)} left`)}`;
-  const now = `${style.bold(count(size))} of ${counted(universe, "person", "people")} now`;
+  const now = `${style.bold(count(size))} now, of ${count(universe)} who are known`;
   return [
     `${style.bold(plain(name))}  ${style.dim(id)}`,
     "",
     table,
     "",
     `${net}: ${now}`,
-    flappingText(report),
+    flappingText(report, kind),
     ...costLines(report.cost, columns),
   ].join("\n");
 }
@@ -63,9 +66,10 @@ function costLines({ class: name, why }: Cost, columns: number): readonly string
   return wrap(`${name}: ${why}`, columns);
 }
 
-function flappingText({ flapping }: BacktestReport): string {
-  if (flapping.people === 0) return `nobody joined ${FLAPPING_JOINS_MIN} times or oftener`;
+function flappingText({ flapping }: BacktestReport, kind: MemberKind): string {
+  if (flapping.people === 0)
+    return `${kind === "account" ? "no account" : "nobody"} joined ${FLAPPING_JOINS_MIN} times or oftener`;
   const most = flapping.most.map(({ id, joins }) => `${plain(id)} ${joins} times`).join(", ");
-  const who = counted(flapping.people, "person", "people");
+  const who = headsText(flapping.people, kind);
   return `${who} joined ${FLAPPING_JOINS_MIN} times or oftener (${most}): stay and cooldown calm it`;
 }

@@ -67,7 +67,9 @@ function partsOf(node: ExplainNode, { clock, style }: Drawing): readonly string[
   const mark = node.pass ? style.green("✓") : style.red("✗");
   const parts = [`${mark} ${plain(node.rule)}`];
   const found = foundIn(node);
-  const wanted = node.expected === undefined ? undefined : `wanted ${plain(node.expected)}`;
+  // What is wanted of an account stands in the rule, and what its owner says of it below.
+  const wanted =
+    node.expected === undefined || node.account !== undefined ? undefined : `wanted ${plain(node.expected)}`;
   const facts = [found, wanted].filter((text) => text !== undefined).join(", ");
   if (facts !== "") parts.push(node.pass ? style.dim(facts) : facts);
   const cause = node.decidedBy === undefined ? "" : decidedText(node.decidedBy, clock);
@@ -82,7 +84,8 @@ function partsOf(node: ExplainNode, { clock, style }: Drawing): readonly string[
 
 function foundIn({ actual, users, account }: ExplainNode): string | undefined {
   if (users !== undefined) return `${count(users.on)} of ${counted(users.of, "user")}`;
-  if (account !== undefined) return `the account is ${plain(account.id)}`;
+  if (account !== undefined)
+    return `account ${plain(account.id)}${actual === "just joined" ? ", whose answer is on its way" : ""}`;
   return actual === undefined ? undefined : `is ${shown(actual)}`;
 }
 

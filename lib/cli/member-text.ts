@@ -1,6 +1,7 @@
 // What is known of a user or an account as a terminal shows it: a title to each line, what is long below itself.
 // Used by cmd/cli/people.ts and cmd/cli/accounts.ts; JSON has all, this what a person reads at a glance.
 import type { AccountView, MembershipView, UserView } from "../core/partition.ts";
+import type { MemberKind } from "../core/types.ts";
 import { count, counted, instant } from "./numbers.ts";
 import { plain, type Style } from "./style.ts";
 import { sourceText, visitsText } from "./visits-text.ts";
@@ -148,7 +149,12 @@ function pairs(value: UserView["traits"]): string {
   return entries.map(([key, inner]) => plain(`${key}  ${JSON.stringify(inner)}`)).join("\n");
 }
 
+/** "3 people", "1 account": those of a kind, in a sentence. */
+export function headsText(many: number, kind: MemberKind): string {
+  return kind === "account" ? counted(many, "account") : counted(many, "person", "people");
+}
+
 /** "3 users", "1 account": what the members of a segment of that kind are. */
-export function membersText(size: number, kind: "user" | "account"): string {
+export function membersText(size: number, kind: MemberKind): string {
   return counted(size, kind);
 }

@@ -1,23 +1,26 @@
 // A trial for a terminal: how many would be in, how many pass each node of the rule, who misses it by one rule.
 // Used by cmd/cli/trials.ts.
 import type { NearMiss, TrialNode, TrialPart } from "../core/partition.ts";
-import type { Json, MemberId } from "../core/types.ts";
-import { count, counted } from "./numbers.ts";
+import type { Json, MemberId, MemberKind } from "../core/types.ts";
+import { headsText } from "./member-text.ts";
+import { count } from "./numbers.ts";
 import { plain, type Style, widthOf } from "./style.ts";
 
 const COLUMNS_DEFAULT = 80;
 
 export interface TrialText {
+  /** Whose segment it would be. */
+  readonly kind: MemberKind;
   readonly part: TrialPart;
   /** The segment as it is in force; undefined when there is none of that id. */
   readonly against: { readonly version: number; readonly size: number } | undefined;
 }
 
-export function trialText({ part, against }: TrialText, style: Style, columns = COLUMNS_DEFAULT): string {
+export function trialText({ kind, part, against }: TrialText, style: Style, columns = COLUMNS_DEFAULT): string {
   const sections = [
-    [headOf(part, style)],
+    [headOf(part, kind, style)],
     treeLines(part, style, columns),
-    samplesOf(part, style),
+    samplesOf(part, kind, style),
     against === undefined ? [] : [differenceLine(part, against.version, style)],
   ];
   return sections
@@ -26,10 +29,13 @@ export function trialText({ part, against }: TrialText, style: Style, columns = 
     .join("\n\n");
 }
 
-function headOf({ members, in: inside, unknown }: TrialPart, style: Style): string {
-  if (members === 0) return "Nobody is known yet, so nobody would be in.";
+function headOf({ members, in: inside, unknown }: TrialPart, kind: MemberKind, style: Style): string {
+  if (members === 0)
+    return kind === "account"
+      ? "No account is known yet, so none would be in."
+      : "Nobody is known yet, so nobody would be in.";
   const share = style.dim(`(${percent(inside, members)})`);
-  const line = `${style.bold(count(inside))} of ${counted(members, "person", "people")} would be in ${share}`;
+  const line = `${style.bold(count(inside))} of ${headsText(members, kind)} would be in ${share}`;
   if (unknown === 0) return line;
   const more = unknown === 1 ? "1 more depends on history" : `${count(unknown)} more depend on history`;
   return `${line}\n${style.yellow(`${more} that is not kept yet: --history reads it`)}`;
@@ -76,12 +82,16 @@ function cut(text: string, columns: number): string {
   return letters.length <= columns ? text : `${letters.slice(0, columns - 1).join("")}…`;
 }
 
-function samplesOf({ inSample, in: inside, nearMisses, nearSample }: TrialPart, style: Style): string[] {
+function samplesOf(
+  { inSample, in: inside, nearMisses, nearSample }: TrialPart,
+  kind: MemberKind,
+  style: Style,
+): string[] {
   const lines: string[] = [];
   if (inSample.length > 0) lines.push(`${style.dim("for example".padEnd(13))}${names(inSample, inside)}`);
   if (nearMisses > 0) {
     lines.push(
-      `${style.dim("near misses".padEnd(13))}${counted(nearMisses, "person fails", "people fail")} one rule only`,
+      `${style.dim("near misses".padEnd(13))}${headsText(nearMisses, kind)} ${nearMisses === 1 ? "fails" : "fail"} one rule only`,
     );
     lines.push(...nearSample.map((miss) => `${" ".repeat(13)}${missText(miss, style)}`));
   }

@@ -255,7 +255,7 @@ describe("accounts", () => {
           pass: true,
           nodes: [
             { rule: "at least 2 users who (did Ping)", pass: true, expected: "at least 2", users },
-            { rule: "account", pass: false, account: { id: "acme", flag: "12.0" }, nodes: [inner] },
+            { rule: "account", pass: false, expected: "one", account: { id: "acme", flag: "12.0" }, nodes: [inner] },
           ],
         },
       ],
@@ -265,7 +265,7 @@ describe("accounts", () => {
         "✓ all",
         "├─ ✓ at least 2 users who (did Ping) · 1,002 of 2,000 users, wanted at least 2",
         "│    ann, u�[2J�1�2, cy, … 999 more",
-        "└─ ✗ account · the account is acme",
+        "└─ ✗ account · account acme",
         "   └─ ✗ trait plan · is team, wanted trial",
       ].join("\n"),
     );

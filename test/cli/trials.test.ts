@@ -63,7 +63,7 @@ test("try --history and backtest read the logs: nothing is unknown, and nothing 
   const { out } = await rig.rollcall("segments", "backtest", file, "--days", "3");
   expect(out).toMatch(/^DAY +JOINED +LEFT +SIZE/m);
   expect(out).toMatch(/50 +– +50 +━+$/m);
-  expect(out).toContain("0 before, 50 joined, 0 left: 50 of 250 people now");
+  expect(out).toContain("0 before, 50 joined, 0 left: 50 now, of 250 who are known");
   expect(out).toContain("nobody joined 3 times or oftener");
   expect(out.split("\n").every((line) => line.length <= 80)).toBe(true);
   const json = JSON.parse((await rig.rollcall("segments", "backtest", file, "-o", "json")).out);

@@ -5,11 +5,12 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parse as parseYaml } from "yaml";
-import { decodeEvent } from "../../lib/core/decode.ts";
+import { decodeAccountMessage, decodeEvent } from "../../lib/core/decode.ts";
 import { decodeDelta, deltaId, encodeDelta } from "../../lib/core/deltas.ts";
 import { encodeId } from "../../lib/core/ids.ts";
 import { parseDefinition } from "../../lib/core/rules/parse/parse.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
+import { parseMapping } from "../../lib/import/mapping.ts";
 import { seeds } from "../support/seed.ts";
 
 fc.configureGlobal({ seed: seeds(1)[0]! });
@@ -22,6 +23,7 @@ const PAGES = [
   "docs/operations.md",
   "docs/configuration.md",
   "docs/vocabulary.md",
+  "docs/accounts.md",
   "CONTRIBUTING.md",
 ];
 const TEXT = PAGES.map(read).join("\n");
@@ -29,10 +31,29 @@ const TEXT = PAGES.map(read).join("\n");
 const blocksOf = (text: string, language: string): string[] =>
   [...text.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, "gms"))].map(([, body]) => body!);
 
-test("events that are published are accepted", () => {
-  const bodies = [...TEXT.matchAll(/'(\{"type".*?\})'/g)].map(([, body]) => body!);
-  expect(bodies.length).toBeGreaterThan(1);
-  for (const body of bodies) expect(decodeEvent(Buffer.from(body), DEFAULT_LIMITS), body).toMatchObject({ ok: true });
+test("events that are published are accepted, as their subject reads them", () => {
+  const quoted = [...TEXT.matchAll(/(events|accounts)\.\S+\s+(?:\\\n\s*)?'(\{"type".*?\})'/g)];
+  const rows = [...read("docs/accounts.md").matchAll(/^\| `(\{.*?\})` \| `(events|accounts)\./gm)];
+  const all = [...quoted.map(([, to, body]) => [to!, body!]), ...rows.map(([, body, to]) => [to!, body!])];
+  expect(all.filter(([to]) => to === "events").length).toBeGreaterThan(3);
+  expect(all.filter(([to]) => to === "accounts").length).toBeGreaterThan(2);
+  for (const [to, body] of all) {
+    const decode = to === "events" ? decodeEvent : decodeAccountMessage;
+    expect(decode(Buffer.from(body!), DEFAULT_LIMITS), body).toMatchObject({ ok: true });
+  }
+});
+
+test("the rules of docs/accounts.md are ones, on accounts, and its segment and its mapping can be read", () => {
+  const page = read("docs/accounts.md");
+  const rules = [...page.matchAll(/^\| .*\| `((?:users|event): .*)` \|$/gm)].map(([, rule]) => rule!);
+  expect(rules.length).toBeGreaterThan(8);
+  for (const rule of rules) {
+    const source = { id: "x", name: "x", kind: "account", rule: parseYaml(rule) };
+    expect(parseDefinition(source, DEFAULT_LIMITS), rule).toMatchObject({ ok: true });
+  }
+  const [mapping, segment] = blocksOf(page, "yaml");
+  expect(parseMapping(mapping!, "people.map.yaml").about).toBe("users");
+  expect(parseDefinition(parseYaml(segment!), DEFAULT_LIMITS)).toMatchObject({ ok: true });
 });
 
 test("deltas are written as they go out, byte for byte", () => {
