@@ -57,3 +57,14 @@ test("what does not go together is said before anything is stored", async () => 
   expect(await messages("--accounts", "--type", "seats=amount")).toContain("the type one of text, number");
   expect(await messages()).toContain("Where the rows are accounts, say --accounts");
 });
+
+test("a trait that no account ever had is warned of, and one of people is not one of theirs", async () => {
+  const path = await rig.fileOf("traits.csv", "id,plan,seats\nacme,trial,5\n");
+  expect(await rig.rollcall("import", path, "--accounts", "--type", "seats=number")).toMatchObject({ code: 0 });
+  const rules = "all: [{ trait: { plan: trial, seets: 5 } }, { users: { rule: { trait: { seats: 5 } }, count: 0 } }]";
+  const file = await rig.fileOf("seets.yaml", `id: small\nkind: account\nrule: { ${rules} }\n`);
+  const { err } = await rig.rollcall("segments", "apply", "--dry-run", file);
+  expect(err).toMatch(/seets: never seen: no trait of an account "seets" is among .* \(did you mean seats\?\)/);
+  expect(err).toContain('rule.all[1].users.rule.trait.seats: never seen: no trait "seats" is among');
+  expect(err).not.toContain('"plan"');
+});

@@ -2,14 +2,24 @@
 // parse-rule.ts calls it and is called back for what is inside.
 import type { Rule, Test, UsersRule } from "../ast.ts";
 import { domainOfMeasure } from "../checks/lint.ts";
-import { USERS_MEASURES } from "../words/grammar.ts";
-import { parseRule } from "./parse-rule.ts";
+import { RULES, type RuleName, USERS_MEASURES } from "../words/grammar.ts";
+import { nearestRule, parseRule } from "./parse-rule.ts";
 import { parseTest } from "./parse-test.ts";
-import { checkKeys, type Fields, isObject, keyPath, type Report, shown } from "./problems.ts";
+import { checkKeys, type Fields, FORBIDDEN_KEYS, isObject, keyPath, quoted, type Report, shown } from "./problems.ts";
 
 export function parseAccount(body: unknown, path: string, report: Report, depth: number): Rule | undefined {
+  const field = isObject(body) ? Object.keys(body).find(isField) : undefined;
+  if (field !== undefined) {
+    const message = `account takes a rule that speaks of the account; a field of it, such as ${quoted(field)}, is asked by trait`;
+    return report.problem(path, message, `{trait: {${field}: …}}`);
+  }
   const rule = report.readingOf("account", () => parseRule(body, path, report, depth + 1));
   return rule && { op: "account", rule };
+}
+
+/** Neither a rule nor nearly one, so what accounts are told apart by. */
+function isField(key: string): boolean {
+  return !RULES.includes(key as RuleName) && !FORBIDDEN_KEYS.has(key) && nearestRule(key, "account") === undefined;
 }
 
 const KEYS = ["rule", ...USERS_MEASURES];

@@ -1,5 +1,6 @@
 // A rule: its one key says which, and combinations lead back here. Each family is read by a neighbour: what happened
 // (parse-happened.ts, parse-steps.ts), what is (parse-is.ts), where one belongs (parse-belongs.ts, parse-accounts.ts).
+import type { MemberKind } from "../../types.ts";
 import type { Rule } from "../ast.ts";
 import { type Clash, clashOf } from "../checks/lint.ts";
 import { decidingBranch } from "../checks/lint-branches.ts";
@@ -111,12 +112,18 @@ export function parseRule(value: unknown, path: string, report: Report, depth: n
       : report.problem(at, OF_THE_OTHER_KIND[name] ?? `an account has no ${name} of its own; ${ASK_USERS(name)}`);
   }
   if (refuseForbidden(name, path, report)) return undefined;
-  const meant = suggestion(name, allowed, RULE_SYNONYMS);
   return report.problem(
     at,
     `unknown rule ${quoted(name)}; a rule is one of ${allowed.join(", ")}`,
-    allowed.includes(meant as RuleName) ? meant : nearest(name, allowed),
+    nearestRule(name, report.kind),
   );
+}
+
+/** The rule of that kind that was probably meant. */
+export function nearestRule(name: string, kind: MemberKind): string | undefined {
+  const allowed: readonly string[] = RULES_OF[kind];
+  const meant = suggestion(name, allowed, RULE_SYNONYMS);
+  return meant !== undefined && allowed.includes(meant) ? meant : nearest(name, allowed);
 }
 
 function isRuleName(name: string): name is RuleName {
