@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { EngagementPart, Vocabulary } from "../../lib/core/vocabulary.ts";
 import { Story } from "./story.ts";
+import { TELLERS } from "./tellers.ts";
 
 const DAY = 86_400_000;
 
@@ -146,4 +147,22 @@ describe("the change", () => {
     expect(story.track("+8 01:00", "ann", "A")).toEqual([]);
     expect(story.track("+8 01:01", "ann", "A", {}, { at: "01:25" })).toEqual([]);
   });
+});
+
+test.each(TELLERS)("a segment of users weighs nothing on an account of the same id, says the %s", (_, Teller) => {
+  const story = new Teller();
+  const parts = [
+    { weight: 60, full: 1, segment: "vip" },
+    { weight: 40, full: 1, event: ["A"] },
+  ];
+  story.vocabulary("00:00", { engagement: { cycle: "7d", parts } });
+  story.apply("00:01", [{ id: "vip", rule: { trait: { vip: true } } }]);
+  story.apply("00:02", [
+    { id: "hot", rule: { engagement: { score: 60 } } },
+    { id: "warm", kind: "account", rule: { engagement: { score: { gte: 40 } } } },
+    { id: "of-warm", rule: { account: { engagement: { score: 40 } } } },
+  ]);
+  expect(story.identify("00:03", "acme", { vip: true })).toEqual(["+vip acme 00:03", "+hot acme 00:03"]);
+  expect(story.group("00:04", "acme", "acme", { vip: true })).toEqual([]);
+  expect(story.track("00:05", "acme", "A")).toEqual(["-hot acme 00:05", "+warm acme 00:05", "+of-warm acme 00:05"]);
 });
