@@ -3,9 +3,6 @@
 //
 // The logs are filled first; then the same load as in the latency bench is measured before, and over and over while the
 // history is folded. In the end the oracle recomputes everything.
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import { packageDir } from "../cmd/cli/package-dir.ts";
 import { appendEntry } from "../lib/api/apply.ts";
 import { Catalogue } from "../lib/api/catalogue.ts";
 import { preparationsOf } from "../lib/api/preparations.ts";
@@ -24,6 +21,7 @@ import { hashOf, millis, quantile, ratioOf } from "./support/measure.ts";
 import { type BenchServer, startBenchServer } from "./support/server.ts";
 import { putInForce } from "./support/shard.ts";
 import { SWITCH, Switching } from "./support/switching.ts";
+import { verified } from "./support/verified.ts";
 
 const GOALS = {
   p50: { least: 3, aim: 1.5, better: "less" },
@@ -43,7 +41,6 @@ const ASKED = {
   },
 };
 const SLICE_S = 2;
-const CLI_BYTES_MAX = 64 * 1024 * 1024;
 
 export const bench: Bench = {
   name: "backfill",
@@ -171,24 +168,6 @@ async function define({ nc, names, partitions }: BenchServer, sizes: Sizes, swit
   }
   const tookMs = performance.now() - startedMs;
   return { during, tookMs, members: (await questions.sizes()).sizes[ASKED.id] ?? 0 };
-}
-
-/** As an operator would ask; throws when anything differs. */
-async function verified({ url }: BenchServer): Promise<string> {
-  // From sources, too, it is the built program that verifies.
-  const cli = join(packageDir(), "dist", "cmd", "rollcall.js");
-  const args = ["--max-old-space-size=8192", cli, "--nats-url", url, "replay", "--verify", "-o", "json"];
-  const text = await new Promise<string>((resolve, reject) => {
-    execFile(process.execPath, args, { maxBuffer: CLI_BYTES_MAX }, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout);
-      else reject(new Error(`${error.message}\n${stderr}`));
-    });
-  });
-  const { memberships, deltas } = JSON.parse(text) as {
-    memberships: { expected: number };
-    deltas: { expected: number };
-  };
-  return `${memberships.expected.toLocaleString("en-US")} memberships and ${deltas.expected.toLocaleString("en-US")} deltas equal`;
 }
 
 await runAlone(import.meta.url, bench);

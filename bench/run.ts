@@ -18,6 +18,7 @@ const BENCHES: Readonly<Record<string, string>> = {
   memory: "bytes per resident actor against Map/Set objects",
   sync: "sync_interval: always against the default",
   "wake-ups": "wake-ups that flip nothing against all",
+  accounts: "a flip of an account that concerns a hundred thousand users",
   backfill: "a rule that asks history of five million events, while deltas flow",
 };
 

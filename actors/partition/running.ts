@@ -26,7 +26,7 @@ import { Ticks } from "./ticks.ts";
 const RECORDS_PER_TURN_MAX = 256;
 /** Looking at the time costs as much as a small step, so it is looked at now and then. */
 const RECORDS_PER_LOOK = 16;
-const DELTAS_PER_SLICE = 500;
+const DELTAS_PER_SLICE = 100;
 
 export class Running {
   readonly machine: PartitionMachine;

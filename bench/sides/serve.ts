@@ -22,6 +22,8 @@ export interface ServeSpec {
   /** Subjects on which it says that it is there, and is told to stop. */
   readonly ready: string;
   readonly stop: string;
+  /** Where it tells how long its thread worked without a breath at most since it was asked before, in milliseconds. */
+  readonly pauses?: string;
 }
 
 interface Served {
@@ -36,6 +38,7 @@ export async function serveSide(spec: ServeSpec): Promise<Served> {
   const end = spec.side === "worker" ? await serveWorker(nc, names, spec) : await serveRelay(nc, names, spec);
   const readyUs = ownCpu();
   nc.subscribe(spec.ready, { callback: (_error, message) => void message.respond() });
+  if (spec.pauses !== undefined) tellPauses(nc, spec.pauses);
   await new Promise<void>((resolve) => {
     nc.subscribe(spec.stop, { max: 1, callback: () => resolve() });
   });
@@ -43,6 +46,25 @@ export async function serveSide(spec: ServeSpec): Promise<Served> {
   const passed = await end();
   await nc.close();
   return { passed, cpuUs };
+}
+
+const LOOK_MS = 1;
+
+/** The platform's own monitor of the event loop measures nothing in the threads of a test suite. */
+function tellPauses(nc: NatsConnection, subject: string): void {
+  let lookedMs = performance.now();
+  let longestMs = 0;
+  setInterval(() => {
+    const nowMs = performance.now();
+    longestMs = Math.max(longestMs, nowMs - lookedMs - LOOK_MS);
+    lookedMs = nowMs;
+  }, LOOK_MS).unref();
+  nc.subscribe(subject, {
+    callback: (_error, message) => {
+      message.respond(JSON.stringify(longestMs));
+      longestMs = 0;
+    },
+  });
 }
 
 type End = () => Promise<number>;

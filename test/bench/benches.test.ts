@@ -1,6 +1,7 @@
 // Every bench, tiny, so that none rots: it runs, its two sides agree with each other and with the oracle, and computes the
 // same twice. No time is judged here.
 import { expect, test } from "vitest";
+import { bench as accounts } from "../../bench/accounts.bench.ts";
 import { bench as backfill } from "../../bench/backfill.bench.ts";
 import { bench as checkpoint } from "../../bench/checkpoint.bench.ts";
 import { bench as endToEnd } from "../../bench/end-to-end.bench.ts";
@@ -15,7 +16,7 @@ import { bench as sync } from "../../bench/sync.bench.ts";
 import { bench as wakeUps } from "../../bench/wake-ups.bench.ts";
 
 const ALONE: readonly Bench[] = [segments, evaluate, wakeUps, memory];
-const WITH_SERVER: readonly Bench[] = [endToEnd, latency, checkpoint, sync, backfill];
+const WITH_SERVER: readonly Bench[] = [endToEnd, latency, checkpoint, sync, backfill, accounts];
 
 const quiet = (): void => undefined;
 
