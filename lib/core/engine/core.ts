@@ -360,7 +360,7 @@ export class PartitionCore implements PartitionMachine {
       this.#refuse(record, prepared.reason, prepared.detail);
       return;
     }
-    new AccountStep(this.#room, record, event.accountId).hearOwn(own, given, this.#say);
+    AccountStep.hearOwn(this.#room, record, event.accountId, own, given, this.#say);
   }
 
   #readAccountMessage(record: LogRecord): AccountEvent | undefined {

@@ -81,7 +81,6 @@ export class AccountStep {
     pages.willChange(home);
     this.#actor = known ?? room.admit(home, id);
     this.#page = pages.get(pages.pageOf(id));
-    pages.willChange(this.#page);
     const { evaluation } = step.account;
     evaluation.begin(this.#actor, clock);
     if (known === undefined) evaluation.markNew();
@@ -99,10 +98,19 @@ export class AccountStep {
     }
   }
 
-  /** Of nobody: a message about the account itself. */
-  hearOwn(event: UserEvent, at: Millis, say: Say): void {
-    this.#apply(event, at);
-    this.#finish(say);
+  /** Of nobody: a message about the account itself. What is refused of it, as a whole, makes no account known. */
+  static hearOwn(room: StepRoom, record: LogRecord, id: MemberId, event: UserEvent, given: Millis, say: Say): void {
+    const { pages, step, clock, cutsToClock } = room;
+    const known = pages.get(pages.pageOf(id)).account.get(id);
+    const at = cutsToClock ? Math.min(given, clock) : given;
+    const prepared = prepareEvent("account", known, event, at, step.account.world);
+    if (!prepared.ok) {
+      room.refuse(record, prepared.reason, prepared.detail);
+      return;
+    }
+    const account = new AccountStep(room, record, id);
+    account.#apply(event, given);
+    account.#finish(say);
   }
 
   #take(item: UserItem, from: number): void {
