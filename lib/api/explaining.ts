@@ -59,9 +59,7 @@ async function insideAccount(
 ): Promise<Pick<ExplainNode, "nodes">> {
   if (depth <= 1) return {};
   const { explain } = await explainedTo(depth - 1, reach, flag, id).catch(() => ({ explain: null }));
-  if (explain === null) return {};
-  // The outermost node is the flag itself, which nobody has heard of.
-  return { nodes: explain.nodes ?? [explain] };
+  return explain === null ? {} : { nodes: [explain] };
 }
 
 async function named(

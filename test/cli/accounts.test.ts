@@ -1,10 +1,12 @@
-// Accounts from the command line, against a real server and a real worker: files of them into the logs.
-import { afterAll, beforeAll, expect, test } from "vitest";
+// Accounts from the command line, against a real server and a real worker: files of them into the logs,
+// and what is known of them.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { logRecords } from "../../lib/cli/read-streams.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import type { JsonObject } from "../../lib/core/types.ts";
 import { streamState } from "../../lib/nats/wire.ts";
 import { type CliRig, openCliRig } from "../support/cli-rig.ts";
+import { until } from "../support/until.ts";
 
 const PARTITIONS = 4;
 let rig: CliRig;
@@ -67,4 +69,103 @@ test("a trait that no account ever had is warned of, and one of people is not on
   expect(err).toMatch(/seets: never seen: no trait of an account "seets" is among .* \(did you mean seats\?\)/);
   expect(err).toContain('rule.all[1].users.rule.trait.seats: never seen: no trait "seats" is among');
   expect(err).not.toContain('"plan"');
+});
+
+describe("what is known of accounts", () => {
+  const ACTIVE = "did Report Viewed";
+  beforeAll(async () => {
+    const busy =
+      "id: busy\nname: Busy\nkind: account\nrule:\n  users: { rule: { event: { name: Report Viewed } }, atLeast: 2 }\n";
+    const plan = "id: on-trial\nname: On trial\nkind: account\nrule: { trait: { plan: trial } }\n";
+    const people =
+      "id: of-trials\nname: Of trials\nrule:\n  account: { all: [{ trait: { plan: trial } }, { trait: { seats: { gte: 5 } } }] }\n";
+    for (const [name, text] of Object.entries({ busy, plan, people })) {
+      const path = await rig.fileOf(`${name}.yaml`, text);
+      expect(await rig.rollcall("segments", "apply", path), name).toMatchObject({ code: 0 });
+    }
+    const nc = await rig.server.connection("channel");
+    const tell = (subject: string, body: object) => nc.request(subject, JSON.stringify(body));
+    await tell("accounts.acme", { type: "group", groupId: "acme", traits: { plan: "trial", seats: 3 } });
+    for (const userId of ["ann", "bob", "cy"]) {
+      await tell(`events.${userId}`, { type: "group", userId, groupId: "acme" });
+      if (userId !== "cy") await tell(`events.${userId}`, { type: "track", userId, event: "Report Viewed" });
+    }
+    await until("acme is busy", async () => (await rig.rollcall("members", "busy")).out.includes("acme"));
+  });
+
+  test("an account: its traits, how many people, how many its rules count, its segments", async () => {
+    const { out } = await rig.rollcall("account", "acme");
+    expect(out).toMatch(/^acme {2}account\nseen .*\nusers +3\n +2 {2}did Report Viewed\nsegments +busy +since /);
+    expect(out).toMatch(/on-trial +since .*\ntraits +plan {2}"trial"\n +seats {2}3\n/);
+    const json = JSON.parse((await rig.rollcall("account", "acme", "-o", "json")).out);
+    expect(json).toMatchObject({
+      id: "acme",
+      users: 3,
+      usersByRule: { [ACTIVE]: 2 },
+      orders: { count: 0, revenue: 0 },
+    });
+    expect(new Date(json.firstSeen).toISOString()).toBe(json.firstSeen);
+    expect((await rig.rollcall("user", "ann")).out).toMatch(/\naccount +acme {2}since /);
+  });
+
+  test("its users, and those whom a segment counts", async () => {
+    const all = await rig.rollcall("account", "acme", "--users");
+    expect(all).toMatchObject({ out: "USER\nann\nbob\ncy\n", err: "3 users\n" });
+    const some = await rig.rollcall("account", "acme", "--users", "--limit", "1");
+    expect(some.err).toBe("1 of 3 users; --limit shows more\n");
+    const counted = await rig.rollcall("account", "acme", "--users", "--rule", "busy");
+    expect(counted).toMatchObject({ out: "USER\nann\nbob\n", err: `2 of 3 users: ${ACTIVE}\n` });
+    const json = JSON.parse((await rig.rollcall("account", "acme", "--users", "--rule", "busy", "-o", "json")).out);
+    expect(json).toEqual([{ rule: ACTIVE, on: 2, of: 3, users: ["ann", "bob"] }]);
+    expect((await rig.rollcall("account", "acme", "--users", "--rule", "on-trial")).err).toContain("counts nobody");
+    expect((await rig.rollcall("account", "nobody")).err).toContain('No message has named an account "nobody" yet');
+  });
+
+  test("members of a segment of accounts are accounts, and ls and show say so", async () => {
+    expect(await rig.rollcall("members", "busy")).toMatchObject({ err: "1 account\n" });
+    expect((await rig.rollcall("members", "busy")).out).toMatch(/^ACCOUNT +SINCE +CHANGES\nacme /);
+    expect((await rig.rollcall("segments", "ls")).out).toMatch(/busy +account +1 +live/);
+    expect((await rig.rollcall("segments", "show", "busy")).out).toContain("1 account · live · version 1");
+  });
+
+  test("why an account is in: how many of how many, and who", async () => {
+    const { out } = await rig.rollcall("explain", "busy", "acme");
+    expect(out).toContain("2 of 3 users, wanted at least 2");
+    expect(out).toMatch(/\n +ann, bob\n/);
+    const json = JSON.parse((await rig.rollcall("explain", "busy", "acme", "-o", "json")).out);
+    expect(json).toMatchObject({ segment: "busy", account: "acme", in: true });
+    expect(json.explanation.nodes[0].users).toEqual({ rule: ACTIVE, on: 2, of: 3, ids: ["ann", "bob"] });
+    const wrong = await rig.rollcall("explain", "busy", "ann");
+    expect(wrong.code).toBe(2);
+    expect(wrong.err).toContain('"ann" is a user of acme; ask about that account.');
+  });
+
+  test("why somebody's account keeps them out: its own explanation stands inside", async () => {
+    const { out } = await rig.rollcall("explain", "of-trials", "ann");
+    expect(out).toMatch(/✗ belong to one of the accounts.* · account acme\n/);
+    expect(out).toMatch(/\n└─ ✗ all\n +├─ ✓ trait plan · is trial/);
+    expect(out).toMatch(/\n +└─ ✗ trait seats · is 3, wanted at least 5/);
+  });
+
+  test("what one partition would have told another stands in no log, so such rules are not played", async () => {
+    const path = await rig.fileOf(
+      "again.yaml",
+      "id: again\nname: Again\nkind: account\nrule:\n  segment: { in: [busy] }\n",
+    );
+    for (const command of [
+      ["segments", "backtest", path],
+      ["segments", "try", "--history", path],
+      ["explain", "busy", "acme", "--at", new Date().toISOString()],
+    ]) {
+      const { code, err } = await rig.rollcall(...command);
+      expect(code).toBe(2);
+      expect(err).toContain("busy asks accounts about their users");
+    }
+    const plan = await rig.fileOf(
+      "plans.yaml",
+      "id: plans\nname: Plans\nkind: account\nrule: { trait: { plan: trial } }\n",
+    );
+    const { out } = await rig.rollcall("segments", "try", "--history", plan);
+    expect(out).toContain("accounts would be in");
+  });
 });
