@@ -56,6 +56,17 @@ describe.each(WORLDS)("the %s says", (_, World) => {
       expect(world.tick("01:00")).toEqual([`-lately ${acme} 00:12:01`]);
     });
 
+    test("is there at its own time when history is folded for a rule that comes later", () => {
+      const world = new World();
+      const [ann, acme] = [world.idIn(0, "ann"), world.idIn(1, "acme")];
+      world.group("00:00", ann, acme);
+      world.deliverAll("00:00");
+      world.track("00:10", ann, "A");
+      world.deliverAll("00:10");
+      const lately = "lately: {event: {name: A, latest: {last: 1m}}}";
+      expect(world.define("00:10:30", lately, ACCOUNT)).toEqual([`+lately ${acme} 00:10:30`]);
+    });
+
     test("is late where it is older than the newest of the account, whoever did that", () => {
       const world = new World();
       const [ann, bob, acme] = [world.idIn(0, "ann"), world.idIn(1, "bob"), world.idIn(1, "acme")];

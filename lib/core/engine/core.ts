@@ -1077,8 +1077,12 @@ export class PartitionCore implements PartitionMachine {
       const { join: _, ...called } = item;
       return [called];
     });
-    const heard = hearLink(this.#room, record, { from: 0, n: 1, items }, this.#say);
-    yield* this.#after(record, this.#clockAfter(record), heard);
+    yield* this.#after(record, this.#clockAfter(record), this.#foldItems(record, items));
+  }
+
+  /** As of the clock of its own step, not of the one before. */
+  *#foldItems(record: LogRecord, items: readonly UserItem[]): Generator<Need, void, void> {
+    yield* hearLink(this.#room, record, { from: 0, n: 1, items }, this.#say);
   }
 
   /** Moves a shadow past a message that tells of nobody. */
