@@ -359,7 +359,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "unsorted-iteration",
     bug: "what falls due at one instant is said in the order of pages",
     file: CORE,
-    find: "            this.#sayInOrder(said);\n        }\n        this.#clock = clock;",
+    find: "            yield* this.#sayInOrder(said);\n        }\n        this.#clock = clock;",
     replace: "            this.#deltas.push(...said);\n        }\n        this.#clock = clock;",
   },
   {
