@@ -211,7 +211,7 @@ export class PageTable {
   }
 
   #split(page: Page): void {
-    if (page.depth >= DEPTH_MAX || sizeOf(page) < 2) return;
+    if (page.depth >= DEPTH_MAX || !isDivisible(page)) return;
     if (page.depth === this.#depth) {
       this.#directory = [...this.#directory, ...this.#directory];
       this.#depth += 1;
@@ -280,7 +280,7 @@ export class PageTable {
       this.#resident.delete(oldest);
       if (this.#frozen?.has(page.no)) this.#encodeFrozen(page);
       const bytes = page.changed ? encodePage(page) : this.#untaken(page.no);
-      const tooBig = bytes !== undefined && bytes.length > this.#pageBytesMax && sizeOf(page) > 1;
+      const tooBig = bytes !== undefined && bytes.length > this.#pageBytesMax && isDivisible(page);
       if (tooBig && !this.#keeping && page.depth < DEPTH_MAX) {
         // Too big to leave as one: both halves leave on the next turn.
         this.#resident.set(page.no, page);
@@ -378,6 +378,18 @@ function placesOf(page: Page): PlaceSketch {
 }
 
 const KINDS: readonly MemberKind[] = ["user", "account"];
+
+/** Whether a split can part anybody: an account, its crowd here and a user of the same id have one hash, and stay together. */
+function isDivisible({ user, account, crowds }: PageContents): boolean {
+  let first: number | undefined;
+  for (const ids of [user, account, crowds])
+    for (const id of ids.keys()) {
+      const hash = hashOf(id);
+      first ??= hash;
+      if (hash !== first) return true;
+    }
+  return false;
+}
 
 /** Whoever may move to another page. */
 function sizeOf({ user, account, crowds }: PageContents): number {
