@@ -1,10 +1,12 @@
-// A few members of one partition, and of its log only what concerns them: the oracle, fed with that, says of them exactly what
+// A few users of one partition, and of its log only what concerns them: the oracle, fed with that, says of them exactly what
 // it would say fed with everything (test/doctor/sample.test.ts). What each member does is independent of the others; only the
-// clock is common, so every message of others is passed on as a bare movement of the clock.
+// clock is common, so every message of others is passed on as a bare movement of the clock. What accounts say to them comes by
+// links, of which theirs are kept and numbered anew. Accounts themselves are not in the sample: all their users' events make them.
 import type { ControlCopy, ControlEntry } from "../core/control.ts";
-import { decodeEvent } from "../core/decode.ts";
+import { decodeAccountMessage, decodeEvent } from "../core/decode.ts";
 import { partitionOf } from "../core/ids.ts";
-import type { LogRecord, MemberId, Millis, Seq } from "../core/types.ts";
+import { decodeLink, encodeLink, type LinkItem } from "../core/links.ts";
+import type { LogRecord, MemberId, Millis, PartitionNo, Seq } from "../core/types.ts";
 import { isObject, readJson } from "../oracle/control.ts";
 import type { OracleOptions } from "../oracle/oracle.ts";
 
@@ -35,7 +37,11 @@ export class MemberSample {
   private readonly chosen = new Map<MemberId, Chosen>();
   private readonly tooBusy = new Set<MemberId>();
   private rankMax = Number.POSITIVE_INFINITY;
-  /** Control and clock messages. */
+  /** That anybody in the sample was ever in. */
+  private readonly accounts = new Set<MemberId>();
+  /** How many messages of each sender are kept. */
+  private readonly linked = new Map<PartitionNo, number>();
+  /** Control and clock messages, and links. */
   private readonly common: LogRecord[] = [];
   /** Where others' messages moved the clock on, and to when: two numbers each, since a log may have many millions. */
   private readonly tickSeqs: Seq[] = [];
@@ -90,10 +96,11 @@ export class MemberSample {
     const { limits, partition, partitions } = this.oracle;
     const decoded = decodeEvent(record.body, limits);
     if (!decoded.ok) return false;
-    const { userId, timestamp } = decoded.value;
+    const { userId, groupId, timestamp } = decoded.value;
     if (partitionOf(userId, partitions) !== partition || !this.moves(timestamp ?? record.stamp)) return false;
     const member = this.consider(userId);
     if (member === undefined) return false;
+    if (typeof groupId === "string") this.accounts.add(groupId);
     member.records.push(record);
     if (member.records.length > this.options.eventsPerMemberMax) {
       this.tooBusy.add(userId);
@@ -111,6 +118,8 @@ export class MemberSample {
   }
 
   private addOther(record: LogRecord): boolean {
+    if (record.kind === "link") return this.addLink(record);
+    if (record.kind === "account") return this.passAccount(record);
     if (record.kind === "control") {
       for (const id of listed(record)) if (this.isOurs(id)) this.consider(id);
     } else if (record.kind === "clock" && this.oracle.clockMode === "event") {
@@ -120,6 +129,30 @@ export class MemberSample {
     } else return false;
     this.common.push(record);
     return true;
+  }
+
+  /** Nobody in the sample hears it; with the clock of events it moves that. */
+  private passAccount({ body, stamp }: LogRecord): false {
+    const { limits, partition, partitions } = this.oracle;
+    const decoded = decodeAccountMessage(body, limits);
+    if (decoded.ok && partitionOf(decoded.value.accountId, partitions) === partition)
+      this.moves(decoded.value.timestamp ?? stamp);
+    return false;
+  }
+
+  private addLink(record: LogRecord): boolean {
+    const link = decodeLink(readJson(record.body));
+    const items = link?.items.filter((item) => this.concerns(item)) ?? [];
+    if (link === undefined || items.length === 0) return false;
+    const n = (this.linked.get(link.from) ?? 0) + 1;
+    this.linked.set(link.from, n);
+    this.common.push({ ...record, body: Buffer.from(encodeLink({ from: link.from, n, items })) });
+    return true;
+  }
+
+  private concerns(item: LinkItem): boolean {
+    if (item.op === "answer") return this.chosen.has(item.user);
+    return item.op === "flip" && this.accounts.has(item.account);
   }
 
   private isOurs(id: MemberId): boolean {
@@ -180,7 +213,8 @@ function listCopyIn({ kind, body }: LogRecord): ListCopy | undefined {
 }
 
 function listed(record: LogRecord): readonly MemberId[] {
-  return listCopyIn(record)?.entry.members.filter(isId) ?? [];
+  const entry = listCopyIn(record)?.entry;
+  return entry === undefined || entry.kind === "account" ? [] : entry.members.filter(isId);
 }
 
 function isId(id: unknown): id is MemberId {
