@@ -24,6 +24,9 @@ export type Rule =
   | "wrong-delta"
   | "repeated-delta"
   | "lost-delta"
+  | "wrong-link"
+  | "repeated-link"
+  | "lost-link"
   | "stale-writer"
   | "watermark-ahead"
   | "watermark-back"
@@ -64,7 +67,15 @@ interface Expected {
   readonly digest: Digest;
 }
 
+/** What one partition says to another, by the log of the one that speaks, and how much of it stands in the other's. */
+interface Linked {
+  readonly expected: { readonly body: string; readonly seq: number }[];
+  stored: number;
+}
+
 interface Standing {
+  /** By the one that is spoken to. */
+  readonly links: readonly Linked[];
   oracle: Oracle;
   heard: number;
   readonly expected: Expected[];
@@ -79,7 +90,7 @@ const OPENED_EVERY = 4;
 export class Auditor {
   violation: Violation | undefined;
   /** How much was looked at. */
-  readonly counts = { inputs: 0, deltas: 0, watermarks: 0, manifests: 0, pictures: 0, takeovers: 0 };
+  readonly counts = { inputs: 0, deltas: 0, links: 0, watermarks: 0, manifests: 0, pictures: 0, takeovers: 0 };
   private readonly server: MemoryServer;
   private readonly options: (partition: PartitionNo) => OracleOptions;
   private readonly standings: Standing[];
@@ -89,6 +100,7 @@ export class Auditor {
   private readonly pages = new Map<string, string>();
   /** What a fault spoiled on purpose is judged by itself. */
   private readonly spoiled = new Set<PartitionNo | "CHECKPOINT">();
+  private readonly spoiledLogs = new Set<PartitionNo>();
 
   constructor(
     server: MemoryServer,
@@ -99,7 +111,7 @@ export class Auditor {
     this.server = server;
     this.options = options;
     this.writer = writer;
-    this.standings = Array.from({ length: partitions }, (_, partition) => this.begin(partition));
+    this.standings = Array.from({ length: partitions }, (_, partition) => this.begin(partition, partitions));
     for (let partition = 0; partition < partitions; partition += 1)
       this.follow(memoryLogStream(partition), () => this.hear(partition));
     this.follow("SEGMENTS", () => this.speak());
@@ -125,6 +137,12 @@ export class Auditor {
     this.spoiled.add(what);
   }
 
+  /** Its log was harmed itself, and says no more what it said. */
+  exemptLog(partition: PartitionNo): void {
+    this.exempt(partition);
+    this.spoiledLogs.add(partition);
+  }
+
   /** The first of the deltas expected from a place on that was due before an instant. */
   dueBefore(partition: PartitionNo, from: number, instant: number): string | undefined {
     const { expected } = this.standings[partition]!;
@@ -148,9 +166,10 @@ export class Auditor {
     });
   }
 
-  private begin(partition: PartitionNo): Standing {
+  private begin(partition: PartitionNo, partitions: number): Standing {
     const oracle = new Oracle(this.options(partition));
-    return { oracle, heard: 0, expected: [], storedAt: [], watermark: undefined };
+    const links = Array.from({ length: partitions }, () => ({ expected: [], stored: 0 }));
+    return { oracle, links, heard: 0, expected: [], storedAt: [], watermark: undefined };
   }
 
   private follow(stream: string, look: () => void): void {
@@ -164,18 +183,41 @@ export class Auditor {
   }
 
   private hear(partition: PartitionNo): void {
-    if (this.spoiled.has(partition)) return;
+    if (this.spoiledLogs.has(partition)) return;
     const standing = this.standings[partition]!;
     const log = this.server.stream(memoryLogStream(partition));
     for (const message of log.from(standing.heard + 1)) {
       standing.heard = message.seq;
       this.counts.inputs += 1;
-      for (const delta of standing.oracle.apply(recordOf(message))) {
+      const record = recordOf(message);
+      if (record.kind === "link") this.lookAtLink(partition, message);
+      for (const delta of standing.oracle.apply(record)) {
         const body = encodeDelta(delta);
         const before = standing.expected.at(-1)?.digest ?? EMPTY_DIGEST;
         standing.expected.push({ body, seq: delta.cause.seq, digest: extendDigest(before, body) });
       }
+      for (const { to, body, seq } of standing.oracle.takeLinks()) standing.links[to]!.expected.push({ body, seq });
     }
+  }
+
+  /** Whoever said it, and be it an owner of old: it is the next that the sender's log says, byte for byte. */
+  private lookAtLink(to: PartitionNo, message: MemoryMessage): void {
+    const from = Number(message.subject.split(".")[1]);
+    if (this.spoiledLogs.has(from)) return;
+    const linked = this.standings[from]!.links[to]!;
+    const body = text.decode(message.body);
+    const next = linked.expected[linked.stored];
+    this.counts.links += 1;
+    if (next?.body === body) {
+      linked.stored += 1;
+      return;
+    }
+    const place = linked.expected.findIndex((expected) => expected.body === body);
+    const where = `partition ${from} to ${to}: ${body} is stored at ${message.seq}`;
+    if (place < 0)
+      throw new Violation("wrong-link", `${where}, which the sender's log does not say; it says ${next?.body}`);
+    if (place < linked.stored) throw new Violation("repeated-link", `${where}, and was said before`);
+    throw new Violation("lost-link", `${where}, but ${next?.body} comes before it and is not stored`);
   }
 
   private speak(): void {
@@ -345,6 +387,8 @@ export class Auditor {
       const where = `partition ${partition}: checkpoint ${number} at ${position}`;
       if (position > watermark.done)
         throw new Violation("manifest-ahead", `${where} is ahead of what was said, ${watermark.done}`);
+      const unsaid = this.unsaidLink(partition, position);
+      if (unsaid !== undefined) throw new Violation("manifest-ahead", `${where}, but ${unsaid}`);
       if (digest !== this.digestAt(partition, position))
         throw new Violation(
           "manifest-wrong",
@@ -355,6 +399,15 @@ export class Auditor {
       const rows = blob(store, where, directory);
       for (const ref of [meta, ...decodeDirectory(partition, number, rows).values()]) blob(store, where, ref);
     }
+  }
+
+  /** The first message to anybody of an input up to there that is not stored. */
+  private unsaidLink(partition: PartitionNo, upTo: number): string | undefined {
+    for (const [to, { expected, stored }] of this.standings[partition]!.links.entries()) {
+      const next = expected[stored];
+      if (next !== undefined && next.seq <= upTo) return `${next.body} to ${to}, of input ${next.seq}, is not stored`;
+    }
+    return undefined;
   }
 
   private digestAt(partition: PartitionNo, position: number): string {
@@ -387,6 +440,8 @@ export class Auditor {
       const missing = expected[storedAt.length];
       if (missing !== undefined)
         throw new Violation("lost-delta", `partition ${partition}: ${missing.body} was never said`);
+      const unsaid = this.unsaidLink(partition, Number.POSITIVE_INFINITY);
+      if (unsaid !== undefined) throw new Violation("lost-link", `partition ${partition}: ${unsaid}`);
       this.checkRejects(partition, oracle.rejects);
     }
   }

@@ -145,7 +145,7 @@ export class LastActPlay {
     const everybody = (verdict: (facts: Facts) => Verdict): Map<PartitionNo, Verdict> =>
       new Map(facts.map((one, partition) => [partition, verdict(one)]));
     const alone = (verdict: Verdict): Map<PartitionNo, Verdict> => {
-      sim.auditor.exempt(victim);
+      sim.auditor.exemptLog(victim);
       return new Map([[victim, verdict]]);
     };
     switch (act.harm) {

@@ -10,6 +10,8 @@ const TIMEOUT_MS = 500;
 const LATE_MS_MAX = 3_000;
 /** Probability that a client sends again what it sent to a server that was gone. */
 const SENT_AGAIN = 0.5;
+/** The requests that compare before they set. */
+const COMPARED: readonly string[] = ["watermark", "putManifest", "batch", "link"];
 const FATES: readonly Fate[] = ["request-lost", "reply-lost", "late", "retry"];
 
 export interface Weather {
@@ -210,7 +212,7 @@ export class Network {
 
   private latency(name: string): number {
     const { latencyMsMax, slow } = this.weather;
-    const slowly = (name === "watermark" || name === "putManifest" || name === "batch") && this.dice.chance(slow);
+    const slowly = COMPARED.includes(name) && this.dice.chance(slow);
     return slowly ? this.dice.int(0, TIMEOUT_MS) : this.dice.int(0, latencyMsMax);
   }
 

@@ -4,6 +4,7 @@ import { DEFAULT_PARTITION_SETTINGS, type PartitionSettings } from "../../actors
 import type { ControlEntry } from "../../lib/core/control.ts";
 import type { JsonObject, MemberId } from "../../lib/core/types.ts";
 import { Dice } from "../support/seed.ts";
+import { withAccounts } from "./accounts.ts";
 import { Entries } from "./entries.ts";
 import type { Weather } from "./network.ts";
 import { SentEvents } from "./sent-events.ts";
@@ -14,6 +15,8 @@ export interface World {
   readonly partitions: number;
   readonly workers: number;
   readonly users: readonly MemberId[];
+  /** That users belong to; none in most worlds. */
+  readonly accounts: readonly MemberId[];
   readonly pageBytesMax: number;
   readonly pageCacheBytesMax: number;
   /** "event": nobody ticks; events' own times and clock messages alone move the clock. */
@@ -23,7 +26,9 @@ export interface World {
 }
 
 export interface SentEvent {
+  /** In whose partition it is said: the account, where that is its kind. */
   readonly user: MemberId;
+  readonly kind?: "account";
   readonly message: JsonObject;
   /** Its own time is so long before it is sent; undefined: it names none. */
   readonly lateMs: number | undefined;
@@ -37,7 +42,7 @@ export type SituationEntry = Extract<ControlEntry, { op: "situation" }>;
 export type Deed =
   | { readonly do: "send"; readonly events: readonly SentEvent[] }
   /** Bytes that are no event, straight into a log. */
-  | { readonly do: "poison"; readonly partition: number; readonly body: string }
+  | { readonly do: "poison"; readonly partition: number; readonly body: string; readonly kind?: "account" }
   | { readonly do: "define"; readonly entry: ControlEntry }
   /** What a feed says of a place; it ends by itself after so long. */
   | { readonly do: "situation"; readonly entry: SituationEntry; readonly forMs: number | undefined }
@@ -150,7 +155,11 @@ export const CRASH_CALLS = [
   "define",
 ] as const;
 
+const STORE_HARMS: readonly Harm[] = ["checkpoints-gone", "checkpoints-of-old", "segments-of-old", "page-bit-flipped"];
+
 const LAST_ACT_CHANCE = 0.5;
+/** Worlds with accounts in them, of those whose rules keep no states: both together would cost the oracle too much. */
+const ACCOUNTS_SHARE = 0.5;
 /** Worlds in which rules keep states of their own: what they cost the oracle, all others need not pay. */
 const STATEFUL_SHARE = 0.5;
 const CANCELS_PER_ENTRY = 0.15;
@@ -158,7 +167,23 @@ const CANCELS_PER_ENTRY = 0.15;
 export function planOf(seed: number): Plan {
   const dice = new Dice(seed * 2 + 1);
   const world = worldOf(dice);
-  return { seed, world, steps: stepsOf(dice, world), lastAct: lastActOf(dice) };
+  const plan = { seed, world, steps: stepsOf(dice, world), lastAct: lastActOf(dice) };
+  const accountDice = new Dice(seed * 13 + 8);
+  return !world.stateful && accountDice.chance(ACCOUNTS_SHARE) ? joined(plan, accountDice) : plan;
+}
+
+/** The same with accounts in it. What becomes of links when a log is harmed is test/actors/links.test.ts's matter. */
+function joined({ seed, world, steps, lastAct }: Plan, dice: Dice): Plan {
+  const accounts = Array.from({ length: dice.int(1, 5) }, (_, index) => `a${index}`);
+  const settings = { ...world.settings, linksUnsentMax: dice.pick([1, 10, 10_000]) };
+  const peopled = { ...world, accounts, settings };
+  const harmsLog = lastAct !== undefined && /^(alive-)?log-/.test(lastAct.harm);
+  return {
+    seed,
+    world: peopled,
+    steps: withAccounts(steps, peopled, dice),
+    lastAct: harmsLog ? { ...lastAct, harm: dice.pick(STORE_HARMS) } : lastAct,
+  };
 }
 
 function worldOf(dice: Dice): World {
@@ -172,6 +197,7 @@ function worldOf(dice: Dice): World {
     partitions,
     workers: dice.pick([1, 2, 2, 3, 3, 4, 5]),
     users,
+    accounts: [],
     pageBytesMax: dice.pick([200, 600, 4_000]),
     pageCacheBytesMax: dice.pick([1, 1, 6_000, 12_000, 30_000, 1_000_000]),
     clockMode: dice.chance(0.1) ? "event" : "log",

@@ -148,7 +148,7 @@ export class Simulation {
         for (const event of step.events) this.send(event);
         return;
       case "poison":
-        this.append(step.partition % this.partitions, "event", step.body);
+        this.append(step.partition % this.partitions, step.kind ?? "event", step.body);
         return;
       case "define":
         this.define(step.entry);
@@ -210,15 +210,15 @@ export class Simulation {
     }
   }
 
-  send({ user, message, lateMs, endsInMs }: SentEvent): void {
+  send({ user, kind, message, lateMs, endsInMs }: SentEvent): void {
     const timestamp = lateMs === undefined ? {} : { timestamp: new Date(this.clock.wallMs() - lateMs).toISOString() };
     const ends = endsInMs === undefined ? {} : { ends: new Date(this.clock.wallMs() + endsInMs).toISOString() };
     const properties = endsInMs === undefined ? {} : { properties: { ...(message.properties as JsonObject), ...ends } };
     const body = JSON.stringify({ ...message, ...properties, ...timestamp });
-    this.append(partitionOf(user, this.partitions), "event", body);
+    this.append(partitionOf(user, this.partitions), kind ?? "event", body);
   }
 
-  append(partition: PartitionNo, kind: string, body: string): void {
+  append(partition: PartitionNo, kind: "event" | "account" | "clock", body: string): void {
     const bytes = new TextEncoder().encode(body);
     this.network.server.stream(memoryLogStream(partition)).store([{ subject: kind, body: bytes }]);
   }
@@ -410,10 +410,11 @@ export class Simulation {
     const { last } = this.network.server.stream("DEFINITIONS");
     const resting = new Set(but);
     for (const status of this.statuses()) {
-      const { partition, phase, position, done, unsaid, folding, revision } = status;
+      const { partition, phase, position, done, unsaid, unsaidLinks, folding, unsettled, revision } = status;
       const heard = position === this.network.server.stream(memoryLogStream(partition)).last;
-      const said = unsaid === 0 && done === position;
-      if (phase === "running" && heard && said && folding.length === 0 && revision === last) resting.add(partition);
+      const said = unsaid === 0 && unsaidLinks === 0 && done === position;
+      const ready = folding.length === 0 && unsettled.length === 0 && revision === last;
+      if (phase === "running" && heard && said && ready) resting.add(partition);
     }
     // What waits for a partition that is left out may wait.
     return resting.size === this.partitions && (but.size > 0 || this.pendingRevisions().length === 0);

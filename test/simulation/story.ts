@@ -28,11 +28,11 @@ export function storyOf(plan: Plan, outcome: Outcome): string {
 }
 
 function worldLine({ world }: Plan): string {
-  const { partitions, workers, users, weather, pageBytesMax, pageCacheBytesMax, settings } = world;
+  const { partitions, workers, users, accounts, weather, pageBytesMax, pageCacheBytesMax, settings } = world;
   const fate =
     weather.faults === 0 ? "every request goes well" : `${Math.round(weather.faults * 100)} of 100 requests go wrong`;
   return (
-    `${workers} workers, ${partitions} partitions, ${users.length} people, pages of ${pageBytesMax} bytes, ` +
+    `${workers} workers, ${partitions} partitions, ${users.length} people${accounts.length === 0 ? "" : ` in ${accounts.length} accounts`}, pages of ${pageBytesMax} bytes, ` +
     `${pageCacheBytesMax} bytes of them in memory; ${fate}, up to ${weather.latencyMsMax} ms each way; ` +
     `a checkpoint every ${settings.checkpointIntervalMs} ms, batches of ${settings.batchMax}, a watermark after ${settings.watermarkDelayMs} ms`
   );

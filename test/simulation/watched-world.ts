@@ -1,7 +1,9 @@
 // A worker's world with an eye on what it asks for: one publish of a partition at a time, which can only be seen here, since an
-// unanswered request may still be on its way when the next one is allowed; and no page before the manifest is taken over.
+// unanswered request may still be on its way when the next one is allowed, and one to each other partition; and no page before
+// the manifest is taken over.
 import type { PartitionNo } from "../../lib/core/types.ts";
 import type { DeltaSink } from "../../lib/ports/delta-sink.ts";
+import type { LinkSink } from "../../lib/ports/link-sink.ts";
 import type { PageStore } from "../../lib/ports/page-store.ts";
 import type { World } from "../../lib/ports/world.ts";
 import { Violation } from "./auditor.ts";
@@ -30,7 +32,23 @@ export function watched(world: World, { onViolation, onRestore }: Eye): World {
           outstanding -= 1;
         }
       };
-      const { sink, pages } = ports;
+      const { sink, links, pages } = ports;
+      const speakingTo = new Set<PartitionNo>();
+      const eyedLinks: LinkSink = {
+        batchMax: links.batchMax,
+        last: (to) => links.last(to),
+        bounds: (to) => links.bounds(to),
+        publish: async (to, expected, bodies) => {
+          if (speakingTo.has(to))
+            onViolation(
+              new Violation("two-outstanding", `partition ${partition} has two publishes to ${to} outstanding`),
+            );
+          speakingTo.add(to);
+          const outcome = await links.publish(to, expected, bodies);
+          speakingTo.delete(to);
+          return outcome;
+        },
+      };
       const eyed: DeltaSink = {
         batchMax: sink.batchMax,
         publish: (fence, saying) => once(() => sink.publish(fence, saying)),
@@ -52,7 +70,7 @@ export function watched(world: World, { onViolation, onRestore }: Eye): World {
         readManifest: () => pages.readManifest(),
         putManifest: (expected, bytes) => pages.putManifest(expected, bytes),
       };
-      return { ...ports, sink: eyed, pages: eyedPages };
+      return { ...ports, sink: eyed, links: eyedLinks, pages: eyedPages };
     },
   };
 }
