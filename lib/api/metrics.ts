@@ -36,7 +36,7 @@ const GAUGES: Readonly<Record<string, readonly [(status: PartitionStatus) => num
     (status) => status.unsaidLinks,
     "Messages to other partitions made but not stored yet",
   ],
-  rollcall_partition_members: [(status) => status.universe, "People known"],
+  rollcall_partition_members: [(status) => status.universe, "People and accounts known"],
   rollcall_partition_resident_bytes: [
     (status) => status.residentBytes,
     "Memory of the pages that are loaded, estimated",

@@ -36,7 +36,8 @@ export async function streams(
   try {
     const report = await provision(nc, { ...configured, ...made }, { create: false });
     found.push(ok("streams", `${counted(report.found.length, "stream")}, all as they must be`));
-    found.push(ok("mapping", `events.* leads into the right log, tried for ${counted(report.probed, "partition")}`));
+    const tried = counted(report.probed, "partition");
+    found.push(ok("mapping", `events.* and accounts.* lead into the right log, tried for ${tried}`));
   } catch (error) {
     const check = error instanceof MappingMissing ? "mapping" : "streams";
     const [text, ...remedy] = (error as Error).message.split("\n");

@@ -370,22 +370,22 @@ async function markComplete(jsm: JetStreamManager, definitions: Wanted): Promise
 }
 
 /** Where a probe came out: a stream's name, or "nowhere". */
-export interface Landing {
-  readonly token: string;
+interface Landing {
+  readonly subject: string;
   readonly partition: number;
   readonly landed: string;
 }
 
 /**
- * One probe a partition, published the way a channel does but with the condition that the stream be called otherwise. The
- * refusal names the stream that the message came to, and nothing is stored: no made-up user ever enters a log.
+ * For users and for accounts one probe a partition, published the way a channel does but with the condition that the stream be
+ * called otherwise. The refusal names the stream that the message came to, and nothing is stored: nobody made up enters a log.
  */
-export async function probeMapping(nc: NatsConnection, options: DataSetOptions): Promise<Landing[]> {
+function probeMapping(nc: NatsConnection, options: DataSetOptions): Promise<Landing[]> {
   const names = namesOf(options.name);
-  const tokens = probeTokens(options.partitions);
-  return Promise.all(
-    tokens.map(async (token, partition) => ({ token, partition, landed: await land(nc, names.eventSubject(token)) })),
+  const subjects = probeTokens(options.partitions).flatMap((token, partition) =>
+    [names.eventSubject(token), names.accountSubject(token)].map((subject) => ({ subject, partition })),
   );
+  return Promise.all(subjects.map(async (probe) => ({ ...probe, landed: await land(nc, probe.subject) })));
 }
 
 async function assertMapped(nc: NatsConnection, options: DataSetOptions): Promise<void> {
@@ -395,9 +395,10 @@ async function assertMapped(nc: NatsConnection, options: DataSetOptions): Promis
   );
   const first = astray[0];
   if (first === undefined) return;
+  const wrong = new Set(astray.map(({ partition }) => partition)).size;
   throw new MappingMissing(
-    `The server does not lead events into their logs: ${names.eventSubject(first.token)} came out at ${first.landed} ` +
-      `instead of ${names.eventsStream(first.partition)} (${astray.length} of ${options.partitions} partitions are wrong). ` +
+    `The server does not lead messages into their logs: ${first.subject} came out at ${first.landed} ` +
+      `instead of ${names.eventsStream(first.partition)} (${wrong} of ${options.partitions} partitions are wrong). ` +
       `Add these lines to nats.conf, or to the account that Rollcall uses, and reload the server:\n${mappings(options)}`,
   );
 }

@@ -10,7 +10,12 @@ import { startTestServer, type TestServer, testDataSet } from "../support/nats.t
 
 /** One server for all; each test has a data set of its own, and the mapping knows them all. */
 const NAMES = ["fresh", "race", "counts", "clocks", "lost", "edited", "fence", "heard", "hash"];
-const MAPPED = NAMES.map((name) => `"${name}.events.*": "${name}.log.{{partition(4,1)}}.event"`).join("\n");
+const mapped = (name: string, messages: string, kind: string): string =>
+  `"${name}.${messages}.*": "${name}.log.{{partition(4,1)}}.${kind}"`;
+const MAPPED = [
+  ...NAMES.flatMap((name) => [mapped(name, "events", "event"), mapped(name, "accounts", "account")]),
+  mapped("people", "events", "event"),
+].join("\n");
 
 let server: TestServer;
 let nc: NatsConnection;
@@ -133,6 +138,15 @@ describe("refused, with the difference", () => {
       "came out at nowhere instead of unmapped_EVENTS_0 (4 of 4 partitions are wrong)",
     );
     expect((error as Error).message).toContain('"unmapped.events.*": "unmapped.log.{{partition(4,1)}}.event"');
+  });
+
+  test("a server that leads events alone, as before there were accounts", async () => {
+    const error = await make("people").catch((refusal: unknown) => refusal);
+    expect(error).toBeInstanceOf(MappingMissing);
+    expect((error as Error).message).toMatch(
+      /people\.accounts\.\S+ came out at nowhere instead of people_EVENTS_0 \(4 of 4 partitions are wrong\)/,
+    );
+    expect((error as Error).message).toContain('"people.accounts.*": "people.log.{{partition(4,1)}}.account"');
   });
 
   test("a mapping for another number of partitions", async () => {
