@@ -232,16 +232,16 @@ function deltaOf({ member, clock }: Question): NonNullable<TestContext["deltaOf"
   return (path, overMs, unit) => {
     const tile = tileOf(overMs);
     const edge = Math.floor((clock - overMs) / tile) * tile;
-    const now = numberAt(member, path, clock);
-    const then = numberAt(member, path, edge);
+    const now = numberIn(member.traits()[path[0]!], path);
+    const then = numberIn(member.traitAt(path[0]!, edge), path);
     if (now === undefined || then === undefined) return undefined;
     if (unit === "amount") return now - then;
     return then === 0 ? undefined : ((now - then) * 100) / Math.abs(then);
   };
 }
 
-function numberAt(member: Member, path: Path, time: Millis): number | undefined {
-  let value: unknown = member.traitAt(path[0]!, time);
+function numberIn(trait: unknown, path: Path): number | undefined {
+  let value = trait;
   for (const name of path.slice(1)) {
     const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
     value = isObject && Object.hasOwn(value as object, name) ? (value as Record<string, unknown>)[name] : undefined;

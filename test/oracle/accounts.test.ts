@@ -408,6 +408,26 @@ describe.each(WORLDS)("the %s says", (_, World) => {
     });
   });
 
+  test("what users did ahead of the account's clock has happened, and turns old at its own time", () => {
+    const world = new World({ clockMode: "event" });
+    const [ann, acme] = [world.idIn(0, "ann"), world.idIn(1, "acme")];
+    const segments = [
+      "{event: {name: A, window: {last: 1d}}}",
+      "{event: {name: A, days: 1, window: {last: 1d}}}",
+      "{event: {name: A, latest: {last: 1d}}}",
+      "{visit: {first: {last: 1d}}}",
+      "{trait: {n: {delta: {over: 1h, amount: {gt: 0}}}}}",
+    ];
+    world.define("00:00", segments.map((rule, index) => `s${index}: ${rule}`).join("\n"), ACCOUNT);
+    world.account("00:00", { type: "group", groupId: acme, traits: { n: 1 } }, { at: "00:01" });
+    world.group("00:00", ann, acme, { n: 5 }, { at: "09:00" });
+    world.track("00:00", ann, "A", {}, { at: "+2 09:00" });
+    expect(world.deliverAll("00:00")).toEqual([0, 1, 2, 3].map((index) => `+s${index} ${acme} 00:01`));
+    const at = (time: string) => world.account("00:00", { type: "group", groupId: acme }, { at: time });
+    expect(at("+3 08:59")).toEqual([`+s4 ${acme} 01:01`, `-s4 ${acme} 10:00`]);
+    expect(at("+3 10:00")).toEqual([0, 1, 2, 3].map((index) => `-s${index} ${acme} +3 09:01`));
+  });
+
   test("event time moves the clock, and link messages do not", () => {
     const world = new World({ clockMode: "event" });
     const [ann, acme] = [world.idIn(0, "ann"), world.idIn(1, "acme")];

@@ -23,8 +23,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "turned-too-late",
     bug: "at the very instant, an occurrence has not turned old",
     file: `${ENGINE}/time/windows.js`,
-    find: "return at <= now && now < (tiled ? turnsOld(at, window.ms) : at + window.ms);",
-    replace: "return at <= now && now <= (tiled ? turnsOld(at, window.ms) : at + window.ms);",
+    find: "return !isAhead && now < (tiled ? turnsOld(at, window.ms) : at + window.ms);",
+    replace: "return !isAhead && now <= (tiled ? turnsOld(at, window.ms) : at + window.ms);",
   },
   {
     name: "next-excludes-its-end",

@@ -74,11 +74,13 @@ function dayNumber(text: string): DayNo {
 /** Whether a moment lies in a window at a clock. `{visit: current}` is decided elsewhere and never holds here. */
 export function momentInWindow(window: Window, moment: Moment, now: Millis, zone: Zone): boolean {
   const { at, tiled } = moment;
+  // An occurrence ahead of the clock (of an account, told by a partition that is further on) has happened all the same.
+  const isAhead = !tiled && at > now;
   switch (window.kind) {
     case "last":
-      return at <= now && now < (tiled ? turnsOld(at, window.ms) : at + window.ms);
+      return !isAhead && now < (tiled ? turnsOld(at, window.ms) : at + window.ms);
     case "ago": {
-      if (at > now) return false;
+      if (isAhead) return false;
       if (window.gteMs !== undefined && now < (tiled ? turnsOld(at, window.gteMs) : at + window.gteMs)) return false;
       return window.ltMs === undefined || now < (tiled ? turnsOld(at, window.ltMs) : at + window.ltMs);
     }
