@@ -27,6 +27,7 @@ export type Rule =
   | "wrong-link"
   | "repeated-link"
   | "lost-link"
+  | "activated-unsettled"
   | "stale-writer"
   | "watermark-ahead"
   | "watermark-back"
@@ -116,6 +117,7 @@ export class Auditor {
       this.follow(memoryLogStream(partition), () => this.hear(partition));
     this.follow("SEGMENTS", () => this.speak());
     this.follow("CHECKPOINT", () => this.remember());
+    this.follow("DEFINITIONS", () => this.lookAtActivation());
   }
 
   /** What the log says must be said by now, and how much of it is stored. */
@@ -198,6 +200,19 @@ export class Auditor {
       }
       for (const { to, body, seq } of standing.oracle.takeLinks()) standing.links[to]!.expected.push({ body, seq });
     }
+  }
+
+  /** What asks flags takes effect only when all partitions have heard all others say that theirs are evaluated. */
+  private lookAtActivation(): void {
+    const stream = this.server.stream("DEFINITIONS");
+    const entry = entryOf(stream.at(stream.last)!);
+    if (entry.op !== "activate") return;
+    for (const [partition, { oracle }] of this.standings.entries())
+      if (!this.spoiled.has(partition) && oracle.unsettled().includes(entry.revision))
+        throw new Violation(
+          "activated-unsettled",
+          `entry ${stream.last} activates revision ${entry.revision}, whose flags partition ${partition} does not know yet`,
+        );
   }
 
   /** Whoever said it, and be it an owner of old: it is the next that the sender's log says, byte for byte. */

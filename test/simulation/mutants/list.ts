@@ -13,6 +13,9 @@ const PAGES = "lib/core/engine/pages/pages.js";
 const CONTROL = "lib/core/engine/control-state.js";
 const COORDINATOR = "actors/worker/coordinator.js";
 const WORLD = "lib/memory/world.js";
+const LINKS = "actors/partition/links.js";
+const RUNNING = "actors/partition/running.js";
+const LINK_STEP = "lib/core/engine/links/link-step.js";
 
 export const MUTANTS: readonly Mutant[] = [
   // ── speaking ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -537,6 +540,135 @@ export const MUTANTS: readonly Mutant[] = [
     file: CORE,
     find: "page.places.add(actor.place);",
     replace: "{}",
+  },
+  // ── links between partitions ──────────────────────────────────────────────────────────────────────────────────────
+  {
+    name: "link-no-fence",
+    bug: "a link message is stored without its compare-and-set",
+    file: WORLD,
+    find: "() => this.logOf(to).store(messages, seen)",
+    replace: "() => this.logOf(to).store(messages)",
+  },
+  {
+    name: "link-last-not-read",
+    bug: "a new owner sends to others without a look at what was said to them last",
+    file: LINKS,
+    find: "await this.readLast();",
+    replace: "this.last = { seq: 0, n: this.queue[this.head].n - 1, body: undefined };",
+  },
+  {
+    name: "link-said-one-short",
+    bug: "of what was said to another partition, the last message is said again",
+    file: LINKS,
+    find: "last.n - this.queue[this.head].n + 1)",
+    replace: "last.n - this.queue[this.head].n)",
+  },
+  {
+    name: "link-fenced-counts-as-stored",
+    bug: "a link message that was refused counts as said",
+    file: LINKS,
+    find: 'case "fenced":\n                this.last = undefined;',
+    replace: 'case "fenced":\n                this.drop(messages.length);\n                this.last = undefined;',
+  },
+  {
+    name: "link-unknown-counts-as-stored",
+    bug: "a link message without an answer counts as said",
+    file: LINKS,
+    find: "this.options.counters.publishTimeouts += 1;\n                this.last = undefined;",
+    replace:
+      "this.options.counters.publishTimeouts += 1;\n                this.drop(messages.length);\n                this.last = undefined;",
+  },
+  {
+    name: "link-two-outstanding",
+    bug: "the next link message is sent before the one before it is answered",
+    file: LINKS,
+    find: "const outcome = await this.options.sink.publish(this.to, last.seq, bodies);",
+    replace:
+      "void this.options.sink.publish(this.to, last.seq, bodies); const outcome = await this.options.sink.publish(this.to, last.seq, bodies);",
+  },
+  {
+    name: "links-lost-in-a-replay",
+    bug: "what a replay has to say to other partitions is taken for said",
+    file: LINKS,
+    find: "this.queue.push(message);",
+    replace: "if (!this.options.replaying()) this.queue.push(message);",
+  },
+  {
+    name: "links-wait-after-a-replay",
+    bug: "nobody tells the sender of links that the replay is through",
+    file: RUNNING,
+    find: "this.links.wake();",
+    replace: "{}",
+  },
+  {
+    name: "checkpoint-before-links",
+    bug: "a checkpoint covers what was not said to other partitions",
+    file: RUNNING,
+    find: "await Promise.all([this.speaker.untilDone(seq), this.links.untilSaid(seq)]);",
+    replace: "await this.speaker.untilDone(seq);",
+  },
+  {
+    name: "checkpoint-one-link-ahead",
+    bug: "a checkpoint does not wait for the links of its own input",
+    file: LINKS,
+    find: "if (lane.oldest <= seq)",
+    replace: "if (lane.oldest < seq)",
+  },
+  {
+    name: "links-of-a-waiting-step-late",
+    bug: "what a step that waited for a page says to others is taken with the step after it",
+    file: RUNNING,
+    find: "this.links.take(this.machine.takeLinks());\n        if (deltas.length === 0",
+    replace: "if (deltas.length === 0",
+  },
+  {
+    name: "link-numbers-lost-on-restore",
+    bug: "a checkpoint does not hold how many messages went to each partition",
+    file: CORE,
+    find: "core.#outbox = new Outbox(options.partition, options.partitions, meta.told);",
+    replace: "",
+  },
+  {
+    name: "links-heard-lost-on-restore",
+    bug: "a checkpoint does not hold how many messages of each partition were heard",
+    file: CORE,
+    find: "core.#heard = new Map(meta.heard);",
+    replace: "",
+  },
+  {
+    name: "activated-unsettled",
+    bug: "definitions are activated before all partitions know the flags that they ask",
+    file: "actors/partition/partition.js",
+    find: "return [...new Set([...folding, ...machine.unsettled()])];",
+    replace: "return folding;",
+  },
+  {
+    name: "rounds-lost-on-restore",
+    bug: "a checkpoint does not hold who has said that his flags are evaluated",
+    file: CORE,
+    find: "core.#rounds = new RoundBook(options.partitions, meta.rounds);",
+    replace: "core.#rounds = new RoundBook(options.partitions);",
+  },
+  {
+    name: "one-round-is-enough",
+    bug: "flags inside flags count as known after one round",
+    file: CORE,
+    find: "!this.#rounds.isSettled(batch.revision, this.#control.roundsOf(batch))",
+    replace: "!this.#rounds.isSettled(batch.revision, 1)",
+  },
+  {
+    name: "answer-of-an-older-join",
+    bug: "an account's answer counts for whoever has left and come back since",
+    file: LINK_STEP,
+    find: "belonging?.id !== account || belonging.seq !== join",
+    replace: "belonging?.id !== account",
+  },
+  {
+    name: "flip-before-the-answer",
+    bug: "flips of an account's flags count for users who have not had its answer yet",
+    file: LINK_STEP,
+    find: "actor.account?.id === account ? actor.account.on : undefined;",
+    replace: "actor.account?.id === account ? (actor.account.on ??= new Set()) : undefined;",
   },
   // ── the audit ─────────────────────────────────────────────────────────────────────────────────────────────────────
   {
