@@ -3,7 +3,7 @@
 import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { count, duration } from "../../lib/cli/numbers.ts";
 import { progressBar } from "../../lib/cli/progress.ts";
 import type { Looked } from "../support/mutants/look-for.ts";
@@ -47,7 +47,9 @@ const program = new Command("laws")
   )
   .option("--minutes <n>", "no longer than so many, whatever is left", positive)
   .option("--jobs <n>", "processes that play", positive, availableParallelism())
-  .option("--accounts", "several partitions, and the accounts that their users share")
+  .addOption(
+    new Option("--accounts", "several partitions, and the accounts that their users share").env("LAWS_ACCOUNTS"),
+  )
   .option("--json", "the result as JSON")
   .action(async (options: Options) => {
     const { seed } = options;
