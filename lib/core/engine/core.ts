@@ -352,14 +352,6 @@ export class PartitionCore implements PartitionMachine {
     const no = this.#pages.pageOf(event.accountId);
     if (!this.#pages.isResident(no)) yield no;
     const own = { ...event, userId: NOBODY, anonymousId: undefined, isAnonymous: false };
-    const at = this.#options.clockMode === "log" ? Math.min(given, this.#clock) : given;
-    const known = this.#pages.get(no).account.get(event.accountId);
-    const prepared = prepareEvent("account", known, own, at, this.#step.account.world);
-    if (!prepared.ok) {
-      // Nobody becomes known by it.
-      this.#refuse(record, prepared.reason, prepared.detail);
-      return;
-    }
     AccountStep.hearOwn(this.#room, record, event.accountId, own, given, this.#say);
   }
 

@@ -722,6 +722,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "if (times % 2 === 1)",
     replace: "if (times > 0)",
     variables: ACCOUNTS,
+    seed: 186,
   },
   {
     name: "users-of-before",
@@ -730,6 +731,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "if (turned !== undefined)\n            turned.targets",
     replace: "if (turned === null)\n            turned.targets",
     variables: ACCOUNTS,
+    seed: 73,
   },
   {
     name: "round-too-early",
