@@ -45,10 +45,6 @@ export class Flags {
     return [...this.#alive.values()].filter((flag) => flag.kind === kind && this.#lit.has(flag.key));
   }
 
-  get ids(): ReadonlySet<FlagId> {
-    return new Set([...this.#alive.values()].map(({ id }) => id));
-  }
-
   idOf(rule: FlagRule, reader: Reader): FlagId | undefined {
     return this.#alive.get(keyOf(rule, reader))?.id;
   }

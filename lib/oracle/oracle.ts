@@ -148,7 +148,7 @@ export class Oracle {
     if (this.#options.clockMode === "log") this.#advance(record.stamp, record);
     const refusal = this.#applyMessage(record);
     if (refusal !== undefined) this.#reject(refusal, record);
-    this.#links.push(...this.#speech.endStep(record.seq, this.#control.flags.ids));
+    this.#links.push(...this.#speech.endStep(record.seq));
     return this.#deltas;
   }
 
@@ -498,7 +498,7 @@ export class Oracle {
     for (const flag of lit) {
       const holds = ruleHolds(flag.definition.rule, this.#question(member, flag));
       if (member.flags.has(flag.id) === holds) continue;
-      if (member.kind === "account") this.#speech.flips(member);
+      if (member.kind === "account") this.#speech.turn(member, flag.id, holds);
       else if (member.tie !== undefined) this.#speech.count(member.tie.account, flag.id, holds ? 1 : -1);
       if (holds) member.flags.add(flag.id);
       else member.flags.delete(flag.id);

@@ -10,7 +10,7 @@ import {
   type UserItem,
 } from "../core/links.ts";
 import type { MemberId, PartitionNo, Seq } from "../core/types.ts";
-import type { Member } from "./history.ts";
+import { inOrder, type Member } from "./history.ts";
 
 /** A user who joined, and the partition that hears the answer. */
 interface Joined {
@@ -28,8 +28,8 @@ export class Speech {
   #items: { readonly account: MemberId; readonly item: UserItem }[] = [];
   /** By account and flag, for how many more users it holds. */
   #counts = new Map<MemberId, Map<FlagId, number>>();
-  /** Flags that held at the beginning of the step, of each account of which one has changed. */
-  #before = new Map<Member, ReadonlySet<FlagId>>();
+  /** By account and flag, every turn of it: whether it holds after it. */
+  #turns = new Map<Member, Map<FlagId, boolean[]>>();
   #joined: Joined[] = [];
   #lit: { readonly revision: number; readonly round: number }[] = [];
 
@@ -48,9 +48,10 @@ export class Speech {
     this.#counts.set(account, counts.set(flag, (counts.get(flag) ?? 0) + by));
   }
 
-  /** One of its flags is about to change. */
-  flips(account: Member): void {
-    if (!this.#before.has(account)) this.#before.set(account, new Set(account.flags));
+  /** A flag of an account turns. */
+  turn(account: Member, flag: FlagId, on: boolean): void {
+    const turns = this.#turns.get(account) ?? new Map<FlagId, boolean[]>();
+    this.#turns.set(account, turns.set(flag, [...(turns.get(flag) ?? []), on]));
   }
 
   answer(joined: Joined): void {
@@ -61,14 +62,14 @@ export class Speech {
     this.#lit.push({ revision, round });
   }
 
-  /** All that the step has to say. `alive`: flags that are still asked for; nobody cares for others. */
-  endStep(seq: Seq, alive: ReadonlySet<FlagId>): LinkMessage[] {
+  /** All that the step has to say. */
+  endStep(seq: Seq): LinkMessage[] {
     const messages: LinkMessage[] = [];
     for (let to = 0; to < this.#partitions; to += 1) {
       const items = [
         ...this.#items.flatMap(({ account, item }) => (this.#homeOf(account) === to ? [item] : [])),
-        ...this.#countsTo(to, alive),
-        ...this.#flipsTo(to, alive),
+        ...this.#countsTo(to),
+        ...this.#flipsTo(to),
         ...this.#answersTo(to),
         ...this.#lit.map(({ revision, round }): LinkItem => ({ op: "lit", revision, round })),
       ];
@@ -78,7 +79,7 @@ export class Speech {
     }
     this.#items = [];
     this.#counts = new Map();
-    this.#before = new Map();
+    this.#turns = new Map();
     this.#joined = [];
     this.#lit = [];
     return messages;
@@ -94,22 +95,22 @@ export class Speech {
     return partitionOf(account, this.#partitions);
   }
 
-  #countsTo(to: PartitionNo, alive: ReadonlySet<FlagId>): LinkItem[] {
+  #countsTo(to: PartitionNo): LinkItem[] {
     const accounts = [...this.#counts].filter(([account]) => this.#homeOf(account) === to);
     accounts.sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
     return accounts.flatMap(([account, counts]) => {
-      const changed = [...counts].filter(([flag, by]) => by !== 0 && alive.has(flag)).sort(byFlag);
+      const changed = [...counts].filter(([, by]) => by !== 0).sort(byFlag);
       return changed.map(([flag, by]): LinkItem => ({ op: "count", account, flag, by }));
     });
   }
 
-  #flipsTo(to: PartitionNo, alive: ReadonlySet<FlagId>): LinkItem[] {
-    const accounts = [...this.#before].filter(([account]) => account.crowd.usersIn(to) > 0);
-    accounts.sort(([a], [b]) => Buffer.compare(a.idBytes, b.idBytes));
-    return accounts.flatMap(([account, before]) => {
-      const either = [...new Set([...before, ...account.flags])].filter((flag) => alive.has(flag)).sort();
-      const changed = either.filter((flag) => before.has(flag) !== account.flags.has(flag));
-      return changed.map((flag): LinkItem => ({ op: "flip", account: account.id, flag, on: account.flags.has(flag) }));
+  #flipsTo(to: PartitionNo): LinkItem[] {
+    const accounts = [...this.#turns].filter(([account]) => account.crowd.usersIn(to) > 0);
+    accounts.sort(([a], [b]) => inOrder(a, b));
+    return accounts.flatMap(([account, ofAccount]) => {
+      // There and back is as if it had not turned.
+      const turned = [...ofAccount].filter(([, turns]) => turns.length % 2 === 1).sort(byFlag);
+      return turned.map(([flag, turns]): LinkItem => ({ op: "flip", account: account.id, flag, on: turns.at(-1)! }));
     });
   }
 
@@ -121,6 +122,6 @@ export class Speech {
   }
 }
 
-function byFlag([a]: readonly [FlagId, number], [b]: readonly [FlagId, number]): number {
+function byFlag([a]: readonly [FlagId, unknown], [b]: readonly [FlagId, unknown]): number {
   return a < b ? -1 : 1;
 }

@@ -33,8 +33,11 @@ beforeAll(() => {
   if (!existsSync(join(PROGRAM, "run.js"))) throw new Error("run `npm run build:proofs` first");
 });
 
-test(`the engine says what the oracle says, ${CHECKS} times or for ${MINUTES_MAX} minutes`, async () => {
-  const ran = await run([join(PROGRAM, "run.js"), "--checks", `${CHECKS}`, "--minutes", `${MINUTES_MAX}`]);
+test.each([
+  ["of one partition", []],
+  ["of several partitions, with accounts", ["--accounts"]],
+])(`the engine says what the oracle says %s, ${CHECKS} times or for ${MINUTES_MAX} minutes`, async (_, more) => {
+  const ran = await run([join(PROGRAM, "run.js"), "--checks", `${CHECKS}`, "--minutes", `${MINUTES_MAX}`, ...more]);
   expect(ran.stdout).toMatch(/^mismatches +none$/m);
   const [, checks] = /^checks +([\d,]+)/m.exec(ran.stdout)!;
   expect(Number(checks!.replaceAll(",", ""))).toBeGreaterThanOrEqual(CHECKS_MIN);
