@@ -101,7 +101,7 @@ async function explainedNow(
   { id: segment, kind }: CatalogueEntry,
   id: string,
 ): Promise<ExplainedAt> {
-  const found = await explained({ nc, names, partitions, questions }, segment, id);
+  const found = await explained({ partitions, questions, logs: { nc, names } }, segment, id);
   const view = kind === "user" ? (await questions.user(id)).user : (await questions.account(id)).account;
   return { ...found, memberships: view?.memberships ?? [] };
 }

@@ -1,5 +1,6 @@
 // Logs played through machines of their own (lib/backtest): what `segments backtest`, `segments try --history` and
 // `explain --at` stand on. Nothing that runs knows of it.
+import { explained } from "../../lib/api/explaining.ts";
 import {
   Backtest,
   type BacktestOptions,
@@ -7,15 +8,16 @@ import {
   type BacktestReport,
   reportOf,
 } from "../../lib/backtest/backtest.ts";
+import { BacktestTogether, questionsTo } from "../../lib/backtest/together.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { progressBar } from "../../lib/cli/progress.ts";
 import { logRecords } from "../../lib/cli/read-streams.ts";
-import { sideBySide } from "../../lib/cli/side-by-side.ts";
+import { inOrder, sideBySide } from "../../lib/cli/side-by-side.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import type { ExplainNode, MembershipView } from "../../lib/core/partition.ts";
 import { type Definition, type Rule, rulesInside } from "../../lib/core/rules/ast.ts";
 import { references } from "../../lib/core/rules/checks/graph.ts";
-import type { MemberId, Millis, PartitionNo, SegmentId } from "../../lib/core/types.ts";
+import type { MemberId, Millis, PartitionNo, SegmentId, Seq } from "../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { vocabularyDocument } from "../../lib/core/vocabulary-document.ts";
 import { streamState } from "../../lib/nats/wire.ts";
@@ -37,31 +39,89 @@ export async function backtested<P extends BacktestPart>(
   { from, to }: Span,
   end: (test: Backtest, now: Millis) => P,
 ): Promise<{ readonly parts: readonly P[]; readonly report: BacktestReport }> {
-  const { nc, names, partitions } = context;
   const common = await commonOptions(context, candidate, from);
-  const logs = await Promise.all(
-    Array.from({ length: partitions }, (_, partition) => streamState(nc, names.eventsStream(partition))),
-  );
+  const { definition } = candidate;
+  const { active } = (await context.catalogue()).state;
+  const logs = await logsOf(context);
+  const bar = progressOf(logs, "playing the logs");
+  try {
+    const parts = isAcross(definition, active)
+      ? (await playedTogether(context, common, logs, bar, to)).tests.map((test) => end(test, to))
+      : await playedApart(context, common, logs, bar, (test) => end(test, to));
+    return { parts, report: reportOf(parts, { from, to, zone: definition.zone }) };
+  } finally {
+    bar.end();
+  }
+}
+
+interface Log {
+  readonly first: Seq;
+  readonly last: Seq;
+}
+
+interface Progress {
+  /** One more message. */
+  step(): void;
+  end(): void;
+}
+
+async function logsOf(context: Context): Promise<readonly Log[]> {
+  const { nc, names, partitions } = context;
+  const all = Array.from({ length: partitions }, (_, partition) => partition);
+  const logs = await Promise.all(all.map((partition) => streamState(nc, names.eventsStream(partition))));
   assertWhole(context, logs);
+  return logs;
+}
+
+function progressOf(logs: readonly Log[], what: string): Progress {
   const total = logs.reduce((sum, { last }) => sum + last, 0);
-  const bar = progressBar("playing the logs");
+  const bar = progressBar(what);
   let done = 0;
+  return {
+    step: () => {
+      done += 1;
+      if (done % PROGRESS_EVERY === 0) bar.update({ fraction: done / total, done, unit: "messages" });
+    },
+    end: () => bar.end(),
+  };
+}
+
+/** A few logs at a time: no more than those need be in memory. */
+function playedApart<P>(
+  { nc, names }: Context,
+  common: BacktestOptions,
+  logs: readonly Log[],
+  bar: Progress,
+  end: (test: Backtest) => P,
+): Promise<readonly P[]> {
   const play = async (partition: PartitionNo): Promise<P> => {
     const test = new Backtest({ ...common, partition: { ...common.partition, partition } });
     for await (const record of logRecords(nc, names, partition, logs[partition]!.last)) {
       test.apply(record);
-      done += 1;
-      if (done % PROGRESS_EVERY === 0) bar.update({ fraction: done / total, done, unit: "messages" });
+      bar.step();
     }
-    return end(test, to);
+    return end(test);
   };
-  try {
-    const all = Array.from({ length: partitions }, (_, partition) => partition);
-    const parts = await sideBySide(all, LOGS_AT_ONCE, play);
-    return { parts, report: reportOf(parts, { from, to, zone: candidate.definition.zone }) };
-  } finally {
-    bar.end();
+  return sideBySide([...logs.keys()], LOGS_AT_ONCE, play);
+}
+
+/** All logs at once, in the order of their stamps, up to a moment. */
+async function playedTogether(
+  { nc, names }: Context,
+  common: BacktestOptions,
+  logs: readonly Log[],
+  bar: Progress,
+  to: Millis,
+): Promise<BacktestTogether> {
+  const together = new BacktestTogether(common);
+  const sources = logs.map(({ last }, partition) => logRecords(nc, names, partition, last));
+  for await (const { from, item } of inOrder(sources, ({ stamp }) => stamp)) {
+    if (item.stamp > to) break;
+    together.apply(from, item);
+    bar.step();
   }
+  together.endAt(to);
+  return together;
 }
 
 export interface ExplainedAt {
@@ -73,34 +133,54 @@ export interface ExplainedAt {
 
 /** Why somebody was in, or not, at a moment: by the definition of now, and by what the log held then. */
 export async function explainedAt(context: Context, id: SegmentId, member: MemberId, at: Millis): Promise<ExplainedAt> {
-  const { nc, names, partitions } = context;
-  const active = (await context.catalogue()).state.active.get(id);
-  if (active === undefined) return { clock: at, explain: null, memberships: [] };
-  const { definition } = active;
+  const { active } = (await context.catalogue()).state;
+  const definition = active.get(id)?.definition;
+  if (definition === undefined) return { clock: at, explain: null, memberships: [] };
   const common = await commonOptions(context, { definition, source: definition.source }, at);
-  const partition = partitionOf(member, partitions);
+  const partition = partitionOf(member, context.partitions);
+  if (!isAcross(definition, active)) {
+    const { machine } = await playedUpTo(context, common, partition, at);
+    const explain = machine.explain(id, member) ?? null;
+    return { clock: machine.clock, explain, memberships: membershipsOf(machine, definition, member) };
+  }
+  const logs = await logsOf(context);
+  const bar = progressOf(logs, "playing the logs");
+  const { tests } = await playedTogether(context, common, logs, bar, at).finally(() => bar.end());
+  const machines = tests.map((test) => test.machine);
+  const found = await explained({ partitions: machines.length, questions: questionsTo(machines) }, id, member);
+  return { ...found, memberships: membershipsOf(machines[partition]!, definition, member) };
+}
+
+function membershipsOf(
+  machine: Backtest["machine"],
+  { kind }: Definition,
+  member: MemberId,
+): readonly MembershipView[] {
+  return (kind === "user" ? machine.user(member) : machine.account(member))?.memberships ?? [];
+}
+
+async function playedUpTo(
+  context: Context,
+  common: BacktestOptions,
+  partition: PartitionNo,
+  at: Millis,
+): Promise<Backtest> {
+  const { nc, names } = context;
   const state = await streamState(nc, names.eventsStream(partition));
   assertWhole(context, [state], partition);
   const test = new Backtest({ ...common, partition: { ...common.partition, partition } });
-  const bar = progressBar("playing the log");
+  const bar = progressOf([state], "playing the log");
   try {
     for await (const record of logRecords(nc, names, partition, state.last)) {
       if (record.stamp > at) break;
       test.apply(record);
-      if (record.seq % PROGRESS_EVERY === 0) {
-        bar.update({ fraction: record.seq / state.last, done: record.seq, unit: "messages" });
-      }
+      bar.step();
     }
   } finally {
     bar.end();
   }
   test.endAt(at);
-  const { machine } = test;
-  return {
-    clock: machine.clock,
-    explain: machine.explain(id, member) ?? null,
-    memberships: (definition.kind === "user" ? machine.user(member) : machine.account(member))?.memberships ?? [],
-  };
+  return test;
 }
 
 async function commonOptions(
@@ -110,7 +190,6 @@ async function commonOptions(
 ): Promise<BacktestOptions> {
   const { config, partitions, clock } = context;
   const { state } = await context.catalogue();
-  assertOneLog(definition, state.active);
   const { vocabulary } = state;
   return {
     id: definition.id,
@@ -132,30 +211,26 @@ async function commonOptions(
 
 type Active = ReadonlyMap<SegmentId, { readonly definition: Definition }>;
 
-/** What other partitions would have told of a rule that nobody had is in no log. */
-function assertOneLog(definition: Definition, active: Active): void {
-  const all = [definition, ...definitionsBehind(definition, active)];
-  const crossing = all.find(({ rule }) => crosses(rule));
-  if (crossing === undefined) return;
-  throw new CliError(
-    EXIT.usage,
-    `${crossing.id} asks accounts about their users, or users about their account. Logs are played one by one, and what one\npartition would have told another stands in none of them. \`segments try\` and \`explain\` tell of now.`,
-  );
+/** One side is evaluated for the other: what partitions would have told each other stands in no log. */
+function isAcross(definition: Definition, active: Active): boolean {
+  return [definition, ...definitionsBehind(definition, active)].some(({ rule }) => crosses(rule));
 }
 
 function crosses(rule: Rule): boolean {
   return rule.op === "account" || rule.op === "users" || rulesInside(rule).some(crosses);
 }
 
-/** As they are in force, all segments that a definition leads to. */
+/** As they are in force, all segments that a definition leads to, each after those that it refers to itself. */
 function definitionsBehind(definition: Definition, active: Active): Definition[] {
   const found = new Map<SegmentId, Definition>();
+  const seen = new Set([definition.id]);
   const visit = ({ rule }: Definition): void => {
     for (const id of references(rule)) {
       const behind = active.get(id)?.definition;
-      if (behind === undefined || id === definition.id || found.has(id)) continue;
-      found.set(id, behind);
+      if (behind === undefined || seen.has(id)) continue;
+      seen.add(id);
       visit(behind);
+      found.set(id, behind);
     }
   };
   visit(definition);

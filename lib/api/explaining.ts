@@ -6,9 +6,11 @@ import type { MemberId, Millis, SegmentId } from "../core/types.ts";
 import type { Questions } from "../nats/questions.ts";
 import { withDecidingEvents } from "./deciding-events.ts";
 
-export interface ExplainingOptions extends Omit<Parameters<typeof withDecidingEvents>[1], "partition"> {
+export interface ExplainingOptions {
   readonly partitions: number;
   readonly questions: Pick<Questions, "explain" | "accountUsers">;
+  /** Where messages that decided something are looked up; absent: they are not. */
+  readonly logs?: Omit<Parameters<typeof withDecidingEvents>[1], "partition">;
 }
 
 export interface Explained {
@@ -34,7 +36,9 @@ async function explainedTo(
 ): Promise<Explained> {
   const { explain, clock } = await options.questions.explain(segment, id);
   if (explain === null) return { clock, explain };
-  const root = await withDecidingEvents(explain, { ...options, partition: partitionOf(id, options.partitions) });
+  const { logs, partitions } = options;
+  const partition = partitionOf(id, partitions);
+  const root = logs === undefined ? explain : await withDecidingEvents(explain, { ...logs, partition });
   return { clock, explain: await withOtherSide(root, { ...options, depth, id }) };
 }
 

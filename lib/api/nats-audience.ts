@@ -118,7 +118,7 @@ export class NatsAudience implements Audience {
     const entry = this.catalogue.entry(segment);
     if (entry === undefined) return undefined;
     const { nc, names, questions, partitionCount: partitions } = this;
-    const { explain, clock } = await explained({ nc, names, questions, partitions }, segment, id);
+    const { explain, clock } = await explained({ questions, partitions, logs: { nc, names } }, segment, id);
     return explain === null ? undefined : { segment, kind: entry.kind, id, clock, explanation: explain };
   }
 

@@ -13,8 +13,10 @@ export const FLAPPING_JOINS_MIN = 3;
 export interface BacktestOptions {
   readonly partition: PartitionOptions;
   readonly id: SegmentId;
-  /** The definition, and all that it refers to, as written. */
+  /** The definition, and all that it refers to, as written: each after those that it refers to. */
   readonly sources: readonly Json[];
+  /** What partitions told each other stands in their logs; `told` has it told anew, which only together.ts can. */
+  readonly links?: "told";
   /** As written; undefined for the default. It gives all of the past its meaning. */
   readonly vocabulary: Json | undefined;
   /** Whose days are counted. */
@@ -61,14 +63,28 @@ export class Backtest {
   apply(record: LogRecord): void {
     if (this.#seq === 0) this.#begin(record.stamp);
     if (record.kind === "control") this.#applyControl(record);
+    else if (record.kind === "link" && this.#options.links === "told") this.#feed("clock", record.stamp, bytesOf({}));
     // What was ready then was another definition.
     else if (record.kind !== "ready") this.#feed(record.kind, record.stamp, record.body);
+  }
+
+  /** What another partition tells this one. */
+  hear(stamp: Millis, body: string): void {
+    this.#feed("link", stamp, new TextEncoder().encode(body));
   }
 
   /** Brings everybody up to a moment after the last message. */
   endAt(now: Millis): BacktestPart {
     if (this.#seq === 0) this.#begin(now);
+    this.moveTo(now);
+    return this.part();
+  }
+
+  moveTo(now: Millis): void {
     if (this.#options.partition.clockMode === "log") this.#feed("clock", now, bytesOf({}));
+  }
+
+  part(): BacktestPart {
     return {
       sizeBefore: this.#sizeBefore,
       days: this.#days,
@@ -88,15 +104,26 @@ export class Backtest {
 
   /** In force before anything has happened: there is no history to fold yet. */
   #begin(stamp: Millis): void {
-    const { sources, vocabulary } = this.#options;
+    this.defineWorld(stamp);
+    for (const source of this.#options.sources) this.define(stamp, source)();
+  }
+
+  defineWorld(stamp: Millis): void {
+    const { vocabulary } = this.#options;
     if (vocabulary !== undefined) this.#control(stamp, { op: "vocabulary", vocabulary });
-    const applied = this.#control(stamp, { op: "apply", define: sources, remove: [] });
-    if (!this.machine.control.pending.has(applied)) return;
-    const shadow = this.machine.shadow(applied);
-    for (let seq = 1; seq <= this.#seq; seq += 1) shadow.apply({ seq, stamp, kind: "clock", body: bytesOf({}) });
-    this.machine.provideShadow(shadow);
-    this.#feed("ready", stamp, bytesOf({ revision: applied, from: 1 }));
-    this.#control(stamp, { op: "activate", revision: applied });
+  }
+
+  /** Gives what brings it into force, once partitions have told each other what it asks of them. */
+  define(stamp: Millis, source: Json): () => void {
+    const applied = this.#control(stamp, { op: "apply", define: [source], remove: [] });
+    if (!this.machine.control.pending.has(applied)) return () => {};
+    if (this.machine.backfillJobs().some(({ revision }) => revision === applied)) {
+      const shadow = this.machine.shadow(applied);
+      for (let seq = 1; seq <= this.#seq; seq += 1) shadow.apply({ seq, stamp, kind: "clock", body: bytesOf({}) });
+      this.machine.provideShadow(shadow);
+      this.#feed("ready", stamp, bytesOf({ revision: applied, from: 1 }));
+    }
+    return () => void this.#control(stamp, { op: "activate", revision: applied });
   }
 
   /** Lists, items and situations are the world's; definitions and what gives events their meaning are the test's. */

@@ -1,9 +1,7 @@
 // An explanation across partitions: some of the users that a rule counts, and inside an account's rule the account's own.
-import type { NatsConnection } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
 import { explained } from "../../lib/api/explaining.ts";
 import type { ExplainNode } from "../../lib/core/partition.ts";
-import { namesOf } from "../../lib/nats/names.ts";
 
 const CLOCK = Date.UTC(2026, 10, 23, 10);
 
@@ -21,9 +19,7 @@ function asked(explanations: Record<string, ExplainNode>, users: Record<string, 
       return found.slice(0, limit).map((id) => ({ id, holds: [rule!] }));
     },
   };
-  // No node says by which message it was decided, so nothing is looked up.
-  const nc = {} as NatsConnection;
-  return explained({ nc, names: namesOf(), partitions: 4, questions }, "s", "acme");
+  return explained({ partitions: 4, questions }, "s", "acme");
 }
 
 const node = (rule: string, rest: Partial<ExplainNode> = {}): ExplainNode => ({ rule, pass: true, ...rest });

@@ -147,25 +147,17 @@ describe("what is known of accounts", () => {
     expect(out).toMatch(/\n +└─ ✗ trait seats · is 3, wanted at least 5/);
   });
 
-  test("what one partition would have told another stands in no log, so such rules are not played", async () => {
-    const path = await rig.fileOf(
-      "again.yaml",
-      "id: again\nname: Again\nkind: account\nrule:\n  segment: { in: [busy] }\n",
-    );
-    for (const command of [
-      ["segments", "backtest", path],
-      ["segments", "try", "--history", path],
-      ["explain", "busy", "acme", "--at", new Date().toISOString()],
-    ]) {
-      const { code, err } = await rig.rollcall(...command);
-      expect(code).toBe(2);
-      expect(err).toContain("busy asks accounts about their users");
-    }
-    const plan = await rig.fileOf(
-      "plans.yaml",
-      "id: plans\nname: Plans\nkind: account\nrule: { trait: { plan: trial } }\n",
-    );
-    const { out } = await rig.rollcall("segments", "try", "--history", plan);
-    expect(out).toContain("accounts would be in");
+  test("the past of rules that look across is played over all logs together", async () => {
+    const rule = "rule:\n  all: [{ segment: { in: [busy] } }, { users: { rule: { trait: { x: 1 } }, count: 0 } }]\n";
+    const path = await rig.fileOf("again.yaml", `id: again\nname: Again\nkind: account\n${rule}`);
+    const tried = await rig.rollcall("segments", "try", "--history", path);
+    expect(tried.out).toMatch(/\n1 of \d+ accounts would be in/);
+    const tested = await rig.rollcall("segments", "backtest", path, "--days", "1");
+    expect(tested.out).toMatch(/0 before, 1 joined, 0 left: 1 now, of \d+ who are known/);
+    const then = await rig.rollcall("explain", "busy", "acme", "--at", new Date(await rig.clock()).toISOString());
+    expect(then.out).toContain("acme is in busy since ");
+    expect(then.out).toMatch(/2 of 3 users, wanted at least 2\n +ann, bob\n/);
+    const before = await rig.rollcall("explain", "busy", "acme", "--at", "2020-01-01T00:00:00Z");
+    expect(before.err).toContain('no message has named an account "acme" by then');
   });
 });
