@@ -11,6 +11,7 @@ import type { PartitionStatus } from "../../lib/ports/questions.ts";
 import { pause } from "../../lib/ports/runtime.ts";
 import { insist } from "./claiming.ts";
 import { Halted, type PartitionContext } from "./context.ts";
+import { Pace } from "./pace.ts";
 import type { Signal } from "./signal.ts";
 
 const RECORDS_IN_FLIGHT_MAX = 2_000;
@@ -24,7 +25,7 @@ interface Job {
   readonly shadow: ShadowFold;
   reading: LogReading | undefined;
   first: Seq;
-  readonly begunMs: number;
+  readonly pace: Pace;
   folded: number;
   readySaid: boolean;
   failed: Refusal | undefined;
@@ -54,9 +55,8 @@ export class Backfills {
     }));
   }
 
-  private rateOf({ folded, begunMs }: Job): number {
-    const tookMs = this.context.runtime.monotonicMs() - begunMs;
-    return tookMs <= 0 ? 0 : Math.round((folded * 1_000) / tookMs);
+  private rateOf({ folded, pace }: Job): number {
+    return pace.perSecond(this.context.runtime.monotonicMs(), folded);
   }
 
   get problem(): Refusal | undefined {
@@ -113,7 +113,7 @@ export class Backfills {
       shadow,
       reading: undefined,
       first: 1,
-      begunMs: this.context.runtime.monotonicMs(),
+      pace: new Pace(this.context.runtime.monotonicMs()),
       folded: 0,
       readySaid: false,
       failed: undefined,
@@ -181,6 +181,7 @@ export class Backfills {
     const records = max <= 0 ? [] : (job.reading?.take(max) ?? []);
     for (const record of records) job.shadow.apply(record);
     job.folded += records.length;
+    if (records.length > 0) job.pace.note(this.context.runtime.monotonicMs(), job.folded);
     return records.length > 0;
   }
 

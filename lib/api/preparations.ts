@@ -28,7 +28,7 @@ export interface Preparation {
   readonly done: number;
   readonly total: number;
   readonly perSecond: number;
-  /** Of the slowest partition. */
+  /** Of the slowest owner: its partitions take turns, so what is left of all of them goes at the pace of all of them. */
   readonly leftMs: Millis | null;
   /** One of the reasons. */
   readonly failed: string | null;
@@ -41,7 +41,6 @@ export function preparationsOf(
   return state.pendingRevisions().map((revision) => {
     const { define, remove } = state.pending.get(revision)!;
     const shares = statuses.map((status, partition) => shareOf(status, partition, revision));
-    const lefts = shares.filter(({ state: at }) => at !== "ready").map(({ leftMs }) => leftMs);
     return {
       revision,
       segments: [...define.keys()],
@@ -50,10 +49,23 @@ export function preparationsOf(
       done: sum(shares.map(({ done }) => done)),
       total: sum(shares.map(({ total }) => total)),
       perSecond: sum(shares.map(({ perSecond }) => perSecond)),
-      leftMs: lefts.includes(null) ? null : Math.max(0, ...lefts.map((left) => left!)),
+      leftMs: leftOf(shares, statuses),
       failed: shares.find(({ reason }) => reason !== null)?.reason ?? null,
     };
   });
+}
+
+function leftOf(shares: readonly Share[], statuses: readonly (PartitionStatus | null)[]): Millis | null {
+  const byOwner = new Map<string, { left: number; perSecond: number }>();
+  for (const { partition, state, done, total, perSecond, leftMs } of shares) {
+    if (state === "ready") continue;
+    if (leftMs === null) return null;
+    const owner = statuses[partition]?.owner ?? "";
+    const held = byOwner.get(owner) ?? { left: 0, perSecond: 0 };
+    byOwner.set(owner, { left: held.left + total - done, perSecond: held.perSecond + perSecond });
+  }
+  const lefts = Array.from(byOwner.values(), ({ left, perSecond }) => (left === 0 ? 0 : (left * 1_000) / perSecond));
+  return Math.round(Math.max(0, ...lefts));
 }
 
 function shareOf(status: PartitionStatus | null, partition: PartitionNo, revision: number): Share {

@@ -8,17 +8,17 @@ import type { PartitionStatus } from "../../lib/ports/questions.ts";
 const define = [{ id: "counting", rule: { event: { name: "Ping", count: { gte: 3 } } } }];
 const { state } = new ControlState(DEFAULT_LIMITS).next({ op: "apply", define, remove: [] });
 
-function status(position: number, fold?: Partial<PartitionStatus["folding"][number]>): PartitionStatus {
+function status(position: number, fold?: Partial<PartitionStatus["folding"][number]>, owner = "a"): PartitionStatus {
   const folding = fold === undefined ? [] : [{ ...FOLD, ...fold }];
-  return { revision: 1, position, folding, unsettled: [] } as unknown as PartitionStatus;
+  return { revision: 1, owner, position, folding, unsettled: [] } as unknown as PartitionStatus;
 }
 
 const FOLD = { revision: 1, from: 1, position: 0, perSecond: 0, segments: ["counting"], failed: null };
 
-test("shares add up; the slowest says how long it takes; a log that begins later is counted from there", () => {
+test("shares add up; the slowest owner says how long it takes; a log that begins later is counted from there", () => {
   const statuses = [
     status(1_000, { position: 250, perSecond: 100 }),
-    status(2_000, { from: 1_001, position: 1_500, perSecond: 10 }),
+    status(2_000, { from: 1_001, position: 1_500, perSecond: 10 }, "b"),
     status(500),
   ];
   const [preparation] = preparationsOf(state, statuses);
@@ -29,6 +29,11 @@ test("shares add up; the slowest says how long it takes; a log that begins later
   ]);
   expect(preparation).toMatchObject({ revision: 1, segments: ["counting"], done: 1_250, total: 2_500, perSecond: 110 });
   expect(preparation!.leftMs).toBe(50_000);
+});
+
+test("partitions of one owner take turns, so what is left of both goes at the pace of both", () => {
+  const statuses = [status(1_000, { perSecond: 100 }), status(1_000, { position: 900, perSecond: 100 })];
+  expect(preparationsOf(state, statuses)[0]!.leftMs).toBe(5_500);
 });
 
 test("while one has not begun, nobody knows how long it takes; a failed one says why", () => {
