@@ -4,6 +4,7 @@ import type { Watermark } from "../../lib/ports/delta-sink.ts";
 import {
   checkFencing,
   type FencedDelta,
+  linkFaults,
   type NotedRecord,
   numberingFaults,
   orderFaults,
@@ -110,5 +111,35 @@ describe("watermarks", () => {
     ],
   ] as const)("found when %s", (_, fault, records) => {
     expect(faultsOf(...records).join()).toContain(fault);
+  });
+});
+
+describe("links", () => {
+  const body = (from: number, n: number): string => JSON.stringify({ from, n, items: [] });
+  const link = (from: number, to: number, n: number, seq: number) => ({ to, n, seq, body: body(from, n) });
+  const made = [link(0, 1, 1, 4), link(0, 0, 1, 4), link(0, 1, 2, 7)];
+  const faultsOf = (itself: readonly string[], other: readonly string[], covered = 4): readonly string[] =>
+    linkFaults([
+      { made, heard: new Map([[0, itself]]), covered },
+      { made: [], heard: new Map([[0, other]]), covered: 0 },
+    ]).differences.examples;
+
+  test("all, or the first of them", () => {
+    expect(faultsOf([body(0, 1)], [body(0, 1), body(0, 2)], 9)).toEqual([]);
+    expect(faultsOf([body(0, 1)], [body(0, 1)])).toEqual([]);
+  });
+
+  test.each([
+    [
+      "one is missing that the checkpoint covers",
+      [body(0, 1)],
+      [],
+      'to 1: {"from":0,"n":1,"items":[]} of input 4 is not',
+    ],
+    ["one is there twice", [body(0, 1)], [body(0, 1), body(0, 1)], 'its log says {"from":0,"n":2'],
+    ["one comes before its turn", [body(0, 1)], [body(0, 2)], 'its log says {"from":0,"n":1'],
+    ["there is one too many", [body(0, 1), body(0, 2)], [body(0, 1)], "its log says no more"],
+  ])("found when %s", (_, itself, other, fault) => {
+    expect(faultsOf(itself, other).join()).toContain(fault);
   });
 });

@@ -1,5 +1,6 @@
 // What the auditor holds against the streams, without I/O: numbering, order, fences, the history of watermarks.
 // Below audit.ts, which reads the streams and recomputes; each check tells what it found in words that name the place.
+import type { LinkMessage } from "../../lib/core/links.ts";
 import type { Delta, Millis, PartitionNo, Seq } from "../../lib/core/types.ts";
 import type { Watermark } from "../../lib/ports/delta-sink.ts";
 import { Collected, type StoredDelta } from "../../lib/verify/verify.ts";
@@ -173,4 +174,31 @@ export function historyOf(
   const seen = noted.get(partition) ?? [];
   if (newest === undefined || seen.some(({ seq }) => seq === newest.seq)) return seen;
   return [...seen, newest].sort((a, b) => a.seq - b.seq);
+}
+
+/** Of one partition: what its log makes it say to others, what it has heard of each, and the input its checkpoint covers. */
+export interface Linked {
+  readonly made: readonly LinkMessage[];
+  readonly heard: ReadonlyMap<PartitionNo, readonly string[]>;
+  readonly covered: Seq;
+}
+
+/** What stands in a log of another partition is what that one's log says, from the first on; a checkpoint covers none that is missing. */
+export function linkFaults(all: readonly Linked[]): Collected {
+  const faults = new Collected();
+  for (const [from, { made, covered }] of all.entries()) {
+    for (const [to, { heard }] of all.entries()) {
+      const due = made.filter((link) => link.to === to);
+      const stored = heard.get(from) ?? [];
+      const at = stored.findIndex((body, index) => body !== due[index]?.body);
+      const way = `partition ${from} to ${to}`;
+      if (at >= 0) faults.add(() => `${way}: ${stored[at]} stands there, its log says ${due[at]?.body ?? "no more"}`);
+      const missing = due[stored.length];
+      if (missing !== undefined && missing.seq <= covered)
+        faults.add(
+          () => `${way}: ${missing.body} of input ${missing.seq} is not there, the checkpoint is at ${covered}`,
+        );
+    }
+  }
+  return faults;
 }

@@ -6,6 +6,7 @@ import { decodeManifest } from "../../actors/partition/manifest.ts";
 import { storedDeltas } from "../../lib/cli/read-streams.ts";
 import { encodeDelta, deltaId as idOf } from "../../lib/core/deltas.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
+import { encodeLink } from "../../lib/core/links.ts";
 import type { Delta, PartitionNo } from "../../lib/core/types.ts";
 import { NatsControlLog } from "../../lib/nats/control-log.ts";
 import { DELTA_ID_HEADER, PARTITION_HEADER } from "../../lib/nats/delta-sink.ts";
@@ -196,6 +197,11 @@ test("a watermark that says too little, too much or something else is told, and 
   expect(await toldOf({ done: last + 10 })).toContain(`done ${last + 10}, and the log ends at ${last}`);
   expect(await toldOf({ done: last, fingerprint: 1 })).toContain(`input ${last} has another stamp`);
   expect(await toldOf({ done: 1 })).toContain("is ahead of the watermark, which says 1");
+});
+
+test("what one partition is made to say to another, and its log does not, is told", async () => {
+  const forged = encodeLink({ from: 1, n: 1, items: [] });
+  expect(await rise(() => publish(nc, server.names.linkSubject(0, 1), forged))).toEqual({ links: 1 });
 });
 
 test("an event that was acknowledged and never judged is told", async () => {

@@ -14,6 +14,7 @@ import { keysOf } from "../../actors/partition/shelf.ts";
 import { logRecords } from "../../lib/cli/read-streams.ts";
 import { decodeDelta, deltaId, encodeDelta } from "../../lib/core/deltas.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
+import type { LinkBody, LinkMessage } from "../../lib/core/links.ts";
 import { DEFAULT_LIMITS, type Delta, type PartitionNo, type Seq } from "../../lib/core/types.ts";
 import { DELTA_ID_HEADER, PARTITION_HEADER } from "../../lib/nats/delta-sink.ts";
 import type { Names } from "../../lib/nats/names.ts";
@@ -27,6 +28,8 @@ import {
   type FencedDelta,
   firstBeyond,
   historyOf,
+  type Linked,
+  linkFaults,
   type NotedRecord,
   numberingFaults,
   orderFaults,
@@ -67,6 +70,7 @@ export const FINDINGS = [
   "unfenced",
   "watermarks",
   "checkpoints",
+  "links",
   "unspoken",
 ] as const;
 
@@ -80,6 +84,8 @@ export interface AuditReport {
   readonly events: number;
   readonly members: number;
   readonly deltas: { readonly expected: number; readonly stored: number };
+  /** Messages of partitions to each other that stand in the logs. */
+  readonly links: number;
   /** How they were published. */
   readonly singles: number;
   readonly batches: number;
@@ -92,7 +98,7 @@ export interface AuditReport {
   readonly tookMs: number;
 }
 
-type PartitionAudit = Omit<AuditReport, "held" | "partitions" | "tookMs">;
+type PartitionAudit = Omit<AuditReport, "held" | "partitions" | "tookMs"> & { readonly linked: Linked };
 
 export async function audit(options: AuditOptions): Promise<AuditReport> {
   const startedMs = performance.now();
@@ -117,7 +123,8 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
   const findings = Object.fromEntries(
     FINDINGS.map((kind) => [kind, merged(audits.map(({ findings: found }) => found[kind]))]),
   ) as Record<Finding, Differences>;
-  const all = { ...findings, unspoken: unspoken.differences, mislabelled: mislabelled.differences };
+  const links = linkFaults(audits.map(({ linked }) => linked)).differences;
+  const all = { ...findings, links, unspoken: unspoken.differences, mislabelled: mislabelled.differences };
   const sum = (numberOf: (audit: PartitionAudit) => number): number =>
     audits.reduce((total, one) => total + numberOf(one), 0);
   return {
@@ -127,6 +134,7 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
     events: sum((one) => one.events),
     members: sum((one) => one.members),
     deltas: { expected: sum((one) => one.deltas.expected), stored: sum((one) => one.deltas.stored) },
+    links: sum((one) => one.links),
     singles: sum((one) => one.singles),
     batches: sum((one) => one.batches),
     records: sum((one) => one.records),
@@ -280,7 +288,7 @@ async function auditPartition(
   const done = newest?.value.done ?? 0;
   // Beyond `done` may stand whatever of the following inputs was said by now, and nothing is lost that is not yet there.
   const upTo = stored.reduce((highest, { delta }) => Math.max(highest, delta.cause.seq), done);
-  const { truth, expected, ...figures } = await recompute(options, partition, upTo);
+  const { truth, expected, made, heard, ...figures } = await recompute(options, partition, upTo);
   const due = expected.slice(0, firstBeyondOf(expected, done));
   const begun = expected.slice(due.length, due.length + stored.filter(({ delta }) => delta.cause.seq > done).length);
   const { lost, repeated, wrong, disordered } = await compareDeltas([...due, ...begun], stored);
@@ -296,6 +304,7 @@ async function auditPartition(
     records: history.length,
     claims: new Set(history.map(({ value }) => value.epoch)).size,
     blobs: manifest.blobs,
+    linked: { made, heard, covered: manifest.manifest?.generations[0]?.position ?? 0 },
     findings: {
       lost: within(partition, lost),
       repeated: within(partition, repeated),
@@ -307,6 +316,7 @@ async function auditPartition(
       unfenced: inPlace(fencing.faults),
       watermarks: inPlace(recordFaults(history, stored, truth)),
       checkpoints: inPlace(manifestFaults(manifest, newest, truth)),
+      links: none,
       unspoken: none,
     },
   };
@@ -355,16 +365,28 @@ async function recompute({ nc, names, partitions }: AuditOptions, partition: Par
   /** Inputs that made deltas, and the digest after each of them. */
   const inputs: Seq[] = [0];
   const digests: string[] = [digestText(EMPTY_DIGEST)];
+  const made: LinkMessage[] = [];
+  const heard = new Map<PartitionNo, string[]>();
   let digest = EMPTY_DIGEST;
   let events = 0;
+  let links = 0;
   const { last } = await patiently(() => streamState(nc, names.eventsStream(partition)));
   for await (const record of logRecords(nc, names, partition, last)) {
     stamps[record.seq] = record.stamp;
     if (record.kind === "event") events += 1;
     if (record.seq % RECORDS_PER_BREATH === 0) await breathe();
-    if (record.seq > upTo) continue;
+    if (record.kind === "link") {
+      const body = Buffer.from(record.body).toString();
+      const { from } = JSON.parse(body) as LinkBody;
+      heard
+        .set(from, heard.get(from) ?? [])
+        .get(from)!
+        .push(body);
+      links += 1;
+    }
     const deltas = oracle.apply(record);
-    if (deltas.length === 0) continue;
+    made.push(...oracle.takeLinks());
+    if (deltas.length === 0 || record.seq > upTo) continue;
     for (const delta of deltas) {
       expected.push(delta);
       digest = extendDigest(digest, encodeDelta(delta));
@@ -377,7 +399,7 @@ async function recompute({ nc, names, partitions }: AuditOptions, partition: Par
     stampOf: (seq) => stamps[seq],
     digestAt: (seq) => digests[lastUpTo(inputs, seq)]!,
   };
-  return { truth, expected, inputs: last, events, members: oracle.universe };
+  return { truth, expected, made, heard, inputs: last, events, links, members: oracle.universe };
 }
 
 /** Index of the last one that is not beyond `seq`. */

@@ -74,8 +74,11 @@ test.each(seeds(1))(
       expect(timesOf(words), `${words}`).toBeGreaterThanOrEqual(1);
     const audited = rows.filter(({ seen }) => seen.includes("deltas"));
     expect(audited).toHaveLength(4);
-    for (const { seen } of audited)
+    for (const { seen } of audited) {
       expect(seen).toContain("0 lost, 0 repeated, 0 wrong, 0 disordered, 0 from a stale owner");
+      // People belong to accounts, and segments look from one to the other.
+      expect(seen).toMatch(/, [\d,]{4,} link messages between partitions/);
+    }
   },
   TIMEOUT_MS,
 );

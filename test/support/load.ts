@@ -6,6 +6,7 @@ import type { Names } from "../../lib/nats/names.ts";
 import { publish } from "../../lib/nats/wire.ts";
 import type { SceneEvent } from "../../lib/scenes/scene.ts";
 import { shopTraffic } from "../../lib/shop/traffic.ts";
+import { grouped } from "./grouped.ts";
 import { until } from "./until.ts";
 
 const TURN_MS = 10;
@@ -20,6 +21,8 @@ export interface LoadOptions {
   readonly seed: number;
   readonly shoppers: number;
   readonly eventsPerSecond: number;
+  /** That people belong to; none when it is not said. */
+  readonly accounts?: number;
 }
 
 export class Load {
@@ -63,10 +66,11 @@ export class Load {
   }
 
   private async run(): Promise<void> {
-    const { seed, shoppers, eventsPerSecond } = this.options;
+    const { seed, shoppers, eventsPerSecond, accounts } = this.options;
     const unacked = new Set<Promise<void>>();
     const online = Math.min(ONLINE_MAX, Math.ceil(shoppers / 4));
-    const traffic = shopTraffic({ seed, run: `load-${seed}`, shoppers, online, now: Date.now });
+    const visits = shopTraffic({ seed, run: `load-${seed}`, shoppers, online, now: Date.now });
+    const traffic = accounts === undefined ? visits : grouped(visits, accounts, seed);
     let sent = 0;
     let since = performance.now();
     while (!this.stopping.signal.aborted) {

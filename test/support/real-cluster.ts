@@ -20,6 +20,9 @@ export const SEGMENTS = [
   join(REPOSITORY, "test", "support", "segments"),
 ];
 
+/** Of accounts, and of people by their account: for a load in which people have any. */
+export const ACCOUNT_SEGMENTS = join(REPOSITORY, "test", "support", "account-segments");
+
 const STATUS_PAUSE_MS = 100;
 /** So long it is listened for a second one who answers. */
 const REPLIES_MS = 2_000;
@@ -67,9 +70,10 @@ export class RealCluster<S extends Serving = TestServer> {
   }
 
   /** On a connection of its own, as a channel would have. */
-  async load(seed: number, shoppers: number, eventsPerSecond: number): Promise<Load> {
+  async load(seed: number, shoppers: number, eventsPerSecond: number, accounts?: number): Promise<Load> {
     const nc = await this.server.connection("load");
-    const load = new Load({ nc, names: this.server.names, seed, shoppers, eventsPerSecond });
+    const people = { seed, shoppers, eventsPerSecond, ...(accounts === undefined ? {} : { accounts }) };
+    const load = new Load({ nc, names: this.server.names, ...people });
     this.loads.push(load);
     return load;
   }
@@ -128,7 +132,8 @@ export class RealCluster<S extends Serving = TestServer> {
       "the workers have caught up",
       async () => {
         for (const [p, status] of (await this.status()).entries())
-          if (status !== null && status.position >= ends[p]! && status.unsaid === 0) behind.delete(p);
+          if (status !== null && status.position >= ends[p]! && status.unsaid + status.unsaidLinks === 0)
+            behind.delete(p);
         return behind.size === 0;
       },
       timeoutMs,

@@ -12,7 +12,7 @@ import { Alternation } from "../../support/alternation.ts";
 import type { Load } from "../../support/load.ts";
 import type { Watched } from "../../support/processes.ts";
 import { TcpProxy } from "../../support/proxy.ts";
-import { isOf, RealCluster } from "../../support/real-cluster.ts";
+import { ACCOUNT_SEGMENTS, isOf, RealCluster, SEGMENTS } from "../../support/real-cluster.ts";
 import { Dice } from "../../support/seed.ts";
 import { until } from "../../support/until.ts";
 import type { AuditReport } from "../audit.ts";
@@ -24,6 +24,7 @@ export const WORKERS = 3;
 /** Many shoppers, so that nobody has a history that the oracle, which looks at all of it each time, takes long over. */
 const SHOPPERS = 6_000;
 const EVENTS_PER_SECOND = 300;
+const ACCOUNTS = 1_200;
 const HEAL_MS_MAX = 120_000;
 const EAR_MS_MAX = 30_000;
 const CLI_MS_MAX = 60_000;
@@ -130,8 +131,8 @@ export class Stage {
       const auditor = await Auditor.watching(processes, { url: server.url, partitions: PARTITIONS });
       const earConnection = await server.connection("subscriber");
       const ear = await Alternation.open(earConnection);
-      await cluster.apply();
-      const load = await cluster.load(context.seed, SHOPPERS, EVENTS_PER_SECOND);
+      await cluster.apply([...SEGMENTS, ACCOUNT_SEGMENTS]);
+      const load = await cluster.load(context.seed, SHOPPERS, EVENTS_PER_SECOND, ACCOUNTS);
       await load.flows(EVENTS_PER_SECOND);
       return new Stage({ cluster, name, context, places, load, ear, earConnection, auditor, outages });
     } catch (error) {
@@ -360,10 +361,10 @@ export class Stage {
   }
 
   private figuresOf(report: AuditReport): string[] {
-    const { deltas, events, records, claims, batches } = report;
+    const { deltas, events, links, records, claims, batches } = report;
     return [
       `${count(deltas.stored)} deltas, ${counted(batches, "batch", "batches")}: ${countsOf(report)}`,
-      `${count(events)} events acknowledged and stored`,
+      `${count(events)} events acknowledged and stored, ${counted(links, "link message")} between partitions`,
       this.whatTheEarHeard(report),
       `${counted(claims - PARTITIONS, "take-over")} in ${count(records)} watermarks`,
       ...(this.editsTaken === 0 ? [] : [`${counted(this.editsTaken, "edit")} of definitions`]),
