@@ -160,6 +160,8 @@ export class SelfAudit {
         return false;
       }
       oracle.apply(next.value);
+      // What others would hear is no part of it.
+      oracle.takeLinks();
     } while (runtime.monotonicMs() - beganMs < settings.backgroundSliceMsMax);
     return true;
   }

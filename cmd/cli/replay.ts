@@ -12,6 +12,7 @@ import { partitionOf } from "../../lib/core/ids.ts";
 import type { PartitionNo, Seq } from "../../lib/core/types.ts";
 import { streamState } from "../../lib/nats/wire.ts";
 import { Oracle, type OracleOptions } from "../../lib/oracle/oracle.ts";
+import { LinkBook } from "../../lib/verify/links.ts";
 import { verifyTable } from "../../lib/verify/table.ts";
 import { combineReports, type PartitionReport, type StoredDelta, verifyPartition } from "../../lib/verify/verify.ts";
 import { type Context, connected } from "./context.ts";
@@ -44,6 +45,7 @@ async function recompute(context: Context, format: Format): Promise<void> {
         for (const { segment, change } of oracle.apply(record)) {
           sizes.set(segment, (sizes.get(segment) ?? 0) + (change === "joined" ? 1 : -1));
         }
+        oracle.takeLinks();
         if (record.seq % 1_000 === 0) progress.at(partition, record.seq);
       }
     }
@@ -74,25 +76,33 @@ async function verify(context: Context, format: Format): Promise<void> {
     bar,
     standings.map(({ position }) => position),
   );
+  const links = new LinkBook();
   let reports: readonly PartitionReport[];
   try {
-    reports = await sideBySide(standings, LOGS_AT_ONCE, (standing) => verifyOne(context, standing, progress));
+    reports = await sideBySide(standings, LOGS_AT_ONCE, (standing) =>
+      verifyOne(context, standing, { links, progress }),
+    );
   } finally {
     bar.end();
   }
-  const report = combineReports(reports);
+  const report = combineReports(reports, links);
   if (format === "json") printJson(report);
   else print(verifyTable(report));
   if (!report.equal) throw new CliError(EXIT.failed, "What was said is not what the logs say.");
 }
 
-function verifyOne(context: Context, standing: Standing, progress: Progress): Promise<PartitionReport> {
+function verifyOne(
+  context: Context,
+  standing: Standing,
+  { links, progress }: { readonly links: LinkBook; readonly progress: Progress },
+): Promise<PartitionReport> {
   const { partition, position, memberships, deltas } = standing;
   return verifyPartition({
     options: oracleOptions(context, partition),
     records: logRecords(context.nc, context.names, partition, position),
     deltas,
     memberships,
+    links,
     onProgress: (inputs) => progress.at(partition, inputs),
   });
 }

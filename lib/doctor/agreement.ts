@@ -5,13 +5,8 @@ import { plain } from "../cli/style.ts";
 import type { MembershipView } from "../core/partition.ts";
 import type { MemberId, PartitionNo, Seq } from "../core/types.ts";
 import type { OracleOptions } from "../oracle/oracle.ts";
-import {
-  type Differences,
-  type LiveMembership,
-  type PartitionReport,
-  type StoredDelta,
-  verifyPartition,
-} from "../verify/verify.ts";
+import type { Differences } from "../verify/collected.ts";
+import { type LiveMembership, type PartitionReport, type StoredDelta, verifyPartition } from "../verify/verify.ts";
 import type { PartitionFacts } from "./facts.ts";
 import { type Finding, findingsOf, ok, page, type Trouble, warn } from "./finding.ts";
 import type { MemberSample } from "./sample.ts";

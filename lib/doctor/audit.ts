@@ -277,7 +277,9 @@ async function hearAgain(
     }
     numbering.hear(seq, delta);
     const partition = partitionOf(delta.id, options.partitions);
-    if (samples.get(partition)?.has(delta.id) === true) kept.get(partition)!.push({ seq, delta });
+    // A user and an account may have one id.
+    const isSampled = delta.kind === "user" && samples.get(partition)?.has(delta.id) === true;
+    if (isSampled) kept.get(partition)!.push({ seq, delta });
   }
   return kept;
 }

@@ -1,9 +1,11 @@
 // The report of a verification as plain text: a table, then examples of what differs, then the verdict in one line.
 // `rollcall replay --verify` prints it.
-import type { Differences, VerifyReport } from "./verify.ts";
+import type { Differences } from "./collected.ts";
+import type { VerifyReport } from "./verify.ts";
 
 export function verifyTable(report: VerifyReport): string {
-  const { memberships, deltas } = report;
+  const { memberships, deltas, links } = report;
+  const compared = counted(links.compared);
   const rows = [
     ["", "expected", "live", "differences"],
     [
@@ -13,6 +15,8 @@ export function verifyTable(report: VerifyReport): string {
       differing({ missing: memberships.missing, extra: memberships.extra }),
     ],
     ["deltas", counted(deltas.expected), counted(deltas.actual), differing(deltaDifferences(report))],
+    // Where no user has an account, partitions have nothing to tell each other.
+    ...(links.compared === 0 ? [] : [["links", compared, compared, differing({ wrong: links.wrong })]]),
   ];
   return [inputsLine(report), "", ...aligned(rows), "", ...examplesOf(report), verdictOf(report)].join("\n");
 }
@@ -38,6 +42,7 @@ function examplesOf(report: VerifyReport): string[] {
   const kinds = {
     "memberships missing": report.memberships.missing,
     "memberships extra": report.memberships.extra,
+    "links wrong": report.links.wrong,
     ...Object.fromEntries(Object.entries(deltaDifferences(report)).map(([kind, found]) => [`deltas ${kind}`, found])),
   };
   return Object.entries(kinds).flatMap(([kind, { count, examples }]) => {
@@ -47,12 +52,13 @@ function examplesOf(report: VerifyReport): string[] {
   });
 }
 
-function verdictOf({ memberships, deltas }: VerifyReport): string {
+function verdictOf({ memberships, deltas, links }: VerifyReport): string {
   const word = (expected: number, kinds: Record<string, Differences>) =>
     Object.values(kinds).every(({ count }) => count === 0) ? `equal (${counted(expected)})` : "DIFFERENT";
   const members = word(memberships.expected, { missing: memberships.missing, extra: memberships.extra });
   const { lost, repeated, wrong, disordered } = deltas;
-  return `memberships ${members}, deltas ${word(deltas.expected, { lost, repeated, wrong, disordered })}`;
+  const told = links.compared === 0 ? "" : `, links ${word(links.compared, { wrong: links.wrong })}`;
+  return `memberships ${members}, deltas ${word(deltas.expected, { lost, repeated, wrong, disordered })}${told}`;
 }
 
 /** The first column to the left, numbers to the right. */

@@ -2,9 +2,8 @@
 // SEGMENTS holds and the memberships that are live. Pure; the caller reads the streams and hands over what it found.
 import type { Delta, LogRecord, MemberId, Millis, PartitionNo, Reject, SegmentId, Seq } from "../core/types.ts";
 import { Oracle, type OracleOptions } from "../oracle/oracle.ts";
-
-/** Of each kind of difference no more than this many are kept; all are counted. */
-export const EXAMPLES_MAX = 20;
+import { Collected, type Differences, EXAMPLES_MAX } from "./collected.ts";
+import { LinkBook, type LinkReport } from "./links.ts";
 
 /** A delta as SEGMENTS holds it, with its place there. */
 export interface StoredDelta {
@@ -28,14 +27,10 @@ export interface VerifyInput {
   readonly deltas: AsyncIterable<StoredDelta> | Iterable<StoredDelta>;
   /** This partition's memberships at that position. */
   readonly memberships: AsyncIterable<LiveMembership> | Iterable<LiveMembership>;
+  /** Hears what this partition says to others, and what others say to it. */
+  readonly links?: LinkBook;
   /** Called now and then with the number of log messages read. */
   readonly onProgress?: (inputs: number) => void;
-}
-
-/** A count of all, and the first few in words. */
-export interface Differences {
-  readonly count: number;
-  readonly examples: readonly string[];
 }
 
 export interface PartitionReport {
@@ -76,6 +71,8 @@ export async function verifyPartition(input: VerifyInput): Promise<PartitionRepo
   let inputs = 0;
   for await (const record of input.records) {
     for (const delta of oracle.apply(record)) expected.push(delta);
+    for (const link of oracle.takeLinks()) input.links?.derive(input.options.partition, link);
+    input.links?.hear(input.options.partition, record);
     inputs += 1;
     if (inputs % PROGRESS_EVERY === 0) input.onProgress?.(inputs);
   }
@@ -216,21 +213,6 @@ function membershipText({ segment, id, n, since }: LiveMembership): string {
   return JSON.stringify({ segment, id, n, since });
 }
 
-/** Counts all, keeps the words of the first few. */
-export class Collected {
-  #count = 0;
-  readonly #examples: string[] = [];
-
-  add(text: () => string): void {
-    this.#count += 1;
-    if (this.#examples.length < EXAMPLES_MAX) this.#examples.push(text());
-  }
-
-  get differences(): Differences {
-    return { count: this.#count, examples: this.#examples };
-  }
-}
-
 export interface VerifyReport {
   readonly partitions: number;
   readonly inputs: number;
@@ -238,11 +220,13 @@ export interface VerifyReport {
   readonly members: number;
   readonly memberships: PartitionReport["memberships"];
   readonly deltas: PartitionReport["deltas"];
+  readonly links: LinkReport;
   readonly equal: boolean;
 }
 
 /** All partitions as one; an example says which partition it is of. */
-export function combineReports(reports: readonly PartitionReport[]): VerifyReport {
+export function combineReports(reports: readonly PartitionReport[], book: LinkBook = new LinkBook()): VerifyReport {
+  const links = book.report;
   const total = (numberOf: (report: PartitionReport) => number) =>
     reports.reduce((sum, report) => sum + numberOf(report), 0);
   const merged = (differencesOf: (report: PartitionReport) => Differences): Differences => ({
@@ -274,6 +258,7 @@ export function combineReports(reports: readonly PartitionReport[]): VerifyRepor
       wrong: merged(({ deltas }) => deltas.wrong),
       disordered: merged(({ deltas }) => deltas.disordered),
     },
-    equal: reports.every(({ equal }) => equal),
+    links,
+    equal: links.wrong.count === 0 && reports.every(({ equal }) => equal),
   };
 }

@@ -3,7 +3,8 @@
 import type { LinkMessage } from "../../lib/core/links.ts";
 import type { Delta, Millis, PartitionNo, Seq } from "../../lib/core/types.ts";
 import type { Watermark } from "../../lib/ports/delta-sink.ts";
-import { Collected, type StoredDelta } from "../../lib/verify/verify.ts";
+import { Collected } from "../../lib/verify/collected.ts";
+import type { StoredDelta } from "../../lib/verify/verify.ts";
 
 /** A delta as SEGMENTS holds it, with the headers that it was published under. */
 export interface FencedDelta extends StoredDelta {

@@ -22,7 +22,8 @@ import { StreamReader } from "../../lib/nats/stream-reader.ts";
 import { type StoredMessage, storedMessage, streamState } from "../../lib/nats/wire.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
 import type { Watermark } from "../../lib/ports/delta-sink.ts";
-import { Collected, compareDeltas, type Differences } from "../../lib/verify/verify.ts";
+import { Collected, type Differences } from "../../lib/verify/collected.ts";
+import { compareDeltas } from "../../lib/verify/verify.ts";
 import {
   checkFencing,
   type FencedDelta,

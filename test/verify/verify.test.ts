@@ -2,8 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { DEFAULT_LIMITS, type Delta, type LogRecord } from "../../lib/core/types.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
+import { EXAMPLES_MAX } from "../../lib/verify/collected.ts";
 import { verifyTable } from "../../lib/verify/table.ts";
-import { combineReports, EXAMPLES_MAX, type LiveMembership, verifyPartition } from "../../lib/verify/verify.ts";
+import { combineReports, type LiveMembership, verifyPartition } from "../../lib/verify/verify.ts";
 
 const options = {
   partition: 0,
