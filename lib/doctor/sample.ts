@@ -1,16 +1,18 @@
-// A few users of one partition, and of its log only what concerns them: the oracle, fed with that, says of them exactly what
-// it would say fed with everything (test/doctor/sample.test.ts). What each member does is independent of the others; only the
-// clock is common, so every message of others is passed on as a bare movement of the clock. What accounts say to them comes by
-// links, of which theirs are kept and numbered anew. Accounts themselves are not in the sample: all their users' events make them.
+// A few users of one partition, or a few accounts, and of its log only what concerns them: the oracle, fed with that, says of
+// them exactly what it would say fed with everything (test/doctor/sample.test.ts). What each member does is independent of the
+// others; only the clock is common, so every message of others is passed on as a bare movement of the clock. What accounts say
+// to users, and what users do in their accounts, comes by links, of which theirs are kept and numbered anew.
 import type { ControlCopy, ControlEntry } from "../core/control.ts";
 import { decodeAccountMessage, decodeEvent } from "../core/decode.ts";
 import { partitionOf } from "../core/ids.ts";
-import { decodeLink, encodeLink, type LinkItem } from "../core/links.ts";
-import type { LogRecord, MemberId, Millis, PartitionNo, Seq } from "../core/types.ts";
+import { decodeLink, encodeLink, type LinkItem, type UserItem } from "../core/links.ts";
+import type { LogRecord, MemberId, MemberKind, Millis, PartitionNo, Seq } from "../core/types.ts";
 import { isObject, readJson } from "../oracle/control.ts";
 import type { OracleOptions } from "../oracle/oracle.ts";
 
 export interface SampleOptions {
+  /** Whose members; absent is users. */
+  readonly kind?: MemberKind;
   readonly membersMax: number;
   /** The oracle looks at a whole history each time, so whoever has done more than this is left out. */
   readonly eventsPerMemberMax: number;
@@ -21,6 +23,23 @@ export interface SampleOptions {
 interface Chosen {
   readonly rank: number;
   readonly records: LogRecord[];
+  /** How much other partitions have told of an account. */
+  items: number;
+}
+
+/** What another partition says of members who were in the sample when it came. */
+interface Heard {
+  readonly record: LogRecord;
+  readonly from: PartitionNo;
+  readonly items: readonly LinkItem[];
+}
+
+/** Whom a message is about, and the account that it puts a user into. */
+interface About {
+  readonly kind: MemberKind;
+  readonly id: MemberId;
+  readonly time: Millis;
+  readonly account: MemberId | undefined;
 }
 
 const NOTHING = new Uint8Array();
@@ -39,9 +58,8 @@ export class MemberSample {
   private rankMax = Number.POSITIVE_INFINITY;
   /** That anybody in the sample was ever in. */
   private readonly accounts = new Set<MemberId>();
-  /** How many messages of each sender are kept. */
-  private readonly linked = new Map<PartitionNo, number>();
-  /** Control and clock messages, and links. */
+  private readonly heard: Heard[] = [];
+  /** Control and clock messages. */
   private readonly common: LogRecord[] = [];
   /** Where others' messages moved the clock on, and to when: two numbers each, since a log may have many millions. */
   private readonly tickSeqs: Seq[] = [];
@@ -72,7 +90,7 @@ export class MemberSample {
     this.position = record.seq;
     const before = this.clock;
     if (this.oracle.clockMode === "log") this.clock = Math.max(this.clock, record.stamp);
-    const kept = record.kind === "event" ? this.addEvent(record) : this.addOther(record);
+    const kept = this.take(record);
     if (kept || this.clock === before) return;
     this.tickSeqs.push(record.seq);
     this.tickTimes.push(this.clock);
@@ -82,7 +100,7 @@ export class MemberSample {
   *records(): Generator<LogRecord> {
     const own = [...this.chosen.values()].flatMap(({ records }) => records);
     const common = this.common.map((record) => this.onlyChosen(record));
-    const kept = [...own, ...common, ...this.leftBehind].sort((a, b) => a.seq - b.seq);
+    const kept = [...own, ...common, ...this.links(), ...this.leftBehind].sort((a, b) => a.seq - b.seq);
     let next = 0;
     for (const [index, seq] of this.tickSeqs.entries()) {
       while (next < kept.length && kept[next]!.seq < seq) yield kept[next++]!;
@@ -91,22 +109,54 @@ export class MemberSample {
     yield* kept.slice(next);
   }
 
+  private get kind(): MemberKind {
+    return this.options.kind ?? "user";
+  }
+
   /** Whether the record is kept. */
-  private addEvent(record: LogRecord): boolean {
-    const { limits, partition, partitions } = this.oracle;
-    const decoded = decodeEvent(record.body, limits);
-    if (!decoded.ok) return false;
-    const { userId, groupId, timestamp } = decoded.value;
-    if (partitionOf(userId, partitions) !== partition || !this.moves(timestamp ?? record.stamp)) return false;
-    const member = this.consider(userId);
-    if (member === undefined) return false;
-    if (typeof groupId === "string") this.accounts.add(groupId);
-    member.records.push(record);
-    if (member.records.length > this.options.eventsPerMemberMax) {
-      this.tooBusy.add(userId);
-      this.leave(userId);
+  private take(record: LogRecord): boolean {
+    switch (record.kind) {
+      case "event":
+      case "account":
+        return this.addMessage(record);
+      case "link":
+        return this.addLink(record);
+      default:
+        return this.addOther(record);
     }
+  }
+
+  /** Of a user, or about an account by nobody. With the clock of events it moves that, whoever it is about. */
+  private addMessage(record: LogRecord): boolean {
+    const about = this.aboutOf(record);
+    if (about === undefined || !this.isOurs(about.id) || !this.moves(about.time)) return false;
+    const member = about.kind === this.kind ? this.consider(about.id) : undefined;
+    if (member === undefined) return false;
+    if (about.account !== undefined) this.accounts.add(about.account);
+    member.records.push(record);
+    this.checkBusy(about.id, member);
     return true;
+  }
+
+  /** Undefined when it is refused. */
+  private aboutOf({ kind, body, stamp }: LogRecord): About | undefined {
+    const { limits } = this.oracle;
+    if (kind === "account") {
+      const decoded = decodeAccountMessage(body, limits);
+      if (!decoded.ok) return undefined;
+      const { accountId, timestamp } = decoded.value;
+      return { kind: "account", id: accountId, time: timestamp ?? stamp, account: undefined };
+    }
+    const decoded = decodeEvent(body, limits);
+    if (!decoded.ok) return undefined;
+    const { userId, groupId, timestamp } = decoded.value;
+    return { kind: "user", id: userId, time: timestamp ?? stamp, account: groupId ?? undefined };
+  }
+
+  private checkBusy(id: MemberId, { records, items }: Chosen): void {
+    if (records.length + items <= this.options.eventsPerMemberMax) return;
+    this.tooBusy.add(id);
+    this.leave(id);
   }
 
   /** With the clock of events, one that is too far ahead is refused, and all others move it. */
@@ -118,10 +168,8 @@ export class MemberSample {
   }
 
   private addOther(record: LogRecord): boolean {
-    if (record.kind === "link") return this.addLink(record);
-    if (record.kind === "account") return this.passAccount(record);
     if (record.kind === "control") {
-      for (const id of listed(record)) if (this.isOurs(id)) this.consider(id);
+      for (const id of listed(record, this.kind)) if (this.isOurs(id)) this.consider(id);
     } else if (record.kind === "clock" && this.oracle.clockMode === "event") {
       const message = readJson(record.body);
       const to = isObject(message) ? message.to : undefined;
@@ -131,28 +179,52 @@ export class MemberSample {
     return true;
   }
 
-  /** Nobody in the sample hears it; with the clock of events it moves that. */
-  private passAccount({ body, stamp }: LogRecord): false {
-    const { limits, partition, partitions } = this.oracle;
-    const decoded = decodeAccountMessage(body, limits);
-    if (decoded.ok && partitionOf(decoded.value.accountId, partitions) === partition)
-      this.moves(decoded.value.timestamp ?? stamp);
-    return false;
-  }
-
   private addLink(record: LogRecord): boolean {
     const link = decodeLink(readJson(record.body));
     const items = link?.items.filter((item) => this.concerns(item)) ?? [];
     if (link === undefined || items.length === 0) return false;
-    const n = (this.linked.get(link.from) ?? 0) + 1;
-    this.linked.set(link.from, n);
-    this.common.push({ ...record, body: Buffer.from(encodeLink({ from: link.from, n, items })) });
+    this.heard.push({ record, from: link.from, items });
     return true;
   }
 
   private concerns(item: LinkItem): boolean {
-    if (item.op === "answer") return this.chosen.has(item.user);
-    return item.op === "flip" && this.accounts.has(item.account);
+    switch (item.op) {
+      case "lit":
+        return false;
+      case "answer":
+        return this.kind === "user" && this.chosen.has(item.user);
+      case "flip":
+        return this.kind === "user" && this.accounts.has(item.account);
+      default:
+        return this.kind === "account" && this.tells(item);
+    }
+  }
+
+  /** Of an account, which a group call of its first user makes known. */
+  private tells({ op, account }: UserItem): boolean {
+    const member = op === "group" ? this.consider(account) : this.chosen.get(account);
+    if (member === undefined) return false;
+    member.items += 1;
+    this.checkBusy(account, member);
+    return true;
+  }
+
+  /** Numbered as if nothing else had been said; what tells of those alone who have left the sample moves the clock. */
+  private *links(): Generator<LogRecord> {
+    const said = new Map<PartitionNo, number>();
+    for (const { record, from, items: all } of this.heard) {
+      const items = all.filter((item) => this.stillConcerns(item));
+      if (items.length > 0) {
+        const n = (said.get(from) ?? 0) + 1;
+        said.set(from, n);
+        yield { ...record, body: Buffer.from(encodeLink({ from, n, items })) };
+      } else if (this.oracle.clockMode === "log") yield this.tick(record.seq, record.stamp);
+    }
+  }
+
+  private stillConcerns(item: LinkItem): boolean {
+    if (item.op === "lit" || item.op === "flip") return item.op === "flip";
+    return this.chosen.has(item.op === "answer" ? item.user : item.account);
   }
 
   private isOurs(id: MemberId): boolean {
@@ -164,7 +236,7 @@ export class MemberSample {
     if (known !== undefined || this.tooBusy.has(id)) return known;
     const rank = this.options.rank(id);
     if (rank >= this.rankMax) return undefined;
-    const member = { rank, records: [] };
+    const member = { rank, records: [], items: 0 };
     this.chosen.set(id, member);
     if (this.chosen.size > this.options.membersMax) this.dropLast();
     return this.chosen.get(id);
@@ -180,13 +252,11 @@ export class MemberSample {
   private leave(id: MemberId): void {
     const { records } = this.chosen.get(id)!;
     this.chosen.delete(id);
-    for (const { seq, stamp, body } of records) this.leftBehind.push(this.tick(seq, this.timeOf(body, stamp)));
+    for (const record of records) this.leftBehind.push(this.tick(record.seq, this.timeOf(record)));
   }
 
-  private timeOf(body: Uint8Array, stamp: Millis): Millis {
-    if (this.oracle.clockMode === "log") return stamp;
-    const decoded = decodeEvent(body, this.oracle.limits);
-    return decoded.ok ? (decoded.value.timestamp ?? stamp) : 0;
+  private timeOf(record: LogRecord): Millis {
+    return this.oracle.clockMode === "log" ? record.stamp : (this.aboutOf(record)?.time ?? 0);
   }
 
   /** A message that moves the clock and does nothing else: by its stamp, or by what it says. */
@@ -199,7 +269,8 @@ export class MemberSample {
   private onlyChosen(record: LogRecord): LogRecord {
     const copy = listCopyIn(record);
     if (copy === undefined) return record;
-    const members = copy.entry.members.filter((id) => !isId(id) || this.chosen.has(id));
+    const isOurKind = (copy.entry.kind ?? "user") === this.kind;
+    const members = copy.entry.members.filter((id) => !isId(id) || (isOurKind && this.chosen.has(id)));
     return { ...record, body: Buffer.from(JSON.stringify({ ...copy, entry: { ...copy.entry, members } })) };
   }
 }
@@ -212,9 +283,9 @@ function listCopyIn({ kind, body }: LogRecord): ListCopy | undefined {
   return copy.entry.op === "list" && Array.isArray(copy.entry.members) ? (copy as unknown as ListCopy) : undefined;
 }
 
-function listed(record: LogRecord): readonly MemberId[] {
+function listed(record: LogRecord, kind: MemberKind): readonly MemberId[] {
   const entry = listCopyIn(record)?.entry;
-  return entry === undefined || entry.kind === "account" ? [] : entry.members.filter(isId);
+  return entry === undefined || (entry.kind ?? "user") !== kind ? [] : entry.members.filter(isId);
 }
 
 function isId(id: unknown): id is MemberId {

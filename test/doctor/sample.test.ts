@@ -2,12 +2,14 @@
 // random definitions, lists and histories, both clocks. SEED=n replays a run.
 import { expect, test } from "vitest";
 import { encodeDelta } from "../../lib/core/deltas.ts";
-import { DEFAULT_LIMITS, type LogRecord } from "../../lib/core/types.ts";
+import { DEFAULT_LIMITS, type LogRecord, type MemberKind } from "../../lib/core/types.ts";
 import { rankOf } from "../../lib/doctor/numbering.ts";
 import { MemberSample } from "../../lib/doctor/sample.ts";
 import { Oracle, type OracleOptions } from "../../lib/oracle/oracle.ts";
+import { playAccounts } from "../laws/accounts/play.ts";
 import { Definitions } from "../laws/definitions.ts";
 import { History, membersOf } from "../laws/generate.ts";
+import { NOTHING_YET } from "../laws/play.ts";
 import { Dice, seeds } from "../support/seed.ts";
 
 const HISTORIES = 60;
@@ -39,14 +41,21 @@ function play(dice: Dice): Played {
   return { options, log };
 }
 
-function told(options: OracleOptions, records: Iterable<LogRecord>, has: (id: string) => boolean) {
+function told(
+  options: OracleOptions,
+  records: Iterable<LogRecord>,
+  has: (id: string) => boolean,
+  kind: MemberKind = "user",
+) {
   const oracle = new Oracle(options);
   const deltas: string[] = [];
   for (const record of records) {
-    for (const delta of oracle.apply(record)) if (has(delta.id)) deltas.push(encodeDelta(delta));
+    for (const delta of oracle.apply(record)) {
+      if (delta.kind === kind && has(delta.id)) deltas.push(encodeDelta(delta));
+    }
   }
-  const memberships = [...oracle.memberships()].flatMap(([segment, held]) =>
-    [...held].filter(([id]) => has(id)).map(([id, one]) => `${segment} ${id} ${JSON.stringify(one)}`),
+  const memberships = [...oracle.members(kind)].flatMap(({ id, memberships: held }) =>
+    has(id) ? [...held].map(([segment, one]) => `${segment} ${id} ${JSON.stringify(one)}`) : [],
   );
   return { deltas, memberships: memberships.sort(), clock: oracle.clock };
 }
@@ -78,6 +87,26 @@ test("what the oracle says of sampled members is what it says of them in the who
   }
   process.stdout.write(`sampled oracle: ${JSON.stringify(figures)}\n`);
   if (process.env.SEED === undefined) expect(figures.deltas).toBeGreaterThan(HISTORIES);
+});
+
+test.each(seeds(8))("the same of users and of accounts where partitions tell each other, seed %i", (seed) => {
+  const dice = new Dice(seed);
+  for (const { options, rig } of playAccounts(seed, { ...NOTHING_YET }).partitions) {
+    for (const kind of ["user", "account"] as const) {
+      const sample = new MemberSample(options, {
+        kind,
+        membersMax: dice.int(1, 3),
+        eventsPerMemberMax: dice.pick([5, 1_000, 1_000]),
+        rank: (id) => rankOf(id, seed),
+      });
+      for (const record of rig.log) sample.add(record);
+      const has = (id: string): boolean => sample.has(id);
+      const sampled = told(options, sample.records(), has, kind);
+      expect(sampled, `SEED=${seed}`).toEqual(told(options, rig.log, has, kind));
+      const everybody = told(options, sample.records(), () => true, kind);
+      expect(everybody.deltas, `nobody else, SEED=${seed}`).toEqual(sampled.deltas);
+    }
+  }
 });
 
 const OPTIONS: OracleOptions = {

@@ -10,6 +10,7 @@ import type { Mismatch, Tally } from "../play.ts";
 import { Rig } from "../rig.ts";
 
 export class Partition {
+  readonly options: PartitionOptions;
   readonly rig: Rig;
   readonly oracle: Oracle;
   readonly history: History;
@@ -19,6 +20,7 @@ export class Partition {
   readonly #tally: Tally;
 
   constructor(options: PartitionOptions, history: History, tally: Tally, said: (text: string) => Mismatch) {
+    this.options = options;
     this.rig = new Rig(options);
     this.oracle = new Oracle(options);
     this.history = history;

@@ -4,8 +4,8 @@ import { Dice } from "../../support/seed.ts";
 import type { Tally } from "../play.ts";
 import { World } from "./world.ts";
 
-/** Throws Mismatch at the first difference. */
-export function playAccounts(seed: number, tally: Tally): void {
+/** Throws Mismatch at the first difference. Gives the world as it is at the end. */
+export function playAccounts(seed: number, tally: Tally): World {
   const dice = new Dice(seed);
   const world = new World(seed, dice, tally);
   world.start();
@@ -17,4 +17,5 @@ export function playAccounts(seed: number, tally: Tally): void {
   }
   world.settle();
   world.compareMemberships();
+  return world;
 }

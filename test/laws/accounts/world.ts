@@ -23,7 +23,7 @@ interface Way {
 export class World {
   readonly #dice: Dice;
   readonly #seed: number;
-  readonly #partitions: readonly Partition[];
+  readonly partitions: readonly Partition[];
   readonly #accounts: readonly string[];
   readonly #ways = new Map<string, Way>();
   readonly entries: Entries;
@@ -49,7 +49,7 @@ export class World {
     };
     const pageCacheBytesMax = dice.pick([1, 3_000, 100_000_000]);
     const pageBytesMax = dice.pick([800, 4_000, 65_536]);
-    this.#partitions = users.map((members, partition) => {
+    this.partitions = users.map((members, partition) => {
       const common = { partition, partitions, clockMode: this.#clockMode, clockStepMsMax: 40 * 86_400_000 };
       const history = new History(dice, { ...common, members, start: START });
       const said = (text: string): Mismatch =>
@@ -64,7 +64,7 @@ export class World {
 
   start(): void {
     this.entries.start(START);
-    for (const partition of this.#partitions) while (this.#copy(partition));
+    for (const partition of this.partitions) while (this.#copy(partition));
   }
 
   /** Something happens. */
@@ -73,19 +73,19 @@ export class World {
     const pick = dice.int(0, 99);
     if (pick < 55) this.#happen();
     else if (pick < 82) this.#deliverOne(false);
-    else if (pick < 89) this.#copy(dice.pick(this.#partitions));
-    else if (pick < 93) this.#makeReady(dice.pick(this.#partitions));
+    else if (pick < 89) this.#copy(dice.pick(this.partitions));
+    else if (pick < 93) this.#makeReady(dice.pick(this.partitions));
     else if (pick < 96) this.entries.change(this.#now);
     else this.#holdBack();
     this.#activate();
-    this.#cut(dice.pick(this.#partitions));
+    this.#cut(dice.pick(this.partitions));
   }
 
   /** All that is said is heard, all entries stand in every log, and what waits is in force. */
   settle(): void {
     for (let moved = true; moved; ) {
       moved = false;
-      for (const partition of this.#partitions) {
+      for (const partition of this.partitions) {
         while (this.#copy(partition)) moved = true;
         while (this.#makeReady(partition)) moved = true;
       }
@@ -99,15 +99,15 @@ export class World {
   }
 
   compareMemberships(): void {
-    for (const partition of this.#partitions) partition.compareMemberships();
+    for (const partition of this.partitions) partition.compareMemberships();
   }
 
   get #now(): number {
-    return Math.max(...this.#partitions.map(({ history }) => history.now));
+    return Math.max(...this.partitions.map(({ history }) => history.now));
   }
 
   #apply(partition: Partition, record: LogRecord): void {
-    const from = this.#partitions.indexOf(partition);
+    const from = this.partitions.indexOf(partition);
     for (const link of partition.apply(record)) {
       const key = `${from} ${link.to}`;
       const way = this.#ways.get(key) ?? { to: link.to, links: [], isHeld: false };
@@ -119,12 +119,12 @@ export class World {
   /** Somebody does something, or time passes. */
   #happen(): void {
     const dice = this.#dice;
-    const partition = dice.pick(this.#partitions);
+    const partition = dice.pick(this.partitions);
     const { history, rig } = partition;
     // One clock stamps all logs, more or less.
     if (dice.chance(0.9)) history.passTo(this.#now - dice.int(0, 3) * 1_000);
     const home = this.#accounts.filter(
-      (id) => partitionOf(id, this.#partitions.length) === this.#partitions.indexOf(partition),
+      (id) => partitionOf(id, this.partitions.length) === this.partitions.indexOf(partition),
     );
     const pick = dice.int(0, 99);
     if (pick < 18) this.#apply(partition, history.group(this.#accounts));
@@ -138,7 +138,7 @@ export class World {
     if (ways.length === 0) return false;
     const way = this.#dice.pick(ways);
     const { body } = way.links.shift()!;
-    const partition = this.#partitions[way.to]!;
+    const partition = this.partitions[way.to]!;
     if (this.#dice.chance(0.8)) partition.history.passTo(this.#now);
     this.#apply(partition, partition.history.record("link", new TextEncoder().encode(body)));
     return true;
@@ -168,7 +168,7 @@ export class World {
   #activate(): boolean {
     const revision = this.entries.lowestPending;
     if (revision === undefined) return false;
-    const isReady = this.#partitions.every(({ copied, rig: { machine } }) => {
+    const isReady = this.partitions.every(({ copied, rig: { machine } }) => {
       const isFolding = machine.backfillJobs().some((job) => job.revision === revision);
       return copied >= revision && !isFolding && !machine.unsettled().includes(revision);
     });
@@ -185,15 +185,15 @@ export class World {
 
   /** Where nothing is on its way, both sides know the same. */
   #compareSides(): void {
-    for (const account of this.#partitions.flatMap(({ oracle }) => [...oracle.members("account")]))
+    for (const account of this.partitions.flatMap(({ oracle }) => [...oracle.members("account")]))
       this.#compareAccount(account.id);
   }
 
   #compareAccount(id: string): void {
-    const home = this.#partitions[partitionOf(id, this.#partitions.length)]!.oracle;
+    const home = this.partitions[partitionOf(id, this.partitions.length)]!.oracle;
     const account = home.member("account", id)!;
     const lit = (kind: MemberKind) => home.litFlags(kind);
-    for (const [index, { oracle }] of this.#partitions.entries()) {
+    for (const [index, { oracle }] of this.partitions.entries()) {
       const users = [...oracle.members("user")].filter(({ tie }) => tie?.account === id);
       if (account.crowd.usersIn(index) !== users.length) {
         throw this.#mismatch(
@@ -208,7 +208,7 @@ export class World {
         }
       }
     }
-    const all = this.#partitions
+    const all = this.partitions
       .flatMap(({ oracle }) => [...oracle.members("user")])
       .filter(({ tie }) => tie?.account === id);
     for (const flag of lit("user")) {
