@@ -1,10 +1,10 @@
-// Now and then one person, drawn by chance, is recomputed from the log by the oracle and compared with what is held of
-// them. It reads beside the live path, a slice at a time, and changes nothing; running.ts gives it its turns.
+// Now and then one person or one account, drawn by chance, is recomputed from the log by the oracle and compared with what is
+// held of them. It reads beside the live path, a slice at a time, and changes nothing; running.ts gives it its turns.
 //
 //   taken at 5,310: memberships ──────────────────────────────┐
 //   log  1 ───────────────── sample of one ─────────── 5,310 ─┴─ the oracle's memberships ── equal?
-import type { PartitionMachine } from "../../lib/core/partition.ts";
-import type { MemberId, Millis, SegmentId, Seq } from "../../lib/core/types.ts";
+import type { PageNo, PartitionMachine } from "../../lib/core/partition.ts";
+import type { MemberId, MemberKind, Millis, SegmentId, Seq } from "../../lib/core/types.ts";
 import { MemberSample } from "../../lib/doctor/sample.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
 import type { LogReading } from "../../lib/ports/event-log.ts";
@@ -27,6 +27,7 @@ interface Held {
 }
 
 interface Job {
+  readonly kind: MemberKind;
   readonly member: MemberId;
   /** As of which the memberships were taken. */
   readonly position: Seq;
@@ -105,18 +106,20 @@ export class SelfAudit {
       if (!this.shelf.has(page)) return this.schedule();
       this.machine.providePage(page, await this.shelf.load(page));
     }
-    const members = this.machine.idsOn(page);
-    const member = members[Math.floor(runtime.random() * members.length)];
+    const { kind, member } = this.draw(page);
     const segments = this.machine.sizes().size;
     if (member === undefined) return this.schedule();
     if (segments > SEGMENTS_MAX) return this.passOver();
-    const held = this.machine.user(member)!.memberships;
+    const view = kind === "user" ? this.machine.user(member) : this.machine.account(member);
+    const held = view!.memberships;
     const eventsPerMemberMax = Math.min(EVENTS_MAX, Math.floor(EVALUATIONS_MAX / (segments + 1)));
     const job: Job = {
+      kind,
       member,
       position: this.machine.position,
       held: new Map(held.map(({ segment, in: isIn, n, since }) => [segment, { in: isIn, n, since }])),
       sample: new MemberSample(options, {
+        kind,
         membersMax: 1,
         eventsPerMemberMax,
         rank: (id) => (id === member ? 0 : Number.POSITIVE_INFINITY),
@@ -137,6 +140,15 @@ export class SelfAudit {
       onReadable: this.wake,
       onFault: () => this.passOver(),
     });
+  }
+
+  /** Whoever is on the page is as likely as anybody else there, a user or an account. */
+  private draw(page: PageNo): { readonly kind: MemberKind; readonly member: MemberId | undefined } {
+    const users = this.machine.idsOn(page, "user");
+    const accounts = this.machine.idsOn(page, "account");
+    const drawn = Math.floor(this.context.runtime.random() * (users.length + accounts.length));
+    if (drawn < users.length) return { kind: "user", member: users[drawn] };
+    return { kind: "account", member: accounts[drawn - users.length] };
   }
 
   private beginRecomputing(job: Job): void {
@@ -166,20 +178,15 @@ export class SelfAudit {
     return true;
   }
 
-  private compare({ member, position, held }: Job, oracle: Oracle): void {
+  private compare({ kind, member, position, held }: Job, oracle: Oracle): void {
     const { counters, partition, log } = this.context;
-    const recomputed = new Map<SegmentId, Held>();
-    for (const [segment, members] of oracle.memberships()) {
-      const membership = members.get(member);
-      if (membership !== undefined) recomputed.set(segment, membership);
-    }
-    const disagreed = disagreements(held, recomputed);
+    const disagreed = disagreements(held, oracle.member(kind, member)?.memberships ?? new Map());
     counters.audits += 1;
     if (disagreed.length > 0) {
       counters.auditMismatches += 1;
       const { controlRevision } = this.machine;
       log.error(
-        { partition, member, position, revision: controlRevision, disagreed },
+        { partition, kind, member, position, revision: controlRevision, disagreed },
         `audit: what is held of somebody is not what the log says up to message ${position}; see it in full with \`rollcall replay --verify\`, and keep the stream`,
       );
     }

@@ -10,6 +10,7 @@ import type {
   Limits,
   LogRecord,
   MemberId,
+  MemberKind,
   Millis,
   PartitionNo,
   Reject,
@@ -293,7 +294,7 @@ export interface PartitionMachine {
   /** Of a resident page. */
   membersOn(page: PageNo, segment: SegmentId): { readonly id: MemberId; readonly n: number; readonly since: Millis }[];
   /** Of a resident page. */
-  idsOn(page: PageNo): readonly MemberId[];
+  idsOn(page: PageNo, kind: MemberKind): readonly MemberId[];
   /** Of a member whose page is resident; undefined when nobody knows the id. */
   user(id: MemberId): UserView | undefined;
   /** Of an account whose page is resident; undefined when nobody knows the id. */

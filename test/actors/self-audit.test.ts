@@ -14,6 +14,7 @@ import { until } from "../support/until.ts";
 
 const PARTITIONS = 2;
 const PEOPLE = 40;
+const FIRMS = 6;
 let server: TestServer;
 
 beforeAll(async () => {
@@ -26,16 +27,21 @@ beforeAll(async () => {
   );
   for (let index = 0; index < PEOPLE; index += 1) {
     const userId = `u${index}`;
+    const group = { type: "group", userId, groupId: `firm${index % FIRMS}` };
+    await nc.request(`events.${userId}`, JSON.stringify(group));
     for (let times = 0; times <= index % 4; times += 1) {
       await nc.request(`events.${userId}`, JSON.stringify({ type: "track", event: "Ping", userId }));
     }
   }
-  const define = [{ id: "thrice", rule: { event: { name: "Ping", count: { gte: 3 } } } }];
+  const ping = { event: { name: "Ping", count: { gte: 3 } } };
+  const firms = { id: "firms", kind: "account", rule: { users: { rule: ping, atLeast: 2 } } };
+  const busy = { id: "busy", kind: "account", rule: { event: { name: "Ping", count: { gte: 10 } } } };
+  const define = [{ id: "thrice", rule: ping }, firms, busy];
   await new NatsControlLog(nc, server.names).append({ op: "apply", define, remove: [] }, 0);
 });
 afterAll(() => server.stop());
 
-test("people are recomputed and agree, once the definitions are in force", async () => {
+test("people and accounts are recomputed and agree, once the definitions are in force", async () => {
   const errors: object[] = [];
   const shard = testShard({
     nc: await server.connection("a"),
@@ -51,7 +57,10 @@ test("people are recomputed and agree, once the definitions are in force", async
     const statuses = await questions.status();
     return statuses.every((status) => (status?.counters.audits ?? 0) >= 5);
   });
-  await until("the segment is in force", async () => (await questions.sizes()).sizes.thrice === PEOPLE / 2);
+  await until("the segments are in force", async () => {
+    const { sizes } = await questions.sizes();
+    return sizes.thrice === PEOPLE / 2 && sizes.firms === FIRMS && sizes.busy === FIRMS;
+  });
   const before = (await questions.status()).map((status) => status!.counters.audits);
   await until("several more were compared", async () => {
     const statuses = await questions.status();

@@ -974,8 +974,8 @@ export class PartitionCore implements PartitionMachine {
     return members;
   }
 
-  idsOn(page: PageNo): readonly MemberId[] {
-    return [...this.#pages.get(page).user.keys()];
+  idsOn(page: PageNo, kind: MemberKind): readonly MemberId[] {
+    return [...this.#pages.get(page)[kind].keys()];
   }
 
   /** Of a member whose page is resident. */
