@@ -34,8 +34,10 @@ export function outputFindings(there: readonly Pick<PartitionStatus, "partition"
 function lag(there: readonly PartitionStatus[]): Finding {
   const waiting = there.reduce((sum, status) => sum + status.lag, 0);
   const unsaid = there.reduce((sum, status) => sum + status.unsaid, 0);
+  const links = there.reduce((sum, status) => sum + status.unsaidLinks, 0);
   const text = `${counted(waiting, "message")} wait in the logs`;
-  if (waiting <= LAG_WARN) return ok("lag", `${text}, ${counted(unsaid, "delta")} to be said`);
+  if (waiting <= LAG_WARN)
+    return ok("lag", `${text}, ${counted(unsaid, "delta")} and ${counted(links, "link message")} to be said`);
   return warn("lag", text, "let it catch up, or run more workers or shards (ROLLCALL_SHARDS)");
 }
 

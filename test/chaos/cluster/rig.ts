@@ -6,12 +6,13 @@ import { publish, streamState } from "../../../lib/nats/wire.ts";
 import { Alternation } from "../../support/alternation.ts";
 import type { Load } from "../../support/load.ts";
 import { type ClusterNode, NatsServerCluster } from "../../support/nats-cluster.ts";
-import { differencesOf, RealCluster, total } from "../../support/real-cluster.ts";
+import { ACCOUNT_SEGMENTS, differencesOf, RealCluster, SEGMENTS, total } from "../../support/real-cluster.ts";
 import type { Observation, Scenario, ScenarioContext } from "../scenario.ts";
 
 const PARTITIONS = 6;
 const SHOPPERS = 600;
 const EVENTS_PER_SECOND = 600;
+const ACCOUNTS = 200;
 const RUNS_MS_MAX = 240_000;
 
 /** Events sent once each, without a second try, so that every answer counts. */
@@ -55,8 +56,8 @@ export class ClusterRig {
       await cluster.everyPartitionRuns();
       cluster.worker();
       const ear = await Alternation.open(await servers.connection("subscriber"), { loose: true });
-      await cluster.apply();
-      const load = await cluster.load(seed, SHOPPERS, EVENTS_PER_SECOND);
+      await cluster.apply([...SEGMENTS, ACCOUNT_SEGMENTS]);
+      const load = await cluster.load(seed, SHOPPERS, EVENTS_PER_SECOND, ACCOUNTS);
       const rig = new ClusterRig(cluster, load, ear);
       await rig.flows();
       return rig;

@@ -548,6 +548,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: WORLD,
     find: "() => this.logOf(to).store(messages, seen)",
     replace: "() => this.logOf(to).store(messages)",
+    seed: 12,
   },
   {
     name: "link-last-not-read",
@@ -569,6 +570,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: LINKS,
     find: 'case "fenced":\n                this.last = undefined;',
     replace: 'case "fenced":\n                this.drop(messages.length);\n                this.last = undefined;',
+    seed: 195,
   },
   {
     name: "link-unknown-counts-as-stored",
@@ -592,6 +594,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: LINKS,
     find: "this.queue.push(message);",
     replace: "if (!this.options.replaying()) this.queue.push(message);",
+    seed: 12,
   },
   {
     name: "links-wait-after-a-replay",
@@ -599,6 +602,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: RUNNING,
     find: "this.links.wake();",
     replace: "{}",
+    seed: 55,
   },
   {
     name: "checkpoint-before-links",
@@ -654,7 +658,7 @@ export const MUTANTS: readonly Mutant[] = [
     bug: "flags inside flags count as known after one round",
     file: CORE,
     find: "!this.#rounds.isSettled(batch.revision, this.#control.roundsOf(batch))",
-    replace: "!this.#rounds.isSettled(batch.revision, 1)",
+    replace: "!this.#rounds.isSettled(batch.revision, Math.min(1, this.#control.roundsOf(batch)))",
   },
   {
     name: "answer-of-an-older-join",
@@ -662,6 +666,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: LINK_STEP,
     find: "belonging?.id !== account || belonging.seq !== join",
     replace: "belonging?.id !== account",
+    seed: 12,
   },
   {
     name: "flip-before-the-answer",
@@ -669,6 +674,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: LINK_STEP,
     find: "actor.account?.id === account ? actor.account.on : undefined;",
     replace: "actor.account?.id === account ? (actor.account.on ??= new Set()) : undefined;",
+    seed: 12,
   },
   // ── the audit ─────────────────────────────────────────────────────────────────────────────────────────────────────
   {
