@@ -3,7 +3,7 @@
 import { count, counted } from "../cli/numbers.ts";
 import { plain } from "../cli/style.ts";
 import type { MembershipView } from "../core/partition.ts";
-import type { MemberId, PartitionNo, Seq } from "../core/types.ts";
+import type { MemberId, MemberKind, PartitionNo, Seq } from "../core/types.ts";
 import type { OracleOptions } from "../oracle/oracle.ts";
 import type { Differences } from "../verify/collected.ts";
 import { type LiveMembership, type PartitionReport, type StoredDelta, verifyPartition } from "../verify/verify.ts";
@@ -22,6 +22,8 @@ export interface LiveMember {
 
 export interface Compared {
   readonly partition: PartitionNo;
+  /** Whether the sample is one of users or of accounts. */
+  readonly kind: MemberKind;
   readonly sample: MemberSample;
   /** Of the sampled members, in the order in which SEGMENTS holds them. */
   readonly deltas: readonly StoredDelta[];
@@ -116,8 +118,9 @@ function comparedText(all: readonly (readonly [Compared, Agreement])[]): string 
   const members = total(({ sample }) => sample.members.length);
   const deltas = total((_, { report }) => report.deltas.expected);
   const live = total((_, agreement) => agreement.live.members);
-  const read = total(({ sample }) => sample.position);
-  const done = total((compared) => compared.done);
+  // A log is read once for both kinds.
+  const read = total(({ kind, sample }) => (kind === "user" ? sample.position : 0));
+  const done = total((compared) => (compared.kind === "user" ? compared.done : 0));
   const share =
     read >= done ? `all ${counted(read, "message")}` : `the first ${count(read)} of ${counted(done, "message")}`;
   const busy = total(({ sample }) => sample.leftOut);

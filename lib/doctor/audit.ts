@@ -5,7 +5,7 @@ import { deltaMessages, logRecords } from "../cli/read-streams.ts";
 import { sideBySide } from "../cli/side-by-side.ts";
 import { decodeDelta } from "../core/deltas.ts";
 import { partitionOf } from "../core/ids.ts";
-import type { Delta, MemberId, PartitionNo, Seq } from "../core/types.ts";
+import type { Delta, MemberId, MemberKind, PartitionNo, Seq } from "../core/types.ts";
 import { Gate } from "../nats/gate.ts";
 import { QuestionFailed } from "../nats/questions.ts";
 import type { OracleOptions } from "../oracle/oracle.ts";
@@ -63,12 +63,22 @@ export interface Remembered {
 type Reader = Pick<AuditReader<never>, "partition" | "stream">;
 type Client = Pick<AuditReaderOptions<never>, "nc" | "names"> & {
   readonly questions: {
-    user(
-      id: MemberId,
-    ): Promise<{ readonly position: Seq; readonly user: { readonly memberships: LiveMember["memberships"] } | null }>;
+    user(id: MemberId): Promise<{ readonly position: Seq; readonly user: Held | null }>;
+    account(id: MemberId): Promise<{ readonly position: Seq; readonly account: Held | null }>;
     statusOf(partition: PartitionNo): Promise<PartitionFacts["status"]>;
   };
 };
+
+type Held = Pick<LiveMember, "memberships">;
+
+/** Of one partition's users, or of its accounts. */
+interface Sampled {
+  readonly partition: PartitionNo;
+  readonly kind: MemberKind;
+  readonly sample: MemberSample;
+}
+
+const KINDS: readonly MemberKind[] = ["user", "account"];
 
 /** Watermarks, manifests and gaps. */
 export async function auditMemory(reader: Reader, { names }: Client, options: AuditOptions): Promise<Remembered> {
@@ -135,7 +145,7 @@ export async function auditSpeech(
   const recomputable = facts.filter(({ log }) => log.first === 1 && log.numDeleted === 0);
   const leftOut: Trouble[] = [];
   const samples = await takeSamples(client, recomputable, options, leftOut);
-  const answering = new Map([...samples].filter(([partition]) => facts[partition]!.status?.phase === "running"));
+  const answering = samples.filter(({ partition }) => facts[partition]!.status?.phase === "running");
   const live = await askOwners(client, answering, options, leftOut);
   const numbering = new Numbering({
     share: options.everyMember ? 1 : Math.min(1, MEMBERSHIPS_MAX / Math.max(1, segments.messages)),
@@ -144,21 +154,16 @@ export async function auditSpeech(
   });
   const deltas = await hearAgain(client, samples, numbering, segments, options);
   const compared: [Compared, Agreement][] = [];
-  for (const [partition, sample] of samples) {
+  for (const sampled of samples) {
+    const { partition } = sampled;
     const done = saidUpTo(facts[partition]!);
-    const one: Compared = {
-      partition,
-      sample,
-      deltas: deltas.get(partition) ?? [],
-      live: live.get(partition) ?? [],
-      done,
-    };
+    const one: Compared = { ...sampled, deltas: deltas.get(sampled)!, live: live.get(sampled) ?? [], done };
     try {
       compared.push([one, await agreementOf(options.oracle(partition), one)]);
     } catch (error) {
       leftOut.push(unreadable(partition, error));
     }
-    options.onProgress("recomputed partitions", compared.length, samples.size);
+    options.onProgress("recomputed samples", compared.length, samples.length);
   }
   const holes = facts.filter(({ log }) => log.first === 1 && log.numDeleted > 0).map(holed);
   return [
@@ -175,36 +180,36 @@ async function takeSamples(
   facts: readonly PartitionFacts[],
   options: AuditOptions,
   leftOut: Trouble[],
-): Promise<ReadonlyMap<PartitionNo, MemberSample>> {
+): Promise<readonly Sampled[]> {
   const upTo = (one: PartitionFacts): Seq => Math.min(saidUpTo(one), options.messagesMax);
   const total = facts.reduce((sum, one) => sum + upTo(one), 0);
   let read = 0;
-  const taken = await sideBySide(
-    facts,
-    PARTITIONS_AT_ONCE,
-    async (one): Promise<readonly [PartitionNo, MemberSample] | undefined> => {
-      const { partition } = one;
-      const whole = one.log.last <= WHOLE_LOG_MESSAGES_MAX;
+  const taken = await sideBySide(facts, PARTITIONS_AT_ONCE, async (one): Promise<readonly Sampled[]> => {
+    const { partition } = one;
+    const whole = one.log.last <= WHOLE_LOG_MESSAGES_MAX;
+    const samples = KINDS.map((kind): Sampled => {
       const sample = new MemberSample(options.oracle(partition), {
+        kind,
         membersMax: whole ? Number.POSITIVE_INFINITY : share(options),
         eventsPerMemberMax: EVENTS_PER_MEMBER_MAX,
         rank: (id) => rankOf(id, options.salt),
       });
-      try {
-        for await (const record of logRecords(nc, names, partition, upTo(one))) {
-          sample.add(record);
-          read += 1;
-          if (read % PROGRESS_EVERY === 0) options.onProgress("messages of the logs", read, total);
-        }
-        return [partition, sample];
-      } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
-        leftOut.push(unreadable(partition, error));
-        return undefined;
+      return { partition, kind, sample };
+    });
+    try {
+      for await (const record of logRecords(nc, names, partition, upTo(one))) {
+        for (const { sample } of samples) sample.add(record);
+        read += 1;
+        if (read % PROGRESS_EVERY === 0) options.onProgress("messages of the logs", read, total);
       }
-    },
-  );
-  return new Map(taken.filter((one) => one !== undefined));
+      return samples;
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      leftOut.push(unreadable(partition, error));
+      return [];
+    }
+  });
+  return taken.flat();
 }
 
 /** What was said stands for the log up to here; a watermark ahead of it is told elsewhere. */
@@ -219,15 +224,23 @@ function share({ membersMax, partitions }: AuditOptions): number {
 /** What the owners hold of the sampled members, once everything up to their answers has been said. */
 async function askOwners(
   { questions }: Client,
-  samples: ReadonlyMap<PartitionNo, MemberSample>,
+  samples: readonly Sampled[],
   options: AuditOptions,
   leftOut: Trouble[],
-): Promise<ReadonlyMap<PartitionNo, readonly LiveMember[]>> {
+): Promise<ReadonlyMap<Sampled, readonly LiveMember[]>> {
   const gate = new Gate(QUESTIONS_AT_ONCE);
-  const ask = async (id: MemberId): Promise<readonly LiveMember[]> => {
+  const heldOf = async (kind: MemberKind, id: MemberId): Promise<{ position: Seq; held: Held | null }> => {
+    if (kind === "user") {
+      const { position, user } = await questions.user(id);
+      return { position, held: user };
+    }
+    const { position, account } = await questions.account(id);
+    return { position, held: account };
+  };
+  const ask = async (kind: MemberKind, id: MemberId): Promise<readonly LiveMember[]> => {
     try {
-      const { position, user } = await gate.run(() => questions.user(id));
-      return [{ id, position, memberships: user?.memberships ?? [] }];
+      const { position, held } = await gate.run(() => heldOf(kind, id));
+      return [{ id, position, memberships: held?.memberships ?? [] }];
     } catch (error) {
       // That nobody answers for a partition is told elsewhere.
       if (error instanceof QuestionFailed) return [];
@@ -235,12 +248,14 @@ async function askOwners(
     }
   };
   const answers = await Promise.all(
-    [...samples].map(async ([partition, sample]): Promise<readonly [PartitionNo, readonly LiveMember[]]> => {
-      const live = (await Promise.all(sample.members.slice(0, share(options)).map(ask))).flat();
+    samples.map(async (sampled): Promise<readonly [Sampled, readonly LiveMember[]]> => {
+      const { partition, kind, sample } = sampled;
+      const asked = sample.members.slice(0, share(options));
+      const live = (await Promise.all(asked.map((id) => ask(kind, id)))).flat();
       if (await said(questions, partition, Math.max(0, ...live.map(({ position }) => position))))
-        return [partition, live];
-      leftOut.push(unsaid(partition));
-      return [partition, []];
+        return [sampled, live];
+      if (kind === "user") leftOut.push(unsaid(partition));
+      return [sampled, []];
     }),
   );
   return new Map(answers);
@@ -260,12 +275,13 @@ async function said(questions: Client["questions"], partition: PartitionNo, upTo
 /** Every delta once: its number is followed, and those of sampled members are kept. */
 async function hearAgain(
   { nc, names }: Client,
-  samples: ReadonlyMap<PartitionNo, MemberSample>,
+  samples: readonly Sampled[],
   numbering: Numbering,
   segments: StreamFacts,
   options: AuditOptions,
-): Promise<ReadonlyMap<PartitionNo, readonly StoredDelta[]>> {
-  const kept = new Map<PartitionNo, StoredDelta[]>([...samples.keys()].map((partition) => [partition, []]));
+): Promise<ReadonlyMap<Sampled, readonly StoredDelta[]>> {
+  const kept = new Map<Sampled, StoredDelta[]>(samples.map((sampled) => [sampled, []]));
+  const byHome = new Map(samples.map((sampled) => [`${sampled.partition} ${sampled.kind}`, sampled]));
   let heard = 0;
   for await (const { seq, body } of deltaMessages(nc, names)) {
     heard += 1;
@@ -276,10 +292,9 @@ async function hearAgain(
       continue;
     }
     numbering.hear(seq, delta);
-    const partition = partitionOf(delta.id, options.partitions);
     // A user and an account may have one id.
-    const isSampled = delta.kind === "user" && samples.get(partition)?.has(delta.id) === true;
-    if (isSampled) kept.get(partition)!.push({ seq, delta });
+    const sampled = byHome.get(`${partitionOf(delta.id, options.partitions)} ${delta.kind}`);
+    if (sampled?.sample.has(delta.id) === true) kept.get(sampled)!.push({ seq, delta });
   }
   return kept;
 }

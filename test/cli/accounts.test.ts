@@ -160,4 +160,12 @@ describe("what is known of accounts", () => {
     const before = await rig.rollcall("explain", "busy", "acme", "--at", "2020-01-01T00:00:00Z");
     expect(before.err).toContain('no message has named an account "acme" by then');
   });
+
+  test("what was said of accounts, and what partitions told each other, is what the logs say", async () => {
+    const verified = await rig.rollcall("replay", "--verify");
+    expect(verified).toMatchObject({ code: 0 });
+    expect(verified.out).toMatch(/memberships equal \([1-9]\d*\), deltas equal \([1-9]\d*\), links equal \([1-9]\d*\)/);
+    const { out } = await rig.rollcall("doctor", "--all");
+    expect(out).toMatch(/^ok +sample +[1-9]\d* members recomputed from all .* the owners agree about all of them/m);
+  });
 });

@@ -60,7 +60,7 @@ async function found({ deltas: change, live: changeLive, upTo = Number.POSITIVE_
   change?.(deltas);
   changeLive?.(live);
   const stored = deltas.map((delta, index) => ({ seq: 50 + index, delta }));
-  const compared = { partition: 0, sample, deltas: stored, live, done: log.length };
+  const compared = { partition: 0, kind: "user" as const, sample, deltas: stored, live, done: log.length };
   const agreement = await agreementOf(options, compared);
   return agreementFindings([[compared, agreement]], []).map(({ verdict, text }) => `${verdict} ${text}`);
 }
