@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { encodeDelta } from "../lib/core/deltas.ts";
 import type { PartitionCore } from "../lib/core/engine/core.ts";
 import type { Actor } from "../lib/core/engine/member/actor.ts";
-import type { Plan } from "../lib/core/engine/plan.ts";
+import type { Plan } from "../lib/core/engine/plan/shapes.ts";
 import { programHolds } from "../lib/core/engine/reading.ts";
 import { NO_CATALOGUE, NO_SITUATIONS } from "../lib/core/feeds.ts";
 import type { Scalar } from "../lib/core/rules/ast.ts";

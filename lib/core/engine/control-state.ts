@@ -15,7 +15,8 @@ import { parseVocabulary } from "../vocabulary-document.ts";
 import { FlagBook, flagsOfWord } from "./flags.ts";
 import { isSituation, SituationBoard } from "./leaves/situations.ts";
 import { KnownItems } from "./member/known-items.ts";
-import { type ActiveDefinition, compilePlan, type Plan } from "./plan.ts";
+import { compilePlan } from "./plan/compile.ts";
+import type { ActiveDefinition, Plan } from "./plan/shapes.ts";
 
 export interface PendingBatch {
   readonly revision: number;

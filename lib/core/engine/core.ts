@@ -58,7 +58,8 @@ import { type Actor, earliestOf, newActor } from "./member/actor.ts";
 import type { KnownItems } from "./member/known-items.ts";
 import { attachDetails, visitListOf } from "./member/visits.ts";
 import { type Page, type PageDirectory, PageTable, WALK_END } from "./pages/pages.ts";
-import { compilePlan, type Plan, type VisitPlan } from "./plan.ts";
+import { compilePlan } from "./plan/compile.ts";
+import type { Plan, VisitPlan } from "./plan/shapes.ts";
 import type { World } from "./reading.ts";
 import { inOrder } from "./slices.ts";
 

@@ -31,7 +31,7 @@ import {
   type SegmentNo,
   topicOfKeep,
   type VisitPlan,
-} from "./plan.ts";
+} from "./plan/shapes.ts";
 import {
   canonicalVisit,
   cartRecord,

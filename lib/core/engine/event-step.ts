@@ -23,7 +23,7 @@ import {
   type VisitMove,
   visitStartOf,
 } from "./member/visits.ts";
-import type { CounterPlan, Plan, VisitPlan } from "./plan.ts";
+import type { CounterPlan, Plan, VisitPlan } from "./plan/shapes.ts";
 import { cartRecord, leafContext, userZone, type World, zoneFor } from "./reading.ts";
 import { type Heard, type Keep, type TraitChange, topicOfTrait } from "./readings.ts";
 import { isZoneName } from "./time/zones.ts";

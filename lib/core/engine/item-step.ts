@@ -8,7 +8,7 @@ import { itemStreamsOf } from "./indexes/routes.ts";
 import type { Actor } from "./member/actor.ts";
 import { type Interaction, interactionsBy } from "./member/interactions.ts";
 import { settleViews } from "./member/view-times.ts";
-import type { CounterPlan, Stream } from "./plan.ts";
+import type { CounterPlan, Stream } from "./plan/shapes.ts";
 import { zoneFor } from "./reading.ts";
 import { whereHolds } from "./values.ts";
 

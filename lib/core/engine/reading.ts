@@ -7,6 +7,7 @@ import type { JsonObject, Limits, Millis } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import { type CounterState, type CounterView, missingOf } from "./counting/counters.ts";
 import { averagePasses, numberPasses } from "./indexes/numeric-index.ts";
+import { bucketHolds } from "./leaves/bucket.ts";
 import type { Actor } from "./member/actor.ts";
 import { cartTotals, lineRecord } from "./member/commerce.ts";
 import { inCurrency } from "./member/currencies.ts";
@@ -16,7 +17,6 @@ import { type VisitList, visitEndOf, visitListOf, visitStartOf } from "./member/
 import {
   ALL,
   ANY,
-  bucketHolds,
   type CounterPlan,
   type DeltaPlan,
   type KeptRecord,
@@ -26,7 +26,7 @@ import {
   NOT,
   type Plan,
   type SourceRead,
-} from "./plan.ts";
+} from "./plan/shapes.ts";
 import type { ReadScope } from "./readings.ts";
 import { type Moment, momentFlips, momentInWindow, tileOf } from "./time/windows.ts";
 import { isZoneName, type Zone, zoneNamed } from "./time/zones.ts";

@@ -1,7 +1,7 @@
 // A plan keeps the answer to each question that its definitions ask: a trial and a backfill decide by it what is kept.
 import { expect, test } from "vitest";
 import { FlagBook } from "../../../lib/core/engine/flags.ts";
-import { compilePlan } from "../../../lib/core/engine/plan.ts";
+import { compilePlan } from "../../../lib/core/engine/plan/compile.ts";
 import { parseDefinition } from "../../../lib/core/rules/parse/parse.ts";
 import { questionsOf } from "../../../lib/core/rules/questions/questions.ts";
 import { RULES } from "../../../lib/core/rules/words/grammar.ts";

@@ -27,17 +27,8 @@ import { anonymousReading } from "../member/identities.ts";
 import { objectReading } from "../member/objects.ts";
 import { visitEndOf, visitListOf } from "../member/visits.ts";
 import { copyOf } from "../pages/page-codec.ts";
-import {
-  type ActiveDefinition,
-  type CounterPlan,
-  flagLeaf,
-  type Leaf,
-  leafOfOccurrences,
-  leavesOfWhere,
-  type Plan,
-  type SourceRead,
-  type WhereRule,
-} from "../plan.ts";
+import { flagLeaf, leafOfOccurrences, leavesOfWhere, type WhereRule } from "../plan/rule-leaves.ts";
+import type { ActiveDefinition, CounterPlan, Leaf, Plan, SourceRead } from "../plan/shapes.ts";
 import {
   counterMoment,
   dateMoment,

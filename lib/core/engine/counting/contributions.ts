@@ -2,7 +2,7 @@
 // the refusal of a new value where no room is left. event-step.ts and item-step.ts find the occurrences.
 import type { Path } from "../../rules/ast.ts";
 import type { Json, JsonObject, Millis } from "../../types.ts";
-import type { CounterPlan } from "../plan.ts";
+import type { CounterPlan } from "../plan/shapes.ts";
 import { amountOf, scalarsAt } from "../values.ts";
 import { addOccurrence, type Contribution, type CounterState } from "./counters.ts";
 

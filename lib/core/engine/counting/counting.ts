@@ -4,7 +4,7 @@ import type { JsonObject, Millis, Reject, Seq } from "../../types.ts";
 import type { Evaluation } from "../evaluation.ts";
 import type { Actor } from "../member/actor.ts";
 import { letWait } from "../member/view-times.ts";
-import type { CounterPlan, Plan } from "../plan.ts";
+import type { CounterPlan, Plan } from "../plan/shapes.ts";
 import { asksOfVisit, userZone, type World, zoneFor } from "../reading.ts";
 import { rangeHolds } from "../time/windows.ts";
 import { contribute, fullText } from "./contributions.ts";

@@ -5,7 +5,7 @@ import type { CampaignRule, EventRule, ItemRule } from "../../rules/ast.ts";
 import { actionNames, outcomeNames } from "../../rules/questions/journey-questions.ts";
 import type { ItemEvent } from "../../vocabulary.ts";
 import { type Interaction, nameOf } from "../member/interactions.ts";
-import type { RuleScope, Stream } from "../plan.ts";
+import type { RuleScope, Stream } from "../plan/shapes.ts";
 
 /** By what an occurrence finds its way to a stream. */
 export type Route =

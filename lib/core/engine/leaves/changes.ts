@@ -4,7 +4,7 @@ import type { ChangeRule, Path, Test, Where } from "../../rules/ast.ts";
 import { changeAsksLocalTime, changeKey } from "../../rules/questions/journey-questions.ts";
 import type { Json, JsonObject } from "../../types.ts";
 import { shapeOf } from "../counting/counters.ts";
-import type { CounterPlan, Leaf, RuleScope } from "../plan.ts";
+import type { CounterPlan, Leaf, RuleScope } from "../plan/shapes.ts";
 import type { TraitChange } from "../readings.ts";
 import { amountTest, find, isEqual, type TestContext, testHolds, whereHolds } from "../values.ts";
 

@@ -9,7 +9,7 @@ import type { Json, JsonObject, Millis } from "../../types.ts";
 import type { EngagementPart, Vocabulary } from "../../vocabulary.ts";
 import type { Actor } from "../member/actor.ts";
 import { visitListOf } from "../member/visits.ts";
-import type { RuleScope } from "../plan.ts";
+import type { RuleScope } from "../plan/shapes.ts";
 import { type Heard, type Keep, type Reading, topicOfTrait } from "../readings.ts";
 import { tileOf, turnsOld } from "../time/windows.ts";
 import { zoneNamed } from "../time/zones.ts";

@@ -23,7 +23,7 @@ import { waitingText } from "../counting/counting.ts";
 import type { Actor } from "../member/actor.ts";
 import { type Interaction, interactionsOf } from "../member/interactions.ts";
 import { viewTimeOf } from "../member/view-times.ts";
-import type { RuleScope } from "../plan.ts";
+import type { RuleScope } from "../plan/shapes.ts";
 import { counterView, zoneFor } from "../reading.ts";
 import type { Heard, Keep, Reading } from "../readings.ts";
 import { rangeHolds } from "../time/windows.ts";

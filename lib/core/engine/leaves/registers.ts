@@ -11,7 +11,7 @@ import { windowSentence } from "../../rules/words/sentence.ts";
 import type { Millis } from "../../types.ts";
 import type { FunnelStep } from "../../vocabulary.ts";
 import type { Actor } from "../member/actor.ts";
-import type { RuleScope } from "../plan.ts";
+import type { RuleScope } from "../plan/shapes.ts";
 import { counterView, zoneFor } from "../reading.ts";
 import type { Heard, Keep, Reading } from "../readings.ts";
 import { type Moment, momentFlips, momentInWindow } from "../time/windows.ts";

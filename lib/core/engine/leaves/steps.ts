@@ -6,7 +6,7 @@ import { actionNames, outcomeNames } from "../../rules/questions/journey-questio
 import { whereAsksLocalTime } from "../../rules/questions/questions.ts";
 import { recordOf } from "../event-record.ts";
 import { campaignMatches, interactionMatches, interactionsOf } from "../member/interactions.ts";
-import type { RuleScope } from "../plan.ts";
+import type { RuleScope } from "../plan/shapes.ts";
 import { zoneFor } from "../reading.ts";
 import type { Heard } from "../readings.ts";
 import { whereHolds } from "../values.ts";

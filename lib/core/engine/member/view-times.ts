@@ -6,7 +6,7 @@ import { isTimePath, whereReadsTime } from "../../rules/questions/item-questions
 import type { JsonObject, Millis } from "../../types.ts";
 import { contribute, type Placed } from "../counting/contributions.ts";
 import type { CounterState } from "../counting/counters.ts";
-import type { CounterPlan } from "../plan.ts";
+import type { CounterPlan } from "../plan/shapes.ts";
 import { zoneNamed } from "../time/zones.ts";
 import { whereHolds } from "../values.ts";
 
