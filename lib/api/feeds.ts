@@ -2,7 +2,7 @@
 // messages; what says nothing new is not written again. Used by the command line and by the HTTP interface.
 import type { CatalogItem, ControlEntry, SituationPlace } from "../core/control.ts";
 import { FORBIDDEN_KEYS, isObject, shown } from "../core/rules/parse/problems.ts";
-import { canonical } from "../core/rules/questions/questions.ts";
+import { canonical } from "../core/rules/questions/texts.ts";
 import type { JsonObject, Limits, Millis } from "../core/types.ts";
 import type { ControlLog } from "../ports/control-log.ts";
 import { appendEntry } from "./apply.ts";

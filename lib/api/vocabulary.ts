@@ -3,7 +3,7 @@
 import { editedBy } from "../core/engine/control-state.ts";
 import { checkBatch } from "../core/rules/checks/graph.ts";
 import { type Problem, problemOf, quoted } from "../core/rules/parse/problems.ts";
-import { canonical } from "../core/rules/questions/questions.ts";
+import { canonical } from "../core/rules/questions/texts.ts";
 import type { Json, JsonObject, Limits, SegmentId } from "../core/types.ts";
 import type { Vocabulary } from "../core/vocabulary.ts";
 import { parseVocabulary, vocabularyDocument } from "../core/vocabulary-document.ts";

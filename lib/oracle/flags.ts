@@ -2,7 +2,7 @@
 // are lit. control.ts tells it every word about segments; evaluate.ts asks for a rule's id, oracle.ts for what is lit.
 import type { FlagId } from "../core/links.ts";
 import type { AccountRule, Definition, Rule, UsersRule } from "../core/rules/ast.ts";
-import { canonical } from "../core/rules/questions/questions.ts";
+import { canonical } from "../core/rules/questions/texts.ts";
 import { vocabularyText } from "../core/rules/questions/vocabulary-reads.ts";
 import type { MemberKind } from "../core/types.ts";
 import { DEFAULT_VOCABULARY, type Vocabulary } from "../core/vocabulary.ts";

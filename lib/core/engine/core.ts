@@ -60,8 +60,8 @@ import { attachDetails, visitListOf } from "./member/visits.ts";
 import { type Page, type PageDirectory, PageTable, WALK_END } from "./pages/pages.ts";
 import { compilePlan } from "./plan/compile.ts";
 import type { Plan, VisitPlan } from "./plan/shapes.ts";
-import type { World } from "./reading.ts";
 import { inOrder } from "./slices.ts";
+import type { World } from "./world.ts";
 
 /** The log broke its own order, or a step was asked for something impossible: the partition must stop. */
 export class Fault extends Error {

@@ -18,7 +18,7 @@ import {
 import { endlessReach, type LeafNo, type Reach } from "./indexes/numeric-index.ts";
 import { isListed, MovedVisit, readListed } from "./leaves/listed.ts";
 import { flagOf, revisionOf } from "./member/accounts.ts";
-import { type Actor, earliestOf } from "./member/actor.ts";
+import { type Actor, earliestOf, type Kept } from "./member/actor.ts";
 import { withWaiting } from "./member/view-times.ts";
 import { type Sources, sourcesRecord, sourcesSeen } from "./member/visit-record.ts";
 import { askedList, keepAsked, type VisitList, type VisitMove, visitEndOf } from "./member/visits.ts";
@@ -44,13 +44,13 @@ import {
   programHolds,
   readScope,
   recordOf,
-  type World,
   zoneFor,
 } from "./reading.ts";
-import type { Keep, Kept } from "./readings.ts";
+import type { Keep } from "./readings.ts";
 import { momentFlips } from "./time/windows.ts";
 import { zoneNamed } from "./time/zones.ts";
 import { find, isEqual, testFlips } from "./values.ts";
+import type { World } from "./world.ts";
 
 /** What an evaluation is done for. */
 export interface EvaluationOptions {

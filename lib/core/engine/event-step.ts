@@ -3,7 +3,7 @@
 import type { UserEvent } from "../events.ts";
 import type { JsonObject, MemberKind, Millis, RejectReason } from "../types.ts";
 import { emptyCounter, newCounter } from "./counting/counters.ts";
-import { type CountingStep, count, type EventContext, type Refuse } from "./counting/counting.ts";
+import { type CountingStep, count, type EventContext } from "./counting/counting.ts";
 import type { Evaluation } from "./evaluation.ts";
 import { recordOf } from "./event-record.ts";
 import { campaignStreamsOf } from "./indexes/routes.ts";
@@ -24,10 +24,11 @@ import {
   visitStartOf,
 } from "./member/visits.ts";
 import type { CounterPlan, Plan, VisitPlan } from "./plan/shapes.ts";
-import { cartRecord, leafContext, userZone, type World, zoneFor } from "./reading.ts";
+import { cartRecord, leafContext, userZone, zoneFor } from "./reading.ts";
 import { type Heard, type Keep, type TraitChange, topicOfTrait } from "./readings.ts";
 import { isZoneName } from "./time/zones.ts";
 import { find, isEqual, type TestContext, whereHolds } from "./values.ts";
+import type { Refuse, World } from "./world.ts";
 
 export type Prepared =
   | {

@@ -3,7 +3,7 @@
 import type { UserEvent } from "../events.ts";
 import type { Millis } from "../types.ts";
 import { fullText } from "./counting/contributions.ts";
-import { type CountingStep, count, type EventContext, type Refuse } from "./counting/counting.ts";
+import { type CountingStep, count, type EventContext } from "./counting/counting.ts";
 import { itemStreamsOf } from "./indexes/routes.ts";
 import type { Actor } from "./member/actor.ts";
 import { type Interaction, interactionsBy } from "./member/interactions.ts";
@@ -11,6 +11,7 @@ import { settleViews } from "./member/view-times.ts";
 import type { CounterPlan, Stream } from "./plan/shapes.ts";
 import { zoneFor } from "./reading.ts";
 import { whereHolds } from "./values.ts";
+import type { Refuse } from "./world.ts";
 
 /** Start of the visit that the event joined, as a counter reads visits; NaN where it belongs to none. */
 export type VisitStartBy = (counter: CounterPlan) => Millis;

@@ -1,10 +1,8 @@
 // Reading one actor: its zone, its records as a where sees them, its counters brought up to a clock, and whether a leaf
 // or a whole segment holds. Nothing here changes a membership; evaluation.ts does.
-import type { Catalogue, Situations } from "../feeds.ts";
 import type { FlagId } from "../links.ts";
 import type { Window } from "../rules/ast.ts";
-import type { JsonObject, Limits, Millis } from "../types.ts";
-import type { Vocabulary } from "../vocabulary.ts";
+import type { JsonObject, Millis } from "../types.ts";
 import { type CounterState, type CounterView, missingOf } from "./counting/counters.ts";
 import { averagePasses, numberPasses } from "./indexes/numeric-index.ts";
 import { bucketHolds } from "./leaves/bucket.ts";
@@ -31,14 +29,7 @@ import type { ReadScope } from "./readings.ts";
 import { type Moment, momentFlips, momentInWindow, tileOf } from "./time/windows.ts";
 import { isZoneName, type Zone, zoneNamed } from "./time/zones.ts";
 import { find, type TestContext, testHolds } from "./values.ts";
-
-/** What members are read against: it changes with the control log alone. */
-export interface World {
-  readonly limits: Limits;
-  readonly vocabulary: Vocabulary;
-  readonly catalogue: Catalogue;
-  readonly situations: Situations;
-}
+import type { World } from "./world.ts";
 
 export function userZone(actor: Actor): string {
   if (actor.kind === "account") return "UTC";
@@ -270,7 +261,7 @@ export function leafContext(zone: string, actor: Actor, now: Millis): TestContex
   return { now, zone: zoneFor(zone, actor) };
 }
 
-/** Whether a segment's rule holds, from its program; see plan.ts for the codes. */
+/** Whether a segment's rule holds, from its program; see plan/shapes.ts for the codes. */
 export function programHolds(
   program: Int32Array,
   at: number,

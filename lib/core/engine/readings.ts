@@ -1,13 +1,12 @@
 // Leaves that are no counter and no path of a record: what they ask of a member, and what is kept of him for it. A rule
-// that needs a memory of its own (registers of a sequence, favourites) brings a Keep; plan.ts and evaluation.ts know
+// that needs a memory of its own (registers of a sequence, favourites) brings a Keep; the plan and evaluation.ts know
 // these two shapes and no rule by name.
 import type { UserEvent } from "../events.ts";
 import type { CountedRule } from "../rules/questions/questions.ts";
 import type { Json, Millis, SegmentId, Seq } from "../types.ts";
-import type { Refuse } from "./counting/counting.ts";
 import type { Actor } from "./member/actor.ts";
-import type { World } from "./reading.ts";
 import type { Zone } from "./time/zones.ts";
+import type { Refuse, World } from "./world.ts";
 
 /** As of when and by whose calendar a member is read. */
 export interface ReadScope {
@@ -93,10 +92,4 @@ export interface Keep {
   topicsMoved?(data: unknown, isAsked: (topic: string) => boolean): readonly string[];
   /** Brings it up to `scope.now`, and gives the first instant after it at which silence may flip a leaf that reads it. */
   settle(data: unknown, actor: Actor, scope: ReadScope): Millis;
-}
-
-export interface Kept {
-  /** Earliest instant at which silence may flip a leaf that reads it. */
-  due: Millis;
-  data: unknown;
 }

@@ -449,7 +449,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "object-date-forgotten",
     bug: "a date in an object has no deadline",
-    file: `${ENGINE}/member/objects.js`,
+    file: `${ENGINE}/leaves/objects.js`,
     find: "next = Math.min(next, whereFlips(ofType[id], where, scope));",
     replace: ";",
     variables: { ROWS: "object" },

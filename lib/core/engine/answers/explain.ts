@@ -12,19 +12,20 @@ import {
   type Where,
 } from "../../rules/ast.ts";
 import { questionsOfRule } from "../../rules/questions/questions.ts";
-import { type FieldType, OCCURRENCE_FIELDS } from "../../rules/words/fields.ts";
+import { OCCURRENCE_FIELDS } from "../../rules/words/fields.ts";
+import type { FieldType } from "../../rules/words/grammar.ts";
 import { durationText, sentenceOf, testSentence, windowSentence } from "../../rules/words/sentence.ts";
 import type { Json, Millis } from "../../types.ts";
 import type { Vocabulary } from "../../vocabulary.ts";
 import { Evaluation } from "../evaluation.ts";
 import type { FlagBook, LiveFlag } from "../flags.ts";
+import { anonymousReading } from "../leaves/anonymous.ts";
 import { bucketPosition } from "../leaves/bucket.ts";
 import { leafOfChange } from "../leaves/changes.ts";
 import { favoriteReading } from "../leaves/favorites.ts";
+import { objectReading } from "../leaves/objects.ts";
 import { funnelReading, sequenceReading } from "../leaves/registers.ts";
 import type { Actor } from "../member/actor.ts";
-import { anonymousReading } from "../member/identities.ts";
-import { objectReading } from "../member/objects.ts";
 import { visitEndOf, visitListOf } from "../member/visits.ts";
 import { copyOf } from "../pages/page-codec.ts";
 import { flagLeaf, leafOfOccurrences, leavesOfWhere, type WhereRule } from "../plan/rule-leaves.ts";
@@ -38,11 +39,11 @@ import {
   readScope,
   recordOf,
   usersHolding,
-  type World,
   zoneFor,
 } from "../reading.ts";
 import { momentFlips } from "../time/windows.ts";
 import { type Found, find, testFlips } from "../values.ts";
+import type { World } from "../world.ts";
 import { smallestSet } from "./smallest-set.ts";
 
 export interface Scope {

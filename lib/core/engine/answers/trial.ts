@@ -9,7 +9,7 @@ import type { FlagBook } from "../flags.ts";
 import type { Actor } from "../member/actor.ts";
 import { compilePlan } from "../plan/compile.ts";
 import type { Plan } from "../plan/shapes.ts";
-import type { World } from "../reading.ts";
+import type { World } from "../world.ts";
 import { broughtUp, explainRule } from "./explain.ts";
 import { smallestSet } from "./smallest-set.ts";
 

@@ -9,7 +9,8 @@ import type { Actor } from "../member/actor.ts";
 import { inCurrency } from "../member/currencies.ts";
 import { sourcesRecord, sourcesSeen, visitRecord } from "../member/visit-record.ts";
 import { shownList, visitEndOf, visitSpan } from "../member/visits.ts";
-import { cartRecord, type World } from "../reading.ts";
+import { cartRecord } from "../reading.ts";
+import type { World } from "../world.ts";
 
 export function viewOf(actor: Actor, now: Millis, world: World): UserView {
   const cart = cartRecord(actor, world.vocabulary.currency);

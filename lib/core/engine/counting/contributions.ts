@@ -4,16 +4,7 @@ import type { Path } from "../../rules/ast.ts";
 import type { Json, JsonObject, Millis } from "../../types.ts";
 import type { CounterPlan } from "../plan/shapes.ts";
 import { amountOf, scalarsAt } from "../values.ts";
-import { addOccurrence, type Contribution, type CounterState } from "./counters.ts";
-
-/** Where in time an occurrence lies. */
-export interface Placed {
-  readonly at: Millis;
-  /** Its local day; 0 where the counter reads none. */
-  readonly day: number;
-  /** Start of the visit it belongs to; NaN when it belongs to none. */
-  readonly visitStart: Millis;
-}
+import { addOccurrence, type Contribution, type CounterState, type Placed } from "./counters.ts";
 
 /** Filled anew for every counter: an event may feed dozens. */
 const given: Contribution = { at: 0, day: 0, number: 0, value: undefined, visitStart: 0 };
@@ -86,4 +77,8 @@ export function distinctValues(record: Json, path: Path): (string | number)[] {
     if (typeof value === "string") return `"${value}`;
     return typeof value === "number" ? value : String(value);
   });
+}
+
+export function waitingText(max: number): string {
+  return `the time of this view stays 0: ${max} views of this member wait for its next visit event already (limits.itemsMax)`;
 }

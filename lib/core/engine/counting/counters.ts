@@ -5,9 +5,8 @@
 //
 // `shown` is the value that the index last saw; between two deadlines no leaf's truth differs from what `shown` gives.
 import type { Measure, Window } from "../../rules/ast.ts";
-import type { Millis, Seq } from "../../types.ts";
+import type { JsonObject, Millis, Seq } from "../../types.ts";
 import { isWithin, type Reach } from "../indexes/numeric-index.ts";
-import type { WaitingView } from "../member/view-times.ts";
 import { calendarDays, momentFlips, momentInWindow, tileOf, turnsOld } from "../time/windows.ts";
 import type { Zone } from "../time/zones.ts";
 
@@ -417,4 +416,22 @@ export function nextCrossing(shape: CounterShape, state: CounterState, reach: Re
     if (!isWithin(value, reach)) return turnsOld(keys[index]!, window.ms);
   }
   return Number.POSITIVE_INFINITY;
+}
+
+/** Where in time an occurrence lies. */
+export interface Placed {
+  readonly at: Millis;
+  /** Its local day; 0 where the counter reads none. */
+  readonly day: number;
+  /** Start of the visit it belongs to; NaN when it belongs to none. */
+  readonly visitStart: Millis;
+}
+
+/** A view that waits, as one counter will take it. */
+export interface WaitingView extends Placed {
+  /** Clock and zone as of which its where is read. */
+  readonly clock: Millis;
+  readonly zone: string;
+  /** What the counter reads of it, but for the time. */
+  readonly record: JsonObject;
 }

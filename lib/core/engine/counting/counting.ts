@@ -1,13 +1,14 @@
 // One occurrence counted by one counter: where it lies in time, whether the counter's window takes it at all, and what
 // is refused. Beside event-step.ts and item-step.ts, which find the occurrences.
-import type { JsonObject, Millis, Reject, Seq } from "../../types.ts";
+import type { JsonObject, Millis, Seq } from "../../types.ts";
 import type { Evaluation } from "../evaluation.ts";
 import type { Actor } from "../member/actor.ts";
 import { letWait } from "../member/view-times.ts";
 import type { CounterPlan, Plan } from "../plan/shapes.ts";
-import { asksOfVisit, userZone, type World, zoneFor } from "../reading.ts";
+import { asksOfVisit, userZone, zoneFor } from "../reading.ts";
 import { rangeHolds } from "../time/windows.ts";
-import { contribute, fullText } from "./contributions.ts";
+import type { Refuse, World } from "../world.ts";
+import { contribute, fullText, waitingText } from "./contributions.ts";
 
 export interface EventContext {
   readonly seq: Seq;
@@ -22,9 +23,6 @@ export interface CountingStep {
   readonly evaluation: Evaluation;
   readonly world: World;
 }
-
-/** Says that a part of a message is not taken. */
-export type Refuse = (reject: Omit<Reject, "seq" | "stamp" | "body">) => void;
 
 /** An occurrence on its way into counters. */
 export interface Occurrence {
@@ -66,8 +64,4 @@ export function count(
   }
   state.last = context.seq;
   evaluation.refresh(counter, state);
-}
-
-export function waitingText(max: number): string {
-  return `the time of this view stays 0: ${max} views of this member wait for its next visit event already (limits.itemsMax)`;
 }

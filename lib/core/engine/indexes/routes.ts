@@ -1,42 +1,16 @@
 // Which counters an event is for: by its name, and by the ids of campaigns and items that stand in it, so that rules
-// about others cost nothing. plan.ts lays the routes, event-step.ts and item-step.ts follow them.
+// about others cost nothing. plan/compile.ts lays the routes, event-step.ts and item-step.ts follow them.
 import type { UserEvent } from "../../events.ts";
 import type { CampaignRule, EventRule, ItemRule } from "../../rules/ast.ts";
 import { actionNames, outcomeNames } from "../../rules/questions/journey-questions.ts";
-import type { ItemEvent } from "../../vocabulary.ts";
 import { type Interaction, nameOf } from "../member/interactions.ts";
-import type { RuleScope, Stream } from "../plan/shapes.ts";
+import type { ItemMeaning, ItemStreams, Routes, RuleScope, Stream } from "../plan/shapes.ts";
 
 /** By what an occurrence finds its way to a stream. */
 export type Route =
   | { readonly by: "name"; readonly names: readonly string[] | "*" }
   | { readonly by: "campaign"; readonly names: readonly string[]; readonly key: string }
   | { readonly by: "item"; readonly means: ItemMeaning; readonly keys: readonly string[] };
-
-/** What a vocabulary says of one action with items. */
-interface ItemMeaning {
-  readonly action: string;
-  readonly events: readonly (readonly [name: string, of: ItemEvent["of"]])[];
-  readonly types: readonly string[];
-  readonly currency: string;
-}
-
-/** Item rules that are read by the same meaning of an event: its interactions are made once for all of them. */
-export interface ItemStreams {
-  readonly means: ItemEvent;
-  readonly meaning: Pick<ItemMeaning, "types" | "currency">;
-  /** By type and value, and by type alone. */
-  readonly byKey: ReadonlyMap<string, readonly Stream[]>;
-}
-
-export interface Routes {
-  readonly streamsByName: ReadonlyMap<string, readonly Stream[]>;
-  readonly streamsOfAll: readonly Stream[];
-  /** By name of the event, then by the ids that rules insist on. */
-  readonly campaignStreams: ReadonlyMap<string, ReadonlyMap<string, readonly Stream[]>>;
-  /** By name of the event. */
-  readonly itemStreams: ReadonlyMap<string, readonly ItemStreams[]>;
-}
 
 export function routeOf(rule: EventRule | CampaignRule | ItemRule, { vocabulary }: RuleScope): Route {
   switch (rule.op) {

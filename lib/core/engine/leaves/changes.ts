@@ -1,24 +1,12 @@
 // Changes of a trait as occurrences: which write is a change of the path that a rule names, and whether the rule means
 // it. They are counted like events (counters.ts); event-step.ts brings every write that was accepted.
-import type { ChangeRule, Path, Test, Where } from "../../rules/ast.ts";
+import type { ChangeRule, Path } from "../../rules/ast.ts";
 import { changeAsksLocalTime, changeKey } from "../../rules/questions/journey-questions.ts";
 import type { Json, JsonObject } from "../../types.ts";
 import { shapeOf } from "../counting/counters.ts";
-import type { CounterPlan, Leaf, RuleScope } from "../plan/shapes.ts";
+import type { ChangeStream, CounterPlan, Leaf, RuleScope } from "../plan/shapes.ts";
 import type { TraitChange } from "../readings.ts";
 import { amountTest, find, isEqual, type TestContext, testHolds, whereHolds } from "../values.ts";
-
-/** Counters that ask for the same changes of the same path. */
-export interface ChangeStream {
-  readonly path: Path;
-  readonly from: Test | undefined;
-  readonly to: Test | undefined;
-  readonly where: Where | undefined;
-  /** Only the latest change of the path can match: each one makes the earlier ones void. */
-  readonly stayed: boolean;
-  readonly zone: string;
-  readonly counters: CounterPlan[];
-}
 
 export function leafOfChange(
   rule: ChangeRule,

@@ -5,21 +5,21 @@
 import type { UserEvent } from "../../events.ts";
 import type { FavoriteMeasure, FavoriteRule, Window } from "../../rules/ast.ts";
 import { favoriteAction, favoriteKey } from "../../rules/questions/item-questions.ts";
-import { isLocalWindow } from "../../rules/questions/questions.ts";
+import { isLocalWindow } from "../../rules/questions/texts.ts";
 import { windowSentence } from "../../rules/words/sentence.ts";
 import type { Json, JsonObject, Millis } from "../../types.ts";
-import type { Placed } from "../counting/contributions.ts";
+import { waitingText } from "../counting/contributions.ts";
 import {
   addOccurrence,
   type CounterShape,
   type CounterState,
   newCounter,
   nextChange,
+  type Placed,
   readCounter,
   settle,
   shapeOf,
 } from "../counting/counters.ts";
-import { waitingText } from "../counting/counting.ts";
 import type { Actor } from "../member/actor.ts";
 import { type Interaction, interactionsOf } from "../member/interactions.ts";
 import { viewTimeOf } from "../member/view-times.ts";

@@ -6,7 +6,7 @@
 import type { UserEvent } from "../../events.ts";
 import type { FunnelRule, SequenceRule, Window } from "../../rules/ast.ts";
 import { funnelKey, sequenceKey } from "../../rules/questions/journey-questions.ts";
-import { isLocalWindow } from "../../rules/questions/questions.ts";
+import { isLocalWindow } from "../../rules/questions/texts.ts";
 import { windowSentence } from "../../rules/words/sentence.ts";
 import type { Millis } from "../../types.ts";
 import type { FunnelStep } from "../../vocabulary.ts";

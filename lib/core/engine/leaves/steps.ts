@@ -3,7 +3,7 @@
 import type { UserEvent } from "../../events.ts";
 import type { StepWhich, Where } from "../../rules/ast.ts";
 import { actionNames, outcomeNames } from "../../rules/questions/journey-questions.ts";
-import { whereAsksLocalTime } from "../../rules/questions/questions.ts";
+import { whereAsksLocalTime } from "../../rules/questions/texts.ts";
 import { recordOf } from "../event-record.ts";
 import { campaignMatches, interactionMatches, interactionsOf } from "../member/interactions.ts";
 import type { RuleScope } from "../plan/shapes.ts";

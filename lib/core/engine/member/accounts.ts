@@ -5,7 +5,6 @@ import { hashOf } from "../../ids.ts";
 import type { FlagId } from "../../links.ts";
 import type { MemberId, Millis, PartitionNo, Seq } from "../../types.ts";
 import { mix } from "../pages/hashing.ts";
-import type { Actor } from "./actor.ts";
 
 /** The account that a user is in. */
 export interface Belonging {
@@ -65,9 +64,13 @@ export function revisionOf(flag: FlagId): number {
   return Number(flag.slice(0, flag.indexOf(".")));
 }
 
+interface Member {
+  readonly memberships: ReadonlyMap<string, { readonly in: boolean }>;
+}
+
 /** Of the flags that are evaluated for this kind of member, those that hold; in order. */
-export function flagsOn(actor: Actor, lit: Iterable<FlagId>): FlagId[] {
+export function flagsOn({ memberships }: Member, lit: Iterable<FlagId>): FlagId[] {
   const on: FlagId[] = [];
-  for (const flag of lit) if (actor.memberships.get(hiddenId(flag))?.in === true) on.push(flag);
+  for (const flag of lit) if (memberships.get(hiddenId(flag))?.in === true) on.push(flag);
   return on.sort();
 }

@@ -3,7 +3,6 @@
 import type { Scalar } from "../../rules/ast.ts";
 import type { Json, JsonObject, MemberId, MemberKind, Millis, SegmentId, Seq } from "../../types.ts";
 import type { CounterState } from "../counting/counters.ts";
-import type { Kept } from "../readings.ts";
 import { type Belonging, newPeople, type People } from "./accounts.ts";
 import type { PerCurrency } from "./currencies.ts";
 import type { Identities } from "./identities.ts";
@@ -150,4 +149,10 @@ export function earliestOf(actor: Pick<Actor, "counters" | "kept" | "visits">): 
   for (const kept of actor.kept.values()) if (kept.due < due) due = kept.due;
   for (const list of actor.visits) if (list.due < due) due = list.due;
   return due;
+}
+
+export interface Kept {
+  /** Earliest instant at which silence may flip a leaf that reads it. */
+  due: Millis;
+  data: unknown;
 }

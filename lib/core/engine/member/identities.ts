@@ -2,7 +2,6 @@
 // everybody, so that no rule on it asks anything of history.
 import type { UserEvent } from "../../events.ts";
 import type { Json } from "../../types.ts";
-import type { Reading } from "../readings.ts";
 
 export type Identities = Readonly<Record<string, readonly string[]>>;
 
@@ -52,23 +51,4 @@ function isText(value: Json | undefined): value is string {
 export function isStranger(identities: Identities): boolean {
   for (const type in identities) if (type !== "anonymous") return false;
   return true;
-}
-
-/** The rule `anonymous`. */
-export function anonymousReading(is: boolean): Reading {
-  return {
-    key: `anonymous ${is}`,
-    topics: [ANONYMOUS_TOPIC],
-    keep: undefined,
-    movesByTime: false,
-    holds: (actor) => isStranger(actor.identities) === is,
-    // Somebody of whom no message came, a list's member, is a stranger.
-    ofNobody: is,
-    flips: () => Number.POSITIVE_INFINITY,
-    actual: (actor) => {
-      const types = Object.keys(actor.identities).filter((type) => type !== "anonymous");
-      return types.length === 0 ? "anonymous" : `known by ${types.join(", ")}`;
-    },
-    expected: is ? "anonymous" : "known",
-  };
 }

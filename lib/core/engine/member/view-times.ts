@@ -4,20 +4,11 @@
 //   view ──waits, 0──▶ next visit event: later by less than the idle time ? that long : 0 ──▶ into the counter for good
 import { isTimePath, whereReadsTime } from "../../rules/questions/item-questions.ts";
 import type { JsonObject, Millis } from "../../types.ts";
-import { contribute, type Placed } from "../counting/contributions.ts";
-import type { CounterState } from "../counting/counters.ts";
+import { contribute } from "../counting/contributions.ts";
+import type { CounterState, WaitingView } from "../counting/counters.ts";
 import type { CounterPlan } from "../plan/shapes.ts";
 import { zoneNamed } from "../time/zones.ts";
 import { whereHolds } from "../values.ts";
-
-/** A view that waits, as one counter will take it. */
-export interface WaitingView extends Placed {
-  /** Clock and zone as of which its where is read. */
-  readonly clock: Millis;
-  readonly zone: string;
-  /** What the counter reads of it, but for the time. */
-  readonly record: JsonObject;
-}
 
 /** How long a view took once the member's next visit event is there. */
 export function viewTimeOf(viewedAt: Millis, nextAt: Millis, idleMs: Millis): Millis {

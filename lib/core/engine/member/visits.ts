@@ -2,7 +2,6 @@
 // event can lengthen, add or merge visits. One list for each idle time by which somebody reads; which, the plan says.
 import type { UserEvent } from "../../events.ts";
 import type { Json, JsonObject, Millis, Seq } from "../../types.ts";
-import type { Actor } from "./actor.ts";
 import { type SourceSeen, sourceSeen } from "./sources.ts";
 
 export interface VisitList {
@@ -125,8 +124,14 @@ function latest<T>(one: Given<T> | undefined, other: Given<T> | undefined): Give
   return other.at >= one.at ? other : one;
 }
 
+/** Whoever's event it is: what he carries by now. */
+interface Carrier {
+  readonly place: JsonObject | undefined;
+  readonly device: JsonObject | undefined;
+}
+
 /** What one event tells of its visit. */
-export function detailOf(event: UserEvent, at: Millis, zone: string, actor: Actor): VisitDetail {
+export function detailOf(event: UserEvent, at: Millis, zone: string, { place, device }: Carrier): VisitDetail {
   const given = <T>(value: T | undefined): Given<T> | undefined => (value === undefined ? undefined : { at, value });
   const isPage = event.type === "page" || event.type === "screen";
   const path = isPage ? given(pathOf(event)) : undefined;
@@ -139,8 +144,8 @@ export function detailOf(event: UserEvent, at: Millis, zone: string, actor: Acto
     page: path,
     channel: given(event.channel),
     source: given(sourceSeen(event.context)),
-    place: given(carried(event, "place") === undefined ? undefined : actor.place),
-    device: given(carried(event, "device") === undefined ? undefined : actor.device),
+    place: given(carried(event, "place") === undefined ? undefined : place),
+    device: given(carried(event, "device") === undefined ? undefined : device),
   };
 }
 
@@ -186,13 +191,18 @@ export interface VisitsAsked {
   readonly details: boolean;
 }
 
-export function visitListOf(actor: Actor, idleMs: Millis): VisitList | undefined {
+/** Whose visits are kept. */
+interface Visitor {
+  visits: VisitList[];
+}
+
+export function visitListOf(actor: Visitor, idleMs: Millis): VisitList | undefined {
   for (const list of actor.visits) if (list.idleMs === idleMs) return list;
   return undefined;
 }
 
 /** The list as the plan asks for it. One that nobody kept so far begins as what another can tell of it. */
-export function askedList(actor: Actor, { idleMs, details }: VisitsAsked): VisitList {
+export function askedList(actor: Visitor, { idleMs, details }: VisitsAsked): VisitList {
   let list = visitListOf(actor, idleMs);
   if (list === undefined) {
     list = shownList(actor, idleMs);
@@ -204,12 +214,12 @@ export function askedList(actor: Actor, { idleMs, details }: VisitsAsked): Visit
 }
 
 /** The list by an idle time; where nobody kept it so far, what another can tell of it. */
-export function shownList(actor: Actor, idleMs: Millis): VisitList {
+export function shownList(actor: Visitor, idleMs: Millis): VisitList {
   return visitListOf(actor, idleMs) ?? regrouped(newestList(actor), idleMs);
 }
 
 /** Lets go of lists and details that nobody asks for any more. */
-export function keepAsked(actor: Actor, asked: readonly VisitsAsked[]): void {
+export function keepAsked(actor: Visitor, asked: readonly VisitsAsked[]): void {
   if (actor.visits.length > 0) actor.visits = asked.map((one) => askedList(actor, one));
 }
 
@@ -217,7 +227,7 @@ export function emptyVisits(idleMs: Millis): VisitList {
   return { idleMs, times: [], sealed: 0, details: undefined, outside: [], due: Number.POSITIVE_INFINITY };
 }
 
-function newestList(actor: Actor): VisitList | undefined {
+function newestList(actor: Visitor): VisitList | undefined {
   let newest: VisitList | undefined;
   for (const list of actor.visits) if (newest === undefined || visitLast(list) > visitLast(newest)) newest = list;
   return newest;

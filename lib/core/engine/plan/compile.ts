@@ -12,17 +12,18 @@ import {
 } from "../../rules/ast.ts";
 import { orderSegments } from "../../rules/checks/graph.ts";
 import { whereReadsTime } from "../../rules/questions/item-questions.ts";
-import { type CountedRule, isLocalPath, whereAsksLocalTime } from "../../rules/questions/questions.ts";
+import type { CountedRule } from "../../rules/questions/questions.ts";
+import { isLocalPath, whereAsksLocalTime } from "../../rules/questions/texts.ts";
 import type { MemberKind, SegmentId } from "../../types.ts";
 import { FlagBook, type LiveFlag, type PlanFlags } from "../flags.ts";
 import type { LeafNo } from "../indexes/numeric-index.ts";
 import { type Route, routeOf, routesOf } from "../indexes/routes.ts";
-import { type ChangeStream, changeStream, changeStreamKey, leafOfChange } from "../leaves/changes.ts";
+import { anonymousReading } from "../leaves/anonymous.ts";
+import { changeStream, changeStreamKey, leafOfChange } from "../leaves/changes.ts";
 import { favoriteReading } from "../leaves/favorites.ts";
+import { objectReading } from "../leaves/objects.ts";
 import { funnelReading, sequenceReading } from "../leaves/registers.ts";
 import { hiddenId } from "../member/accounts.ts";
-import { anonymousReading } from "../member/identities.ts";
-import { objectReading } from "../member/objects.ts";
 import type { Keep } from "../readings.ts";
 import {
   cartsRead,
@@ -44,6 +45,7 @@ import {
   type ActiveDefinition,
   ALL,
   ANY,
+  type ChangeStream,
   type CounterPlan,
   type DeltaPlan,
   LEAF,

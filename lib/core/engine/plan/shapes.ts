@@ -4,13 +4,11 @@
 import type { FlagId } from "../../links.ts";
 import type { Definition, Path, RecordKind, Scalar, Test, Where, Window } from "../../rules/ast.ts";
 import type { Millis, SegmentId } from "../../types.ts";
-import type { Vocabulary } from "../../vocabulary.ts";
+import type { ItemEvent, Vocabulary } from "../../vocabulary.ts";
 import type { CounterShape } from "../counting/counters.ts";
 import type { PlanFlags } from "../flags.ts";
 import { type LeafNo, NumericIndex } from "../indexes/numeric-index.ts";
-import type { Routes } from "../indexes/routes.ts";
 import type { ValueIndex } from "../indexes/value-index.ts";
-import type { ChangeStream } from "../leaves/changes.ts";
 import type { Referrers } from "../member/sources.ts";
 import type { VisitsAsked } from "../member/visits.ts";
 import type { Keep, Reading } from "../readings.ts";
@@ -304,4 +302,41 @@ export function topicOfKeep(key: string): string {
 
 export function lengthAt(program: Int32Array, at: number): number {
   return program[at] === LEAF ? 2 : program[at + 1]!;
+}
+
+/** What a vocabulary says of one action with items. */
+export interface ItemMeaning {
+  readonly action: string;
+  readonly events: readonly (readonly [name: string, of: ItemEvent["of"]])[];
+  readonly types: readonly string[];
+  readonly currency: string;
+}
+
+/** Item rules that are read by the same meaning of an event: its interactions are made once for all of them. */
+export interface ItemStreams {
+  readonly means: ItemEvent;
+  readonly meaning: Pick<ItemMeaning, "types" | "currency">;
+  /** By type and value, and by type alone. */
+  readonly byKey: ReadonlyMap<string, readonly Stream[]>;
+}
+
+export interface Routes {
+  readonly streamsByName: ReadonlyMap<string, readonly Stream[]>;
+  readonly streamsOfAll: readonly Stream[];
+  /** By name of the event, then by the ids that rules insist on. */
+  readonly campaignStreams: ReadonlyMap<string, ReadonlyMap<string, readonly Stream[]>>;
+  /** By name of the event. */
+  readonly itemStreams: ReadonlyMap<string, readonly ItemStreams[]>;
+}
+
+/** Counters that ask for the same changes of the same path. */
+export interface ChangeStream {
+  readonly path: Path;
+  readonly from: Test | undefined;
+  readonly to: Test | undefined;
+  readonly where: Where | undefined;
+  /** Only the latest change of the path can match: each one makes the earlier ones void. */
+  readonly stayed: boolean;
+  readonly zone: string;
+  readonly counters: CounterPlan[];
 }

@@ -2,8 +2,8 @@
 // parse-happened.ts and parse-is.ts call it.
 import type { Measure, Path, Test, Window } from "../ast.ts";
 import { domainOfMeasure } from "../checks/lint.ts";
-import type { FieldType, RecordFields } from "../words/fields.ts";
-import { AGGREGATES } from "../words/grammar.ts";
+import type { RecordFields } from "../words/fields.ts";
+import { AGGREGATES, type FieldType } from "../words/grammar.ts";
 import { parseTest } from "./parse-test.ts";
 import { parseField } from "./parse-where.ts";
 import { parseWindow } from "./parse-window.ts";

@@ -2,8 +2,8 @@
 // parse-where.ts and the measures of parse-rule.ts call it; `has` leads back into parse-where.ts.
 import type { Scalar, Test, TestPart } from "../ast.ts";
 import { ANY_VALUE, type Domain, verdictOfTest } from "../checks/lint.ts";
-import { ELEMENT_FIELDS, type FieldType, PRODUCT_FIELDS } from "../words/fields.ts";
-import { FOLDING_OPERATORS, OPERATORS, OPERATORS_OF, WEEKDAYS } from "../words/grammar.ts";
+import { ELEMENT_FIELDS, PRODUCT_FIELDS } from "../words/fields.ts";
+import { type FieldType, FOLDING_OPERATORS, OPERATORS, OPERATORS_OF, WEEKDAYS } from "../words/grammar.ts";
 import { isTimeOfDay, parseDay, parseInstant } from "./dates.ts";
 import { parseWhere } from "./parse-where.ts";
 import { parseDuration, parseWindow } from "./parse-window.ts";

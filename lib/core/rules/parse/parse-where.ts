@@ -1,7 +1,8 @@
 // A `where`: tests by path over one record, and their combinations. Paths are split and unescaped here.
 // The parsers of rules and parse-test.ts (`has`) call it; it calls parse-test.ts for what is asked of each path.
 import type { Path, Where } from "../ast.ts";
-import { type FieldType, OCCURRENCE_FIELDS, type RecordFields } from "../words/fields.ts";
+import { OCCURRENCE_FIELDS, type RecordFields } from "../words/fields.ts";
+import type { FieldType } from "../words/grammar.ts";
 import { parseTest } from "./parse-test.ts";
 import { type Fields, FORBIDDEN_KEYS, isObject, itemPath, keyPath, quoted, type Report, shown } from "./problems.ts";
 

@@ -3,7 +3,8 @@
 import type { MemberKind } from "../../types.ts";
 import type { Vocabulary } from "../../vocabulary.ts";
 import { type AccountRule, type Definition, type Rule, rulesInside, type UsersRule } from "../ast.ts";
-import { canonical, otherSide, type QuestionScope } from "./questions.ts";
+import { otherSide } from "./questions.ts";
+import { canonical, type QuestionScope } from "./texts.ts";
 import { vocabularyTextOfRule } from "./vocabulary-reads.ts";
 
 export interface Flag {

@@ -2,7 +2,7 @@
 // them, and an edit of the vocabulary asks anew. journey-questions.ts takes the same text for items that are steps.
 import type { Vocabulary } from "../../vocabulary.ts";
 import type { FavoriteRule, ItemRule, ItemWhich, Measure, Path, Where } from "../ast.ts";
-import { canonical, isLocalWindow, type QuestionScope } from "./questions.ts";
+import { canonical, isLocalWindow, type QuestionScope } from "./texts.ts";
 
 interface Reads {
   readonly where?: Where;

@@ -4,7 +4,7 @@ import type { Millis } from "../../types.ts";
 import type { EngagementPart, FunnelStep, Vocabulary } from "../../vocabulary.ts";
 import type { ChangeRule, EventRule, Path, SequenceRule, StepWhich, VisitRule, Where } from "../ast.ts";
 import { itemsAsked, whereReads } from "./item-questions.ts";
-import { canonical, isLocalWindow, testAsksLocalTime, whereAsksLocalTime } from "./questions.ts";
+import { canonical, isLocalWindow, testAsksLocalTime, whereAsksLocalTime } from "./texts.ts";
 
 /** The question that a change rule asks. */
 export function changeKey(rule: ChangeRule, zone: string): string {

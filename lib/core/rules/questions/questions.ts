@@ -12,7 +12,6 @@ import {
   type Path,
   type Rule,
   rulesInside,
-  type Test,
   type UsersRule,
   type VisitRule,
   type Where,
@@ -28,6 +27,7 @@ import {
   readsEngagementChange,
   sequenceKey,
 } from "./journey-questions.ts";
+import { canonical, isLocalPath, isLocalWindow, type QuestionScope, whereAsksLocalTime } from "./texts.ts";
 import {
   readsDetails,
   readsSource,
@@ -87,13 +87,6 @@ export function questionsOfRule(rule: Rule, scope: QuestionScope): string[] {
   const keys = new Set<string>();
   collectRule(rule, scope, keys);
   return [...keys].sort();
-}
-
-/** What a rule is read by besides itself. */
-export interface QuestionScope {
-  /** A zone's name, or "user". */
-  readonly zone: string;
-  readonly vocabulary: Vocabulary;
 }
 
 /** Rules whose question is what happened, how often or when. */
@@ -210,34 +203,6 @@ export function asksLocalTime(rule: CountedRule, window: Window | undefined): bo
   return rule.where !== undefined && whereAsksLocalTime(rule.where);
 }
 
-export function isLocalWindow(window: Window): boolean {
-  if (window.kind === "calendar") return true;
-  if (window.kind !== "range") return false;
-  return [window.from, window.to].some((bound) => bound !== undefined && "day" in bound);
-}
-
-export function isLocalPath(path: Path): boolean {
-  return path[0] === "at";
-}
-
-export function whereAsksLocalTime(where: Where): boolean {
-  switch (where.op) {
-    case "all":
-    case "any":
-    case "none":
-      return where.wheres.some(whereAsksLocalTime);
-    case "not":
-      return whereAsksLocalTime(where.where);
-    case "test":
-      return isLocalPath(where.path) || testAsksLocalTime(where.test);
-  }
-}
-
-export function testAsksLocalTime(test: Test): boolean {
-  // A date without a time is midnight in the segment's zone, so every date test reads the zone.
-  return test.some((part) => part.op === "date" || (part.op === "has" && whereAsksLocalTime(part.where)));
-}
-
 function collectDeltas(where: Where, keys: Set<string>): void {
   if (where.op !== "test") {
     for (const inner of where.op === "not" ? [where.where] : where.wheres) collectDeltas(inner, keys);
@@ -251,13 +216,4 @@ function collectDeltas(where: Where, keys: Set<string>): void {
 /** The question that a `delta` on a trait asks. */
 export function deltaKey(path: Path, overMs: number): string {
   return canonical({ op: "delta", path, overMs });
-}
-
-/** JSON with the keys of every object in order, so that the text does not depend on how a tree was built. */
-export function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
-  entries.sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([key, inner]) => `${JSON.stringify(key)}:${canonical(inner)}`).join(",")}}`;
 }

@@ -14,7 +14,7 @@ import {
   type Where,
   type Window,
 } from "../ast.ts";
-import { canonical } from "./questions.ts";
+import { canonical } from "./texts.ts";
 
 /** Traits' classes and trusted sources are read by no rule. */
 export function vocabularyText({ rule }: Definition, vocabulary: Vocabulary): string {

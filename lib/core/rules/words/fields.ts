@@ -4,26 +4,7 @@ import type { MemberKind } from "../../types.ts";
 import type { Path, RecordKind } from "../ast.ts";
 import { ANY_VALUE, type Domain } from "../checks/lint.ts";
 import { nearest } from "../parse/problems.ts";
-import type { OccurrenceName } from "./grammar.ts";
-
-/**
- * `name` is text where an id or a name stands: a number is read as its decimal text. `time` is "HH:MM", `duration` a
- * number of milliseconds that may be written as 10m, `percent` a number from 0 to 100, `point` has lat and lon. `objects` are lists of objects, which
- * only `has` and `exists` can test as a whole.
- */
-export type FieldType =
-  | "any"
-  | "number"
-  | "percent"
-  | "duration"
-  | "boolean"
-  | "text"
-  | "name"
-  | "time"
-  | "weekday"
-  | "date"
-  | "point"
-  | "objects";
+import type { FieldType, OccurrenceName } from "./grammar.ts";
 
 /** What stands under a first name: any further names, the products of a cart or an order, or as many names as one. */
 type Branch = "named" | "products" | "optional";
@@ -111,7 +92,9 @@ const PLACE: Readonly<Record<string, FieldType>> = {
   metro: "text",
   point: "point",
 };
+
 const NETWORK: Readonly<Record<string, FieldType>> = { isp: "text", company: "text", industry: "text" };
+
 const DEVICE: Readonly<Record<string, FieldType>> = {
   browser: "text",
   os: "text",
@@ -121,6 +104,7 @@ const DEVICE: Readonly<Record<string, FieldType>> = {
   language: "text",
   bot: "boolean",
 };
+
 const SOURCE: Readonly<Record<string, FieldType>> = {
   medium: "text",
   name: "text",
@@ -134,7 +118,9 @@ const SOURCE: Readonly<Record<string, FieldType>> = {
 
 /** At least 0, and there even of nobody: the cart's numbers. */
 const TOTAL: Domain = { present: true, least: 0, whole: false };
+
 const NOW: Domain = { present: true, least: Number.NEGATIVE_INFINITY, whole: false, now: true };
+
 const POSITIVE: Domain = { present: false, least: 0, whole: false };
 
 /** Who of its users did it. An event that the account has of its own has none. */
@@ -248,8 +234,10 @@ export const RECORD_FIELDS: Readonly<Record<RecordKind, RecordFields>> = {
 };
 
 export const SITUATION_FIELDS = recordOf({ record: "situation", fields: {}, others: ANYTHING });
+
 export const OBJECT_FIELDS = recordOf({ record: "object", fields: { id: "name" }, others: ANYTHING });
 
 /** The objects inside a list that `has` looks into. */
 export const ELEMENT_FIELDS = recordOf({ record: "element of the list", fields: {}, others: ANYTHING });
+
 export const PRODUCT_FIELDS = recordOf({ record: "product", fields: { product_id: "name" }, others: ANYTHING });

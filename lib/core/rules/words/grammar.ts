@@ -1,7 +1,6 @@
 // The words of the language: names of rules, keys of each, measures, operators by type of field, windows.
 // The parsers refuse by these tables and schema.ts publishes them, so that the two cannot differ.
 import type { MemberKind } from "../../types.ts";
-import type { FieldType } from "./fields.ts";
 
 export const COMBINATIONS = ["all", "any", "none", "not"] as const;
 export const RULES = [
@@ -114,3 +113,22 @@ export const WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 export const WINDOWS = ["last", "ago", "next", "today", "calendar", "from", "to", "visit"];
 export const CALENDAR_UNITS = ["days", "weeks", "months"] as const;
+
+/**
+ * `name` is text where an id or a name stands: a number is read as its decimal text. `time` is "HH:MM", `duration` a
+ * number of milliseconds that may be written as 10m, `percent` a number from 0 to 100, `point` has lat and lon. `objects` are lists of objects, which
+ * only `has` and `exists` can test as a whole.
+ */
+export type FieldType =
+  | "any"
+  | "number"
+  | "percent"
+  | "duration"
+  | "boolean"
+  | "text"
+  | "name"
+  | "time"
+  | "weekday"
+  | "date"
+  | "point"
+  | "objects";

@@ -4,7 +4,6 @@
 import type { JsonObject, MemberKind } from "../../types.ts";
 import {
   ELEMENT_FIELDS,
-  type FieldType,
   OBJECT_FIELDS,
   OCCURRENCE_FIELDS,
   OCCURRENCE_FIELDS_OF,
@@ -17,6 +16,7 @@ import {
   AGGREGATES,
   CALENDAR_UNITS,
   FAVORITE_MEASURES,
+  type FieldType,
   FOLDING_OPERATORS,
   FUNNEL_RELATIONS,
   MEASURES_OF,

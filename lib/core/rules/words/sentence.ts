@@ -22,7 +22,8 @@ import type {
   Window,
 } from "../ast.ts";
 import { rulesInside } from "../ast.ts";
-import { type FieldType, OCCURRENCE_FIELDS, RECORD_FIELDS, type RecordFields } from "./fields.ts";
+import { OCCURRENCE_FIELDS, RECORD_FIELDS, type RecordFields } from "./fields.ts";
+import type { FieldType } from "./grammar.ts";
 
 /** Lists of ids and values are cut after so many; the rest is counted. */
 const SHOWN_MAX = 5;
