@@ -395,6 +395,37 @@ describe.each(WORLDS)("the %s says", (_, World) => {
       expect(world.deliverAll("00:06").sort()).toEqual([`-peers ${ann} 00:06`, `-peers ${cid} 00:06`].sort());
     });
 
+    test("are told all round as often as they stand in each other", () => {
+      const world = new World();
+      const peers = { account: { users: { rule: { trait: { role: "boss" } }, atLeast: 1 } } };
+      world.control("00:00", { op: "apply", define: [{ id: "peers", rule: peers }], remove: [] });
+      const lit = (round: number) => [{ op: "lit", revision: 1, round }];
+      const ways = [0, 1].flatMap((from) => [0, 1].map((to) => [from, to] as const));
+      for (const [from, to] of ways) expect(world.onTheWay(from, to)).toEqual(lit(0));
+      for (const [from, to] of ways) world.deliver("00:01", from, to);
+      for (const [from, to] of ways) expect(world.onTheWay(from, to)).toEqual(lit(1));
+      for (const [from, to] of ways) world.deliver("00:02", from, to);
+      for (const [from, to] of ways) expect(world.onTheWay(from, to)).toEqual([]);
+    });
+
+    test("one that is asked for again after nobody did is another flag", () => {
+      const world = new World();
+      const [ann, acme] = [world.idIn(0, "ann"), world.idIn(1, "acme")];
+      world.group("00:00", ann, acme, { plan: "pro" });
+      world.deliverAll("00:00");
+      const vip = { id: "vip", rule: { account: { trait: { plan: "pro" } } } };
+      for (const minute of [1, 3]) {
+        const time = `00:0${minute}`;
+        world.control(time, { op: "apply", define: [vip], remove: [] });
+        const revision = minute === 1 ? 1 : 4;
+        const flag = { op: "flip", account: acme, flag: `${revision}.0`, on: true };
+        expect(world.onTheWay(1, 0)).toEqual([flag, { op: "lit", revision, round: 0 }]);
+        world.deliverAll(time);
+        expect(world.control(time, { op: "activate", revision })).toEqual([`+vip ${ann} ${time}`]);
+        expect(world.control(time, { op: "apply", define: [], remove: ["vip"] })).toEqual([`-vip ${ann} ${time}`]);
+      }
+    });
+
     test("an account of whose users one is of a paying account, which is itself", () => {
       const world = new World();
       const [ann, acme] = [world.idIn(0, "ann"), world.idIn(1, "acme")];
@@ -407,6 +438,17 @@ describe.each(WORLDS)("the %s says", (_, World) => {
       expect(world.deliverAll("00:04")).toEqual([`-loop ${acme} 00:04`]);
     });
   });
+
+  test.each([1, 3])(
+    "a message of another partition that comes twice, or follows a missing one, stops it: %i after 1",
+    (n) => {
+      const world = new World();
+      world.group("00:00", world.idIn(0, "ann"), world.idIn(1, "acme"));
+      world.deliver("00:01", 0, 1);
+      const link = { from: 0, n, items: [{ op: "lit", revision: 1, round: 0 }] };
+      expect(() => world.deltas(1, "00:02", "link", link)).toThrow(/partition 0/);
+    },
+  );
 
   test("what users did ahead of the account's clock has happened, and turns old at its own time", () => {
     const world = new World({ clockMode: "event" });
