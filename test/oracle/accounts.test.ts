@@ -1,6 +1,7 @@
 // Accounts: what their users do counts for them, and what holds for one side is known on the other once a link message
 // has said so (rules.md 4.12). Every expectation is worked out by hand.
 import { describe, expect, test } from "vitest";
+import { LINK_ITEMS_MAX } from "../../lib/core/links.ts";
 import { instant } from "./story.ts";
 import { WORLDS } from "./tellers.ts";
 
@@ -437,6 +438,24 @@ describe.each(WORLDS)("the %s says", (_, World) => {
       world.account("00:03", { type: "group", groupId: acme, traits: { plan: null } });
       expect(world.deliverAll("00:04")).toEqual([`-loop ${acme} 00:04`]);
     });
+  });
+
+  test("a step with more to say than a message holds says it in several", () => {
+    const world = new World({ partitions: 1 });
+    const accounts = Array.from({ length: LINK_ITEMS_MAX }, (_, index) => `acme${index}`);
+    for (const account of accounts) world.group("00:00", `user of ${account}`, account);
+    world.deliverAll("00:01");
+    const rule = { users: { rule: { not: { trait: { gone: true } } }, share: { eq: 100 } } };
+    world.control("00:02", { op: "apply", define: [{ id: "all", kind: "account", rule }], remove: [] });
+    const told = world.onTheWay(0, 0);
+    expect(told).toHaveLength(LINK_ITEMS_MAX + 1);
+    expect(told.slice(0, 3)).toEqual(
+      ["acme0", "acme1", "acme10"].map((account) => ({ op: "count", account, flag: "1.0", by: 1 })),
+    );
+    world.deliver("00:03", 0, 0);
+    expect(world.onTheWay(0, 0)).toEqual([{ op: "lit", revision: 1, round: 0 }]);
+    world.deliverAll("00:03");
+    expect(world.control("00:04", { op: "activate", revision: 1 })).toHaveLength(LINK_ITEMS_MAX);
   });
 
   test.each([1, 3])(
