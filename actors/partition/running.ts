@@ -47,6 +47,8 @@ export class Running {
   private readonly endAtClaim: Seq;
   private fault: Error | undefined;
   private draining = false;
+  /** Until a step ends in which the speaker has found all that was said before. */
+  private replaying = true;
   private checkpointWake: Timer | undefined;
   /** The step that has begun and needs pages. */
   private pending: Iterator<Need, void, void> | undefined;
@@ -256,7 +258,6 @@ export class Running {
   }
 
   private passed(record: LogRecord): void {
-    const wasReplaying = this.speaker.replaying;
     this.at = { seq: record.seq, stamp: record.stamp };
     try {
       this.speaker.passed(this.at);
@@ -266,7 +267,13 @@ export class Running {
     if (record.kind === "event") this.context.counters.events += 1;
     else if (record.kind === "control" || record.kind === "ready") this.stateChanged(record);
     if (this.speaker.replaying) this.context.counters.replayed += 1;
-    else if (wasReplaying) this.links.wake();
+    else if (this.replaying) this.replayed();
+  }
+
+  /** The last that was said may be found in the midst of a step, so only a step's end tells that the replay is through. */
+  private replayed(): void {
+    this.replaying = false;
+    this.links.wake();
   }
 
   private begin(record: LogRecord): Iterator<Need, void, void> | undefined {

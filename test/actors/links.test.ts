@@ -299,6 +299,28 @@ describe("shards", () => {
     expect(cluster.errors).toEqual([]);
   });
 
+  test("what waits for a replay goes out at its end, also where that ends with the last delta that was said", async () => {
+    const cluster = new MemoryCluster({ seed: 9, partitions: 1, settings: { preloadBytesMax: 0 } });
+    const name = cluster.startShard();
+    const others = Array.from({ length: 10 }, (_, index) => `u${index}`);
+    for (const id of others) cluster.event(0, id);
+    await cluster.untilQuiet();
+    await cluster.runtime.advance(5_000);
+    // No checkpoint either: it would have a watermark written.
+    const failing = ["link", "put"];
+    cluster.server.fate = (_client, call) => (failing.includes(call) ? "retry" : "ok");
+    // The replay waits for pages between them, so that the sender has asked and waits for its end; the last says nothing to it.
+    for (const id of ["@1", ...others, "u0"]) cluster.event(0, id);
+    // All is said, and no watermark tells of it yet.
+    await cluster.runtime.until("the deltas", () => cluster.said(0).length === 5);
+    cluster.kill(name);
+    cluster.server.fate = () => "ok";
+    cluster.startShard();
+    await cluster.untilQuiet();
+    expect(cluster.linked(0, 0)).toEqual(cluster.told(0).links.map(({ body }) => body));
+    expect(cluster.linked(0, 0)).toHaveLength(3);
+  });
+
   test("a partition whose links find no way holds back, remembers nothing that it could not say, and is let go only then", async () => {
     const cluster = new MemoryCluster({ seed: 5, partitions: 2, settings: { linksUnsentMax: 4 } });
     const name = cluster.startShard();
