@@ -28,11 +28,14 @@ export class World {
   readonly #ways = new Map<string, Way>();
   readonly entries: Entries;
   readonly #clockMode: "log" | "event";
+  /** How often the stamp of a message is no earlier than those of other partitions: they hear of what is ahead of them, too. */
+  readonly #inStep: number;
 
   constructor(seed: number, dice: Dice, tally: Tally) {
     this.#dice = dice;
     this.#seed = seed;
     this.#clockMode = dice.chance(0.8) ? "log" : "event";
+    this.#inStep = dice.pick([0.3, 0.9, 0.95]);
     const partitions = dice.pick([1, 2, 2, 3, 4]);
     this.#accounts = dice.shuffled(ACCOUNTS).slice(0, dice.int(1, 4));
     const users = Array.from({ length: partitions }, (_, partition) =>
@@ -122,7 +125,7 @@ export class World {
     const partition = dice.pick(this.partitions);
     const { history, rig } = partition;
     // One clock stamps all logs, more or less.
-    if (dice.chance(0.9)) history.passTo(this.#now - dice.int(0, 3) * 1_000);
+    if (dice.chance(this.#inStep)) history.passTo(this.#now - dice.int(0, 3) * 1_000);
     const home = this.#accounts.filter(
       (id) => partitionOf(id, this.partitions.length) === this.partitions.indexOf(partition),
     );
@@ -139,7 +142,7 @@ export class World {
     const way = this.#dice.pick(ways);
     const { body } = way.links.shift()!;
     const partition = this.partitions[way.to]!;
-    if (this.#dice.chance(0.8)) partition.history.passTo(this.#now);
+    if (this.#dice.chance(this.#inStep)) partition.history.passTo(this.#now);
     this.#apply(partition, partition.history.record("link", new TextEncoder().encode(body)));
     return true;
   }
