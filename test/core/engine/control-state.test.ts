@@ -52,7 +52,7 @@ describe("a vocabulary", () => {
     const entries = [define(CLICKS, CART), activate(1), vocabulary({ currency: "EUR", campaigns: { X: "clicked" } })];
     const waiting = told(...entries);
     expect(waiting.outcome).toEqual({ type: "pending", revision: 3 });
-    expect([...waiting.state.pending.get(3)!.define.keys()]).toEqual(["clicks", "cart"]);
+    expect([...waiting.state.pending.get(3)!.define.keys()]).toEqual(["cart", "clicks"]);
     expect(waiting.state.pending.get(3)!.questions).toHaveLength(1);
     expect(waiting.state.vocabulary.currency).toBe("USD");
     const { state, outcome } = told(...entries, activate(3));
