@@ -146,7 +146,7 @@ function lookAtAll(
   const plan = machine.control.plans([]).user;
   const looks: Look[] = [];
   const look = (): void => {
-    const actor = machine.folded("user", userId)!;
+    const actor = machine.member("user", userId)!;
     const seen = evaluateAll(plan, gates, actor, machine.clock);
     assertKept(plan, actor, seen.holds);
     looks.push(seen);

@@ -150,7 +150,7 @@ test("a step costs those alone who have reached the one before", { timeout: MANY
     sequence: { steps: [{ event: { name: `A${index}` } }, { event: { name: "Bought" } }] },
   }));
   const { machine, send } = partition(define);
-  const keptOf = (id: string): number => machine.folded("user", id)?.kept.size ?? 0;
+  const keptOf = (id: string): number => machine.member("user", id)?.kept.size ?? 0;
   expect(send("event", seen("A7"))).toBe(0);
   expect(keptOf("u1")).toBe(1);
   const before = machine.work.evaluations;

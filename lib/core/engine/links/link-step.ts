@@ -1,40 +1,22 @@
 // What a message of another partition does here: to accounts whose users are there, and to users whose account is there.
 // All items that concern one member are applied in their order, then he is evaluated once.
-import type { UserEvent } from "../../events.ts";
+
+import type { AccountEvent, UserEvent } from "../../events.ts";
 import { compareIds } from "../../ids.ts";
 import type { AccountItem, FlagId, LinkBody, UserItem } from "../../links.ts";
 import type { Need } from "../../partition.ts";
-import type { Cause, Delta, JsonObject, LogRecord, MemberId, MemberKind, Millis, RejectReason } from "../../types.ts";
-import type { CountingStep } from "../counting/counting.ts";
+import type { Cause, Delta, JsonObject, LogRecord, MemberId, Millis, RejectReason } from "../../types.ts";
 import { applyEvent, NOBODY, prepareEvent } from "../event-step.ts";
 import { addTo, flagsOn } from "../member/accounts.ts";
-import type { Actor } from "../member/actor.ts";
-import type { Page, PageTable } from "../pages/pages.ts";
+import { type Actor, newActor } from "../member/actor.ts";
+import type { Page } from "../pages/pages.ts";
+import type { Room } from "../room.ts";
 import { inOrder } from "../slices.ts";
-import type { Outbox } from "./outbox.ts";
-
-/** What a step needs of the partition that it is done in. */
-export interface StepRoom {
-  readonly pages: PageTable;
-  readonly outbox: Outbox;
-  readonly clock: Millis;
-  /** Whether event times ahead of the clock are cut to it. */
-  readonly cutsToClock: boolean;
-  readonly step: Readonly<Record<MemberKind, CountingStep>>;
-  /** Takes in an account that nobody knew. */
-  admit(page: Page, id: MemberId): Actor;
-  refuse(record: LogRecord, reason: RejectReason, detail: string): void;
-}
 
 type Say = (delta: Delta) => void;
 
 /** Deltas come by id, and those of accounts before those of users. */
-export function* hearLink(
-  room: StepRoom,
-  record: LogRecord,
-  { from, items }: LinkBody,
-  say: Say,
-): Generator<Need, void, void> {
+export function* hearLink(room: Room, record: LogRecord, { from, items }: LinkBody): Generator<Need, void, void> {
   const toAccounts = new Map<MemberId, UserItem[]>();
   const flips = new Map<MemberId, Flip[]>();
   const answers: Answer[] = [];
@@ -46,7 +28,7 @@ export function* hearLink(
   for (const [id, own] of byId(toAccounts)) {
     const no = room.pages.pageOf(id);
     if (!room.pages.isResident(no)) yield no;
-    new AccountStep(room, record, id).hear(own, from, say);
+    new AccountStep(room, record, id).hear(own, from);
   }
   const said: Delta[] = [];
   const saying = (delta: Delta): void => {
@@ -54,15 +36,15 @@ export function* hearLink(
   };
   for (const [account, own] of flips) yield* hearFlips(room, record, account, own, saying);
   for (const answer of answers) yield* hearAnswer(room, record, answer, saying);
-  yield* inOrder(said, (left, right) => compareIds(left.id, right.id), say);
+  yield* inOrder(said, (left, right) => compareIds(left.id, right.id), room.say);
 }
 
 type Flip = Extract<AccountItem, { op: "flip" }>;
 type Answer = Extract<AccountItem, { op: "answer" }>;
 
 /** What one message does to one account, whose page is resident. */
-export class AccountStep {
-  readonly #room: StepRoom;
+class AccountStep {
+  readonly #room: Room;
   readonly #record: LogRecord;
   readonly #actor: Actor;
   readonly #page: Page;
@@ -70,7 +52,7 @@ export class AccountStep {
   /** Deadlines of values are to be set anew. */
   #values = false;
 
-  constructor(room: StepRoom, record: LogRecord, id: MemberId) {
+  constructor(room: Room, record: LogRecord, id: MemberId) {
     this.#room = room;
     this.#record = record;
     this.#cause = { type: "event", seq: record.seq };
@@ -79,17 +61,18 @@ export class AccountStep {
     const known = home.account.get(id);
     // Before anybody is added to it: a picture that is under way takes the page as it was.
     pages.willChange(home);
-    this.#actor = known ?? room.admit(home, id);
+    this.#actor = known ?? newActor("account", id, clock);
+    if (known === undefined) room.admit(home, this.#actor);
     this.#page = pages.get(pages.pageOf(id));
     const { evaluation } = step.account;
     evaluation.begin(this.#actor, clock);
     if (known === undefined) evaluation.markNew();
   }
 
-  hear(items: readonly UserItem[], from: number, say: Say): void {
+  hear(items: readonly UserItem[], from: number): void {
     for (const item of items) this.#take(item, from);
     this.#room.outbox.crowdMoved(this.#actor);
-    this.#finish(say);
+    this.#finish();
     const { outbox, step } = this.#room;
     for (const item of items) {
       if (item.op !== "group" || item.join === undefined) continue;
@@ -98,19 +81,10 @@ export class AccountStep {
     }
   }
 
-  /** Of nobody: a message about the account itself. What is refused of it, as a whole, makes no account known. */
-  static hearOwn(room: StepRoom, record: LogRecord, id: MemberId, event: UserEvent, given: Millis, say: Say): void {
-    const { pages, step, clock, cutsToClock } = room;
-    const known = pages.get(pages.pageOf(id)).account.get(id);
-    const at = cutsToClock ? Math.min(given, clock) : given;
-    const prepared = prepareEvent("account", known, event, at, step.account.world);
-    if (!prepared.ok) {
-      room.refuse(record, prepared.reason, prepared.detail);
-      return;
-    }
-    const account = new AccountStep(room, record, id);
-    account.#apply(event, given);
-    account.#finish(say);
+  /** Of nobody: a message about the account itself. */
+  hearOwn(event: UserEvent, given: Millis): void {
+    this.#apply(event, given);
+    this.#finish();
   }
 
   #take(item: UserItem, from: number): void {
@@ -152,8 +126,8 @@ export class AccountStep {
 
   /** What the account cannot take of it, it passes over. */
   #apply(event: UserEvent, given: Millis): void {
-    const { step, clock, cutsToClock } = this.#room;
-    const at = cutsToClock ? Math.min(given, clock) : given;
+    const { step, clock, followsLog } = this.#room;
+    const at = followsLog ? Math.min(given, clock) : given;
     const refuse = (reason: RejectReason, detail: string): void => this.#room.refuse(this.#record, reason, detail);
     const prepared = prepareEvent("account", this.#actor, event, at, step.account.world);
     if (!prepared.ok) {
@@ -172,12 +146,23 @@ export class AccountStep {
     if (this.#actor.place !== place) this.#page.places.add(this.#actor.place);
   }
 
-  #finish(say: Say): void {
+  #finish(): void {
     const { evaluation } = this.#room.step.account;
-    const joined = evaluation.flip(this.#cause, say);
+    const joined = evaluation.flip(this.#cause, this.#room.say);
     evaluation.arm(this.#values || joined);
     this.#room.pages.armed(this.#page, this.#actor.due);
   }
+}
+
+/** A message about an account, whose page is resident. What is refused of it, as a whole, makes no account known. */
+export function hearOwn(room: Room, record: LogRecord, event: AccountEvent): void {
+  const { clock, step, followsLog } = room;
+  const own = { ...event, userId: NOBODY, anonymousId: undefined, isAnonymous: false };
+  const given = event.timestamp ?? record.stamp;
+  const at = followsLog ? Math.min(given, clock) : given;
+  const prepared = prepareEvent("account", room.member("account", event.accountId), own, at, step.account.world);
+  if (prepared.ok) new AccountStep(room, record, event.accountId).hearOwn(own, given);
+  else room.refuse(record, prepared.reason, prepared.detail);
 }
 
 const EMPTY: JsonObject = Object.freeze({});
@@ -198,7 +183,7 @@ const SILENT: UserEvent = {
 
 /** Everybody here who is in that account and has heard from it. */
 function* hearFlips(
-  room: StepRoom,
+  room: Room,
   record: LogRecord,
   account: MemberId,
   flips: readonly Flip[],
@@ -224,7 +209,7 @@ function* hearFlips(
 }
 
 function* hearAnswer(
-  room: StepRoom,
+  room: Room,
   record: LogRecord,
   { account, user, join, on }: Answer,
   say: Say,
@@ -243,7 +228,7 @@ function* hearAnswer(
 }
 
 function reevaluate(
-  { step, clock, pages }: StepRoom,
+  { step, clock, pages }: Room,
   { seq }: LogRecord,
   page: Page,
   actor: Actor,
