@@ -141,8 +141,12 @@ export class Control {
       }
       case "list":
         return this.#changeList(entry.id, entry.mode, entry.members, entry.kind ?? "user");
-      case "removeList":
-        return this.#changeList(entry.id, "replace", [], this.#lists.get(entry.id) ?? "user");
+      case "removeList": {
+        const effect = this.#changeList(entry.id, "replace", [], this.#lists.get(entry.id) ?? "user");
+        // Whoever makes one of that name again may make one of the other kind.
+        this.#lists.delete(entry.id);
+        return effect;
+      }
       case "vocabulary":
         return this.#changeVocabulary(entry.vocabulary);
       case "items":

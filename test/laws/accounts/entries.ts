@@ -67,6 +67,10 @@ export class Entries {
     const kind: Kind = dice.chance(0.6) ? "account" : "user";
     const members = this.#ids[kind].filter(() => dice.chance(0.5));
     const id = dice.pick(kind === "account" ? ACCOUNT_LISTS : LIST_IDS);
+    if (dice.chance(0.08)) {
+      this.#write({ op: "removeList", id });
+      return;
+    }
     const named = dice.chance(0.05) ? "user" : kind;
     const mode = dice.pick(["add", "remove", "replace"] as const);
     this.#write({ op: "list", id, mode, members, ...(named === "user" ? {} : { kind: named }) });
