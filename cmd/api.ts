@@ -1,7 +1,7 @@
 // The process that answers people: the page, HTTP, metrics. It holds no state; any number of them may run.
 import { fileURLToPath } from "node:url";
 import { loadConfig } from "../config/load.ts";
-import { type Config, natsSettingsOf } from "../config/options.ts";
+import { type Config, httpSettingsOf, natsSettingsOf } from "../config/options.ts";
 import { dataSetMade } from "../lib/api/data-set.ts";
 import { listen } from "../lib/api/listen.ts";
 import { CliError, EXIT, endingOf } from "../lib/cli/errors.ts";
@@ -9,6 +9,7 @@ import { createLog } from "../lib/log.ts";
 import { connectNats } from "../lib/nats/connect.ts";
 import { namesOf } from "../lib/nats/names.ts";
 import { assertFree } from "../lib/server/supervise.ts";
+import { packageVersion } from "./cli/package-dir.ts";
 
 /** Runs until a signal; resolves with the process's exit code. */
 export async function runApiProcess(config: Config): Promise<number> {
@@ -32,9 +33,11 @@ export async function runApiProcess(config: Config): Promise<number> {
       partitions: made.partitions,
       clock: made.clock,
       limits,
+      http: httpSettingsOf(config),
       host,
       port,
       natsUrl: settings.url,
+      version: packageVersion(),
       log,
     });
     log.info({ url: api.url }, "api: listening");

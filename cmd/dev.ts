@@ -11,7 +11,7 @@ import { Command, CommanderError } from "commander";
 import { freshName } from "../actors/worker/worker.ts";
 import { addFlags, overridesOf } from "../config/flags.ts";
 import { type Loaded, loadConfig } from "../config/load.ts";
-import { type Config, dataSetOf, NAMED_OPTIONS, natsSettingsOf } from "../config/options.ts";
+import { type Config, dataSetOf, httpSettingsOf, NAMED_OPTIONS, natsSettingsOf } from "../config/options.ts";
 import { apply, waitUntilActive } from "../lib/api/apply.ts";
 import { Catalogue } from "../lib/api/catalogue.ts";
 import { listen, type RunningApi } from "../lib/api/listen.ts";
@@ -34,7 +34,7 @@ import { assertFree, type RunningServer, type ServerEvent, startServer } from ".
 import { formatVersion } from "../lib/server/version.ts";
 import { shopTraffic } from "../lib/shop/traffic.ts";
 import { showUsualFlags } from "./cli/globals.ts";
-import { packageDir } from "./cli/package-dir.ts";
+import { packageDir, packageVersion } from "./cli/package-dir.ts";
 
 const POLL_MS = 50;
 const PATIENCE_MS = 10_000;
@@ -130,7 +130,19 @@ async function bringUp(
   const names = namesOf(config.name);
   running.worker = workerProcess({ ...config, natsUrl: settings.url }, log, lines);
   const { partitions, clock, limits, httpHost: host, httpPort: port } = config;
-  running.api = await listen({ nc, names, partitions, clock, limits, host, port, natsUrl: settings.url, log });
+  running.api = await listen({
+    nc,
+    names,
+    partitions,
+    clock,
+    limits,
+    http: httpSettingsOf(config),
+    host,
+    port,
+    natsUrl: settings.url,
+    version: packageVersion(),
+    log,
+  });
   await partitionsRun(running, log, stopping);
   await exampleSegments(nc, names, config, log, stopping);
   if (config.demo) running.scenes = playScenes(nc, names, log, running.scenesClosing.signal);

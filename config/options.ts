@@ -1,5 +1,7 @@
 // Every option, once: kind, default, unit, variable, and one line of why. load.ts reads them, show.ts prints them.
 // A key is the property in Config; outside, where values carry their unit, the "Ms" is left out (`eventsMaxAge: 30d`).
+
+import type { HttpSettings } from "../lib/api/http-settings.ts";
 import { DEFAULT_LIMITS, type Limits } from "../lib/core/types.ts";
 import type { NatsSettings } from "../lib/nats/connect.ts";
 import { namesOf } from "../lib/nats/names.ts";
@@ -43,8 +45,46 @@ export const OPTIONS = {
   provision: toggle({ default: true, why: "Make missing streams and buckets; off, they are only checked." }),
 
   // This machine.
-  httpHost: text({ default: "127.0.0.1", why: "Where HTTP listens; wider than loopback is your decision." }),
+  httpHost: text({
+    default: "127.0.0.1",
+    why: "Where HTTP listens; wider than loopback it needs keys (`rollcall keys create`).",
+  }),
   httpPort: count({ default: 8080, max: 65_535, unit: "port", why: "Port of HTTP; 0 lets the system choose." }),
+  httpOrigins: text({
+    default: "",
+    unit: "origins",
+    why: "Other sites whose pages may call HTTP, with commas between: `https://shop.example`, or `*` for all.",
+    check: (value) => problemOf(() => originsOf(value)),
+  }),
+  httpBodyBytesMax: bytes({ default: 1 * MB, min: KB, max: 64 * MB, why: "Body of a request." }),
+  httpFeedBytesMax: bytes({
+    default: 16 * MB,
+    min: KB,
+    max: 256 * MB,
+    why: "Body of a request that brings many at once: items, situations, a vocabulary.",
+  }),
+  httpDepthMax: count({ default: 64, min: 4, max: 512, why: "Nesting of a request's JSON." }),
+  httpTimeoutMs: duration({
+    default: 30 * SECOND,
+    min: SECOND,
+    max: 10 * 60 * SECOND,
+    why: "For a request to arrive, and for its answer to be there.",
+  }),
+  httpRequestsPerMinuteMax: count({
+    default: 6_000,
+    unit: "requests",
+    why: "Of one key (of one address while there are none); 0 is no limit. Events and decisions do not count.",
+  }),
+  httpEventRequestsPerMinuteMax: count({
+    default: 0,
+    unit: "requests",
+    why: "Requests of one key that send events or ask a decision; 0 is no limit.",
+  }),
+  httpTraitsShown: text({
+    default: "",
+    unit: "traits",
+    why: "Traits, with commas between, whose values also keys without the right to personal data see: `plan,country`.",
+  }),
   natsPort: count({ default: 4222, max: 65_535, unit: "port", why: "Port of the nats-server that `dev` runs." }),
   natsServer: text({
     default: "",
@@ -296,6 +336,35 @@ export function natsSettingsOf(config: Config): NatsSettings {
 export function dataSetOf(config: Config): DataSetOptions {
   const { name, partitions, replicas, clock, eventsMaxAgeMs, rejectsMaxAgeMs } = config;
   return { name, partitions, replicas, clock, eventsMaxAgeMs, rejectsMaxAgeMs };
+}
+
+/** What lib/api/server.ts needs. */
+export function httpSettingsOf(config: Config): HttpSettings {
+  return {
+    bodyBytesMax: config.httpBodyBytesMax,
+    feedBytesMax: config.httpFeedBytesMax,
+    depthMax: config.httpDepthMax,
+    timeoutMs: config.httpTimeoutMs,
+    requestsPerMinuteMax: config.httpRequestsPerMinuteMax,
+    eventRequestsPerMinuteMax: config.httpEventRequestsPerMinuteMax,
+    origins: originsOf(config.httpOrigins),
+    traitsShown: wordsOf(config.httpTraitsShown),
+  };
+}
+
+function wordsOf(text: string): readonly string[] {
+  return text
+    .split(",")
+    .map((word) => word.trim())
+    .filter((word) => word !== "");
+}
+
+/** An origin is a scheme, a host and perhaps a port, as browsers write it. */
+function originsOf(text: string): readonly string[] {
+  return wordsOf(text).map((word) => {
+    if (word === "*" || (URL.canParse(word) && new URL(word).origin === word)) return word;
+    throw new RangeError(`"${word}" is no origin; write it as browsers do, such as https://shop.example, or *`);
+  });
 }
 
 function problemOf(attempt: () => unknown): string | undefined {

@@ -1,5 +1,4 @@
 // The command line. Each command is a file beside this one; here they are put together, and an error becomes an exit code.
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { EXIT, EXIT_HELP, endingOf } from "../../lib/cli/errors.ts";
 import { styleFor } from "../../lib/cli/style.ts";
@@ -10,7 +9,7 @@ import { addGlobalFlags } from "./globals.ts";
 import { addImport } from "./import.ts";
 import { addItems } from "./items.ts";
 import { addLists } from "./lists.ts";
-import { packageDir } from "./package-dir.ts";
+import { packageVersion } from "./package-dir.ts";
 import { addPeople } from "./people.ts";
 import { addProcesses } from "./processes.ts";
 import { addReplay } from "./replay.ts";
@@ -32,7 +31,7 @@ Examples:
 function program(): Command {
   const root = new Command("rollcall")
     .description("Who is in which segment, right now, and who has just joined or left.")
-    .version((JSON.parse(readFileSync(`${packageDir()}/package.json`, "utf8")) as { version: string }).version)
+    .version(packageVersion())
     .showSuggestionAfterError()
     .addHelpText("after", EXAMPLES + EXIT_HELP)
     .exitOverride();

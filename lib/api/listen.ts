@@ -2,10 +2,16 @@
 // Used by cmd/api.ts and, inside its own process, by cmd/dev.ts.
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Limits } from "../core/types.ts";
+import { NatsAuditLog } from "../nats/audit.ts";
 import { NatsControlLog } from "../nats/control-log.ts";
+import { NatsKeyStore } from "../nats/keys.ts";
 import type { Names } from "../nats/names.ts";
+import type { HttpSettings } from "./http-settings.ts";
 import { type NatsAudience, openAudience } from "./nats-audience.ts";
-import { type ApiLog, buildApi } from "./server.ts";
+import type { ApiLog } from "./refusals.ts";
+import { isLoopback } from "./security/guard.ts";
+import { Keyring } from "./security/keyring.ts";
+import { buildApi } from "./server.ts";
 
 export interface ListenOptions {
   readonly nc: NatsConnection;
@@ -13,10 +19,16 @@ export interface ListenOptions {
   readonly partitions: number;
   readonly clock: "log" | "event";
   readonly limits: Limits;
+  readonly http: HttpSettings;
   readonly host: string;
   readonly port: number;
   readonly natsUrl: string;
-  readonly log: ApiLog;
+  readonly version: string;
+  readonly log: ListenLog;
+}
+
+export interface ListenLog extends ApiLog {
+  warn(fields: object, message: string): void;
 }
 
 export interface RunningApi {
@@ -25,16 +37,44 @@ export interface RunningApi {
   stop(): Promise<void>;
 }
 
+/** Who can reach it could do anything, so it does not listen. */
+export class OpenDoor extends Error {
+  override readonly name = "OpenDoor";
+}
+
+const MAKE_ONE = "rollcall keys create NAME --role admin --personal";
+const OPEN = `http: there are no keys yet, so whoever uses this machine may ask and change everything; \`${MAKE_ONE}\` closes the door`;
+
+function openDoor(host: string): OpenDoor {
+  return new OpenDoor(
+    `HTTP would listen on ${host}, where others reach it, and there is no key yet: anybody could read and change everything. ` +
+      `Make a key first: \`${MAKE_ONE}\`; or listen on this machine alone (ROLLCALL_HTTP_HOST=127.0.0.1).`,
+  );
+}
+
 export async function listen(options: ListenOptions): Promise<RunningApi> {
-  const { nc, names, partitions, clock, limits, host, port, natsUrl, log } = options;
+  const { nc, names, partitions, clock, limits, http, host, port, natsUrl, version, log } = options;
+  const keyring = await Keyring.open(new NatsKeyStore(nc, names));
+  if (keyring.isOpen && !isLoopback(host)) {
+    keyring.close();
+    throw openDoor(host);
+  }
+  if (keyring.isOpen) log.warn({}, OPEN);
   const audience = await openAudience({ nc, names, partitions, limits });
   const subjectPrefix = names.name === "" ? "" : `${names.name}.`;
   const app = buildApi({
     audience,
+    control: new NatsControlLog(nc, names),
+    catalogue: audience.catalogue,
+    keyring,
+    audit: new NatsAuditLog(nc, names),
+    limits,
+    clock,
+    http,
     natsUrl: withoutSecret(natsUrl),
     subjectPrefix,
+    version,
     log,
-    world: { control: new NatsControlLog(nc, names), catalogue: audience.catalogue, limits, clock },
   });
   await app.listen({ host, port });
   const address = app.server.address();
@@ -45,6 +85,7 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
     async stop() {
       await app.close();
       audience.close();
+      keyring.close();
     },
   };
 }

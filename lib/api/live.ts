@@ -3,6 +3,7 @@
 import type { ServerResponse } from "node:http";
 import type { Delta } from "../core/types.ts";
 import type { Audience } from "./audience.ts";
+import { deltaMasked } from "./security/masking.ts";
 import { deltaOut } from "./shapes.ts";
 
 const SIZES_MS = 1_000;
@@ -13,10 +14,13 @@ const DELTAS_A_BATCH_MAX = 20;
 const CLIENTS_MAX = 200;
 /** A browser that does not read is let go before it costs memory. */
 const UNREAD_BYTES_MAX = 1_048_576;
+/** A delta names nobody but by their id. */
+const NO_TRAITS: ReadonlySet<string> = new Set();
 
 export class LiveFeed {
   private readonly audience: Audience;
-  private readonly clients = new Set<ServerResponse>();
+  /** Each with whether personal data is shown to it. */
+  private readonly clients = new Map<ServerResponse, boolean>();
   private timers: NodeJS.Timeout[] = [];
   private forgetDeltas: () => void = () => {};
   private waiting: Delta[] = [];
@@ -27,7 +31,7 @@ export class LiveFeed {
     this.audience = audience;
   }
 
-  connect(response: ServerResponse): void {
+  connect(response: ServerResponse, personal: boolean): void {
     if (this.clients.size >= CLIENTS_MAX) {
       response.writeHead(503, { "content-type": "application/json", "retry-after": "10" });
       response.end(
@@ -42,14 +46,14 @@ export class LiveFeed {
       "x-content-type-options": "nosniff",
     });
     response.write("retry: 1000\n\n");
-    this.clients.add(response);
+    this.clients.set(response, personal);
     if (this.clients.size === 1) this.start();
     else if (this.lastSizes !== "") response.write(message("sizes", this.lastSizes));
     response.once("close", () => this.forget(response));
   }
 
   close(): void {
-    for (const response of [...this.clients]) {
+    for (const response of [...this.clients.keys()]) {
       response.end();
       this.forget(response);
     }
@@ -96,15 +100,19 @@ export class LiveFeed {
     const { waiting, skipped } = this;
     this.waiting = [];
     this.skipped = 0;
-    this.send(message("deltas", JSON.stringify({ deltas: waiting.map(deltaOut), skipped })));
+    const shown = (personal: boolean): string => {
+      const deltas = waiting.map((delta) => deltaOut(deltaMasked(delta, { personal, traitsShown: NO_TRAITS })));
+      return message("deltas", JSON.stringify({ deltas, skipped }));
+    };
+    this.send(shown(true), shown(false));
   }
 
-  private send(text: string): void {
-    for (const response of [...this.clients]) {
+  private send(text: string, masked = text): void {
+    for (const [response, personal] of [...this.clients]) {
       if (response.writableLength > UNREAD_BYTES_MAX) {
         response.destroy();
         this.forget(response);
-      } else response.write(text);
+      } else response.write(personal ? text : masked);
     }
   }
 }

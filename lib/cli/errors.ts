@@ -44,6 +44,8 @@ const KNOWN: Readonly<Record<string, number>> = {
   ConfigError: EXIT.usage,
   PlacesFileUnusable: EXIT.usage,
   PortTaken: EXIT.usage,
+  OpenDoor: EXIT.usage,
+  NotAudited: EXIT.failed,
   DataDirInUse: EXIT.usage,
   NatsServerMissing: EXIT.unreachable,
   UnusableServer: EXIT.usage,

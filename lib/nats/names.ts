@@ -13,6 +13,8 @@ export interface Names {
   readonly definitionsStream: string;
   readonly checkpointBucket: string;
   readonly clusterBucket: string;
+  readonly keysBucket: string;
+  readonly auditStream: string;
   /** The one subject of the control log. */
   readonly definitionsSubject: string;
 
@@ -39,6 +41,8 @@ export interface Names {
   /** Of the one message that opens SEGMENTS and is never replaced. */
   readonly originSubject: string;
   rejectedSubject(reason: RejectReason | "*"): string;
+  /** `what` is area.verb, or "*.*". */
+  auditSubject(what: string): string;
   /** Questions to the owner of partition p. */
   askSubject(p: PartitionNo | "*"): string;
 }
@@ -59,6 +63,8 @@ export function namesOf(name = ""): Names {
     definitionsStream: stream("DEFINITIONS"),
     checkpointBucket: stream("CHECKPOINT"),
     clusterBucket: stream("CLUSTER"),
+    keysBucket: stream("KEYS"),
+    auditStream: stream("AUDIT"),
     definitionsSubject: `${root}definitions`,
     eventsStream: (p) => stream(`EVENTS_${p}`),
     eventSubject: (token) => `${root}events.${token}`,
@@ -75,6 +81,7 @@ export function namesOf(name = ""): Names {
     watermarkSubject: (p) => `${root}watermark.${p}`,
     originSubject: `${root}watermark.origin`,
     rejectedSubject: (reason) => `${root}rejected.${reason}`,
+    auditSubject: (what) => `${root}audit.${what}`,
     askSubject: (p) => `${root}ask.${p}`,
   };
 }

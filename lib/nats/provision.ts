@@ -120,8 +120,8 @@ async function markOrigin(nc: NatsConnection, names: Names): Promise<void> {
 export function wantedStreams(names: Names, options: DataSetOptions): Wanted[] {
   const logs = Array.from({ length: options.partitions }, (_, p) => eventsStream(names, p, options));
   const all = [definitionsStream(names, options), segmentsStream(names), rejectsStream(names, options), ...logs];
-  const buckets = [checkpointBucket(names), clusterBucket(names)];
-  return [...all, ...buckets].map((stream) => ({ ...stream, num_replicas: options.replicas }));
+  const buckets = [checkpointBucket(names), clusterBucket(names), keysBucket(names)];
+  return [...all, auditStream(names), ...buckets].map((stream) => ({ ...stream, num_replicas: options.replicas }));
 }
 
 /**
@@ -174,6 +174,18 @@ function rejectsStream(names: Names, { rejectsMaxAgeMs }: DataSetOptions): Wante
   };
 }
 
+/** Who changed what: nothing in it may be removed or replaced, which is why no personal data may stand in it. */
+function auditStream(names: Names): Wanted {
+  return {
+    ...KEPT,
+    name: names.auditStream,
+    subjects: [names.auditSubject("*.*")],
+    allow_rollup_hdrs: false,
+    deny_delete: true,
+    deny_purge: true,
+  };
+}
+
 /** The control log. Its metadata says what the data set was made as. */
 function definitionsStream(names: Names, { partitions, clock }: DataSetOptions): Wanted {
   return {
@@ -194,6 +206,11 @@ function checkpointBucket(names: Names): Wanted {
 /** Heartbeats carry their own TTL; the server marks what expired, so watchers need no clock. */
 function clusterBucket(names: Names): Wanted {
   return bucket(names.clusterBucket, { allow_msg_ttl: true, subject_delete_marker_ttl: 60_000 * NANOS_PER_MS });
+}
+
+/** Keys of the HTTP interface, by their id. A revoked one stays: that there was a key is what keeps the door closed. */
+function keysBucket(names: Names): Wanted {
+  return bucket(names.keysBucket, { allow_rollup_hdrs: false, deny_purge: true });
 }
 
 /** A key-value bucket is a stream of this form; `@nats-io/kv` opens it. */
@@ -266,7 +283,8 @@ function assertSameDataSet(options: DataSetOptions, names: Names, existing: Exis
 
 /**
  * Once all was there, a missing log is lost data, and making an empty one would hide that. Checkpoints are a short cut,
- * heartbeats and rejects are news: those may be made again.
+ * heartbeats and rejects are news, and data sets made before there were keys and an audit log get them at their next start:
+ * those may be made again.
  */
 function assertNothingLost(names: Names, existing: Existing): void {
   const definitions = existing.get(names.definitionsStream);

@@ -1,15 +1,16 @@
 // The HTTP interface over an audience out of thin air: shapes, refusals, headers, the live feed.
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { buildApi } from "../../lib/api/server.ts";
-import { CART, deltaOf, FakeAudience, TRIALS } from "./fake-audience.ts";
+import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
+import { CART, deltaOf, type FakeAudience, TRIALS } from "./fake-audience.ts";
 
+let api: ApiInMemory;
 let audience: FakeAudience;
-let app: ReturnType<typeof buildApi>;
-beforeEach(() => {
-  audience = new FakeAudience();
-  app = buildApi({ audience, natsUrl: "nats://127.0.0.1:4222", subjectPrefix: "" });
+let app: ApiInMemory["app"];
+beforeEach(async () => {
+  api = await apiInMemory();
+  ({ app, audience } = api);
 });
-afterEach(() => app.close());
+afterEach(() => api.close());
 
 const get = (url: string) => app.inject({ method: "GET", url });
 
@@ -112,7 +113,7 @@ describe("questions", () => {
   ])("%s is refused with %i %s", async (url, status, code) => {
     const response = await get(url);
     expect(response.statusCode).toBe(status);
-    expect(response.json()).toEqual({ error: { code, message: expect.any(String) } });
+    expect(response.json()).toMatchObject({ error: { code, message: expect.any(String) } });
   });
 
   test("a partition that does not answer is 503 in its own words; anything else tells no more than that", async () => {
@@ -171,8 +172,8 @@ describe("the page", () => {
   });
 
   test("names the server and the data set in the commands that it suggests", async () => {
-    const other = buildApi({ audience, natsUrl: "nats://127.0.0.1:5000", subjectPrefix: "shop." });
-    const { body } = await other.inject({ method: "GET", url: "/" });
+    const other = await apiInMemory({}, { natsUrl: "nats://127.0.0.1:5000", subjectPrefix: "shop." });
+    const { body } = await other.app.inject({ method: "GET", url: "/" });
     expect(body).toContain("nats sub --server nats://127.0.0.1:5000 &#39;shop.segment.&gt;&#39;");
     expect(body).toContain("rollcall --nats-url nats://127.0.0.1:5000 --name shop tail");
     expect((await get("/")).body).toContain(">rollcall tail<");

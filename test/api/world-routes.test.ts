@@ -1,35 +1,24 @@
 // Vocabulary, items and situations over HTTP, on a control log in memory: answers, refusals, and what is written.
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { apply } from "../../lib/api/apply.ts";
-import { Catalogue } from "../../lib/api/catalogue.ts";
-import { buildApi } from "../../lib/api/server.ts";
 import { DEFAULT_LIMITS as limits } from "../../lib/core/types.ts";
 import { readDefinitions } from "../../lib/definitions/load.ts";
-import { ControlInMemory } from "./control-in-memory.ts";
-import { FakeAudience } from "./fake-audience.ts";
+import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
 
-let control: ControlInMemory;
-let catalogue: Catalogue;
-let app: ReturnType<typeof buildApi>;
+let api: ApiInMemory;
+let control: ApiInMemory["control"];
+let catalogue: ApiInMemory["catalogue"];
+let app: ApiInMemory["app"];
 
 beforeEach(async () => {
-  control = new ControlInMemory();
-  catalogue = await Catalogue.open(control, limits);
-  app = buildApi({
-    audience: new FakeAudience(),
-    natsUrl: "nats://127.0.0.1:4222",
-    subjectPrefix: "",
-    world: { control, catalogue, limits, clock: "log" },
-  });
+  api = await apiInMemory();
+  ({ app, control, catalogue } = api);
 });
-afterEach(async () => {
-  await app.close();
-  catalogue.stop();
-});
+afterEach(() => api.close());
 
 const get = (url: string) => app.inject({ method: "GET", url });
 const send = (method: "PUT" | "POST", url: string, payload: unknown, headers: Record<string, string> = {}) =>
-  app.inject({ method, url, payload: payload as object, headers: { host: "here:8080", ...headers } });
+  app.inject({ method, url, payload: payload as object, headers: { host: "localhost:8080", ...headers } });
 
 async function define(text: string): Promise<void> {
   await apply(control, catalogue, { loaded: readDefinitions(text, "a.yaml"), remove: [], limits });
@@ -196,5 +185,5 @@ test("a page of another site writes nothing, whatever it says that it sends", as
   }
   const text = await send("POST", "/v1/situations", "[]", { "content-type": "text/plain" });
   expect(text.statusCode).toBe(415);
-  expect((await send("PUT", "/v1/vocabulary", body, { origin: "http://here:8080" })).statusCode).toBe(200);
+  expect((await send("PUT", "/v1/vocabulary", body, { origin: "http://localhost:8080" })).statusCode).toBe(200);
 });

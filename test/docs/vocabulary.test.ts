@@ -5,15 +5,12 @@ import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { afterEach, describe, expect, test } from "vitest";
 import { parse as parseYaml } from "yaml";
-import { Catalogue } from "../../lib/api/catalogue.ts";
 import { situationsAt } from "../../lib/api/feeds.ts";
-import { buildApi } from "../../lib/api/server.ts";
 import { parseDefinition } from "../../lib/core/rules/parse/parse.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY } from "../../lib/core/vocabulary.ts";
 import { parseVocabulary, vocabularyDocument } from "../../lib/core/vocabulary-document.ts";
-import { ControlInMemory } from "../api/control-in-memory.ts";
-import { FakeAudience } from "../api/fake-audience.ts";
+import { apiInMemory } from "../api/api-in-memory.ts";
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 const page = read("docs/vocabulary.md");
@@ -62,14 +59,8 @@ describe("the weather example", () => {
   });
 
   test("publishes its file, and the second time nothing new", async () => {
-    const control = new ControlInMemory();
-    const catalogue = await Catalogue.open(control, DEFAULT_LIMITS);
-    const world = { control, catalogue, limits: DEFAULT_LIMITS, clock: "log" } as const;
-    const app = buildApi({ audience: new FakeAudience(), natsUrl: "nats://127.0.0.1:4222", subjectPrefix: "", world });
-    stop = async () => {
-      await app.close();
-      catalogue.stop();
-    };
+    const { app, catalogue, close } = await apiInMemory();
+    stop = close;
     const url = await app.listen({ host: "127.0.0.1", port: 0 });
     const publish = async (): Promise<string> => {
       const args = ["examples/weather/publish.mjs", "examples/weather/weather.jsonl", url];

@@ -47,7 +47,7 @@ async function ask(
 describe("streams and buckets", () => {
   test("are made once and found again", async () => {
     const first = await make("fresh");
-    expect(first.created).toHaveLength(9);
+    expect(first.created).toHaveLength(11);
     expect(first.found).toEqual([]);
     const again = await make("fresh");
     expect(again.created).toEqual([]);
@@ -59,14 +59,14 @@ describe("streams and buckets", () => {
   test("are not made by a worker that may not, which says what is missing", async () => {
     const refused = provision(nc, dataSet("unmade"), { create: false });
     await expect(refused).rejects.toThrow(
-      /Missing: unmade_DEFINITIONS, unmade_SEGMENTS.*and 3 more.*ROLLCALL_PROVISION/,
+      /Missing: unmade_DEFINITIONS, unmade_SEGMENTS.*and 5 more.*ROLLCALL_PROVISION/,
     );
   });
 
   test("are made by four workers at once, as by one", async () => {
     const reports = await Promise.all([1, 2, 3, 4].map(() => make("race")));
     expect(reports).toHaveLength(4);
-    expect((await make("race")).found).toHaveLength(9);
+    expect((await make("race")).found).toHaveLength(11);
   });
 
   test("of workers that disagree: one is told, and the number of logs is the other's", async () => {

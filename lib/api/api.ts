@@ -1,0 +1,48 @@
+// What a group of routes is given: the application with its types, and the services that it asks. server.ts puts them
+// together; each group of lib/api/routes is one function of both.
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { FastifyBaseLogger, FastifyInstance, FastifyTypeProvider } from "fastify";
+import type { Static, TSchema } from "typebox";
+import type { Limits } from "../core/types.ts";
+import type { AuditLog } from "../ports/audit.ts";
+import type { ControlLog } from "../ports/control-log.ts";
+import type { Audience } from "./audience.ts";
+import type { Catalogue } from "./catalogue.ts";
+import type { HttpSettings } from "./http-settings.ts";
+import type { Metrics } from "./metrics.ts";
+import type { ApiLog } from "./refusals.ts";
+import type { Keyring } from "./security/keyring.ts";
+
+/** Input has the types of its schemas. Answers are held against theirs by the contract test, so that what is read-only stays so. */
+export interface ApiTypes extends FastifyTypeProvider {
+  validator: this["schema"] extends TSchema ? Static<this["schema"]> : unknown;
+  serializer: unknown;
+}
+
+export type Api = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, ApiTypes>;
+
+/** A group of routes; called once while the server is put together. */
+export type RouteGroup = (app: Api, services: ApiServices) => void;
+
+export interface ApiServices extends ApiOptions {
+  readonly metrics: Metrics;
+}
+
+/** What the process brings; tests bring it from memory. */
+export interface ApiOptions {
+  readonly audience: Audience;
+  /** The control log, where vocabulary, items and situations are written. */
+  readonly control: ControlLog;
+  readonly catalogue: Catalogue;
+  readonly keyring: Keyring;
+  readonly audit: AuditLog;
+  readonly limits: Limits;
+  readonly clock: "log" | "event";
+  readonly http: HttpSettings;
+  /** Where events go in and deltas come out; shown on the page, without secrets. */
+  readonly natsUrl: string;
+  /** The data set's prefix of subjects, "" or "shop.". */
+  readonly subjectPrefix: string;
+  readonly version: string;
+  readonly log?: ApiLog;
+}

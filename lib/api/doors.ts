@@ -1,0 +1,88 @@
+// What stands before every route: headers that browsers heed, other sites, limits on what comes in and how often, and the
+// guard. server.ts opens them in this order.
+import cors from "@fastify/cors";
+import helmet from "@fastify/helmet";
+import rateLimit from "@fastify/rate-limit";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { ApiOptions } from "./api.ts";
+import { HttpError } from "./http-error.ts";
+import type { HttpSettings } from "./http-settings.ts";
+import { assertShallow } from "./input.ts";
+import { audited, type Change } from "./security/auditing.ts";
+import { addGuard } from "./security/guard.ts";
+import type { Masking } from "./security/masking.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** What whoever asks may see of people. */
+    readonly masking: Masking;
+    /** Writes down that the caller changed something; after the change, before the answer. */
+    audit(change: Change): Promise<void>;
+  }
+}
+
+const MINUTE_MS = 60_000;
+/** Preflight answers are kept by browsers for so long. */
+const PREFLIGHT_S = 600;
+
+export function addDoors(app: FastifyInstance, { http, keyring, audit }: ApiOptions): void {
+  addHeaders(app);
+  if (http.origins.length > 0) addCors(app, http);
+  addGuard(app, { keyring, origins: http.origins });
+  addRateLimit(app, http);
+  app.addHook("preValidation", async ({ body }) => assertShallow(body, http.depthMax));
+  const traitsShown = new Set(http.traitsShown);
+  app.decorateRequest("masking", {
+    getter(this: FastifyRequest) {
+      return { personal: this.caller.personal, traitsShown };
+    },
+  });
+  app.decorateRequest("audit", function (this: FastifyRequest, change: Change) {
+    return audited(audit, this.caller.who, change);
+  });
+}
+
+/** Nothing here is for frames, scripts or caches; the page and /docs say themselves what they need. */
+function addHeaders(app: FastifyInstance): void {
+  app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+    },
+    // Whether there is TLS in front is known to whoever put it there.
+    strictTransportSecurity: false,
+    referrerPolicy: { policy: "no-referrer" },
+    xFrameOptions: { action: "deny" },
+  });
+  app.addHook("onRequest", async (_request, reply) => {
+    reply.header("cache-control", "no-store");
+  });
+}
+
+function addCors(app: FastifyInstance, { origins }: HttpSettings): void {
+  app.register(cors, {
+    origin: origins.includes("*") ? "*" : [...origins],
+    methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+    maxAge: PREFLIGHT_S,
+  });
+}
+
+/** After the guard, so that each key has its own count; who has none is counted by address. */
+function addRateLimit(app: FastifyInstance, http: HttpSettings): void {
+  const boundOf = ({ routeOptions }: FastifyRequest): number => {
+    const { needs } = routeOptions.config;
+    if (needs === undefined || needs === "nobody") return 0;
+    const forEvents = needs === "ingest" || needs === "decide";
+    return forEvents ? http.eventRequestsPerMinuteMax : http.requestsPerMinuteMax;
+  };
+  const kindOf = ({ routeOptions: { config } }: FastifyRequest): string =>
+    config.needs === "ingest" || config.needs === "decide" ? "events" : "questions";
+  app.register(rateLimit, {
+    timeWindow: MINUTE_MS,
+    max: (request) => boundOf(request),
+    allowList: (request) => boundOf(request) === 0,
+    keyGenerator: (request) => `${kindOf(request)} ${request.caller.key?.id ?? request.ip}`,
+    errorResponseBuilder: (_request, { max, after }) =>
+      new HttpError(429, "too-many-requests", `More than ${max} requests a minute; ask again in ${after}.`),
+  });
+}

@@ -1,0 +1,17 @@
+// The limits of the HTTP interface, as config/options.ts gives them; the defaults are those of the options.
+export interface HttpSettings {
+  /** Of a request's body; a feed of items or situations, or a batch, may be larger. */
+  readonly bodyBytesMax: number;
+  readonly feedBytesMax: number;
+  /** Nesting of a body's JSON. */
+  readonly depthMax: number;
+  /** For a request to arrive, and for its answer to be there. */
+  readonly timeoutMs: number;
+  /** Of one key, or of one address while there are no keys; 0 is no limit. Sending events and deciding have their own. */
+  readonly requestsPerMinuteMax: number;
+  readonly eventRequestsPerMinuteMax: number;
+  /** Of other sites whose pages may call; `*` is all. */
+  readonly origins: readonly string[];
+  /** Traits whose values also keys see that show no personal data. */
+  readonly traitsShown: readonly string[];
+}

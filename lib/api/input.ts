@@ -1,0 +1,86 @@
+// What comes in, held against the schema of its route: a value of the right type, or every place that is wrong.
+// Nothing is dropped, filled in or guessed; only a query, which is all text, becomes numbers and truths.
+import type { FastifySchemaCompiler } from "fastify";
+import type { TSchema } from "typebox";
+import { Compile } from "typebox/compile";
+import { keyPath, type Problem } from "../core/rules/parse/problems.ts";
+import { HttpError } from "./http-error.ts";
+
+/** Of a body whose own parser says more than a schema could: the schema is for readers, the route checks. */
+export const CHECKED_BY_ROUTE = "x-checked-by-route";
+
+const PROBLEMS_MAX = 20;
+const WHERE: Readonly<Record<string, string>> = { querystring: "query", params: "path", headers: "header" };
+
+interface Properties {
+  readonly properties?: Readonly<Record<string, { readonly type?: string }>>;
+}
+
+export const inputCompiler: FastifySchemaCompiler<TSchema & Properties> = ({ schema, httpPart = "body" }) => {
+  if (CHECKED_BY_ROUTE in schema) return (value: unknown) => ({ value });
+  const validator = Compile(schema);
+  return (value: unknown) => {
+    const read = httpPart === "body" ? value : withTypes(value, schema);
+    if (validator.Check(read)) return { value: read };
+    return { error: refusalOf(validator.Errors(read), WHERE[httpPart] ?? "body") };
+  };
+};
+
+/** Text where the schema asks for a number or a truth; what is neither stays as it is, and is refused. */
+function withTypes(value: unknown, { properties = {} }: Properties): unknown {
+  return Object.fromEntries(
+    Object.entries(value as Record<string, unknown>).map(([name, text]) => [
+      name,
+      Object.hasOwn(properties, name) ? typed(text, properties[name]!.type) : text,
+    ]),
+  );
+}
+
+function typed(text: unknown, type: string | undefined): unknown {
+  if (typeof text !== "string") return text;
+  if (type === "integer") return /^-?\d{1,15}$/.test(text) ? Number(text) : text;
+  if (type === "number") return /^-?\d{1,15}(\.\d{1,15})?$/.test(text) ? Number(text) : text;
+  // `?dryRun` says yes, as `?dryRun=true` does.
+  if (type === "boolean") return text === "" || text === "true" ? true : text === "false" ? false : text;
+  return text;
+}
+
+interface Found {
+  readonly instancePath: string;
+  readonly keyword: string;
+  readonly message: string;
+  readonly params: object;
+}
+
+function refusalOf(found: readonly Found[], where: string): HttpError {
+  const problems = found.flatMap((one) => problemsOf(one, where)).slice(0, PROBLEMS_MAX);
+  const first = problems[0]!;
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
+  const error = new HttpError(400, "bad-request", `${first.path}: ${first.message}${more}.`, problems);
+  return error;
+}
+
+function problemsOf({ instancePath, keyword, message, params }: Found, where: string): Problem[] {
+  const path = instancePath
+    .split("/")
+    .slice(1)
+    .reduce((at, step) => keyPath(at, step.replaceAll("~1", "/").replaceAll("~0", "~")), where);
+  if (keyword === "additionalProperties" || keyword === "unevaluatedProperties") {
+    const names = (Object.values(params)[0] ?? []) as readonly string[];
+    return names.map((name) => ({ path: keyPath(path, name.slice(0, 80)), message: "there is no such field" }));
+  }
+  if (keyword === "required") {
+    const names = (Object.values(params)[0] ?? []) as readonly string[];
+    return names.map((name) => ({ path: keyPath(path, name), message: "is missing" }));
+  }
+  return [{ path, message }];
+}
+
+/** Whatever is read later may walk a body without fear. */
+export function assertShallow(value: unknown, depthMax: number, depth = 0): void {
+  if (typeof value !== "object" || value === null) return;
+  if (depth >= depthMax) {
+    throw new HttpError(400, "too-deep", `The body is nested deeper than ${depthMax} (httpDepthMax).`);
+  }
+  for (const inner of Object.values(value)) assertShallow(inner, depthMax, depth + 1);
+}

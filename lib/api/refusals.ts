@@ -1,0 +1,61 @@
+// Whatever goes wrong, as the one who asked reads it: `{error: {code, message, problems?}}`, never a stack.
+// server.ts sends every error through here.
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { HttpError } from "./http-error.ts";
+
+/** The part of a pino logger that is used here. */
+export interface ApiLog {
+  error(fields: object, message: string): void;
+}
+
+const CODES: Readonly<Record<number, string>> = {
+  404: "not-found",
+  405: "not-allowed",
+  413: "too-large",
+  415: "unsupported-type",
+  429: "too-many-requests",
+};
+
+export function sendError(error: FastifyError | Error, reply: FastifyReply, log: ApiLog | undefined): FastifyReply {
+  const refusal = refusalOf(error);
+  if (refusal.statusCode >= 500 && refusal.code === "internal") log?.error({ err: error }, "http: a request failed");
+  const { statusCode, code, message, problems } = refusal;
+  if (statusCode === 401) reply.header("www-authenticate", 'Bearer, Basic realm="Rollcall", charset="UTF-8"');
+  if (statusCode === 503) reply.header("retry-after", "1");
+  return reply.code(statusCode).send({ error: { code, message, ...(problems === undefined ? {} : { problems }) } });
+}
+
+function refusalOf(error: FastifyError | Error): HttpError {
+  if (error instanceof HttpError) return error;
+  // A partition that does not answer is a matter of waiting, and the question's own words say so.
+  if (error.name === "QuestionFailed") return new HttpError(503, "not-answered", error.message);
+  if (error.name === "NotAudited") return new HttpError(503, "not-audited", error.message);
+  const code = "code" in error ? error.code : undefined;
+  if (code === "FST_ERR_HANDLER_TIMEOUT") {
+    return new HttpError(503, "not-answered", "The answer was not there in time; ask again, or for less.");
+  }
+  const status = "statusCode" in error && typeof error.statusCode === "number" ? error.statusCode : 500;
+  if (status >= 400 && status < 500) return new HttpError(status, CODES[status] ?? "bad-request", error.message);
+  return new HttpError(500, "internal", "Something went wrong here; the log says what.");
+}
+
+export function nothingThere(request: FastifyRequest): HttpError {
+  const path = shown(request.url.split("?")[0]!);
+  return new HttpError(404, "not-found", `There is nothing at ${request.method} ${path}. See /docs for what there is.`);
+}
+
+export function shown(id: string): string {
+  return JSON.stringify(id.length > 80 ? `${id.slice(0, 80)}…` : id);
+}
+
+export function noSegment(id: string): HttpError {
+  return new HttpError(404, "unknown-segment", `There is no segment ${shown(id)}. GET /v1/segments lists them.`);
+}
+
+export function noAccount(id: string): HttpError {
+  return new HttpError(404, "unknown-account", `No message has named the account ${shown(id)} yet.`);
+}
+
+export function noUser(id: string): HttpError {
+  return new HttpError(404, "unknown-user", `No message has named ${shown(id)} yet.`);
+}

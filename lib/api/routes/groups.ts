@@ -1,0 +1,41 @@
+// Every group of routes, in the order in which the document lists them. A new group is a line here.
+import type { RouteGroup } from "../api.ts";
+import { accountRoutes } from "./accounts.ts";
+import { auditRoutes } from "./audit.ts";
+import { explainRoutes } from "./explain.ts";
+import { itemRoutes, situationRoutes } from "./feeds.ts";
+import { keyRoutes } from "./keys.ts";
+import { liveRoutes } from "./live.ts";
+import { memberRoutes } from "./members.ts";
+import { operationRoutes } from "./operations.ts";
+import { pageRoutes } from "./page.ts";
+import { segmentRoutes } from "./segments.ts";
+import { userRoutes } from "./users.ts";
+import { vocabularyRoutes } from "./vocabulary.ts";
+
+export const GROUPS: readonly RouteGroup[] = [
+  segmentRoutes,
+  memberRoutes,
+  vocabularyRoutes,
+  userRoutes,
+  accountRoutes,
+  explainRoutes,
+  itemRoutes,
+  situationRoutes,
+  liveRoutes,
+  pageRoutes,
+  keyRoutes,
+  auditRoutes,
+  operationRoutes,
+];
+
+/** What the document says of each tag that routes bear. */
+export const TAGS: Readonly<Record<string, string>> = {
+  segments: "Which segments there are, what they mean, and who is in them",
+  vocabulary: "What gives events their meaning",
+  people: "What is known of people and accounts, and why they are where they are",
+  feeds: "What feeds say of items and places",
+  live: "What happens now",
+  keys: "Who may ask, and who changed what",
+  operations: "Whether it runs, and how",
+};

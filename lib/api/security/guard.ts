@@ -1,0 +1,130 @@
+// The door: who asks, whether their key has the right that the route needs, and whether a page of another site sends it.
+// A hook before every route; the rights are rights.ts, the keys keyring.ts.
+import { isIP } from "node:net";
+import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
+import { HttpError } from "../http-error.ts";
+import type { Keyring, KnownKey } from "./keyring.ts";
+import { RIGHTS_OF, type Right, roleFor } from "./rights.ts";
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** The right that a caller must have. Every route names one. */
+    needs?: Right;
+    /** The key may stand in the body as `writeKey`, as browsers send it that cannot set a header. */
+    writeKeyInBody?: boolean;
+  }
+  interface FastifyRequest {
+    caller: Caller;
+  }
+}
+
+export interface Caller {
+  /** As the audit log names them: the id of a key, or `open`. */
+  readonly who: string;
+  readonly personal: boolean;
+  /** Undefined while no key was ever made. */
+  readonly key?: KnownKey;
+}
+
+export interface GuardOptions {
+  readonly keyring: Keyring;
+  /** Origins of other sites whose pages may call; `*` is all of them. */
+  readonly origins: readonly string[];
+}
+
+const NOBODY: Caller = { who: "nobody", personal: false };
+const OPEN: Caller = { who: "open", personal: true };
+const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
+export function addGuard(app: FastifyInstance, options: GuardOptions): void {
+  app.decorateRequest("caller", null as unknown as Caller);
+  app.addHook("onRequest", async (request) => {
+    const { needs, writeKeyInBody } = request.routeOptions.config;
+    request.caller = NOBODY;
+    // No route: there is nothing to guard, and the answer is that there is none.
+    if (needs === undefined) return;
+    assertSameSite(request, options.origins);
+    if (needs === "nobody") return;
+    const text = keyTextOf(request);
+    const inBody = writeKeyInBody === true && text === undefined && !options.keyring.isOpen;
+    if (!inBody) admit(request, needs, text, options.keyring);
+  });
+  app.addHook("preValidation", async (request) => {
+    const { needs, writeKeyInBody } = request.routeOptions.config;
+    if (writeKeyInBody !== true || needs === undefined || request.caller !== NOBODY) return;
+    admit(request, needs, writeKeyOf(request.body), options.keyring);
+  });
+}
+
+/** A route without a right would be open to everybody by mistake. */
+export function assertGuarded({ method, url, config }: RouteOptions): void {
+  if (method === "OPTIONS" || config?.needs !== undefined) return;
+  throw new Error(`the route ${method} ${url} names no right: add config: { needs: … } (lib/api/security/rights.ts)`);
+}
+
+function admit(request: FastifyRequest, needs: Right, text: string | undefined, keyring: Keyring): void {
+  if (keyring.isOpen) {
+    assertLocalName(request);
+    request.caller = OPEN;
+    return;
+  }
+  if (text === undefined) throw noKey("Send a key: Authorization: Bearer rk_…");
+  const key = keyring.verified(text);
+  if (key === undefined) throw noKey("The key is not known, or was revoked. `rollcall keys ls` lists those there are.");
+  if (!RIGHTS_OF[key.role].has(needs)) {
+    throw new HttpError(
+      403,
+      "not-allowed",
+      `The key ${key.id} has the role ${key.role}; this needs the right ${needs}, which the role ${roleFor(needs)} has.`,
+    );
+  }
+  keyring.noteUse(key);
+  request.caller = { who: key.id, personal: key.personal, key };
+}
+
+function noKey(message: string): HttpError {
+  return new HttpError(401, "no-key", message);
+}
+
+/** `Bearer KEY`, or `Basic` with the key as the user and no password; the scheme is not case sensitive. */
+function keyTextOf({ headers }: FastifyRequest): string | undefined {
+  const [, scheme, value] = /^(bearer|basic) +(\S+)$/i.exec(headers.authorization ?? "") ?? [];
+  if (scheme === undefined) return headers.authorization === undefined ? undefined : "";
+  if (scheme.toLowerCase() === "bearer") return value;
+  return Buffer.from(value!, "base64").toString().split(":")[0];
+}
+
+function writeKeyOf(body: unknown): string | undefined {
+  const { writeKey } = (body ?? {}) as { readonly writeKey?: unknown };
+  return typeof writeKey === "string" ? writeKey : undefined;
+}
+
+/** Browsers name the page that sends, and a page of another site is nobody, even where its visitor has a key. */
+function assertSameSite({ method, headers }: FastifyRequest, origins: readonly string[]): void {
+  const { origin, host } = headers;
+  if (SAFE_METHODS.has(method) || origin === undefined) return;
+  if (origins.includes("*") || origins.includes(origin)) return;
+  if (URL.canParse(origin) && new URL(origin).host === host) return;
+  throw new HttpError(
+    403,
+    "other-site",
+    `A page of ${origin.slice(0, 200)} may not write here; the option httpOrigins names those that may.`,
+  );
+}
+
+/** Without keys only this machine is trusted, and a name that somebody leads to 127.0.0.1 is not its name. */
+function assertLocalName({ hostname }: FastifyRequest): void {
+  if (isLoopback(hostname)) return;
+  throw new HttpError(
+    403,
+    "other-host",
+    "Without keys HTTP is for this machine alone, by the name localhost or its address. `rollcall keys create NAME --role admin` makes a key.",
+  );
+}
+
+/** Of a host as it is written in an address or in an option. */
+export function isLoopback(host: string): boolean {
+  const name = host.replace(/^\[(.*)\]$/, "$1").toLowerCase();
+  if (name === "localhost" || name.endsWith(".localhost") || name === "::1") return true;
+  return isIP(name) === 4 && name.startsWith("127.");
+}

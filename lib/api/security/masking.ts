@@ -1,0 +1,138 @@
+// What somebody sees of a person whose key shows no personal data: that something is known and under which name, not what.
+// Routes and the live feed ask here before they shape an answer; the shapes stay the same.
+import type { AccountUser, AccountView, ExplainNode, UserView } from "../../core/partition.ts";
+import type { Delta, Json, JsonObject, MemberId } from "../../core/types.ts";
+import type { MemberEntry } from "../../ports/questions.ts";
+import type { AccountUsers, Explanation, MemberList } from "../audience.ts";
+
+export const MASK = "•••";
+
+export interface Masking {
+  /** True for a key that shows personal data: nothing is masked. */
+  readonly personal: boolean;
+  /** Traits whose values everybody may see. */
+  readonly traitsShown: ReadonlySet<string>;
+}
+
+/**
+ * An id is what programs ask by, so one that says nothing is shown. One that speaks, an address, a number, a name, is
+ * masked but for its first character.
+ */
+export function idOut(id: MemberId, { personal }: Masking): MemberId {
+  if (personal || !speaks(id)) return id;
+  const at = id.indexOf("@");
+  const first = String.fromCodePoint(id.codePointAt(0)!);
+  return at > 0 ? `${first}${MASK}@${MASK}` : `${first}${MASK}`;
+}
+
+function speaks(id: string): boolean {
+  return id.includes("@") || /\s/.test(id) || /^(\+|00)[\d ()./-]{6,}$/.test(id);
+}
+
+export function userMasked(user: UserView, masking: Masking): UserView {
+  if (masking.personal) return user;
+  const { account } = user;
+  return {
+    ...user,
+    ...personalMasked(user, masking),
+    id: idOut(user.id, masking),
+    identities: Object.fromEntries(Object.entries(user.identities).map(([type, ids]) => [type, ids.map(() => MASK)])),
+    ...(account === undefined ? {} : { account: { ...account, id: idOut(account.id, masking) } }),
+  };
+}
+
+export function accountMasked(account: AccountView, masking: Masking): AccountView {
+  if (masking.personal) return account;
+  return { ...account, ...personalMasked(account, masking), id: idOut(account.id, masking) };
+}
+
+type Personal = Pick<
+  UserView,
+  "traits" | "visits" | "situations" | "objects" | "place" | "network" | "device" | "source"
+>;
+
+/** Counts, moments, memberships, carts and orders stay: they say what was done, and by whom nobody can tell. */
+function personalMasked(view: Personal, masking: Masking): Personal {
+  const { traits, visits, situations, objects, place, network, device, source } = view;
+  const { newest } = visits;
+  return {
+    traits: traitsMasked(traits, masking),
+    visits: newest === undefined ? visits : { ...visits, newest: { ...newest, visit: valuesMasked(newest.visit) } },
+    situations: valuesMasked(situations),
+    objects: Object.fromEntries(
+      // The ids of objects are keys, and may name somebody: they are numbered instead.
+      Object.entries(objects).map(([type, owned]) => [
+        type,
+        Object.fromEntries(Object.values(owned).map((object, index) => [`${MASK}${index + 1}`, valuesMasked(object)])),
+      ]),
+    ),
+    ...(place === undefined ? {} : { place: valuesMasked(place) }),
+    ...(network === undefined ? {} : { network: valuesMasked(network) }),
+    ...(device === undefined ? {} : { device: valuesMasked(device) }),
+    ...(source === undefined ? {} : { source: valuesMasked(source) }),
+  };
+}
+
+function traitsMasked(traits: Json, { traitsShown }: Masking): Json {
+  if (!isObject(traits)) return valuesMasked(traits);
+  return Object.fromEntries(
+    Object.entries(traits).map(([name, value]) => [name, traitsShown.has(name) ? value : valuesMasked(value)]),
+  );
+}
+
+function isObject(value: Json): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The same shape, of which only the names can be read. */
+export function valuesMasked<T extends Json>(value: T): T {
+  const masked: Json = Array.isArray(value)
+    ? value.map((inner: Json) => valuesMasked(inner))
+    : isObject(value)
+      ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, valuesMasked(inner)]))
+      : value === null
+        ? null
+        : MASK;
+  return masked as T;
+}
+
+export function membersMasked(list: MemberList, masking: Masking): MemberList {
+  if (masking.personal) return list;
+  return {
+    ...list,
+    members: list.members.map((member: MemberEntry) => ({ ...member, id: idOut(member.id, masking) })),
+  };
+}
+
+export function accountUsersMasked(found: AccountUsers, masking: Masking): AccountUsers {
+  if (masking.personal) return found;
+  const users = found.users.map((user: AccountUser) => ({ ...user, id: idOut(user.id, masking) }));
+  return { ...found, account: idOut(found.account, masking), users };
+}
+
+export function explanationMasked(explanation: Explanation, masking: Masking): Explanation {
+  if (masking.personal) return explanation;
+  return {
+    ...explanation,
+    id: idOut(explanation.id, masking),
+    explanation: nodeMasked(explanation.explanation, masking),
+  };
+}
+
+/** Whether a rule holds is shown, and what it expects; what was found is the person's own. */
+function nodeMasked(node: ExplainNode, masking: Masking): ExplainNode {
+  const { actual, nodes, users, account, toSatisfy } = node;
+  const inner = (list: readonly ExplainNode[]) => list.map((one) => nodeMasked(one, masking));
+  return {
+    ...node,
+    ...(actual === undefined ? {} : { actual: valuesMasked(actual) }),
+    ...(nodes === undefined ? {} : { nodes: inner(nodes) }),
+    ...(toSatisfy === undefined ? {} : { toSatisfy: inner(toSatisfy) }),
+    ...(account === undefined ? {} : { account: { ...account, id: idOut(account.id, masking) } }),
+    ...(users?.ids === undefined ? {} : { users: { ...users, ids: users.ids.map((id) => idOut(id, masking)) } }),
+  };
+}
+
+export function deltaMasked(delta: Delta, masking: Masking): Delta {
+  return masking.personal ? delta : { ...delta, id: idOut(delta.id, masking) };
+}

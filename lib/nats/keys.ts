@@ -1,0 +1,76 @@
+// Where API keys are kept: the KV bucket KEYS, through its stream. Answers lib/ports/keys.ts.
+// Read through the leader, and followed by a reader that begins again where it stood.
+import { headers, type NatsConnection } from "@nats-io/transport-node";
+import type { KeyFollowing, KeyRevision, KeyStore, StoredKey } from "../ports/keys.ts";
+import type { Published } from "../ports/publishing.ts";
+import type { Names } from "./names.ts";
+import { StreamReader } from "./stream-reader.ts";
+import { api, publish, storedMessage } from "./wire.ts";
+
+const IN_FLIGHT_MAX = 64;
+
+interface SubjectsReply {
+  readonly state: { readonly subjects?: Readonly<Record<string, number>> };
+}
+
+export class NatsKeyStore implements KeyStore {
+  private readonly nc: NatsConnection;
+  private readonly stream: string;
+  private readonly prefix: string;
+
+  constructor(nc: NatsConnection, names: Names) {
+    this.nc = nc;
+    this.stream = `KV_${names.keysBucket}`;
+    this.prefix = `$KV.${names.keysBucket}.`;
+  }
+
+  async all(): Promise<readonly KeyRevision[]> {
+    const reply = await api<SubjectsReply>(this.nc, `STREAM.INFO.${this.stream}`, {
+      subjects_filter: `${this.prefix}>`,
+    });
+    const subjects = Object.keys(reply.state.subjects ?? {});
+    const stored = await Promise.all(
+      subjects.map((subject) => storedMessage(this.nc, this.stream, { last_by_subj: subject })),
+    );
+    return stored.flatMap((message) => {
+      const key = message === undefined ? undefined : keyOf(message.data);
+      return key === undefined ? [] : [{ key, revision: message!.seq }];
+    });
+  }
+
+  put(key: StoredKey, expected: number): Promise<Published> {
+    const mh = headers();
+    mh.set("Nats-Expected-Last-Subject-Sequence", `${expected}`);
+    return publish(this.nc, this.prefix + key.id, JSON.stringify(key), mh);
+  }
+
+  follow(onKey: (stored: KeyRevision) => void, onFault: (error: Error) => void): KeyFollowing {
+    let last = 0;
+    const reader = new StreamReader({
+      nc: this.nc,
+      stream: this.stream,
+      next: () => last + 1,
+      room: () => IN_FLIGHT_MAX,
+      onMessage: (message, { seq }) => {
+        if (seq <= last) return;
+        last = seq;
+        const key = keyOf(message.data);
+        if (key !== undefined) onKey({ key, revision: seq });
+      },
+      onFault,
+    });
+    return { stop: () => reader.stop() };
+  }
+}
+
+/** Undefined for what is no key: a marker of a deletion, or what somebody wrote by hand. */
+function keyOf(data: Uint8Array): StoredKey | undefined {
+  try {
+    const read = JSON.parse(Buffer.from(data).toString()) as Partial<StoredKey> | null;
+    return typeof read?.id === "string" && typeof read.hash === "string" && typeof read.role === "string"
+      ? (read as StoredKey)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

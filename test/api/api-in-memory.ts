@@ -1,0 +1,75 @@
+// The whole HTTP interface over memory: what its tests ask, and what they look into afterwards.
+import type { FastifyInstance } from "fastify";
+import { packageVersion } from "../../cmd/cli/package-dir.ts";
+import { loadConfig } from "../../config/load.ts";
+import { httpSettingsOf } from "../../config/options.ts";
+import type { ApiOptions } from "../../lib/api/api.ts";
+import { Catalogue } from "../../lib/api/catalogue.ts";
+import type { HttpSettings } from "../../lib/api/http-settings.ts";
+import { Keyring } from "../../lib/api/security/keyring.ts";
+import type { Role } from "../../lib/api/security/rights.ts";
+import { buildApi } from "../../lib/api/server.ts";
+import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
+import { ControlInMemory } from "./control-in-memory.ts";
+import { FakeAudience } from "./fake-audience.ts";
+import { AuditInMemory, KeysInMemory } from "./security-in-memory.ts";
+
+/** As the options are when nobody says anything. */
+export const HTTP_DEFAULTS: HttpSettings = httpSettingsOf(loadConfig({}, {}, "/").config);
+
+export interface ApiInMemory {
+  readonly app: FastifyInstance;
+  readonly audience: FakeAudience;
+  readonly control: ControlInMemory;
+  readonly catalogue: Catalogue;
+  readonly keyring: Keyring;
+  readonly keys: KeysInMemory;
+  readonly audit: AuditInMemory;
+  /** Makes a key; the first one closes the door. Gives the header that sends it. */
+  header(role: Role, personal?: boolean): Promise<{ authorization: string }>;
+  close(): Promise<void>;
+}
+
+export async function apiInMemory(
+  http: Partial<HttpSettings> = {},
+  options: Partial<ApiOptions> = {},
+): Promise<ApiInMemory> {
+  const audience = new FakeAudience();
+  const control = new ControlInMemory();
+  const catalogue = await Catalogue.open(control, DEFAULT_LIMITS);
+  const keys = new KeysInMemory();
+  const keyring = await Keyring.open(keys);
+  const audit = new AuditInMemory();
+  const app = buildApi({
+    audience,
+    control,
+    catalogue,
+    keyring,
+    audit,
+    limits: DEFAULT_LIMITS,
+    clock: "log",
+    http: { ...HTTP_DEFAULTS, ...http },
+    natsUrl: "nats://127.0.0.1:4222",
+    subjectPrefix: "",
+    version: packageVersion(),
+    ...options,
+  });
+  return {
+    app,
+    audience,
+    control,
+    catalogue,
+    keyring,
+    keys,
+    audit,
+    async header(role, personal = false) {
+      const { text } = await keyring.create({ name: role, role, personal }, "test");
+      return { authorization: `Bearer ${text}` };
+    },
+    async close() {
+      await app.close();
+      catalogue.stop();
+      keyring.close();
+    },
+  };
+}
