@@ -15,12 +15,14 @@ import { type Config, dataSetOf, httpSettingsOf, NAMED_OPTIONS, natsSettingsOf }
 import { apply, waitUntilActive } from "../lib/api/apply.ts";
 import { Catalogue } from "../lib/api/catalogue.ts";
 import { listen, type RunningApi } from "../lib/api/listen.ts";
+import { audited } from "../lib/api/security/auditing.ts";
 import { CliError, EXIT, endingOf } from "../lib/cli/errors.ts";
 import { KeptProcess } from "../lib/cli/kept-process.ts";
 import { type LogLines, logLines, showLog } from "../lib/cli/log-lines.ts";
 import { styleFor } from "../lib/cli/style.ts";
 import { loadDefinitions } from "../lib/definitions/load.ts";
 import { createLog, type Logger } from "../lib/log.ts";
+import { NatsAuditLog } from "../lib/nats/audit.ts";
 import { connectNats } from "../lib/nats/connect.ts";
 import { NatsControlLog } from "../lib/nats/control-log.ts";
 import { type Names, namesOf } from "../lib/nats/names.ts";
@@ -244,7 +246,9 @@ async function exampleSegments(
     if (catalogue.state.revision === 0) {
       const loaded = await loadDefinitions([join(packageDir(), "config", "segments")], config.limits);
       const { plan } = await apply(control, catalogue, { loaded, remove: [], limits: config.limits });
-      log.info({ segments: plan.created.length }, "dev: example segments applied");
+      const { created } = plan;
+      await audited(new NatsAuditLog(nc, names), "dev", { what: "segments.apply", detail: { created } });
+      log.info({ segments: created.length }, "dev: example segments applied");
     }
     const questions = new Questions(nc, names, config.partitions);
     for (const revision of [...catalogue.state.pendingRevisions(), catalogue.state.revision]) {

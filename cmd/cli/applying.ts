@@ -26,10 +26,20 @@ const POLL_MS = 100;
 
 export async function applyAndWait(context: Context, request: ApplyRequest, wait: boolean): Promise<void> {
   const applied = await applyOrRefuse(context, { ...request, hasHistory: await isAnybodyKnown(context) });
+  await auditApply(context, applied);
   await tellWarningsOf(context, applied.plan, request);
   print(difference(applied.plan, false));
   if ([...applied.plan.costs.values()].some(({ class: name }) => name === "history")) await tellTrimmed(context);
   if (wait) await waitForAll(context, applied.revisions);
+}
+
+async function auditApply({ audited }: Context, { plan, revisions }: Applied): Promise<void> {
+  const lists = plan.lists.map(({ id }) => id);
+  if (revisions.length === 0 && lists.length === 0) return;
+  const { created, changed, removed } = plan;
+  const ids = [...created, ...changed, ...removed];
+  const target = ids.length === 1 ? ids[0]! : "";
+  await audited({ what: "segments.apply", target, detail: { revisions, created, changed, removed, lists } });
 }
 
 /** One after the other: what a later step asks across account and users, an earlier one brings into force. */

@@ -1,5 +1,6 @@
 // What every command needs to ask something: options, a connection, the data set as it was made, and where to print.
 // Commands are given one by `connected`, which also closes it.
+import { userInfo } from "node:os";
 import { AuthorizationError, type NatsConnection } from "@nats-io/transport-node";
 import type { Command } from "commander";
 import { overridesOf } from "../../config/flags.ts";
@@ -7,8 +8,10 @@ import { type Loaded, loadConfig } from "../../config/load.ts";
 import { type Config, natsSettingsOf } from "../../config/options.ts";
 import { Catalogue } from "../../lib/api/catalogue.ts";
 import { dataSetMade } from "../../lib/api/data-set.ts";
+import { audited, type Change } from "../../lib/api/security/auditing.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { type Style, styleFor } from "../../lib/cli/style.ts";
+import { NatsAuditLog } from "../../lib/nats/audit.ts";
 import { connectNats, ServerUnreachable } from "../../lib/nats/connect.ts";
 import { NatsControlLog } from "../../lib/nats/control-log.ts";
 import { type Names, namesOf } from "../../lib/nats/names.ts";
@@ -25,6 +28,8 @@ export interface Context {
   readonly questions: Questions;
   /** Of stdout. */
   readonly style: Style;
+  /** Writes down that whoever is at the command line changed something, once it is changed. */
+  audited(change: Change): Promise<void>;
   /** Opened when first asked for. */
   catalogue(): Promise<Catalogue>;
 }
@@ -48,6 +53,7 @@ export async function connected(command: Command, run: (context: Context) => Pro
       return catalogue;
     };
     const questions = new Questions(nc, names, partitions);
+    const audit = new NatsAuditLog(nc, names);
     await run({
       config,
       nc,
@@ -57,11 +63,22 @@ export async function connected(command: Command, run: (context: Context) => Pro
       control,
       questions,
       style: styleFor(process.stdout),
+      audited: (change) => audited(audit, whoIsHere(), change),
       catalogue: open,
     });
   } finally {
     (await catalogue?.catch(() => undefined))?.stop();
     await nc.close();
+  }
+}
+
+/** As the audit log names the one at the command line: by the name that this machine knows them by. */
+export function whoIsHere(): string {
+  try {
+    return `cli:${userInfo().username}`;
+  } catch {
+    // A container may run under a number that has no name.
+    return `cli:${process.getuid?.() ?? "unknown"}`;
   }
 }
 

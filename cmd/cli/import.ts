@@ -108,6 +108,9 @@ async function importOne(context: Context, door: Door, path: string, flags: Impo
     if (clock === "event" && result.lastTime !== undefined)
       await moveClocks({ nc, names, partitions }, result.lastTime);
     bar.end();
+    if (writer.stored > 0) {
+      await context.audited({ what: "events.import", target: basename(path), detail: { events: writer.stored } });
+    }
     tell(path, found, result, writer.stored, performance.now() - startedMs, clock);
   } finally {
     bar.end();

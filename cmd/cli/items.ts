@@ -70,6 +70,7 @@ async function importItems(context: Context, file: string, { mode, type }: Impor
     bar.end();
   }
   const { written, unchanged, entries } = writer.told;
+  if (written > 0) await context.audited({ what: `items.${mode}`, detail: { items: written } });
   const verb = mode === "remove" ? "removed" : "written";
   const entriesText = counted(entries, "entry", "entries");
   print(

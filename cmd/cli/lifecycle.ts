@@ -149,6 +149,7 @@ async function cancel(context: Context, id: SegmentId): Promise<void> {
   if (catalogue.fateOf(revision) === "in force") {
     throw new CliError(EXIT.usage, `Too late: revision ${revision} is in force already.`);
   }
+  await context.audited({ what: "segments.cancel", target: id, detail: { revision } });
   note(`Given up: ${[...segments, ...removes].join(", ")} (revision ${revision}). What was in force before goes on.`);
 }
 
@@ -172,6 +173,7 @@ async function retry(context: Context, id: SegmentId, wait: boolean): Promise<vo
   const revision = await appendEntry(context.control, catalogue, () =>
     catalogue.state.pending.has(preparation.revision) ? { op: "apply", define, remove: [...batch.remove] } : undefined,
   );
+  if (revision !== undefined) await context.audited({ what: "segments.retry", target: id, detail: { revision } });
   note(`Begun anew as revision ${revision}: ${[...batch.define.keys()].join(", ")}.`);
   if (wait && revision !== undefined) await waitInForce(context, revision);
 }
@@ -275,7 +277,9 @@ async function applySources(context: Context, sources: readonly Json[], wait: bo
 export async function keepDrafts(context: Context, { definitions }: Pick<Loaded, "definitions">): Promise<void> {
   const catalogue = await context.catalogue();
   const define = definitions.map(({ source }) => source);
-  await appendEntry(context.control, catalogue, () => ({ op: "draft", define, discard: [] }));
+  const revision = await appendEntry(context.control, catalogue, () => ({ op: "draft", define, discard: [] }));
+  const segments = definitions.flatMap(({ definition }) => (definition === undefined ? [] : [definition.id]));
+  await context.audited({ what: "segments.draft", detail: { revision: revision ?? null, segments } });
   note(
     `${counted(define.length, "draft")} kept. \`segments try FILE\` tells what they would do, \`segments publish\` applies them.`,
   );
@@ -293,7 +297,8 @@ async function publish(context: Context, ids: readonly SegmentId[], wait: boolea
 async function discard(context: Context, ids: readonly SegmentId[]): Promise<void> {
   const catalogue = await context.catalogue();
   for (const id of ids) draftOf(catalogue.drafts, id);
-  await appendEntry(context.control, catalogue, () => ({ op: "draft", define: [], discard: ids }));
+  const revision = await appendEntry(context.control, catalogue, () => ({ op: "draft", define: [], discard: ids }));
+  await context.audited({ what: "segments.discard", detail: { revision: revision ?? null, segments: ids } });
   note(`${counted(ids.length, "draft")} thrown away.`);
 }
 

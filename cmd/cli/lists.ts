@@ -73,6 +73,12 @@ async function change(
   );
   const outcome = revision === undefined ? undefined : catalogue.outcomes.get(revision);
   if (outcome?.type === "rejected") throw new CliError(EXIT.usage, `The list was refused: ${outcome.detail}.`);
+  // Who they are is personal; how many, and of which list, is not.
+  await context.audited({
+    what: `lists.${mode}`,
+    target: id,
+    detail: { revision: revision ?? null, members: members.length },
+  });
   const noun = catalogue.listKinds.get(id) === "account" ? "account" : "member";
   note(`${id} has ${counted(catalogue.lists.get(id)?.size ?? 0, noun)} now.`);
 }
@@ -157,5 +163,6 @@ async function removeList(context: Context, id: string): Promise<void> {
     if (using.length > 0) throw new CliError(EXIT.usage, `${id} is in use by ${using.join(", ")}; change those first.`);
     return { op: "removeList", id };
   });
+  await context.audited({ what: "lists.delete", target: id });
   note(`${id} is gone.`);
 }

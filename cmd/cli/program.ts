@@ -3,11 +3,13 @@ import { Command, CommanderError } from "commander";
 import { EXIT, EXIT_HELP, endingOf } from "../../lib/cli/errors.ts";
 import { styleFor } from "../../lib/cli/style.ts";
 import { addAccounts } from "./accounts.ts";
+import { addAudit } from "./audit.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEnrich } from "./enrich.ts";
 import { addGlobalFlags } from "./globals.ts";
 import { addImport } from "./import.ts";
 import { addItems } from "./items.ts";
+import { addKeys } from "./keys.ts";
 import { addLists } from "./lists.ts";
 import { packageVersion } from "./package-dir.ts";
 import { addPeople } from "./people.ts";
@@ -50,6 +52,8 @@ function program(): Command {
     addEnrich,
     addReplay,
     addDoctor,
+    addKeys,
+    addAudit,
     addSettings,
   ]) {
     add(root);

@@ -96,8 +96,10 @@ async function say(
   const entry = read(written, context);
   const revision = await appendSituation(context.control, catalogue, entry);
   const where = `${plain(entry.kind)} at ${plain(placeText(entry.place))}`;
-  if (revision === undefined) note(`${where}: nothing new.`);
-  else note(entry.values === null ? `${where} is cleared.` : `${where} is set.`);
+  if (revision === undefined) return note(`${where}: nothing new.`);
+  const target = `${entry.kind} ${placeText(entry.place)}`;
+  await context.audited({ what: "situations.set", target, detail: { revision, cleared: entry.values === null } });
+  note(entry.values === null ? `${where} is cleared.` : `${where} is set.`);
 }
 
 function read(written: unknown, { config }: Context) {

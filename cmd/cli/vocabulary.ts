@@ -85,6 +85,10 @@ async function applyFile(context: Context, file: string, wait: boolean): Promise
       throw error instanceof VocabularyRefused ? refusedAt(error.problems, loaded) : error;
     },
   );
+  if (revision !== undefined) {
+    const parts = plan.changes.map(({ part }) => part);
+    await context.audited({ what: "vocabulary.apply", detail: { revision, parts } });
+  }
   print(difference(plan, context.style));
   if (revision !== undefined && wait) await waitInForce(context, revision);
 }

@@ -44,7 +44,11 @@ function recordOf({ seq, stampMs, subject, data }: StoredMessage): AuditRecord {
   const unreadable = { seq, at: new Date(stampMs).toISOString(), who: "unknown", what, target: "", detail: {} };
   try {
     const read = JSON.parse(Buffer.from(data).toString()) as Partial<AuditEntry> | null;
-    return { ...unreadable, ...read, seq };
+    const { at, who, what: said, target, detail } = read ?? {};
+    const isRecord =
+      [at, who, said, target].every((part) => typeof part === "string") && !Number.isNaN(Date.parse(at!));
+    if (!isRecord || typeof detail !== "object" || detail === null) return unreadable;
+    return { seq, at: at!, who: who!, what: said!, target: target!, detail };
   } catch {
     return unreadable;
   }

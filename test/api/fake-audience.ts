@@ -58,7 +58,7 @@ export class FakeAudience implements Audience {
   }
   async user(id: string) {
     if (this.failure !== undefined) throw this.failure;
-    if (id !== "u1/ä") return undefined;
+    if (id !== "u1/ä" && id !== "u1") return undefined;
     const memberships = [{ segment: CART.id, in: true, n: 1, since: AT }];
     return {
       id,

@@ -1,7 +1,7 @@
 // What happens now, as server-sent events. The feed itself is lib/api/live.ts.
-import Type from "typebox";
 import type { RouteGroup } from "../api.ts";
 import { LiveFeed } from "../live.ts";
+import { answerOf } from "../schemas/common.ts";
 
 export const liveRoutes: RouteGroup = (app, { audience }) => {
   const feed = new LiveFeed(audience);
@@ -13,9 +13,8 @@ export const liveRoutes: RouteGroup = (app, { audience }) => {
       schema: {
         tags: ["live"],
         summary: "Sizes when they change, deltas as they happen, as server-sent events",
-        produces: ["text/event-stream"],
         response: {
-          200: Type.String({ description: "Events `sizes` (as GET /v1/segments) and `deltas` ({deltas, skipped})." }),
+          200: answerOf("text/event-stream", "Events `sizes` (as GET /v1/segments) and `deltas` ({deltas, skipped})."),
         },
       },
     },

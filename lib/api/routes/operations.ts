@@ -1,6 +1,7 @@
 // Whether the process lives, whether it can serve, what it counts, and which version it is.
 import Type from "typebox";
 import type { RouteGroup } from "../api.ts";
+import { answerOf } from "../schemas/common.ts";
 import { HealthOut, ReadinessOut, VersionOut } from "../schemas/operations.ts";
 
 export const operationRoutes: RouteGroup = (app, { audience, metrics, version }) => {
@@ -46,8 +47,7 @@ export const operationRoutes: RouteGroup = (app, { audience, metrics, version })
       schema: {
         tags: ["operations"],
         summary: "Metrics for Prometheus",
-        produces: ["text/plain"],
-        response: { 200: Type.String({ description: "In Prometheus's text format." }) },
+        response: { 200: answerOf("text/plain", "In Prometheus's text format.") },
       },
     },
     async (_request, reply) => {

@@ -1,10 +1,9 @@
 // The page at `/` and the schema of a definition: what people and editors open. The page is lib/api/page.ts.
 import { randomBytes } from "node:crypto";
-import Type from "typebox";
 import { definitionSchema, SCHEMA_ID } from "../../core/rules/words/schema.ts";
 import type { RouteGroup } from "../api.ts";
 import { renderPage } from "../page.ts";
-import { AnyObject } from "../schemas/common.ts";
+import { AnyObject, answerOf } from "../schemas/common.ts";
 import { deltaMasked } from "../security/masking.ts";
 
 export const pageRoutes: RouteGroup = (app, { audience, natsUrl, subjectPrefix }) => {
@@ -15,8 +14,7 @@ export const pageRoutes: RouteGroup = (app, { audience, natsUrl, subjectPrefix }
       schema: {
         tags: ["live"],
         summary: "The page: segments, and who has just joined or left",
-        produces: ["text/html"],
-        response: { 200: Type.String() },
+        response: { 200: answerOf("text/html", "The page.") },
       },
     },
     async (request, reply) => {
@@ -34,8 +32,7 @@ export const pageRoutes: RouteGroup = (app, { audience, natsUrl, subjectPrefix }
       schema: {
         tags: ["segments"],
         summary: "The JSON Schema of a definition",
-        produces: ["application/schema+json"],
-        response: { 200: AnyObject },
+        response: { 200: answerOf("application/schema+json", "Draft 2020-12.", AnyObject) },
       },
     },
     (_request, reply) => reply.type("application/schema+json").send(definitionSchema()),

@@ -34,7 +34,7 @@ export const vocabularyRoutes: RouteGroup = (app, { control, catalogue, limits, 
         tags: ["vocabulary"],
         summary: "Put a vocabulary in force, or say what it would change",
         querystring: exact({
-          dryRun: Type.Optional(Type.Boolean({ description: "Only say what would be done.", examples: [true] })),
+          dryRun: Type.Optional(Type.Boolean({ description: "Only say what would be done." })),
         }),
         body: VocabularyIn,
         response: {

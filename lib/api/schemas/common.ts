@@ -146,6 +146,11 @@ export function refusal(status: Refusal): TSchema {
   return Type.Unsafe({ ...ErrorOut, description: REFUSALS[status] });
 }
 
+/** An answer of another type than JSON. */
+export function answerOf(type: string, description: string, schema: TSchema = Type.String()) {
+  return { description, content: { [type]: { schema } } };
+}
+
 /** For a body that its own parser checks, with more to say than a schema has. */
 export function checkedByRoute<T extends TSchema>(schema: T, examples: readonly unknown[]) {
   return Type.Unsafe<unknown>({ ...schema, "x-checked-by-route": true, examples });

@@ -1,0 +1,90 @@
+// The contract of the HTTP interface, against a real server and a real worker: the same requests as against memory.
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { listen, type RunningApi } from "../../../lib/api/listen.ts";
+import { hashOf } from "../../../lib/api/security/keys.ts";
+import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
+import { NatsKeyStore } from "../../../lib/nats/keys.ts";
+import { type CliRig, openCliRig } from "../../support/cli-rig.ts";
+import { until } from "../../support/until.ts";
+import { HTTP_DEFAULTS } from "../api-in-memory.ts";
+import { Contract } from "./suite.ts";
+
+const PARTITIONS = 2;
+const SEGMENT = "id: cart-under-100\nname: Cart under $100\nrule: { cart: { value: { gt: 0, lt: 100 } } }\n";
+const quiet = { warn: () => {}, error: () => {} };
+
+let rig: CliRig;
+let api: RunningApi;
+let contract: Contract;
+
+beforeAll(async () => {
+  rig = await openCliRig(PARTITIONS);
+  const authorization = `Bearer ${(await rig.rollcall("keys", "create", "me", "--role", "admin", "--personal")).out.trim()}`;
+  await whatExamplesName(rig);
+  const nc = await rig.server.connection("api");
+  const { names, partitions, url: natsUrl } = rig.server;
+  api = await listen({
+    nc,
+    names,
+    partitions,
+    clock: "log",
+    limits: DEFAULT_LIMITS,
+    http: { ...HTTP_DEFAULTS, requestsPerMinuteMax: 0 },
+    // With a key it may listen wider; loopback is enough here.
+    host: "127.0.0.1",
+    port: 0,
+    natsUrl,
+    version: "0.0.0",
+    log: quiet,
+  });
+  contract = await Contract.of({ url: api.url, authorization });
+});
+afterAll(async () => {
+  await api?.stop();
+  await rig?.close();
+});
+
+/** The examples of the document name these; a group of routes adds its own here, as in memory.test.ts. */
+async function whatExamplesName({ server, rollcall, fileOf, caughtUp }: CliRig): Promise<void> {
+  const nc = await server.connection();
+  await rollcall("segments", "apply", await fileOf("cart.yaml", SEGMENT));
+  const added = { type: "track", userId: "u1", event: "Product Added", properties: { product_id: "p1", price: 60 } };
+  nc.publish("events.u1", JSON.stringify(added));
+  nc.publish("events.u1", JSON.stringify({ type: "group", userId: "u1", groupId: "acme", traits: { plan: "trial" } }));
+  await nc.flush();
+  await rollcall("items", "import", await fileOf("items.csv", "id,price\nsku-1,4\n"));
+  const [id, created] = ["aaaaaaaaaa", "2026-11-23T10:00:00.000Z"];
+  const old = { id, name: "old", role: "read", personal: false, hash: hashOf("x"), created, createdBy: "test" };
+  await new NatsKeyStore(nc, server.names).put(old, 0);
+  await caughtUp();
+  await until("the account is known", async () => (await rollcall("account", "acme")).code === 0);
+}
+
+test("every route answers as the document says, when it is asked as its examples say", async () => {
+  for (const operation of contract.operations) await contract.good(operation);
+});
+
+test("and refuses in the documented way whatever else it is asked", async () => {
+  let asked = 0;
+  for (const operation of contract.operations) asked += await contract.bad(operation);
+  expect(asked).toBeGreaterThan(100);
+});
+
+test("what was changed stands in the log of changes, by command line and by key", async () => {
+  const { out } = await rig.rollcall("audit", "-o", "json");
+  const said = (JSON.parse(out) as { who: string; what: string }[]).map(({ who, what }) => [
+    who.startsWith("cli:") ? "cli" : "key",
+    what,
+  ]);
+  expect(said).toEqual(
+    expect.arrayContaining([
+      ["cli", "keys.create"],
+      ["cli", "segments.apply"],
+      ["cli", "items.merge"],
+      ["key", "vocabulary.apply"],
+      ["key", "situations.set"],
+      ["key", "keys.create"],
+      ["key", "keys.revoke"],
+    ]),
+  );
+});
