@@ -2,6 +2,8 @@
 // An adapter of your own does the same with what your weather service says, every few minutes.
 //
 //   node examples/weather/publish.mjs weather.jsonl [http://127.0.0.1:8080]
+//
+// Where Rollcall needs a key, ROLLCALL_KEY holds one of role build.
 import { readFile } from "node:fs/promises";
 
 /** Should the adapter stop, nobody stays in the rain for ever. */
@@ -9,6 +11,7 @@ const LASTS_MS = 3 * 3_600_000;
 const AT_ONCE_MAX = 1_000;
 
 const [file = "examples/weather/weather.jsonl", url = "http://127.0.0.1:8080"] = process.argv.slice(2);
+const key = process.env.ROLLCALL_KEY;
 
 // To the hour, so that what has not changed is the same message, and is not written again.
 const until = new Date(Math.ceil((Date.now() + LASTS_MS) / 3_600_000) * 3_600_000).toISOString();
@@ -21,7 +24,7 @@ const situations = lines.map((line) => {
 for (let at = 0; at < situations.length; at += AT_ONCE_MAX) {
   const response = await fetch(`${url}/v1/situations`, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", ...(key ? { authorization: `Bearer ${key}` } : {}) },
     body: JSON.stringify(situations.slice(at, at + AT_ONCE_MAX)),
   });
   const answer = await response.json();

@@ -101,7 +101,7 @@ function nextSteps({ natsUrl, subjectPrefix, recent }: PageData): string {
   return `<section class="next" aria-labelledby="next-title">
     <h2 id="next-title">Where to go next</h2>
     <dl>${steps.map(([what, command]) => `<div><dt>${html(what)}</dt><dd><code tabindex="0">${html(command)}</code></dd></div>`).join("")}</dl>
-    <p class="quiet">In the project’s folder <code>rollcall</code> is <code>node dist/cmd/rollcall.js</code>. By HTTP: <a href="/v1/segments">/v1/segments</a>, <a href="/v1/users/${user}">/v1/users/${user}</a>, <code>/v1/accounts/ID</code>, <a href="/v1/explain?segment=${segment}&amp;user=${user}">/v1/explain</a>, <a href="/metrics">/metrics</a>, <a href="/readyz">/readyz</a>.</p>
+    <p class="quiet">In the project’s folder <code>rollcall</code> is <code>node dist/cmd/rollcall.js</code>. By HTTP, all of it at <a href="/docs">/docs</a>: <a href="/v1/segments">/v1/segments</a>, <a href="/v1/users/${user}">/v1/users/${user}</a>, <code>/v1/accounts/ID</code>, <a href="/v1/explain?segment=${segment}&amp;user=${user}">/v1/explain</a>, <a href="/metrics">/metrics</a>, <a href="/readyz">/readyz</a>.</p>
   </section>`;
 }
 

@@ -45,6 +45,7 @@ const KNOWN: Readonly<Record<string, number>> = {
   PlacesFileUnusable: EXIT.usage,
   PortTaken: EXIT.usage,
   OpenDoor: EXIT.usage,
+  KeysMissing: EXIT.unreachable,
   NotAudited: EXIT.failed,
   DataDirInUse: EXIT.usage,
   NatsServerMissing: EXIT.unreachable,

@@ -5,9 +5,23 @@ import type { KeyFollowing, KeyRevision, KeyStore, StoredKey } from "../ports/ke
 import type { Published } from "../ports/publishing.ts";
 import type { Names } from "./names.ts";
 import { StreamReader } from "./stream-reader.ts";
-import { api, publish, storedMessage } from "./wire.ts";
+import { ApiError, api, publish, storedMessage } from "./wire.ts";
 
 const IN_FLIGHT_MAX = 64;
+
+const STREAM_NOT_FOUND = 10059;
+
+/** Whether a key is needed cannot be known then, so nothing is opened. */
+export class KeysMissing extends Error {
+  override readonly name = "KeysMissing";
+
+  constructor(stream: string) {
+    super(
+      `The data set has no bucket of keys (${stream}): it was made by an older version. ` +
+        "A worker of this version makes it at its start, where it may make streams (ROLLCALL_PROVISION=true).",
+    );
+  }
+}
 
 interface SubjectsReply {
   readonly state: { readonly subjects?: Readonly<Record<string, number>> };
@@ -27,6 +41,8 @@ export class NatsKeyStore implements KeyStore {
   async all(): Promise<readonly KeyRevision[]> {
     const reply = await api<SubjectsReply>(this.nc, `STREAM.INFO.${this.stream}`, {
       subjects_filter: `${this.prefix}>`,
+    }).catch((error: unknown) => {
+      throw error instanceof ApiError && error.errCode === STREAM_NOT_FOUND ? new KeysMissing(this.stream) : error;
     });
     const subjects = Object.keys(reply.state.subjects ?? {});
     const stored = await Promise.all(

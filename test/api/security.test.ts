@@ -84,6 +84,30 @@ describe("a key", () => {
   });
 });
 
+describe("a key in the body", () => {
+  test("opens the routes that take it there, and no others", async () => {
+    const taken: string[] = [];
+    const body = await apiInMemory();
+    body.app.register(async (routes) => {
+      const take = async ({ caller }: { caller: { who: string } }) => ({ stored: taken.push(caller.who) });
+      routes.post("/v1/take", { config: { needs: "ingest", writeKeyInBody: true } }, take);
+      routes.post("/v1/other", { config: { needs: "ingest" } }, take);
+    });
+    const send = (url: string, payload: object) => body.app.inject({ method: "POST", url, payload });
+    expect((await send("/v1/take", {})).statusCode).toBe(200);
+    const [write, read] = [await body.header("ingest"), await body.header("read")];
+    const textOf = ({ authorization }: Headers) => authorization!.slice("Bearer ".length);
+    expect((await send("/v1/take", {})).statusCode).toBe(401);
+    expect((await send("/v1/take", { writeKey: 7 })).statusCode).toBe(401);
+    expect((await send("/v1/take", { writeKey: `${textOf(write)}x` })).statusCode).toBe(401);
+    expect((await send("/v1/take", { writeKey: textOf(read) })).statusCode).toBe(403);
+    expect((await send("/v1/take", { writeKey: textOf(write) })).statusCode).toBe(200);
+    expect((await send("/v1/other", { writeKey: textOf(write) })).statusCode).toBe(401);
+    expect(taken).toEqual(["open", expect.stringMatching(/^[a-z2-7]{10}$/)]);
+    await body.close();
+  });
+});
+
 describe("keys over HTTP", () => {
   test("the first is an admin's, is shown once, closes the door, and makes others", async () => {
     expect((await post("/v1/keys", { name: "shop", role: "ingest" })).json().error.code).toBe("first-key");

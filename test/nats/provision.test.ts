@@ -4,12 +4,15 @@ import { Kvm } from "@nats-io/kv";
 import { headers, type NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { encodeId, partitionOf } from "../../lib/core/ids.ts";
+import { KeysMissing, NatsKeyStore } from "../../lib/nats/keys.ts";
+import { namesOf } from "../../lib/nats/names.ts";
 import { type DataSetOptions, MappingMissing, ProvisionMismatch, provision } from "../../lib/nats/provision.ts";
+import { api, streamState } from "../../lib/nats/wire.ts";
 import { natsConfig } from "../../lib/server/conf.ts";
 import { startTestServer, type TestServer, testDataSet } from "../support/nats.ts";
 
 /** One server for all; each test has a data set of its own, and the mapping knows them all. */
-const NAMES = ["fresh", "race", "counts", "clocks", "lost", "edited", "fence", "heard", "hash"];
+const NAMES = ["fresh", "older", "race", "counts", "clocks", "lost", "edited", "fence", "heard", "hash"];
 const mapped = (name: string, messages: string, kind: string): string =>
   `"${name}.${messages}.*": "${name}.log.{{partition(4,1)}}.${kind}"`;
 const MAPPED = [
@@ -61,6 +64,18 @@ describe("streams and buckets", () => {
     await expect(refused).rejects.toThrow(
       /Missing: unmade_DEFINITIONS, unmade_SEGMENTS.*and 5 more.*ROLLCALL_PROVISION/,
     );
+  });
+
+  test("that an older version did not know are added to its data set, and nothing else is touched", async () => {
+    const names = namesOf("older");
+    await make("older");
+    for (const stream of [names.auditStream, `KV_${names.keysBucket}`]) await api(nc, `STREAM.DELETE.${stream}`);
+    const before = await streamState(nc, names.segmentsStream);
+    await expect(new NatsKeyStore(nc, names).all()).rejects.toThrow(KeysMissing);
+    const { created } = await make("older");
+    expect(created.toSorted()).toEqual(["KV_older_KEYS", "older_AUDIT"]);
+    expect(await streamState(nc, names.segmentsStream)).toEqual(before);
+    expect(await new NatsKeyStore(nc, names).all()).toEqual([]);
   });
 
   test("are made by four workers at once, as by one", async () => {
