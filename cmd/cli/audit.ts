@@ -11,6 +11,7 @@ import { note, print, withOutput } from "./output.ts";
 
 const RECORDS_DEFAULT = 50;
 const RECORDS_MAX = 100_000;
+const LISTED_MAX = 4;
 
 interface AuditOptions {
   readonly last: number;
@@ -45,8 +46,14 @@ const COLUMNS: readonly Column<AuditRecord>[] = [
 function detailText(detail: AuditRecord["detail"]): string {
   return Object.entries(detail)
     .filter(([, value]) => value !== null && !(Array.isArray(value) && value.length === 0))
-    .map(([name, value]) => `${plain(name)} ${plain(Array.isArray(value) ? value.join(", ") : textOf(value))}`)
+    .map(([name, value]) => `${plain(name)} ${plain(Array.isArray(value) ? listText(value) : textOf(value))}`)
     .join("; ");
+}
+
+/** JSON has all of a long list. */
+function listText(values: readonly Json[]): string {
+  const shown = values.slice(0, LISTED_MAX).map(textOf).join(", ");
+  return values.length > LISTED_MAX ? `${shown} and ${values.length - LISTED_MAX} more` : shown;
 }
 
 function textOf(value: Json): string {

@@ -53,11 +53,12 @@ interface Found {
 }
 
 function refusalOf(found: readonly Found[], where: string): HttpError {
-  const problems = found.flatMap((one) => problemsOf(one, where)).slice(0, PROBLEMS_MAX);
-  const first = problems[0]!;
+  // A field that may not be there is found twice: once for its name, and once for its value, which nothing could suit.
+  const told = found.filter(({ keyword }) => keyword !== "boolean");
+  const problems = told.flatMap((one) => problemsOf(one, where)).slice(0, PROBLEMS_MAX);
+  const first = problems[0] ?? { path: where, message: "is not as it must be" };
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
-  const error = new HttpError(400, "bad-request", `${first.path}: ${first.message}${more}.`, problems);
-  return error;
+  return new HttpError(400, "bad-request", `${first.path}: ${first.message}${more}.`, problems);
 }
 
 function problemsOf({ instancePath, keyword, message, params }: Found, where: string): Problem[] {

@@ -128,6 +128,21 @@ describe("questions", () => {
   });
 });
 
+test("a request that is wrong in several ways is told each place once, in words", async () => {
+  const wrong = await app.inject({ method: "POST", url: "/v1/keys", payload: { role: "god", nonsense: 1, more: {} } });
+  expect(wrong.statusCode).toBe(400);
+  const { message, problems } = wrong.json().error;
+  expect(message).toMatch(/^body\.\w+: .* \(and 3 more\)\.$/);
+  expect(problems.map(({ path }: { path: string }) => path).sort()).toEqual([
+    "body.more",
+    "body.name",
+    "body.nonsense",
+    "body.role",
+  ]);
+  expect(problems).toContainEqual({ path: "body.nonsense", message: "there is no such field" });
+  expect((await get("/v1/explain?segment=a&user=b&x=1")).json().error.message).toBe("query.x: there is no such field.");
+});
+
 describe("operations", () => {
   test("ready only when every partition is served", async () => {
     expect((await get("/readyz")).statusCode).toBe(200);
