@@ -21,6 +21,13 @@ export interface ApiTypes extends FastifyTypeProvider {
 
 export type Api = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, ApiTypes>;
 
+declare module "fastify" {
+  interface FastifySchema {
+    /** Why a route that is no GET writes nothing into the log of changes: it asks, or it takes events, which are a log. */
+    "x-not-audited"?: string;
+  }
+}
+
 /** A group of routes; called once while the server is put together. */
 export type RouteGroup = (app: Api, services: ApiServices) => void;
 

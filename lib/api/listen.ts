@@ -48,7 +48,8 @@ const OPEN = `http: there are no keys yet, so whoever uses this machine may ask 
 function openDoor(host: string): OpenDoor {
   return new OpenDoor(
     `HTTP would listen on ${host}, where others reach it, and there is no key yet: anybody could read and change everything. ` +
-      `Make a key first: \`${MAKE_ONE}\`; or listen on this machine alone (ROLLCALL_HTTP_HOST=127.0.0.1).`,
+      `Make one first: \`${MAKE_ONE}\`. It needs the data set's server: of \`npm start\` that runs while HTTP listens on this ` +
+      "machine alone (ROLLCALL_HTTP_HOST=127.0.0.1).",
   );
 }
 

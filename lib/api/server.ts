@@ -1,6 +1,6 @@
 // The HTTP interface, put together: limits, doors, the document, and the groups of routes. It only wires: what a route does
 // stands in lib/api/routes, what it means in lib/api/<topic>.ts.
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type RouteOptions } from "fastify";
 import type { Api, ApiOptions } from "./api.ts";
 import { addDocument, withRight } from "./document.ts";
 import { addDoors } from "./doors.ts";
@@ -17,7 +17,6 @@ export function buildApi(options: ApiOptions): FastifyInstance {
     logger: false,
     bodyLimit: http.bodyBytesMax,
     requestTimeout: http.timeoutMs,
-    handlerTimeout: http.timeoutMs,
     // A browser opens connections ahead of need; an orderly close would wait a minute for a request that never comes.
     forceCloseConnections: true,
     frameworkErrors: (error, _request, reply) => sendError(error, reply as FastifyReply, log),
@@ -31,15 +30,23 @@ export function buildApi(options: ApiOptions): FastifyInstance {
   app.setNotFoundHandler((request, reply) => sendError(nothingThere(request), reply, log));
   app.addHook("onRoute", withRight);
   app.addHook("onRoute", assertGuarded);
+  app.addHook("onRoute", (route) => withTimeout(route, http.timeoutMs));
   // A page of another site may send a form or plain text without asking; JSON it may not.
   app.removeContentTypeParser("text/plain");
   const metrics = metricsOf(audience);
-  app.addHook("onResponse", async (request, reply) => {
+  app.addHook("onResponse", (request, reply, done) => {
     metrics.observe(request.routeOptions.url ?? "unknown", reply.statusCode, reply.elapsedTime / 1_000);
+    done();
   });
   addDoors(app, options);
   addDocument(app, version);
   const services = { ...options, metrics };
   for (const group of GROUPS) app.register(async (routes) => group(routes as unknown as Api, services));
   return app;
+}
+
+/** What a stream or one owner answers has a time limit of its own, and is asked too often for a timer more. */
+function withTimeout(route: RouteOptions, timeoutMs: number): void {
+  const { needs } = route.config ?? {};
+  if (needs !== "ingest" && needs !== "decide") route.handlerTimeout ??= timeoutMs;
 }

@@ -230,6 +230,18 @@ describe("limits", () => {
     await rare.close();
   });
 
+  test("events and decisions have a bound of their own", async () => {
+    const rare = await apiInMemory({ requestsPerMinuteMax: 1, eventRequestsPerMinuteMax: 2 });
+    rare.app.register(async (routes) => {
+      routes.get("/v1/decided", { config: { needs: "decide" } }, async () => ({}));
+    });
+    const headers = await rare.header("read");
+    const ask = async (url: string) => (await rare.app.inject({ method: "GET", url, headers })).statusCode;
+    expect([await ask("/v1/decided"), await ask("/v1/decided"), await ask("/v1/decided")]).toEqual([200, 200, 429]);
+    expect([await ask("/v1/segments"), await ask("/v1/segments")]).toEqual([200, 429]);
+    await rare.close();
+  });
+
   test("on how long an answer may take", async () => {
     const hasty = await apiInMemory({ timeoutMs: 50 });
     hasty.audience.overview = () => new Promise(() => {});

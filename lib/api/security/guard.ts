@@ -38,22 +38,33 @@ const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 export function addGuard(app: FastifyInstance, options: GuardOptions): void {
   app.decorateRequest("caller", null as unknown as Caller);
-  app.addHook("onRequest", async (request) => {
-    const { needs, writeKeyInBody } = request.routeOptions.config;
-    request.caller = NOBODY;
-    // No route: there is nothing to guard, and the answer is that there is none.
-    if (needs === undefined) return;
-    assertSameSite(request, options.origins);
-    if (needs === "nobody") return;
-    const text = keyTextOf(request);
-    const inBody = writeKeyInBody === true && text === undefined && !options.keyring.isOpen;
-    if (!inBody) admit(request, needs, text, options.keyring);
+  // Neither waits for anything, and a promise for each would cost every request.
+  app.addHook("onRequest", (request, _reply, done) => {
+    atTheDoor(request, options);
+    done();
   });
-  app.addHook("preValidation", async (request) => {
-    const { needs, writeKeyInBody } = request.routeOptions.config;
-    if (writeKeyInBody !== true || needs === undefined || request.caller !== NOBODY) return;
-    admit(request, needs, writeKeyOf(request.body), options.keyring);
+  app.addHook("preValidation", (request, _reply, done) => {
+    withBody(request, options);
+    done();
   });
+}
+
+function atTheDoor(request: FastifyRequest, { keyring, origins }: GuardOptions): void {
+  const { needs, writeKeyInBody } = request.routeOptions.config;
+  request.caller = NOBODY;
+  // No route: there is nothing to guard, and the answer is that there is none.
+  if (needs === undefined) return;
+  assertSameSite(request, origins);
+  if (needs === "nobody") return;
+  const text = keyTextOf(request);
+  const inBody = writeKeyInBody === true && text === undefined && !keyring.isOpen;
+  if (!inBody) admit(request, needs, text, keyring);
+}
+
+function withBody(request: FastifyRequest, { keyring }: GuardOptions): void {
+  const { needs, writeKeyInBody } = request.routeOptions.config;
+  if (writeKeyInBody !== true || needs === undefined || request.caller !== NOBODY) return;
+  admit(request, needs, writeKeyOf(request.body), keyring);
 }
 
 /** A route without a right would be open to everybody by mistake. */

@@ -33,6 +33,7 @@ export interface Operation {
   readonly requestBody?: { readonly content: Readonly<Record<string, Media>> };
   readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, Media>> }>>;
   readonly security?: readonly object[];
+  readonly "x-not-audited"?: string;
 }
 
 export interface NamedOperation {
