@@ -1,8 +1,20 @@
 // Questions about a partition's members, answered between two steps: every answer is of one position.
 // The running loop calls `answerNext`; what is not in memory is fetched meanwhile, so the loop waits for it.
 import type { AccountUser, PartitionMachine } from "../../lib/core/partition.ts";
+import type { Seq } from "../../lib/core/types.ts";
 import { Refusal } from "../../lib/ports/errors.ts";
-import type { Answer, MemberEntry, PartitionStatus, Question, Reply } from "../../lib/ports/questions.ts";
+import {
+  type Answer,
+  DECIDE_WAIT_MS_DEFAULT,
+  DECIDE_WAIT_MS_MAX,
+  type DecideQuestion,
+  type MemberEntry,
+  type PartitionStatus,
+  type Question,
+  type Reply,
+} from "../../lib/ports/questions.ts";
+import type { Runtime } from "../../lib/ports/runtime.ts";
+import { Parking } from "./parking.ts";
 import type { Shelf } from "./shelf.ts";
 
 const MEMBERS_MAX = 100_000;
@@ -28,27 +40,50 @@ interface Asked {
   resolve(reply: Reply): void;
 }
 
+export interface AnswersOptions {
+  readonly machine: PartitionMachine;
+  readonly shelf: Shelf;
+  readonly runtime: Pick<Runtime, "after">;
+  status(): PartitionStatus;
+  /** There is a question to be answered now that had to wait before. */
+  wake(): void;
+}
+
 export class Answers {
   private readonly machine: PartitionMachine;
   private readonly shelf: Shelf;
   private readonly status: () => PartitionStatus;
   private waiting: Asked[] = [];
+  /** Those that wait for a position of the log. */
+  private readonly parked: Parking<Asked>;
 
-  constructor(machine: PartitionMachine, shelf: Shelf, status: () => PartitionStatus) {
+  constructor({ machine, shelf, runtime, status, wake }: AnswersOptions) {
     this.machine = machine;
     this.shelf = shelf;
     this.status = status;
+    this.parked = new Parking(runtime, (late) => {
+      this.waiting.push(late);
+      wake();
+    });
   }
 
   ask(question: Question): Promise<Reply> {
     // How the partition is must be said also while a step waits for a page.
     if (question.op === "status") return Promise.resolve({ ok: true, status: this.status() });
-    if (this.waiting.length >= QUESTIONS_WAITING_MAX) {
+    if (this.waiting.length + this.parked.count >= QUESTIONS_WAITING_MAX) {
       return Promise.resolve({ ok: false, error: "too many questions wait for this partition; ask again" });
     }
     return new Promise((resolve) => {
-      this.waiting.push({ question, resolve });
+      const asked = { question, resolve };
+      if (question.op === "decide" && mustWait(question, this.machine.position)) {
+        this.parked.park(asked, question.after, waitMsOf(question));
+      } else this.waiting.push(asked);
     });
+  }
+
+  /** The inputs up to a position are applied: whoever waited for them is answered next. */
+  passed(position: Seq): void {
+    this.waiting.push(...this.parked.release(position));
   }
 
   get pending(): boolean {
@@ -69,7 +104,7 @@ export class Answers {
 
   /** Nobody will answer any more. */
   close(why: string): void {
-    for (const { resolve } of this.waiting) resolve({ ok: false, error: why });
+    for (const { resolve } of [...this.waiting, ...this.parked.close()]) resolve({ ok: false, error: why });
     this.waiting = [];
   }
 
@@ -93,15 +128,25 @@ export class Answers {
       }
       case "try":
         return { position, clock, universe, ...(await this.tryOut(question)) };
+      case "decide":
+        await this.bring(this.machine.pageOf(question.id));
+        return this.decide(question);
       case "sizes":
         return { position, clock, universe, sizes: Object.fromEntries(this.machine.sizes()) };
       case "status":
         return { status: this.status() };
       default:
         throw new RangeError(
-          "unknown question; ask user, account, accountUsers, explain, members, try, sizes or status",
+          "unknown question; ask user, account, accountUsers, explain, members, try, decide, sizes or status",
         );
     }
+  }
+
+  private decide({ id, segments, after = 0 }: DecideQuestion) {
+    const { position } = this.machine;
+    const held = this.machine.segmentsOf(id);
+    const wanted = segments === undefined ? held : held?.filter((one) => segments.includes(one.id));
+    return { position, known: held !== undefined, fresh: position >= after, segments: wanted ?? [] };
   }
 
   /** One slice: the live path waits for it, so it is short, and whoever asks goes on from its cursor. */
@@ -171,4 +216,14 @@ export class Answers {
     if (this.machine.isResident(page) || !this.shelf.has(page)) return;
     this.machine.providePage(page, await this.shelf.load(page));
   }
+}
+
+function mustWait(question: DecideQuestion, position: Seq): question is DecideQuestion & { readonly after: Seq } {
+  const { after } = question;
+  return Number.isSafeInteger(after) && after! > position && waitMsOf(question) > 0;
+}
+
+/** What came over the wire may be anything. */
+function waitMsOf({ waitMs = DECIDE_WAIT_MS_DEFAULT }: DecideQuestion): number {
+  return Number.isFinite(waitMs) ? Math.min(Math.max(0, waitMs), DECIDE_WAIT_MS_MAX) : DECIDE_WAIT_MS_DEFAULT;
 }

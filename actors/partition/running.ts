@@ -82,7 +82,7 @@ export class Running {
     this.shelf = new Shelf(context, claim.epoch, restored.generation, restored.directory, wake);
     this.checkpointer = new Checkpointer(context, claim, restored, this.shelf, this, wake, fail);
     this.backfills = new Backfills(context, machine, this.signal);
-    this.answers = new Answers(machine, this.shelf, status);
+    this.answers = new Answers({ machine, shelf: this.shelf, runtime: context.runtime, status, wake });
     this.audit = new SelfAudit(context, machine, this.shelf, wake);
     this.ticks = new Ticks(context, claim.record.stamp, wake);
     this.copies = new Copies(context, machine.controlRevision, wake);
@@ -177,6 +177,7 @@ export class Running {
   /** One round of everything; true when there is more to do at once. */
   private async turn(): Promise<boolean> {
     let more = await this.hear();
+    this.answers.passed(this.at.seq);
     while (this.answers.pending) await this.answers.answerNext();
     if (this.checkpointer.isDue(this.at.seq) && !this.speaker.replaying) this.takeCheckpoint();
     more = this.checkpointer.work() || more;

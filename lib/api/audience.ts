@@ -1,8 +1,8 @@
 // What the HTTP interface and its page ask: segments with their sizes, members, one person, why, and what happens now.
 // Answered by nats-audience.ts; tests answer it from memory.
 import type { AccountUser, AccountView, ExplainNode, UserView } from "../core/partition.ts";
-import type { Delta, Json, MemberId, MemberKind, SegmentId } from "../core/types.ts";
-import type { MemberEntry, PartitionStatus } from "../ports/questions.ts";
+import type { Delta, Json, MemberId, MemberKind, PartitionNo, SegmentId, Seq } from "../core/types.ts";
+import type { Answers, MemberEntry, PartitionStatus } from "../ports/questions.ts";
 
 export interface SegmentSummary {
   readonly id: SegmentId;
@@ -58,6 +58,21 @@ export interface AccountUsers {
   readonly users: readonly AccountUser[];
 }
 
+type DecideAnswer = Answers["decide"];
+
+export interface DecideOptions {
+  /** Of these only; undefined is all. */
+  readonly segments?: readonly SegmentId[];
+  /** The number that the user's log gave a message: the answer knows that message. */
+  readonly after?: Seq;
+  readonly waitMs?: number;
+}
+
+export interface Decision extends DecideAnswer {
+  /** Which log the user's messages go into. */
+  readonly partition: PartitionNo;
+}
+
 export interface Readiness {
   readonly ready: boolean;
   /** Why not, one sentence each. */
@@ -76,6 +91,10 @@ export interface Audience {
   accountUsers(id: MemberId, limit: number, rule?: string): Promise<AccountUsers | undefined>;
   /** Undefined: no such active segment, or nobody knows the id. */
   explain(segment: SegmentId, id: MemberId): Promise<Explanation | undefined>;
+  /** Which log the messages of an id go into. */
+  partitionOf(id: MemberId): PartitionNo;
+  /** Which segments a user is in now, by the owner of the user's log. */
+  decide(id: MemberId, options: DecideOptions): Promise<Decision>;
   readiness(): Promise<Readiness>;
   /** Null in place of a partition that nobody answers for. */
   partitions(): Promise<readonly (PartitionStatus | null)[]>;

@@ -2,8 +2,9 @@
 // republished deltas what happens now. Answers audience.ts.
 import type { NatsConnection } from "@nats-io/transport-node";
 import { decodeDelta } from "../core/deltas.ts";
+import { partitionOf } from "../core/ids.ts";
 import type { AccountView, UserView } from "../core/partition.ts";
-import type { Delta, Limits, MemberId, SegmentId } from "../core/types.ts";
+import type { Delta, Limits, MemberId, PartitionNo, SegmentId } from "../core/types.ts";
 import { NatsControlLog } from "../nats/control-log.ts";
 import type { Names } from "../nats/names.ts";
 import { Questions, type Sizes } from "../nats/questions.ts";
@@ -11,6 +12,8 @@ import type { PartitionStatus } from "../ports/questions.ts";
 import type {
   AccountUsers,
   Audience,
+  DecideOptions,
+  Decision,
   Explanation,
   MemberList,
   Overview,
@@ -120,6 +123,15 @@ export class NatsAudience implements Audience {
     const { nc, names, questions, partitionCount: partitions } = this;
     const { explain, clock } = await explained({ questions, partitions, logs: { nc, names } }, segment, id);
     return explain === null ? undefined : { segment, kind: entry.kind, id, clock, explanation: explain };
+  }
+
+  partitionOf(id: MemberId): PartitionNo {
+    return partitionOf(id, this.partitionCount);
+  }
+
+  async decide(id: MemberId, options: DecideOptions): Promise<Decision> {
+    const answer = await this.questions.decide(id, options);
+    return { ...answer, partition: this.partitionOf(id) };
   }
 
   async readiness(): Promise<Readiness> {

@@ -2,9 +2,9 @@
 // milliseconds. Used by server.ts, live.ts and cmd/cli.
 import { encodeDelta } from "../core/deltas.ts";
 import type { AccountView, DecidedBy, ExplainNode, UserView } from "../core/partition.ts";
-import type { Delta, Json, Millis } from "../core/types.ts";
+import type { Delta, Json, MemberId, Millis } from "../core/types.ts";
 import type { MemberEntry } from "../ports/questions.ts";
-import type { Explanation, MemberList } from "./audience.ts";
+import type { Decision, Explanation, MemberList } from "./audience.ts";
 
 const MOMENT_MAX = 8.64e15;
 
@@ -49,6 +49,10 @@ export function accountOut(account: AccountView): object {
     firstSeen: moment(account.firstSeen),
     lastSeen: moment(account.lastSeen),
   };
+}
+
+export function decisionOut(user: MemberId, { known, fresh, partition, position, segments }: Decision): object {
+  return { user, known, fresh, position: { partition, seq: position }, segments: segments.map(withSince) };
 }
 
 function visitsOut({ count, newest }: UserView["visits"]): object {

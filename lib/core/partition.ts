@@ -74,6 +74,13 @@ export interface MembershipView {
   readonly since: Millis;
 }
 
+/** A segment that somebody is in: the joining's number, and since when. */
+export interface HeldSegment {
+  readonly id: SegmentId;
+  readonly n: number;
+  readonly since: Millis;
+}
+
 export interface VisitsView {
   readonly count: number;
   /** Absent before the first. `visit` is its record as rules read it: what no rule has kept is missing. */
@@ -297,6 +304,8 @@ export interface PartitionMachine {
   idsOn(page: PageNo, kind: MemberKind): readonly MemberId[];
   /** Of a member whose page is resident; undefined when nobody knows the id. */
   user(id: MemberId): UserView | undefined;
+  /** The segments that a user whose page is resident is in now, by id; undefined when nobody knows the id. */
+  segmentsOf(id: MemberId): readonly HeldSegment[] | undefined;
   /** Of an account whose page is resident; undefined when nobody knows the id. */
   account(id: MemberId): AccountView | undefined;
   /** The segment's kind says whether the id is a user's or an account's. A flag is explained like a segment. */

@@ -7,6 +7,8 @@ import type { Json, MemberId, Millis, PartitionNo, SegmentId } from "../core/typ
 import {
   type Answering,
   type Answers,
+  DECIDE_WAIT_MS_DEFAULT,
+  type DecideQuestion,
   type MemberEntry,
   type PartitionStatus,
   type Question,
@@ -102,6 +104,11 @@ export class Questions {
       .slice(0, limit);
   }
 
+  /** Read your writes: `after` is the number that the log gave the user's message. */
+  decide(id: MemberId, options: Omit<DecideQuestion, "op" | "id"> = {}): Promise<Answers["decide"]> {
+    return this.ask(partitionOf(id, this.partitions), { op: "decide", id, ...options });
+  }
+
   explain(segment: SegmentId, id: MemberId): Promise<Answers["explain"]> {
     return this.ask(partitionOf(id, this.partitions), { op: "explain", segment, id });
   }
@@ -157,7 +164,7 @@ export class Questions {
   }
 
   private async request(partition: PartitionNo, question: Question): Promise<Reply> {
-    const timeout = LONG.has(question.op) ? MEMBERS_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
+    const timeout = patienceMs(question);
     try {
       const message = await this.nc.request(this.names.askSubject(partition), JSON.stringify(question), { timeout });
       return message.json<Reply>();
@@ -169,6 +176,13 @@ export class Questions {
       throw new QuestionFailed(partition, why, { cause: error });
     }
   }
+}
+
+function patienceMs(question: Question): number {
+  if (question.op === "decide" && question.after !== undefined) {
+    return ANSWER_TIMEOUT_MS + (question.waitMs ?? DECIDE_WAIT_MS_DEFAULT);
+  }
+  return LONG.has(question.op) ? MEMBERS_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
 }
 
 function compareText(a: string, b: string): number {

@@ -1,6 +1,6 @@
 // Questions that only the owner of a partition can answer, and the shapes of its answers.
 // Carried by lib/nats/questions.ts; answered by actors/partition/answers.ts between two steps.
-import type { AccountUser, AccountView, ExplainNode, TrialPart, UserView } from "../core/partition.ts";
+import type { AccountUser, AccountView, ExplainNode, HeldSegment, TrialPart, UserView } from "../core/partition.ts";
 import type { Json, MemberId, Millis, PartitionNo, SegmentId, Seq } from "../core/types.ts";
 
 export type Question =
@@ -13,8 +13,25 @@ export type Question =
   | { readonly op: "members"; readonly segment: SegmentId; readonly limit?: number }
   /** A slice of a trial: the definition as written, and where the slice before ended (0 at first). */
   | { readonly op: "try"; readonly definition: Json; readonly cursor: number; readonly samples?: number }
+  | DecideQuestion
   | { readonly op: "sizes" }
   | { readonly op: "status" };
+
+/**
+ * Which segments a user is in now, of `segments` or of all. With `after`, once the log's message of that number is applied;
+ * but no later than `waitMs` from now, and then the answer says that it is not fresh.
+ */
+export interface DecideQuestion {
+  readonly op: "decide";
+  readonly id: MemberId;
+  readonly segments?: readonly SegmentId[];
+  readonly after?: Seq;
+  readonly waitMs?: number;
+}
+
+/** The longest that a decision may wait for a position. */
+export const DECIDE_WAIT_MS_MAX = 10_000;
+export const DECIDE_WAIT_MS_DEFAULT = 1_000;
 
 export interface MemberEntry {
   readonly id: MemberId;
@@ -116,6 +133,14 @@ export interface Answers {
     readonly cursor: number | null;
     /** Of this partition, now. */
     readonly universe: number;
+  };
+  decide: {
+    readonly position: Seq;
+    /** False for an id that no message has named. */
+    readonly known: boolean;
+    /** False: the position that was asked for had not been reached in time. */
+    readonly fresh: boolean;
+    readonly segments: readonly HeldSegment[];
   };
   sizes: {
     readonly position: Seq;

@@ -3,6 +3,7 @@
 import { expect, test } from "vitest";
 import { Answers } from "../../actors/partition/answers.ts";
 import type { Shelf } from "../../actors/partition/shelf.ts";
+import { systemRuntime } from "../../actors/worker/system-runtime.ts";
 import type { PartitionMachine } from "../../lib/core/partition.ts";
 
 interface Pages {
@@ -30,8 +31,14 @@ function answersOver(pages: Pages, onEvict: () => void): Answers {
     },
   } as unknown as PartitionMachine;
   const shelf = { has: () => false, spill: () => undefined } as unknown as Shelf;
-  return new Answers(machine, shelf, () => {
-    throw new Error("nobody asks for the status");
+  return new Answers({
+    machine,
+    shelf,
+    runtime: systemRuntime,
+    status: () => {
+      throw new Error("nobody asks for the status");
+    },
+    wake: () => undefined,
   });
 }
 

@@ -1,5 +1,5 @@
 // An audience out of thin air: what the HTTP tests ask. Stands in for NATS and its workers.
-import type { Audience, SegmentDetail } from "../../lib/api/audience.ts";
+import type { Audience, DecideOptions, SegmentDetail } from "../../lib/api/audience.ts";
 import type { Delta } from "../../lib/core/types.ts";
 
 export const CART: SegmentDetail = {
@@ -107,6 +107,20 @@ export class FakeAudience implements Audience {
     const kind = segment === CART.id ? CART.kind : TRIALS.kind;
     const nodes = [{ rule: "cart.value", pass: true, until: AT + 2_000 }];
     return { segment, kind, id, clock: AT + 1_000, explanation: { rule: "all", pass: true, nodes } };
+  }
+  partitionOf() {
+    return 3;
+  }
+  async decide(id: string, { segments, after = 0 }: DecideOptions) {
+    if (this.failure !== undefined) throw this.failure;
+    const held = id === "u1" ? [{ id: CART.id, n: 1, since: AT }] : [];
+    return {
+      partition: 3,
+      position: 7,
+      known: id === "u1",
+      fresh: after <= 7,
+      segments: held.filter((one) => segments?.includes(one.id) ?? true),
+    };
   }
   async readiness() {
     return { ready: this.reasons.length === 0, reasons: this.reasons };

@@ -12,6 +12,7 @@ import type {
   BackfillJob,
   EvictedPage,
   FrozenPartition,
+  HeldSegment,
   PartitionOptions as MachineOptions,
   Need,
   PageNo,
@@ -456,6 +457,12 @@ export class FakeMachine implements PartitionMachine {
 
   user(_id: MemberId): UserView | undefined {
     return undefined;
+  }
+
+  segmentsOf(id: MemberId): readonly HeldSegment[] | undefined {
+    const actor = this.resident.get(this.pageOf(id))?.actors.get(id);
+    if (actor === undefined) return undefined;
+    return actor.in ? SAID.map((segment) => ({ id: segment, n: actor.n, since: 0 })) : [];
   }
 
   account(): undefined {

@@ -2,6 +2,7 @@
 import type { RouteGroup } from "../api.ts";
 import { accountRoutes } from "./accounts.ts";
 import { auditRoutes } from "./audit.ts";
+import { decideRoutes } from "./decide.ts";
 import { explainRoutes } from "./explain.ts";
 import { itemRoutes, situationRoutes } from "./feeds.ts";
 import { keyRoutes } from "./keys.ts";
@@ -20,6 +21,7 @@ export const GROUPS: readonly RouteGroup[] = [
   userRoutes,
   accountRoutes,
   explainRoutes,
+  decideRoutes,
   itemRoutes,
   situationRoutes,
   liveRoutes,
@@ -34,6 +36,7 @@ export const TAGS: Readonly<Record<string, string>> = {
   segments: "Which segments there are, what they mean, and who is in them",
   vocabulary: "What gives events their meaning",
   people: "What is known of people and accounts, and why they are where they are",
+  decide: "Which segments one person is in, for a page that is being drawn",
   feeds: "What feeds say of items and places",
   live: "What happens now",
   keys: "Who may ask, and who changed what",

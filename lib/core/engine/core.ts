@@ -10,6 +10,7 @@ import type {
   EvictedPage,
   ExplainNode,
   FrozenPartition,
+  HeldSegment,
   Need,
   PageNo,
   PartitionMachine,
@@ -37,7 +38,7 @@ import type {
 } from "../types.ts";
 import { explainFlag, explainSegment } from "./answers/explain.ts";
 import { Trial } from "./answers/trial.ts";
-import { accountViewOf, viewOf } from "./answers/view.ts";
+import { accountViewOf, segmentsHeld, viewOf } from "./answers/view.ts";
 import { type ControlState, SharedControl } from "./control-state.ts";
 import { applyList, applySituation, sweep } from "./control-step.ts";
 import { Fault } from "./fault.ts";
@@ -480,6 +481,11 @@ export class PartitionCore implements PartitionMachine {
   user(id: MemberId): UserView | undefined {
     const actor = this.member("user", id);
     return actor === undefined ? undefined : viewOf(actor, this.#room.clock, this.#room.world);
+  }
+
+  segmentsOf(id: MemberId): readonly HeldSegment[] | undefined {
+    const actor = this.member("user", id);
+    return actor === undefined ? undefined : segmentsHeld(actor);
   }
 
   account(id: MemberId): AccountView | undefined {

@@ -1,6 +1,6 @@
 // What is shown of a person: the actor as plain data, amounts as people write them.
 import type { FlagId } from "../../links.ts";
-import type { AccountView, UserView } from "../../partition.ts";
+import type { AccountView, HeldSegment, UserView } from "../../partition.ts";
 import type { JsonObject, Millis } from "../../types.ts";
 import type { Vocabulary } from "../../vocabulary.ts";
 import { affinitiesShown } from "../leaves/favorites.ts";
@@ -59,6 +59,15 @@ function commonOf(actor: Actor, now: Millis, world: World) {
     firstSeen: actor.firstSeen,
     lastSeen: actor.lastSeen,
   };
+}
+
+/** The segments that somebody is in, by id: all that a decision asks, and none of what a view costs. */
+export function segmentsHeld({ memberships }: Actor): HeldSegment[] {
+  const held: HeldSegment[] = [];
+  for (const [id, { in: isIn, n, since }] of memberships) {
+    if (isIn && flagOf(id) === undefined) held.push({ id, n, since });
+  }
+  return held.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /** Those that stand, and what they come to in the vocabulary's currency. */
