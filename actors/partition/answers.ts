@@ -11,6 +11,7 @@ import {
   type MemberEntry,
   type PartitionStatus,
   type Question,
+  type QuestionAbout,
   type Reply,
 } from "../../lib/ports/questions.ts";
 import type { Runtime } from "../../lib/ports/runtime.ts";
@@ -23,6 +24,11 @@ const USERS_MAX = 10_000;
 const QUESTIONS_WAITING_MAX = 1_000;
 /** People looked at in one slice of a trial: a few milliseconds. */
 const TRIAL_SLICE_MEMBERS = 100;
+/** People looked at, and pages read from the store, in one slice of a search: some ten milliseconds. */
+const SEARCH_SLICE_MEMBERS = 2_000;
+const SEARCH_SLICE_PAGES = 8;
+const SEARCH_HITS_MAX = 1_000;
+const PART_MAX = 1_000;
 const TRIAL_SAMPLES_DEFAULT = 5;
 const TRIAL_SAMPLES_MAX = 100;
 
@@ -38,6 +44,11 @@ interface Search<T> {
 interface Asked {
   readonly question: Question;
   resolve(reply: Reply): void;
+}
+
+function partLimit({ limit }: { readonly limit: number }): number {
+  if (Number.isSafeInteger(limit) && limit >= 1 && limit <= PART_MAX) return limit;
+  throw new RangeError(`limit is a whole number from 1 to ${PART_MAX}`);
 }
 
 export interface AnswersOptions {
@@ -131,13 +142,21 @@ export class Answers {
       case "decide":
         await this.bring(this.machine.pageOf(question.id));
         return this.decide(question);
+      case "history":
+      case "orders":
+      case "visits":
+      case "standing":
+      case "near":
+        return { position, clock, ...(await this.partOf(question)) };
+      case "search":
+        return { position, clock, ...(await this.search(question)) };
       case "sizes":
         return { position, clock, universe, sizes: Object.fromEntries(this.machine.sizes()) };
       case "status":
         return { status: this.status() };
       default:
         throw new RangeError(
-          "unknown question; ask user, account, accountUsers, explain, members, try, decide, sizes or status",
+          "unknown question; ask user, account, accountUsers, explain, members, try, decide, history, orders, visits, standing, near, search, sizes or status",
         );
     }
   }
@@ -162,6 +181,42 @@ export class Answers {
       this.shelf.spill(this.machine.evictPages());
     } while (walk.part.members < TRIAL_SLICE_MEMBERS);
     return { part: walk.part, cursor: walk.page === undefined ? null : walk.cursor };
+  }
+
+  private async partOf(question: QuestionAbout): Promise<object> {
+    const { kind, id } = question;
+    await this.bring(this.machine.pageOf(id));
+    switch (question.op) {
+      case "history":
+        return { history: this.machine.history(kind, id) ?? null };
+      case "orders":
+        return { orders: this.machine.orders(kind, id, question.before, partLimit(question)) ?? null };
+      case "visits":
+        return { visits: this.machine.visits(kind, id, question.before, partLimit(question)) ?? null };
+      case "standing":
+        return { standing: this.machine.standing(kind, id) ?? null };
+      case "near":
+        return { near: this.machine.near(kind, id, question.after, partLimit(question)) ?? null };
+    }
+  }
+
+  /** One slice, as of a trial: it ends with enough found, enough looked at, or enough pages fetched. */
+  private async search({ asked, cursor, limit }: Extract<Question, { op: "search" }>) {
+    if (!Number.isSafeInteger(cursor) || cursor < 0)
+      throw new RangeError("cursor is 0, or what the answer before gave");
+    const walk = this.machine.search(asked, cursor);
+    const enough = Math.min(Math.max(1, limit), SEARCH_HITS_MAX);
+    let fetched = 0;
+    do {
+      const { page } = walk;
+      if (page === undefined) break;
+      if (!this.machine.isResident(page)) fetched += 1;
+      await this.bring(page);
+      walk.look();
+      this.shelf.spill(this.machine.evictPages());
+    } while (walk.hits.length < enough && walk.looked < SEARCH_SLICE_MEMBERS && fetched < SEARCH_SLICE_PAGES);
+    const { hits, looked } = walk;
+    return { hits, looked, cursor: walk.page === undefined ? null : walk.cursor };
   }
 
   private members(segment: string, limit = MEMBERS_DEFAULT, size: number): Promise<MemberEntry[]> {

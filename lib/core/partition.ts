@@ -149,6 +149,113 @@ export interface AccountView {
 export interface AccountUser {
   readonly id: MemberId;
   readonly holds: readonly string[];
+  /** Their trait `role`, where it is a text. */
+  readonly role?: string;
+  /** When they joined the account, and when they were last seen anywhere. */
+  readonly since?: Millis;
+  readonly lastSeen?: Millis;
+}
+
+/** Where the log tells of somebody, and when their traits were written. */
+export interface HistoryView {
+  /** Positions of the newest messages that were accepted, oldest first. */
+  readonly trail: readonly Seq[];
+  /** There were no others. */
+  readonly isWhole: boolean;
+  /** Event time of the last write of each trait, removals included. */
+  readonly traitTimes: Readonly<Record<string, Millis>>;
+  readonly zone: string;
+  readonly firstSeen: Millis;
+  readonly lastSeen: Millis;
+}
+
+export interface OrderView {
+  /** Absent where its event had none; then nothing can change it. */
+  readonly id?: string;
+  /** Where the log has its completion. */
+  readonly seq: Seq;
+  readonly at: Millis;
+  readonly currency: string;
+  /** What it comes to by now; null where its amount is not known in that currency. */
+  readonly total: number | null;
+  /** Cancelled, or refunded whole. */
+  readonly gone: boolean;
+  readonly mayChange: boolean;
+  readonly quantity: number;
+  readonly coupon?: Json;
+  readonly products: readonly JsonObject[];
+}
+
+export interface OrdersView {
+  readonly count: number;
+  /** Neither cancelled nor refunded whole. */
+  readonly standing: number;
+  /** Of the totals: the vocabulary's. */
+  readonly currency: string;
+  readonly revenue: number;
+  /** Null where no standing order has an amount. */
+  readonly average: number | null;
+  /** Of this page, newest first; there are older ones where `more` says so. */
+  readonly orders: readonly OrderView[];
+  readonly more: boolean;
+}
+
+export interface VisitsPage {
+  readonly count: number;
+  /** Of this page, newest first. `visit` is its record as rules read it. */
+  readonly visits: readonly {
+    readonly start: Millis;
+    readonly last: Millis;
+    readonly underWay: boolean;
+    readonly visit: JsonObject;
+  }[];
+  readonly more: boolean;
+}
+
+export interface StandingView extends MembershipView {
+  /** When silence alone may change it, if it may. */
+  readonly until?: Millis;
+}
+
+/** Segments that one rule keeps somebody out of. */
+export interface NearPage {
+  readonly near: readonly { readonly segment: SegmentId; readonly rule: ExplainNode }[];
+  /** Segments that were looked at for it. */
+  readonly looked: number;
+  /** After which segment to go on; null: there are no more. */
+  readonly next: SegmentId | null;
+}
+
+/** Whom to look for. */
+export interface SearchAsked {
+  readonly text: string;
+  /** `id`, or the name of an identity or a trait: nothing else is looked at. */
+  readonly field?: string;
+  /** Nothing but ids is looked at. */
+  readonly ids?: boolean;
+}
+
+export interface SearchHit {
+  readonly kind: MemberKind;
+  readonly id: MemberId;
+  /** What was found in them: `id`, or the name of the identity or trait, and its value. */
+  readonly field: string;
+  readonly value: string;
+  /** The trait `name`, where it is a text. */
+  readonly name?: string;
+  readonly lastSeen: Millis;
+  /** Where they stand in the walk: who begins there again finds them first. */
+  readonly at: number;
+}
+
+/** Under way through a partition's pages, as a trial is. */
+export interface SearchWalk {
+  /** In the order of the walk. */
+  readonly hits: readonly SearchHit[];
+  readonly looked: number;
+  readonly page: PageNo | undefined;
+  readonly cursor: number;
+  look(): void;
 }
 
 export interface DecidedBy {
@@ -321,6 +428,22 @@ export interface PartitionMachine {
    * definition.
    */
   tryOut(source: Json, cursor: number, samplesMax: number): TrialWalk;
+
+  /** The parts of a profile, each of a member whose page is resident; undefined when nobody knows the id. */
+  history(kind: MemberKind, id: MemberId): HistoryView | undefined;
+  /** Those completed before that time and log position. */
+  orders(
+    kind: MemberKind,
+    id: MemberId,
+    before: readonly [at: Millis, seq: Seq] | undefined,
+    limit: number,
+  ): OrdersView | undefined;
+  /** Those that began before. */
+  visits(kind: MemberKind, id: MemberId, before: Millis | undefined, limit: number): VisitsPage | undefined;
+  standing(kind: MemberKind, id: MemberId): readonly StandingView[] | undefined;
+  near(kind: MemberKind, id: MemberId, after: SegmentId | undefined, limit: number): NearPage | undefined;
+  /** Looks for members from a cursor on (0 is the start). */
+  search(asked: SearchAsked, cursor: number): SearchWalk;
 }
 
 export interface RestoreSource {

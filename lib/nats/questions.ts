@@ -2,7 +2,7 @@
 // The client knows which partition a user lives in; what concerns all of them it asks all and puts the answers together.
 import { type NatsConnection, RequestError } from "@nats-io/transport-node";
 import { partitionOf } from "../core/ids.ts";
-import type { AccountUser } from "../core/partition.ts";
+import type { AccountUser, SearchAsked } from "../core/partition.ts";
 import type { Json, MemberId, Millis, PartitionNo, SegmentId } from "../core/types.ts";
 import {
   type Answering,
@@ -12,6 +12,7 @@ import {
   type MemberEntry,
   type PartitionStatus,
   type Question,
+  type QuestionAbout,
   type QuestionDesk,
   type Reply,
   replyText,
@@ -22,7 +23,7 @@ const ANSWER_TIMEOUT_MS = 5_000;
 const MEMBERS_TIMEOUT_MS = 30_000;
 const REPLY_BYTES_SPARE = 64 * 1024;
 /** They look at many pages, some of which must be read first. */
-const LONG: ReadonlySet<Question["op"]> = new Set(["members", "accountUsers", "try"]);
+const LONG: ReadonlySet<Question["op"]> = new Set(["members", "accountUsers", "try", "search"]);
 
 export class NatsQuestionDesk implements QuestionDesk {
   private readonly nc: NatsConnection;
@@ -116,6 +117,16 @@ export class Questions {
   /** One slice of a trial in one partition; lib/api/trial.ts goes on from its cursor. */
   tryOut(partition: PartitionNo, definition: Json, cursor: number, samples: number): Promise<Answers["try"]> {
     return this.ask(partition, { op: "try", definition, cursor, samples });
+  }
+
+  /** Of one member: a part of what is known of them. */
+  about<Q extends QuestionAbout>(question: Q): Promise<Answers[Q["op"]]> {
+    return this.ask(partitionOf(question.id, this.partitions), question);
+  }
+
+  /** One slice of a search in one partition; lib/api/search.ts goes on from its cursor. */
+  search(partition: PartitionNo, asked: SearchAsked, cursor: number, limit: number): Promise<Answers["search"]> {
+    return this.ask(partition, { op: "search", asked, cursor, limit });
   }
 
   async members(segment: SegmentId, limit = 1_000): Promise<Members> {

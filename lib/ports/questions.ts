@@ -1,7 +1,21 @@
 // Questions that only the owner of a partition can answer, and the shapes of its answers.
 // Carried by lib/nats/questions.ts; answered by actors/partition/answers.ts between two steps.
-import type { AccountUser, AccountView, ExplainNode, HeldSegment, TrialPart, UserView } from "../core/partition.ts";
-import type { Json, MemberId, Millis, PartitionNo, SegmentId, Seq } from "../core/types.ts";
+import type {
+  AccountUser,
+  AccountView,
+  ExplainNode,
+  HeldSegment,
+  HistoryView,
+  NearPage,
+  OrdersView,
+  SearchAsked,
+  SearchHit,
+  StandingView,
+  TrialPart,
+  UserView,
+  VisitsPage,
+} from "../core/partition.ts";
+import type { Json, MemberId, MemberKind, Millis, PartitionNo, SegmentId, Seq } from "../core/types.ts";
 
 export type Question =
   | { readonly op: "user"; readonly id: MemberId }
@@ -14,8 +28,38 @@ export type Question =
   /** A slice of a trial: the definition as written, and where the slice before ended (0 at first). */
   | { readonly op: "try"; readonly definition: Json; readonly cursor: number; readonly samples?: number }
   | DecideQuestion
+  /** Parts of a profile: where the log tells of somebody; orders, visits and near misses page by page. */
+  | { readonly op: "history"; readonly kind: MemberKind; readonly id: MemberId }
+  | {
+      readonly op: "orders";
+      readonly kind: MemberKind;
+      readonly id: MemberId;
+      /** Those completed before that time and log position. */
+      readonly before?: readonly [at: Millis, seq: Seq];
+      readonly limit: number;
+    }
+  | {
+      readonly op: "visits";
+      readonly kind: MemberKind;
+      readonly id: MemberId;
+      readonly before?: Millis;
+      readonly limit: number;
+    }
+  | { readonly op: "standing"; readonly kind: MemberKind; readonly id: MemberId }
+  | {
+      readonly op: "near";
+      readonly kind: MemberKind;
+      readonly id: MemberId;
+      readonly after?: SegmentId;
+      readonly limit: number;
+    }
+  /** A slice of a search: where the slice before ended (0 at first), and how many to find at most. */
+  | { readonly op: "search"; readonly asked: SearchAsked; readonly cursor: number; readonly limit: number }
   | { readonly op: "sizes" }
   | { readonly op: "status" };
+
+/** Those about one member, whose partition his id says. */
+export type QuestionAbout = Extract<Question, { readonly kind: MemberKind }>;
 
 /**
  * Which segments a user is in now, of `segments` or of all. With `after`, once the log's message of that number is applied;
@@ -141,6 +185,20 @@ export interface Answers {
     /** False: the position that was asked for had not been reached in time. */
     readonly fresh: boolean;
     readonly segments: readonly HeldSegment[];
+  };
+  history: { readonly position: Seq; readonly clock: Millis; readonly history: HistoryView | null };
+  orders: { readonly position: Seq; readonly clock: Millis; readonly orders: OrdersView | null };
+  visits: { readonly position: Seq; readonly clock: Millis; readonly visits: VisitsPage | null };
+  standing: { readonly position: Seq; readonly clock: Millis; readonly standing: readonly StandingView[] | null };
+  near: { readonly position: Seq; readonly clock: Millis; readonly near: NearPage | null };
+  search: {
+    readonly position: Seq;
+    readonly clock: Millis;
+    /** In the order of the walk. */
+    readonly hits: readonly SearchHit[];
+    readonly looked: number;
+    /** Null: everybody of this partition has been looked at. */
+    readonly cursor: number | null;
   };
   sizes: {
     readonly position: Seq;

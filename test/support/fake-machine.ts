@@ -489,6 +489,30 @@ export class FakeMachine implements PartitionMachine {
     return [];
   }
 
+  history(): undefined {
+    return undefined;
+  }
+
+  orders(): undefined {
+    return undefined;
+  }
+
+  visits(): undefined {
+    return undefined;
+  }
+
+  standing(): undefined {
+    return undefined;
+  }
+
+  near(): undefined {
+    return undefined;
+  }
+
+  search(): never {
+    throw new RangeError("the fake machine looks for nobody");
+  }
+
   tryOut(): never {
     throw new RangeError("the fake machine tries nothing");
   }

@@ -2,6 +2,7 @@
 // where the order of rules.md 4.1 is written down. Pages, plans and evaluation are its neighbours' business.
 import { Packr, Unpackr } from "msgpackr";
 import type { AccountEvent, UserEvent } from "../events.ts";
+import { compareIds } from "../ids.ts";
 import { decodeLink, type FlagId, type LinkMessage } from "../links.ts";
 import type {
   AccountUser,
@@ -11,14 +12,22 @@ import type {
   ExplainNode,
   FrozenPartition,
   HeldSegment,
+  HistoryView,
+  NearPage,
   Need,
+  OrdersView,
   PageNo,
   PartitionMachine,
   PartitionOptions,
   RestoreSource,
+  SearchAsked,
+  SearchHit,
+  SearchWalk,
   ShadowFold,
+  StandingView,
   TrialWalk,
   UserView,
+  VisitsPage,
   WorkCounts,
 } from "../partition.ts";
 import { parseDefinition } from "../rules/parse/parse.ts";
@@ -36,7 +45,10 @@ import type {
   SegmentId,
   Seq,
 } from "../types.ts";
-import { explainFlag, explainSegment } from "./answers/explain.ts";
+import { explainFlag, explainSegment, type Reader } from "./answers/explain.ts";
+import { historyOf, ordersOf, visitsOf } from "./answers/profile.ts";
+import { seekerFor } from "./answers/search.ts";
+import { nearOf, standingOf } from "./answers/standing.ts";
 import { Trial } from "./answers/trial.ts";
 import { accountViewOf, segmentsHeld, viewOf } from "./answers/view.ts";
 import { type ControlState, SharedControl } from "./control-state.ts";
@@ -51,14 +63,14 @@ import { Outbox } from "./links/outbox.ts";
 import { RoundBook, type WrittenRounds } from "./links/rounds.ts";
 import { flagsOn } from "./member/accounts.ts";
 import { type Actor, earliestOf } from "./member/actor.ts";
-import { type PageDirectory, WALK_END } from "./pages/pages.ts";
+import { type PageDirectory, PageTable, WALK_END } from "./pages/pages.ts";
 import { compilePlan } from "./plan/compile.ts";
 import type { Plan } from "./plan/shapes.ts";
 import { KINDS, Room } from "./room.ts";
 import { advance } from "./time-step.ts";
 import { applyUserEvent, bringCrowds } from "./user-step.ts";
 
-const META_FORMAT = 3;
+const META_FORMAT = 4;
 const packr = new Packr({ useRecords: false });
 const unpackr = new Unpackr({ useRecords: false });
 
@@ -514,6 +526,9 @@ export class PartitionCore implements PartitionMachine {
     return users.map((actor) => ({
       id: actor.id,
       holds: flagsOn(actor, rules.keys()).map((flag) => rules.get(flag)!),
+      ...(typeof actor.traits.role === "string" ? { role: actor.traits.role } : {}),
+      since: actor.account!.since,
+      lastSeen: actor.lastSeen,
     }));
   }
 
@@ -524,10 +539,77 @@ export class PartitionCore implements PartitionMachine {
     const kind = word?.definition.kind ?? flag?.side ?? "user";
     const actor = this.member(kind, id);
     if (actor === undefined) return undefined;
-    const since = (question: string): Millis | undefined => this.#since.get(sinceKey(kind, question));
-    const by = { plan: this.#room.plans[kind], flags, now: this.#room.clock, world: this.#room.world, since };
+    const by = this.#readerOf(kind);
     if (word !== undefined) return explainSegment(word, actor, by);
     return flag === undefined ? undefined : explainFlag(flag, actor, by);
+  }
+
+  #readerOf(kind: MemberKind): Reader {
+    const since = (question: string): Millis | undefined => this.#since.get(sinceKey(kind, question));
+    const { plans, clock, world } = this.#room;
+    return { plan: plans[kind], flags: this.#control.flags, now: clock, world, since };
+  }
+
+  history(kind: MemberKind, id: MemberId): HistoryView | undefined {
+    const actor = this.member(kind, id);
+    return actor === undefined ? undefined : historyOf(actor);
+  }
+
+  orders(
+    kind: MemberKind,
+    id: MemberId,
+    before: readonly [at: Millis, seq: Seq] | undefined,
+    limit: number,
+  ): OrdersView | undefined {
+    const actor = this.member(kind, id);
+    return actor === undefined ? undefined : ordersOf(actor, this.#room.world, before, limit);
+  }
+
+  visits(kind: MemberKind, id: MemberId, before: Millis | undefined, limit: number): VisitsPage | undefined {
+    const actor = this.member(kind, id);
+    return actor === undefined ? undefined : visitsOf(actor, this.#room.clock, this.#room.world, before, limit);
+  }
+
+  standing(kind: MemberKind, id: MemberId): readonly StandingView[] | undefined {
+    const actor = this.member(kind, id);
+    return actor === undefined ? undefined : standingOf(actor, this.#control.active, this.#readerOf(kind));
+  }
+
+  near(kind: MemberKind, id: MemberId, after: SegmentId | undefined, limit: number): NearPage | undefined {
+    const actor = this.member(kind, id);
+    return actor === undefined ? undefined : nearOf(actor, this.#control.active, after, limit, this.#readerOf(kind));
+  }
+
+  search(asked: SearchAsked, cursor: number): SearchWalk {
+    const seek = seekerFor(asked);
+    const { pages } = this.#room;
+    const hits: SearchHit[] = [];
+    let at = cursor;
+    let looked = 0;
+    return {
+      hits,
+      get looked() {
+        return looked;
+      },
+      get page() {
+        return at < WALK_END ? pages.walk(at).page : undefined;
+      },
+      get cursor() {
+        return at;
+      },
+      look: () => {
+        const { page, next } = pages.walk(at);
+        const members = KINDS.flatMap((kind) => [...pages.get(page)[kind].values()]);
+        looked += members.length;
+        const found = members.flatMap((actor): SearchHit[] => {
+          const place = PageTable.placeOf(actor.id);
+          const hit = place < at ? undefined : seek(actor);
+          return hit === undefined ? [] : [{ ...hit, ...whoIs(actor), at: place }];
+        });
+        hits.push(...found.sort((left, right) => left.at - right.at || compareIds(left.id, right.id)));
+        at = next;
+      },
+    };
   }
 
   tryOut(source: Json, cursor: number, samplesMax: number): TrialWalk {
@@ -559,6 +641,10 @@ export class PartitionCore implements PartitionMachine {
       },
     };
   }
+}
+
+function whoIs({ kind, id, traits, lastSeen }: Actor): Pick<SearchHit, "kind" | "id" | "name" | "lastSeen"> {
+  return { kind, id, ...(typeof traits.name === "string" ? { name: traits.name } : {}), lastSeen };
 }
 
 /** From when on the answer to a question is known; users and accounts may ask the same. */

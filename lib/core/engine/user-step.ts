@@ -7,6 +7,7 @@ import type { Cause, LogRecord, Millis, Seq } from "../types.ts";
 import { applyEvent, prepareEvent } from "./event-step.ts";
 import { flagsOn } from "./member/accounts.ts";
 import { type Actor, newActor } from "./member/actor.ts";
+import { leaveTrail } from "./member/trail.ts";
 import type { Page } from "./pages/pages.ts";
 import type { Room } from "./room.ts";
 
@@ -45,6 +46,7 @@ export function applyUserEvent(room: Room, record: LogRecord, event: UserEvent, 
   const values = applyEvent(step, actor, event, prepared, { seq: record.seq, at, clock }, ({ reason, detail }) =>
     room.refuse(record, reason, detail),
   );
+  if (!room.isPast) leaveTrail(actor, record.seq);
   tellAccount(room, actor, event, at, record.seq);
   // Most events flip nothing, so a cause is only made where something was touched.
   const joined = !evaluation.isIdle && evaluation.flip(causeOf(record.seq, event.messageId, late), room.say);

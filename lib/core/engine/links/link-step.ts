@@ -9,6 +9,7 @@ import type { Cause, Delta, JsonObject, LogRecord, MemberId, Millis, RejectReaso
 import { applyEvent, NOBODY, prepareEvent } from "../event-step.ts";
 import { addTo, flagsOn } from "../member/accounts.ts";
 import { type Actor, newActor } from "../member/actor.ts";
+import { leaveTrail } from "../member/trail.ts";
 import type { Page } from "../pages/pages.ts";
 import type { Room } from "../room.ts";
 import { inOrder } from "../slices.ts";
@@ -143,6 +144,7 @@ class AccountStep {
       refuse(reason, detail),
     );
     this.#values ||= moved;
+    if (!this.#room.isPast) leaveTrail(this.#actor, seq);
     if (this.#actor.place !== place) this.#page.places.add(this.#actor.place);
   }
 

@@ -83,6 +83,8 @@ export interface Actor {
   lastSeen: Millis;
   /** Event time of the newest event; −Infinity before the first. */
   newest: Millis;
+  /** Log positions of its newest messages that were accepted, oldest first (trail.ts). */
+  readonly trail: Seq[];
   lists: Set<string> | undefined;
   /** Also of the flags that are evaluated for the other side, under hidden ids (accounts.ts). */
   memberships: Map<SegmentId, Membership>;
@@ -125,6 +127,7 @@ export function newActor(kind: MemberKind, id: MemberId, clock: Millis): Actor {
     firstSeen: clock,
     lastSeen: clock,
     newest: Number.NEGATIVE_INFINITY,
+    trail: [],
     lists: undefined,
     memberships: new Map(),
     counters: new Map(),

@@ -6,9 +6,10 @@ import type { CounterState } from "../counting/counters.ts";
 import type { Belonging, Crowd, People } from "../member/accounts.ts";
 import { type Actor, type CartLine, earliestOf, type Order } from "../member/actor.ts";
 import { ownAsList, ownFromList } from "../member/currencies.ts";
+import { trailAsSteps, trailFromSteps } from "../member/trail.ts";
 import type { Given, VisitDetail, VisitList } from "../member/visits.ts";
 
-const FORMAT = 4;
+const FORMAT = 5;
 
 const packr = new Packr({ useRecords: false, moreTypes: false, variableMapSize: true });
 const unpackr = new Unpackr({ useRecords: false, moreTypes: false, mapsAsObjects: true });
@@ -121,6 +122,7 @@ function encodeActor(actor: Actor, dictionary: Dictionary): unknown[] {
     Object.entries(actor.objects).map(([type, ofType]) => [dictionary.number(type), Object.entries(ofType)]),
     actor.account === undefined ? null : encodeBelonging(actor.account, dictionary),
     actor.people === undefined ? null : encodePeople(actor.people, dictionary),
+    trailAsSteps(actor.trail),
   ];
 }
 
@@ -266,6 +268,7 @@ function decodeActor(row: any[], texts: readonly string[], kind: MemberKind): Ac
     firstSeen: row[9],
     lastSeen: row[10],
     newest: row[11],
+    trail: trailFromSteps(row[26]),
     lists: row[12] === null ? undefined : new Set(row[12].map((number: number) => texts[number]!)),
     memberships,
     counters,

@@ -120,6 +120,11 @@ export class PageTable {
     return { page, next: reversed(bits) + 2 ** (DEPTH_MAX - depth) };
   }
 
+  /** Where a member stands in that walk: his page begins there or before. A few may stand at one place. */
+  static placeOf(id: MemberId): number {
+    return reversed(mix(hashOf(id)));
+  }
+
   numbers(): PageNo[] {
     return [...this.#entries.keys()];
   }
