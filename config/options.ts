@@ -80,6 +80,13 @@ export const OPTIONS = {
     unit: "requests",
     why: "Requests of one key that send events or ask a decision; 0 is no limit.",
   }),
+  httpStreamsPerKeyMax: count({
+    default: 50,
+    min: 1,
+    max: 500,
+    unit: "streams",
+    why: "Live streams that one key has open at the same time (one address while there are none).",
+  }),
   httpTraitsShown: text({
     default: "",
     unit: "traits",
@@ -347,6 +354,7 @@ export function httpSettingsOf(config: Config): HttpSettings {
     timeoutMs: config.httpTimeoutMs,
     requestsPerMinuteMax: config.httpRequestsPerMinuteMax,
     eventRequestsPerMinuteMax: config.httpEventRequestsPerMinuteMax,
+    streamsPerKeyMax: config.httpStreamsPerKeyMax,
     origins: originsOf(config.httpOrigins),
     traitsShown: wordsOf(config.httpTraitsShown),
   };

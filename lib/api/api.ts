@@ -6,6 +6,7 @@ import type { Static, TSchema } from "typebox";
 import type { Limits } from "../core/types.ts";
 import type { AuditLog } from "../ports/audit.ts";
 import type { ControlLog } from "../ports/control-log.ts";
+import type { EventTap } from "../ports/event-tap.ts";
 import type { Audience } from "./audience.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { HttpSettings } from "./http-settings.ts";
@@ -43,6 +44,8 @@ export interface ApiOptions {
   readonly catalogue: Catalogue;
   readonly keyring: Keyring;
   readonly audit: AuditLog;
+  /** What comes in, for those who watch. */
+  readonly tap: EventTap;
   readonly limits: Limits;
   readonly clock: "log" | "event";
   readonly http: HttpSettings;

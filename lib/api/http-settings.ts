@@ -10,6 +10,8 @@ export interface HttpSettings {
   /** Of one key, or of one address while there are no keys; 0 is no limit. Sending events and deciding have their own. */
   readonly requestsPerMinuteMax: number;
   readonly eventRequestsPerMinuteMax: number;
+  /** Live streams that one key has open at the same time, or one address while there are no keys. */
+  readonly streamsPerKeyMax: number;
   /** Of other sites whose pages may call; `*` is all. */
   readonly origins: readonly string[];
   /** Traits whose values also keys see that show no personal data. */

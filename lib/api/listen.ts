@@ -4,6 +4,7 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import type { Limits } from "../core/types.ts";
 import { NatsAuditLog } from "../nats/audit.ts";
 import { NatsControlLog } from "../nats/control-log.ts";
+import { NatsEventTap } from "../nats/event-tap.ts";
 import { NatsKeyStore } from "../nats/keys.ts";
 import type { Names } from "../nats/names.ts";
 import type { HttpSettings } from "./http-settings.ts";
@@ -69,6 +70,7 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
     catalogue: audience.catalogue,
     keyring,
     audit: new NatsAuditLog(nc, names),
+    tap: new NatsEventTap(nc, names),
     limits,
     clock,
     http,

@@ -63,7 +63,6 @@ function updateRow(row, segment) {
 }
 
 function showSizes(overview) {
-  if (overview.unavailable) return say("lost", "no answer from the workers");
   say("live", "live");
   byId("universe").textContent = sizeText(overview.universe);
   byId("none").hidden = overview.segments.length > 0;
@@ -101,12 +100,33 @@ pause.addEventListener("click", () => {
   pause.textContent = paused ? "Go on" : "Pause";
 });
 
-const live = new EventSource("/v1/live");
-live.addEventListener("sizes", (event) => showSizes(JSON.parse(event.data)));
-live.addEventListener("deltas", (event) => {
+const held = new Map();
+let universe = null, answered = true;
+
+function takeSizes(data) {
+  answered = !data.unavailable;
+  if (!answered) return say("lost", "no answer from the workers");
+  for (const id of data.removed || []) held.delete(id);
+  for (const segment of data.segments) held.set(segment.id, segment);
+  universe = data.universe;
+  const segments = [...held.values()].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+  showSizes({ segments, universe });
+}
+
+const live = new EventSource("/v1/live?topics=sizes,changes");
+live.addEventListener("snapshot", (event) => {
+  const { topic, data } = JSON.parse(event.data);
+  if (topic !== "sizes") return;
+  held.clear();
+  takeSizes(data);
+});
+live.addEventListener("delta", (event) => {
+  const { topic, data } = JSON.parse(event.data);
+  if (topic === "sizes") return takeSizes(data);
   if (paused) return;
   byId("still").hidden = true;
-  for (const delta of JSON.parse(event.data).deltas) showDelta(delta);
+  for (const delta of data.items) showDelta(delta);
 });
+live.addEventListener("start", () => { if (answered) say("live", "live"); });
 live.addEventListener("error", () => say("lost", "connection lost, trying again"));
 `;

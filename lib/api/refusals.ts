@@ -21,6 +21,7 @@ export function sendError(error: FastifyError | Error, reply: FastifyReply, log:
   if (refusal.statusCode >= 500 && refusal.code === "internal") log?.error({ err: error }, "http: a request failed");
   const { statusCode, code, message, problems } = refusal;
   if (statusCode === 401) reply.header("www-authenticate", 'Bearer, Basic realm="Rollcall", charset="UTF-8"');
+  if (code === "too-many-streams") reply.header("retry-after", "10");
   if (statusCode === 503) reply.header("retry-after", "1");
   return reply.code(statusCode).send({ error: { code, message, ...(problems === undefined ? {} : { problems }) } });
 }

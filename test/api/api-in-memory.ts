@@ -11,7 +11,7 @@ import type { Role } from "../../lib/api/security/rights.ts";
 import { buildApi } from "../../lib/api/server.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { ControlInMemory } from "./control-in-memory.ts";
-import { FakeAudience } from "./fake-audience.ts";
+import { FakeAudience, TapInMemory } from "./fake-audience.ts";
 import { AuditInMemory, KeysInMemory } from "./security-in-memory.ts";
 
 /** As the options are when nobody says anything. */
@@ -25,6 +25,7 @@ export interface ApiInMemory {
   readonly keyring: Keyring;
   readonly keys: KeysInMemory;
   readonly audit: AuditInMemory;
+  readonly tap: TapInMemory;
   /** Makes a key; the first one closes the door. Gives the header that sends it. */
   header(role: Role, personal?: boolean): Promise<{ authorization: string }>;
   close(): Promise<void>;
@@ -40,12 +41,14 @@ export async function apiInMemory(
   const keys = new KeysInMemory();
   const keyring = await Keyring.open(keys);
   const audit = new AuditInMemory();
+  const tap = new TapInMemory();
   const app = buildApi({
     audience,
     control,
     catalogue,
     keyring,
     audit,
+    tap,
     limits: DEFAULT_LIMITS,
     clock: "log",
     http: { ...HTTP_DEFAULTS, ...http },
@@ -62,6 +65,7 @@ export async function apiInMemory(
     keyring,
     keys,
     audit,
+    tap,
     async header(role, personal = false) {
       const { text } = await keyring.create({ name: role, role, personal }, "test");
       return { authorization: `Bearer ${text}` };

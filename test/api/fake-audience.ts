@@ -1,6 +1,7 @@
 // An audience out of thin air: what the HTTP tests ask. Stands in for NATS and its workers.
 import type { Audience, DecideOptions, SegmentDetail } from "../../lib/api/audience.ts";
 import type { Delta } from "../../lib/core/types.ts";
+import type { EventTap, TappedEvent } from "../../lib/ports/event-tap.ts";
 
 export const CART: SegmentDetail = {
   id: "cart-under-100",
@@ -134,5 +135,14 @@ export class FakeAudience implements Audience {
   onDelta(listener: (delta: Delta) => void) {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);
+  }
+}
+
+export class TapInMemory implements EventTap {
+  readonly listeners = new Set<(event: TappedEvent) => void>();
+
+  listen(onEvent: (event: TappedEvent) => void) {
+    this.listeners.add(onEvent);
+    return () => void this.listeners.delete(onEvent);
   }
 }

@@ -1,4 +1,4 @@
-// The HTTP interface over an audience out of thin air: shapes, refusals, headers, the live feed.
+// The HTTP interface over an audience out of thin air: shapes, refusals, headers. The live stream is live.test.ts's.
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
 import { CART, deltaOf, type FakeAudience, TRIALS } from "./fake-audience.ts";
@@ -203,62 +203,5 @@ describe("the page", () => {
     expect(second.body).not.toContain(nonce);
     expect(first.headers["x-content-type-options"]).toBe("nosniff");
     expect(first.body).not.toMatch(/https?:\/\/(?!www\.w3\.org)/);
-  });
-});
-
-describe("the live feed", () => {
-  async function open(): Promise<{ next(event: string): Promise<unknown>; close(): void }> {
-    await app.listen({ host: "127.0.0.1", port: 0 });
-    const { port } = app.server.address() as { port: number };
-    const abort = new AbortController();
-    const response = await fetch(`http://127.0.0.1:${port}/v1/live`, { signal: abort.signal });
-    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
-    let text = "";
-    return {
-      async next(event) {
-        for (;;) {
-          const found = new RegExp(`event: ${event}\ndata: (.*)\n\n`).exec(text);
-          if (found !== null) {
-            text = text.slice(found.index + found[0].length);
-            return JSON.parse(found[1]!);
-          }
-          const { value, done } = await reader.read();
-          if (done) throw new Error("the feed ended");
-          text += value;
-        }
-      },
-      close: () => abort.abort(),
-    };
-  }
-
-  test("sends the sizes at once, deltas as they happen, and asks nothing when nobody listens", async () => {
-    const feed = await open();
-    expect(await feed.next("sizes")).toMatchObject({ universe: 5_000 });
-    for (const listener of audience.listeners) listener(deltaOf("u7", "left"));
-    expect(await feed.next("deltas")).toEqual({
-      deltas: [{ ...deltaOf("u7", "left"), at: "2026-11-23T10:00:00.000Z" }],
-      skipped: 0,
-    });
-    audience.universe = 5_001;
-    expect(await feed.next("sizes")).toMatchObject({ universe: 5_001 });
-    feed.close();
-    await expect.poll(() => audience.listeners.size).toBe(0);
-  });
-
-  test("a burst is sampled and says how much it left out", async () => {
-    const feed = await open();
-    await feed.next("sizes");
-    for (const listener of audience.listeners) for (let n = 0; n < 500; n += 1) listener(deltaOf(`u${n}`));
-    const { deltas, skipped } = (await feed.next("deltas")) as { deltas: unknown[]; skipped: number };
-    expect(deltas.length + skipped).toBe(500);
-    expect(deltas.length).toBeLessThan(50);
-    feed.close();
-  });
-
-  test("closing the server ends the feeds", async () => {
-    const feed = await open();
-    await feed.next("sizes");
-    await app.close();
-    await expect(feed.next("never")).rejects.toThrow("the feed ended");
   });
 });

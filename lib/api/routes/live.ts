@@ -1,26 +1,54 @@
-// What happens now, as server-sent events. The feed itself is lib/api/live.ts.
+// What happens now, as server-sent events. The streams themselves are lib/api/live.
+import type { FastifyRequest } from "fastify";
 import type { RouteGroup } from "../api.ts";
-import { LiveFeed } from "../live.ts";
+import { LiveFeed } from "../live/feed.ts";
+import { TOPICS_DEFAULT, topicsOf } from "../live/topics.ts";
 import { answerOf } from "../schemas/common.ts";
+import { LiveQuery } from "../schemas/live.ts";
+import { RIGHTS_OF } from "../security/rights.ts";
 
-export const liveRoutes: RouteGroup = (app, { audience }) => {
-  const feed = new LiveFeed(audience);
+const DESCRIPTION = `Each message is an event \`snapshot\` or \`delta\` with \`{topic, data}\`; \`start\` (\`{resumed, reason?}\`) follows what a
+stream begins with, \`end\` (\`{reason, message}\`) says why it ends. Of a topic at most four messages a second; a comment every 15 s.
+Send the last id again as \`Last-Event-ID\`, as browsers do, to be told what was missed.`;
+
+export const liveRoutes: RouteGroup = (app, { audience, tap, http, keyring }) => {
+  const { streamsPerKeyMax, traitsShown } = http;
+  const feed = new LiveFeed({ audience, tap, streamsPerKeyMax, traitsShown: new Set(traitsShown) });
   app.addHook("preClose", async () => feed.close());
+  /** Its key may be revoked while it listens; and the first key of all closes the door. */
+  const isWelcome = ({ caller: { key } }: FastifyRequest): boolean => {
+    if (key === undefined) return keyring.isOpen;
+    const now = keyring.all().find(({ id }) => id === key.id);
+    return now !== undefined && now.revoked === undefined && RIGHTS_OF[now.role].has("read");
+  };
   app.get(
     "/v1/live",
     {
       config: { needs: "read" },
       schema: {
         tags: ["live"],
-        summary: "Sizes when they change, deltas as they happen, as server-sent events",
-        response: {
-          200: answerOf("text/event-stream", "Events `sizes` (as GET /v1/segments) and `deltas` ({deltas, skipped})."),
-        },
+        summary: "What happens now, as server-sent events: sizes, changes, people, events, operations",
+        description: DESCRIPTION,
+        querystring: LiveQuery,
+        response: { 200: answerOf("text/event-stream", "Snapshots, then what differs.") },
       },
     },
     (request, reply) => {
+      const topics = topicsOf(request.query.topics ?? TOPICS_DEFAULT);
+      const { caller, ip, headers } = request;
+      const who = caller.key?.id ?? ip;
+      feed.assertRoom(who);
+      const lastEventId = headers["last-event-id"];
       reply.hijack();
-      feed.connect(reply.raw, request.caller.personal);
+      void feed.connect({
+        response: reply.raw,
+        headers: reply.getHeaders(),
+        topics,
+        personal: caller.personal,
+        who,
+        lastEventId: typeof lastEventId === "string" ? lastEventId.slice(0, 200) : "",
+        isWelcome: () => isWelcome(request),
+      });
     },
   );
 };

@@ -1,0 +1,92 @@
+// One topic with its listeners and its last messages: the source tells it once, however many listen, and whoever comes back
+// soon is told what they missed. feed.ts opens one when somebody asks, and closes it some time after nobody does.
+import type { Said, Source, Telling } from "./source.ts";
+
+/** What a topic told, kept for a while; bounded by number and by size. */
+const KEPT_MAX = 256;
+const KEPT_BYTES_MAX = 512 * 1024;
+
+export interface Told {
+  /** Counted over all topics of the feed. */
+  readonly seq: number;
+  /** The lines of the message but its id, for who sees personal data and for who does not. */
+  frame(personal: boolean): string;
+}
+
+export interface Listener {
+  hear(told: Told): void;
+}
+
+export class Channel {
+  readonly topic: string;
+  readonly listeners = new Set<Listener>();
+  /** Nothing that was told after this is lost. */
+  private completeSince: number;
+  private kept: Told[] = [];
+  private keptBytes = 0;
+  private readonly source: Source;
+  private readonly nextSeq: () => number;
+
+  /** `seq`: the last that the feed told of anything. */
+  constructor(topic: string, source: Source, seq: number, nextSeq: () => number) {
+    this.topic = topic;
+    this.source = source;
+    this.completeSince = seq;
+    this.nextSeq = nextSeq;
+    source.start((telling) => this.tell(telling));
+  }
+
+  close(): void {
+    this.source.stop();
+    this.listeners.clear();
+    this.kept = [];
+  }
+
+  ready(): Promise<void> {
+    return this.source.ready();
+  }
+
+  snapshot(personal: boolean): string {
+    return frameOf(this.topic, { event: "snapshot", said: this.source.whole() }, personal);
+  }
+
+  /** What was told after `seq`; undefined when some of it is not kept any more. */
+  since(seq: number): readonly Told[] | undefined {
+    return seq < this.completeSince ? undefined : this.kept.filter((told) => told.seq > seq);
+  }
+
+  private tell(telling: Telling): void {
+    const told = toldOf(this.topic, telling, this.nextSeq());
+    this.keep(told);
+    for (const listener of [...this.listeners]) listener.hear(told);
+  }
+
+  private keep(told: Told): void {
+    this.kept.push(told);
+    this.keptBytes += told.frame(true).length;
+    while (this.kept.length > KEPT_MAX || this.keptBytes > KEPT_BYTES_MAX) {
+      const gone = this.kept.shift()!;
+      this.keptBytes -= gone.frame(true).length;
+      this.completeSince = gone.seq;
+    }
+  }
+}
+
+/** Each form is written once, and the masked one when somebody needs it. */
+function toldOf(topic: string, telling: Telling, seq: number): Told {
+  const full = frameOf(topic, telling, true);
+  let masked: string | undefined;
+  return {
+    seq,
+    frame(personal) {
+      if (personal) return full;
+      masked ??= frameOf(topic, telling, false);
+      return masked;
+    },
+  };
+}
+
+/** JSON has no line breaks of its own, so one data line is enough. */
+function frameOf(topic: string, { event, said }: { readonly event: string; readonly said: Said }, personal: boolean) {
+  return `event: ${event}\ndata: ${JSON.stringify({ topic, data: said(personal) })}\n\n`;
+}

@@ -1,0 +1,154 @@
+// Two kinds of what a topic tells: something that is asked for again and again and told when it differs, and things that
+// happen and are told in batches. Either keeps what a newcomer must know first. The topics themselves are sources.ts.
+import type { Json } from "../../core/types.ts";
+
+/** What is told, for whoever sees personal data and for whoever does not. */
+export type Said = (personal: boolean) => Json;
+
+export interface Telling {
+  /** `snapshot`: forget what was told before. */
+  readonly event: "snapshot" | "delta";
+  readonly said: Said;
+}
+
+export interface Source {
+  /** Begins; from then on it tells. */
+  start(tell: (telling: Telling) => void): void;
+  stop(): void;
+  /** Resolves once `whole` can say something. Never rejects. */
+  ready(): Promise<void>;
+  /** Everything up to what was told last. */
+  whole(): Said;
+}
+
+/** Nobody can say just now; a snapshot follows as soon as somebody can. */
+const UNAVAILABLE: Said = () => ({ unavailable: true });
+/** Four a second a topic at most. */
+const BATCH_MS = 250;
+
+export interface Polled<T> {
+  readonly periodMs: number;
+  ask(): Promise<T>;
+  /** All of it. */
+  whole(value: T, personal: boolean): Json;
+  /** What differs; undefined: nothing does. */
+  difference(before: T, after: T, personal: boolean): Json | undefined;
+}
+
+/** Asked once a period however many listen, and never again before an answer has come. */
+export class PolledSource<T extends object> implements Source {
+  private readonly polled: Polled<T>;
+  private tell: (telling: Telling) => void = () => undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private value: T | undefined;
+  private first: Promise<void> | undefined;
+  private stopped = false;
+
+  constructor(polled: Polled<T>) {
+    this.polled = polled;
+  }
+
+  start(tell: (telling: Telling) => void): void {
+    this.tell = tell;
+    this.first = this.poll();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+
+  ready(): Promise<void> {
+    return this.first ?? Promise.resolve();
+  }
+
+  whole(): Said {
+    const { value, polled } = this;
+    return value === undefined ? UNAVAILABLE : (personal) => polled.whole(value, personal);
+  }
+
+  private async poll(): Promise<void> {
+    const isFirst = this.first === undefined;
+    const before = this.value;
+    this.value = await this.polled.ask().catch(() => undefined);
+    if (this.stopped) return;
+    if (!isFirst) this.tellDifference(before, this.value);
+    this.timer = setTimeout(() => void this.poll(), this.polled.periodMs);
+  }
+
+  private tellDifference(before: T | undefined, after: T | undefined): void {
+    const { difference } = this.polled;
+    if (before === undefined || after === undefined) {
+      if (before !== after) this.tell({ event: "snapshot", said: this.whole() });
+    } else if (difference(before, after, true) !== undefined) {
+      // Who sees less may see no difference, and is told that there is one.
+      this.tell({ event: "delta", said: (personal) => difference(before, after, personal) ?? {} });
+    }
+  }
+}
+
+export interface Gathered<T> {
+  /** Calls for each one that happens, until the function it gives is called. */
+  listen(onOne: (one: T) => void): () => void;
+  /** The last ones before anybody listened, newest first. */
+  readonly recent: readonly T[];
+  /** A burst is sampled: the stream shows that it happens, the log holds all of it. */
+  readonly batchMax: number;
+  shown(one: T, personal: boolean): Json;
+  /** What a newcomer is told besides; asked once, when the first one comes. */
+  besides?(): Promise<(personal: boolean) => Readonly<Record<string, Json>>>;
+}
+
+const RECENT_MAX = 50;
+
+/** What happens within a quarter of a second is told together. */
+export class GatheredSource<T> implements Source {
+  private readonly gathered: Gathered<T>;
+  private forget: () => void = () => undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private waiting: T[] = [];
+  private skipped = 0;
+  /** Told already, newest first: what is waiting is told to the newcomer after its snapshot. */
+  private recent: readonly T[];
+  private besides: (personal: boolean) => Readonly<Record<string, Json>> = () => ({});
+
+  constructor(gathered: Gathered<T>) {
+    this.gathered = gathered;
+    this.recent = gathered.recent.slice(0, RECENT_MAX);
+  }
+
+  start(tell: (telling: Telling) => void): void {
+    this.forget = this.gathered.listen((one) => {
+      if (this.waiting.length < this.gathered.batchMax) this.waiting.push(one);
+      else this.skipped += 1;
+    });
+    this.timer = setInterval(() => this.flush(tell), BATCH_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+    this.forget();
+  }
+
+  async ready(): Promise<void> {
+    if (this.gathered.besides === undefined) return;
+    this.besides = await this.gathered.besides().catch(() => this.besides);
+  }
+
+  whole(): Said {
+    const { recent, besides, gathered } = this;
+    return (personal) => ({ ...besides(personal), recent: recent.map((one) => gathered.shown(one, personal)) });
+  }
+
+  private flush(tell: (telling: Telling) => void): void {
+    if (this.waiting.length === 0) return;
+    const { waiting, skipped, gathered } = this;
+    this.waiting = [];
+    this.skipped = 0;
+    this.recent = [...waiting.toReversed(), ...this.recent].slice(0, RECENT_MAX);
+    tell({
+      event: "delta",
+      said: (personal) => ({ items: waiting.map((one) => gathered.shown(one, personal)), skipped }),
+    });
+  }
+}
