@@ -139,6 +139,7 @@ export class Catalogue {
     if (entry !== null) this.versionsOf.take(entry, outcome, state, storedAt);
     this.outcomes.set(state.revision, outcome);
     if (outcome.type === "list") this.takeList(outcome);
+    if (outcome.type === "erase") this.forget(outcome);
     if (entry.op === "removeList") this.lists.delete(entry.id);
     const ready = this.waiting.filter(({ until }) => until());
     this.waiting = this.waiting.filter((wait) => !ready.includes(wait));
@@ -152,6 +153,13 @@ export class Catalogue {
       else after.add(member);
     }
     this.lists.set(id, after);
+  }
+
+  private forget({ kind, id }: Extract<ControlOutcome, { type: "erase" }>): void {
+    for (const [list, members] of this.lists) {
+      if (this.state.lists.get(list) !== kind || !members.has(id)) continue;
+      this.lists.set(list, new Set([...members].filter((member) => member !== id)));
+    }
   }
 
   private fail(error: Error): void {

@@ -126,11 +126,15 @@ export class Backtest {
     return () => void this.#control(stamp, { op: "activate", revision: applied });
   }
 
-  /** Lists, items and situations are the world's; definitions and what gives events their meaning are the test's. */
+  /** Lists, items, situations and who is forgotten are the world's; definitions and what gives events their meaning are the test's. */
   #applyControl(record: LogRecord): void {
     const entry = entryOf(record);
     const isWorld =
-      entry?.op === "list" || entry?.op === "removeList" || entry?.op === "items" || entry?.op === "situation";
+      entry?.op === "list" ||
+      entry?.op === "removeList" ||
+      entry?.op === "items" ||
+      entry?.op === "situation" ||
+      entry?.op === "erase";
     if (isWorld) this.#control(record.stamp, entry);
     else this.#feed("clock", record.stamp, bytesOf({}));
   }

@@ -36,8 +36,16 @@ export type ControlEntry =
     }
   /** Definitions as written, kept for people to go on with: nothing follows from them. An apply of the id ends its draft. */
   | { readonly op: "draft"; readonly define: readonly Json[]; readonly discard: readonly SegmentId[] }
+  /**
+   * Somebody is forgotten, at this entry's copy in each log. `key` is random; that of the first erasure is the one under
+   * which partitions remember how far the numbers of those erased had come, for such an id may come back.
+   */
+  | { readonly op: "erase"; readonly kind: MemberKind; readonly id: MemberId; readonly key: string }
   /** What an apply asked for and has not taken effect is given up. */
   | { readonly op: "cancel"; readonly revision: number };
+
+/** Erased members of a partition whose numbers are remembered one by one; of older ones the highest stands for all. */
+export const FLOORS_MAX = 65_536;
 
 export interface CatalogItem {
   readonly id: string;

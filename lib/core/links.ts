@@ -58,7 +58,9 @@ export type LinkItem =
   | UserItem
   | AccountItem
   /** All flags of that pending revision are evaluated at the sender's, after as many rounds of hearing so from all. */
-  | { readonly op: "lit"; readonly revision: number; readonly round: number };
+  | { readonly op: "lit"; readonly revision: number; readonly round: number }
+  /** To everybody, from where the user lived that revision forgets: what was said before about him, by this side, is all there is. */
+  | { readonly op: "erased"; readonly revision: number };
 
 /** The body (JSON) of `log.<q>.link.<p>`. */
 export interface LinkBody {
@@ -114,6 +116,8 @@ function isItem(value: unknown): boolean {
       return areTexts(item.account, item.user) && isCount(item.join) && areFlags(item.on);
     case "lit":
       return isCount(item.revision) && isCount(item.round);
+    case "erased":
+      return isCount(item.revision);
     default:
       return false;
   }

@@ -190,6 +190,7 @@ export class MemberSample {
   private concerns(item: LinkItem): boolean {
     switch (item.op) {
       case "lit":
+      case "erased":
         return false;
       case "answer":
         return this.kind === "user" && this.chosen.has(item.user);
@@ -223,7 +224,8 @@ export class MemberSample {
   }
 
   private stillConcerns(item: LinkItem): boolean {
-    if (item.op === "lit" || item.op === "flip") return item.op === "flip";
+    if (item.op === "lit" || item.op === "erased") return false;
+    if (item.op === "flip") return true;
     return this.chosen.has(item.op === "answer" ? item.user : item.account);
   }
 

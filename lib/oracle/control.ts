@@ -41,6 +41,7 @@ export type ControlChange =
   | { readonly type: "nothing" }
   | { readonly type: "rejected"; readonly detail: string }
   | { readonly type: "feed" }
+  | { readonly type: "erase"; readonly revision: number; readonly kind: MemberKind; readonly id: MemberId }
   | { readonly type: "sweep"; readonly named: ReadonlySet<SegmentId>; readonly removed: readonly Active[] }
   | {
       readonly type: "list";
@@ -159,6 +160,8 @@ export class Control {
       case "situation":
         this.situations.apply(entry);
         return { type: "feed" };
+      case "erase":
+        return { type: "erase", revision: this.#revision, kind: entry.kind, id: entry.id };
     }
   }
 
@@ -384,6 +387,10 @@ function readEntry(entry: unknown): ControlEntry | undefined {
     }
     case "situation":
       return isSituation(entry) ? (entry as unknown as ControlEntry) : undefined;
+    case "erase": {
+      const isWhole = (entry.kind === "user" || entry.kind === "account") && isTexts([entry.id, entry.key]);
+      return isWhole ? (entry as unknown as ControlEntry) : undefined;
+    }
     case "removeList":
       return isTexts([entry.id]) ? (entry as unknown as ControlEntry) : undefined;
     default:

@@ -103,12 +103,14 @@ export class Member {
   readonly writes = new Map<string, TraitWrite[]>();
   readonly lists = new Set<string>();
   readonly memberships = new Map<SegmentId, Membership>();
+  /** Numbers of its changes come after this one. */
+  floor = 0;
   /** Flags that are lit and hold. */
   readonly flags = new Set<FlagId>();
   /** Of a user: the account that he is in. */
   tie: Tie | undefined;
   /** Of an account: its users. */
-  readonly crowd = new Crowd();
+  crowd = new Crowd();
   /** Decides which messages about orders and carts stand; what they come to is read by each vocabulary. */
   readonly #shop: Shop;
   readonly #meanings = new Map<Vocabulary, Meaning>();

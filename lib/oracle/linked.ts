@@ -20,7 +20,7 @@ export function linkedOf({ type, name, channel, messageId, properties, context }
 export function byAccount(items: readonly LinkItem[]): (readonly [MemberId, readonly UserItem[]])[] {
   const found = new Map<MemberId, UserItem[]>();
   for (const item of items) {
-    if (item.op === "flip" || item.op === "answer" || item.op === "lit") continue;
+    if (item.op === "flip" || item.op === "answer" || item.op === "lit" || item.op === "erased") continue;
     const ofAccount = found.get(item.account) ?? [];
     ofAccount.push(item);
     found.set(item.account, ofAccount);

@@ -28,6 +28,7 @@ import { DEFAULT_VOCABULARY, type Vocabulary } from "../core/vocabulary.ts";
 import { type Active, Control, type ControlChange, isObject, readJson } from "./control.ts";
 import { historyInstants, membershipInstants, movingInstants } from "./due.ts";
 import { type Question, ruleHolds } from "./evaluate.ts";
+import { Forgotten } from "./forgotten.ts";
 import { inOrder, Member, type Membership } from "./history.ts";
 import { asDone, asSent, byAccount, linkedOf } from "./linked.ts";
 import { nestedIn, type Readable } from "./nesting.ts";
@@ -49,6 +50,7 @@ export interface OracleOptions {
 export type { Membership } from "./history.ts";
 
 type ListChange = Extract<ControlChange, { readonly type: "list" }>;
+type Erasure = Extract<ControlChange, { readonly type: "erase" }>;
 
 /** Segments whose change is announced whatever stay and cooldown say. */
 type Named = ReadonlySet<SegmentId>;
@@ -74,6 +76,7 @@ export class Oracle {
   readonly #wakeups = new Wakeups();
   readonly #speech: Speech;
   readonly #rounds: Rounds;
+  readonly #forgotten = new Forgotten();
   /** By sender, how many of its messages have been heard. */
   readonly #heard = new Map<PartitionNo, number>();
   #clock: Millis = 0;
@@ -135,7 +138,11 @@ export class Oracle {
   /** Nobody is known of before the message about them is accepted: `keep` makes them known. */
   #memberOf(kind: MemberKind, id: MemberId): Member {
     const { limits, vocabulary } = this.#options;
-    return this.member(kind, id) ?? new Member(kind, id, limits, vocabulary);
+    const known = this.member(kind, id);
+    if (known !== undefined) return known;
+    const member = new Member(kind, id, limits, vocabulary);
+    member.floor = this.#forgotten.floorOf(member);
+    return member;
   }
 
   #keep(member: Member): void {
@@ -400,6 +407,7 @@ export class Oracle {
     if (change.type === "list") this.#changeList(change, { type: "list", seq });
     if (change.type === "feed") for (const member of this.#all()) this.#evaluateAnew(member, { type: "feed", seq });
     if (change.type === "sweep") this.#sweep(change.named, change.removed, { type: "definition", seq });
+    if (change.type === "erase") this.#erase(change, seq);
     this.#light();
     return undefined;
   }
@@ -423,6 +431,36 @@ export class Oracle {
       concerned.add(member);
     }
     for (const member of [...concerned].sort(inOrder)) this.#evaluateAnew(member, cause);
+  }
+
+  /** Whoever is erased leaves every segment, and the account; nothing of them is known any more. */
+  #erase({ revision, kind, id }: Erasure, seq: Seq): void {
+    const { partition, partitions } = this.#options;
+    if (partitionOf(id, partitions) !== partition) return;
+    const member = this.member(kind, id);
+    if (member !== undefined) {
+      const cause: Cause = { type: "erasure", seq };
+      for (const segment of this.#control.active) this.#announce(member, segment, false, cause);
+      if (member.tie !== undefined)
+        this.#speech.tell({ op: "leave", account: member.tie.account, user: id, on: [...member.flags].sort() });
+      this.#ofKind(kind).delete(id);
+      this.#agendas.delete(member);
+      this.#wakeups.plan(member, Number.POSITIVE_INFINITY);
+      if (member.crowd.size > 0) this.#keepUsersOf(member, cause);
+      else this.#forgotten.remember(member);
+    }
+    if (kind === "user") this.#speech.erased(revision);
+  }
+
+  /** Of an account that has users, this alone is still known. */
+  #keepUsersOf(before: Member, cause: Cause): void {
+    const account = new Member("account", before.id, this.#options.limits, this.#options.vocabulary);
+    account.floor = before.floor;
+    account.crowd = before.crowd;
+    for (const [segment, membership] of before.memberships) account.memberships.set(segment, membership);
+    for (const flag of before.flags) account.flags.add(flag);
+    this.#keep(account);
+    this.#evaluateAnew(account, cause);
   }
 
   /** Everybody known, once: what a batch of definitions, edits and removals changes is announced as a difference. */
@@ -477,7 +515,7 @@ export class Oracle {
   #announce(member: Member, { definition, version }: Active, isIn: boolean, cause: Cause): void {
     const membership = member.memberships.get(definition.id);
     if ((membership?.in ?? false) === isIn) return;
-    const n = (membership?.n ?? 0) + 1;
+    const n = (membership?.n ?? member.floor) + 1;
     member.memberships.set(definition.id, { in: isIn, n, since: this.#clock });
     this.#deltas.push({
       segment: definition.id,

@@ -29,9 +29,10 @@ export class Speech {
   /** By account and flag, for how many more users it holds. */
   #counts = new Map<MemberId, Map<FlagId, number>>();
   /** By account and flag, every turn of it: whether it holds after it. */
-  #turns = new Map<Member, Map<FlagId, boolean[]>>();
+  #turns = new Map<MemberId, { readonly account: Member; readonly flags: Map<FlagId, boolean[]> }>();
   #joined: Joined[] = [];
   #lit: { readonly revision: number; readonly round: number }[] = [];
+  #erased: number[] = [];
 
   constructor(partition: PartitionNo, partitions: number) {
     this.#partition = partition;
@@ -50,8 +51,9 @@ export class Speech {
 
   /** A flag of an account turns. */
   turn(account: Member, flag: FlagId, on: boolean): void {
-    const turns = this.#turns.get(account) ?? new Map<FlagId, boolean[]>();
-    this.#turns.set(account, turns.set(flag, [...(turns.get(flag) ?? []), on]));
+    const flags = this.#turns.get(account.id)?.flags ?? new Map<FlagId, boolean[]>();
+    flags.set(flag, [...(flags.get(flag) ?? []), on]);
+    this.#turns.set(account.id, { account, flags });
   }
 
   answer(joined: Joined): void {
@@ -60,6 +62,10 @@ export class Speech {
 
   lit(revision: number, round: number): void {
     this.#lit.push({ revision, round });
+  }
+
+  erased(revision: number): void {
+    this.#erased.push(revision);
   }
 
   /** All that the step has to say. */
@@ -71,6 +77,7 @@ export class Speech {
         ...this.#countsTo(to),
         ...this.#flipsTo(to),
         ...this.#answersTo(to),
+        ...this.#erased.map((revision): LinkItem => ({ op: "erased", revision })),
         ...this.#lit.map(({ revision, round }): LinkItem => ({ op: "lit", revision, round })),
       ];
       for (let from = 0; from < items.length; from += LINK_ITEMS_MAX) {
@@ -82,6 +89,7 @@ export class Speech {
     this.#turns = new Map();
     this.#joined = [];
     this.#lit = [];
+    this.#erased = [];
     return messages;
   }
 
@@ -105,11 +113,11 @@ export class Speech {
   }
 
   #flipsTo(to: PartitionNo): LinkItem[] {
-    const accounts = [...this.#turns].filter(([account]) => account.crowd.usersIn(to) > 0);
-    accounts.sort(([a], [b]) => inOrder(a, b));
-    return accounts.flatMap(([account, ofAccount]) => {
+    const accounts = [...this.#turns.values()].filter(({ account }) => account.crowd.usersIn(to) > 0);
+    accounts.sort((a, b) => inOrder(a.account, b.account));
+    return accounts.flatMap(({ account, flags }) => {
       // There and back is as if it had not turned.
-      const turned = [...ofAccount].filter(([, turns]) => turns.length % 2 === 1).sort(byFlag);
+      const turned = [...flags].filter(([, turns]) => turns.length % 2 === 1).sort(byFlag);
       return turned.map(([flag, turns]): LinkItem => ({ op: "flip", account: account.id, flag, on: turns.at(-1)! }));
     });
   }

@@ -41,8 +41,9 @@ export class Definitions {
 
   *change(): Generator<LogRecord> {
     const dice = this.#dice;
-    const pick = dice.int(-6, 9);
-    if (pick < -5) yield this.#nonsense();
+    const pick = dice.int(-8, 9);
+    if (pick < -6) yield this.#erase();
+    else if (pick < -5) yield this.#nonsense();
     else if (pick < -4) yield* this.#crossed();
     else if (pick < -2) yield* this.#effected({ op: "vocabulary", vocabulary: this.#vocabulary() });
     else if (pick < 0) yield this.#items();
@@ -50,6 +51,13 @@ export class Definitions {
     else if (pick < 6) yield* this.#apply(this.#define(dice.int(1, 3)), []);
     else if (pick < 8) yield* this.#apply(this.#edit(), []);
     else yield* this.#apply([], this.#remove());
+  }
+
+  /** Somebody of this partition, of another or unknown is forgotten; who is known may come back later. */
+  #erase(): LogRecord {
+    const dice = this.#dice;
+    const id = dice.pick([...this.#history.members, ...this.#history.members, "u5", "nobody at all"]);
+    return this.#entry({ op: "erase", kind: dice.chance(0.9) ? "user" : "account", id, key: `k${this.#revision}` });
   }
 
   #list(): LogRecord {
@@ -72,6 +80,9 @@ export class Definitions {
       () => ({ op: "situation", kind: "weather", place: { country: "DE", city: "Bonn" }, values: null }),
       () => ({ op: "situation", kind: "weather", place: { country: "DE" }, values: {}, until: -1 }),
       () => ({ op: "situation", kind: "", place: { country: "DE" }, values: {} }),
+      () => ({ op: "erase", kind: "user", id: "", key: "k" }),
+      () => ({ op: "erase", kind: "list", id: "u5", key: "k" }),
+      () => ({ op: "erase", kind: "user", id: "u5" }),
       () => ({ op: "activate", revision: "1" }),
       () => ({ op: "activate", revision: 1 }),
       () => ({ op: "cancel", revision: this.#revision }),

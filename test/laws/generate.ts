@@ -84,6 +84,10 @@ export class History {
     return this.#seq;
   }
 
+  get members(): readonly string[] {
+    return this.#options.members;
+  }
+
   get now(): Millis {
     return this.#now;
   }

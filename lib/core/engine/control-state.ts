@@ -45,7 +45,8 @@ export type ControlOutcome =
       readonly mode: "add" | "remove" | "replace";
       readonly members: readonly MemberId[];
     }
-  | ({ readonly type: "situation" } & Situation);
+  | ({ readonly type: "situation" } & Situation)
+  | { readonly type: "erase"; readonly kind: MemberKind; readonly id: MemberId; readonly key: string };
 
 const NOTHING: ControlOutcome = { type: "nothing" };
 const NOBODY: ReadonlySet<SegmentId> = new Set();
@@ -191,6 +192,8 @@ export class ControlState {
       case "situation":
         this.situations = SituationBoard.after(this.situations, read);
         return { type: "situation", kind: read.kind, place: read.place };
+      case "erase":
+        return { type: "erase", kind: read.kind, id: read.id, key: read.key };
     }
   }
 
@@ -461,6 +464,8 @@ function readEntry(entry: unknown): ControlEntry | undefined {
       return readItems(entry);
     case "situation":
       return isSituation(entry) ? known : undefined;
+    case "erase":
+      return readErasure(entry);
     default:
       return undefined;
   }
@@ -475,6 +480,13 @@ export function readItems(entry: unknown): Extract<ControlEntry, { op: "items" }
     (item: unknown) => isRecord(item) && areIds([item.id]) && (mode === "remove" || isRecord(item.attributes)),
   );
   return areItems ? (entry as unknown as Extract<ControlEntry, { op: "items" }>) : undefined;
+}
+
+/** An entry that forgets somebody; undefined for any other. */
+export function readErasure(entry: unknown): Extract<ControlEntry, { op: "erase" }> | undefined {
+  if (!isRecord(entry) || entry.op !== "erase") return undefined;
+  const isWhole = (entry.kind === "user" || entry.kind === "account") && areIds([entry.id, entry.key]);
+  return isWhole ? (entry as unknown as Extract<ControlEntry, { op: "erase" }>) : undefined;
 }
 
 function areIds(value: unknown): boolean {

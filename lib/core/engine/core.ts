@@ -53,6 +53,7 @@ import { Trial } from "./answers/trial.ts";
 import { accountViewOf, segmentsHeld, viewOf } from "./answers/view.ts";
 import { type ControlState, SharedControl } from "./control-state.ts";
 import { applyList, applySituation, sweep } from "./control-step.ts";
+import { erase } from "./erase-step.ts";
 import { Fault } from "./fault.ts";
 import { Shadow } from "./history.ts";
 import { clockOfEvent, readAccountMessage, readEvent } from "./intake.ts";
@@ -63,6 +64,7 @@ import { Outbox } from "./links/outbox.ts";
 import { RoundBook, type WrittenRounds } from "./links/rounds.ts";
 import { flagsOn } from "./member/accounts.ts";
 import { type Actor, earliestOf } from "./member/actor.ts";
+import { Floors, type WrittenFloors } from "./member/floors.ts";
 import { type PageDirectory, PageTable, WALK_END } from "./pages/pages.ts";
 import { compilePlan } from "./plan/compile.ts";
 import type { Plan } from "./plan/shapes.ts";
@@ -70,7 +72,7 @@ import { KINDS, Room } from "./room.ts";
 import { advance } from "./time-step.ts";
 import { applyUserEvent, bringCrowds } from "./user-step.ts";
 
-const META_FORMAT = 4;
+const META_FORMAT = 5;
 const packr = new Packr({ useRecords: false });
 const unpackr = new Unpackr({ useRecords: false });
 
@@ -88,6 +90,7 @@ interface Meta {
   readonly told: [PartitionNo, number][];
   readonly heard: [PartitionNo, number][];
   readonly rounds: WrittenRounds;
+  readonly floors: WrittenFloors;
   readonly directory: PageDirectory;
 }
 
@@ -127,6 +130,7 @@ export class PartitionCore implements PartitionMachine {
     room.universe = meta.universe;
     room.accounts = meta.accounts;
     room.outbox = new Outbox(options.partition, options.partitions, meta.told);
+    room.floors = new Floors(meta.floors);
     core.#heard = new Map(meta.heard);
     core.#rounds = new RoundBook(options.partitions, meta.rounds);
     core.#control = shared.fold(source.entries);
@@ -290,6 +294,7 @@ export class PartitionCore implements PartitionMachine {
     else if (outcome.type === "list") yield* this.#room.pages.keepingPages(applyList(this.#room, outcome, record.seq));
     else if (outcome.type === "situation")
       yield* this.#room.pages.keepingPages(applySituation(this.#room, outcome, situations, record.seq));
+    else if (outcome.type === "erase") yield* erase(this.#room, state, outcome, record.seq);
     yield* this.#tendFlags(record.seq, litBefore);
   }
 
@@ -453,6 +458,7 @@ export class PartitionCore implements PartitionMachine {
       told: this.#room.outbox.made,
       heard: [...this.#heard],
       rounds: this.#rounds.written,
+      floors: this.#room.floors.written,
       sizes: [...this.#room.sizes],
       since: [...this.#since],
       directory,

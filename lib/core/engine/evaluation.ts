@@ -167,6 +167,11 @@ export class Evaluation {
     return reach;
   }
 
+  /** Somebody of whom all is forgotten but who is still there: every segment is looked at. */
+  markAll(): void {
+    for (let no = 0; no < this.#plan.segments.length; no += 1) this.mark(no);
+  }
+
   mark(segment: SegmentNo): void {
     if (this.#marked[segment] === 1) return;
     this.#marked[segment] = 1;
@@ -666,7 +671,7 @@ export class Evaluation {
     const { memberships } = this.#actor;
     let membership = memberships.get(segment);
     if (membership === undefined) {
-      membership = { in: false, n: 0, since: 0 };
+      membership = { in: false, n: this.#actor.floor, since: 0 };
       memberships.set(segment, membership);
     }
     membership.in = joins;

@@ -6,7 +6,8 @@ import type { Need, PartitionOptions, ShadowFold } from "../partition.ts";
 import { visitDetailsKey, visitsKey } from "../rules/questions/visit-questions.ts";
 import type { LogRecord, Millis, Seq } from "../types.ts";
 import type { Vocabulary } from "../vocabulary.ts";
-import { type Plans, readItems } from "./control-state.ts";
+import { type Plans, readErasure, readItems } from "./control-state.ts";
+import { eraseInPast } from "./erase-step.ts";
 import { clockOfEvent, readAccountMessage, readEvent } from "./intake.ts";
 import { readJson } from "./json.ts";
 import { SituationBoard } from "./leaves/situations.ts";
@@ -88,6 +89,8 @@ export class Shadow implements ShadowFold {
     if (!(revision > this.#passed)) return;
     if (revision > this.#passed + 1) this.#knowItems(this.#past.catalogue.upTo(revision - 1));
     this.#passed = revision;
+    const erasure = readErasure(copy?.entry);
+    if (erasure !== undefined) eraseInPast(this.#room, erasure);
     const entry = readItems(copy?.entry);
     if (entry === undefined) return;
     this.#knowItems((this.#room.world.catalogue as KnownItems).after(revision, entry));

@@ -10,7 +10,9 @@ import type { CountingStep } from "./counting/counting.ts";
 import { Evaluation } from "./evaluation.ts";
 import { readJson } from "./json.ts";
 import { Outbox } from "./links/outbox.ts";
+import { flagOf } from "./member/accounts.ts";
 import type { Actor } from "./member/actor.ts";
+import { Floors } from "./member/floors.ts";
 import { type Page, PageTable } from "./pages/pages.ts";
 import { inOrder } from "./slices.ts";
 import type { World } from "./world.ts";
@@ -28,6 +30,7 @@ export class Room {
   readonly work: WorkCounts = { touches: 0, evaluations: 0, flips: 0, wakeUps: 0, idleWakeUps: 0 };
   readonly sizes = new Map<SegmentId, number>();
   outbox: Outbox;
+  floors = new Floors();
   world: World;
   plans: Plans;
   step!: Readonly<Record<MemberKind, CountingStep>>;
@@ -145,8 +148,19 @@ export class Room {
   admit(page: Page, actor: Actor): Page {
     this.universe += 1;
     if (actor.kind === "account") this.accounts += 1;
+    actor.floor = this.floors.of(actor.kind, actor.id);
     this.pages.addActor(page, actor);
     return this.pages.get(this.pages.pageOf(actor.id));
+  }
+
+  /** Nobody knows them any more. What they were in must have been left before. */
+  dismiss(page: Page, actor: Actor): void {
+    this.universe -= 1;
+    if (actor.kind === "account") this.accounts -= 1;
+    let highest = actor.floor;
+    for (const [id, { n }] of actor.memberships) if (flagOf(id) === undefined && n > highest) highest = n;
+    this.floors.raise(actor.kind, actor.id, highest);
+    this.pages.removeActor(page, actor);
   }
 
   // ── what is said ──────────────────────────────────────────────────────────────────────────────────────────────────

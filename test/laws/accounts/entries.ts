@@ -36,8 +36,9 @@ export class Entries {
 
   change(now: Millis): void {
     const dice = this.#dice;
-    const pick = dice.int(0, 19);
-    if (pick < 1) this.#write({ op: "vocabulary", vocabulary: vocabulary(dice) });
+    const pick = dice.int(-3, 19);
+    if (pick < 0) this.#erase();
+    else if (pick < 1) this.#write({ op: "vocabulary", vocabulary: vocabulary(dice) });
     else if (pick < 2) this.#write(itemsEntry(dice));
     else if (pick < 4) this.#write(situationEntry(dice, now, () => new Date(now).toISOString()));
     else if (pick < 7) this.#changeList();
@@ -45,6 +46,12 @@ export class Entries {
     else if (pick < 13) this.#define(dice.int(1, 3));
     else if (pick < 17) this.#edit();
     else this.#remove();
+  }
+
+  /** Whoever is forgotten may come back. */
+  #erase(): void {
+    const kind = this.#dice.pick(["user", "user", "account"] as const);
+    this.#write({ op: "erase", kind, id: this.#dice.pick(this.#ids[kind]), key: `k${this.entries.length}` });
   }
 
   /** Of what waits the first to take effect, if there is one. */

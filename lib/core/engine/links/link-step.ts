@@ -24,7 +24,7 @@ export function* hearLink(room: Room, record: LogRecord, { from, items }: LinkBo
   for (const item of items) {
     if (item.op === "flip") push(flips, item.account, item);
     else if (item.op === "answer") answers.push(item);
-    else if (item.op !== "lit") push(toAccounts, item.account, item);
+    else if (item.op !== "lit" && item.op !== "erased") push(toAccounts, item.account, item);
   }
   for (const [id, own] of byId(toAccounts)) {
     const no = room.pages.pageOf(id);

@@ -37,7 +37,8 @@ export class Outbox {
   readonly #counts = new Map<MemberId, Counted>();
   readonly #turned = new Map<MemberId, Turned>();
   readonly #answers = new Map<PartitionNo, Answer[]>();
-  readonly #lit: LinkItem[] = [];
+  /** To everybody. */
+  readonly #toAll: LinkItem[] = [];
   #messages: LinkMessage[] = [];
 
   constructor(from: PartitionNo, partitions: number, made: Iterable<readonly [PartitionNo, number]> = []) {
@@ -88,12 +89,18 @@ export class Outbox {
 
   /** To everybody: what is asked for that revision is evaluated here. */
   lit(revision: number, round: number): void {
-    this.#lit.push({ op: "lit", revision, round });
+    this.#toAll.push({ op: "lit", revision, round });
+  }
+
+  /** To everybody: no more is said here of the user whom that revision forgets. */
+  erased(revision: number): void {
+    this.#toAll.push({ op: "erased", revision });
   }
 
   /** The step of the input `seq` is over. */
   close(seq: Seq): void {
-    if (this.#users.size + this.#counts.size + this.#turned.size + this.#answers.size + this.#lit.length === 0) return;
+    if (this.#users.size + this.#counts.size + this.#turned.size + this.#answers.size + this.#toAll.length === 0)
+      return;
     const byTarget = this.#gather();
     for (const to of [...byTarget.keys()].sort((a, b) => a - b)) {
       const items = byTarget.get(to)!;
@@ -101,7 +108,7 @@ export class Outbox {
         this.#say(to, seq, items.slice(at, at + LINK_ITEMS_MAX));
     }
     for (const gathered of [this.#users, this.#counts, this.#turned, this.#answers]) gathered.clear();
-    this.#lit.length = 0;
+    this.#toAll.length = 0;
   }
 
   #gather(): Map<PartitionNo, LinkItem[]> {
@@ -122,7 +129,7 @@ export class Outbox {
       }
     }
     for (const [to, answers] of this.#answers) for (const item of answers) add(to, item);
-    for (const item of this.#lit) for (let to = 0; to < this.#partitions; to += 1) add(to, item);
+    for (const item of this.#toAll) for (let to = 0; to < this.#partitions; to += 1) add(to, item);
     return byTarget;
   }
 

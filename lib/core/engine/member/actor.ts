@@ -88,6 +88,8 @@ export interface Actor {
   lists: Set<string> | undefined;
   /** Also of the flags that are evaluated for the other side, under hidden ids (accounts.ts). */
   memberships: Map<SegmentId, Membership>;
+  /** Numbers of its changes go on after this one: more than 0 where the id was erased and has come back. */
+  floor: number;
   counters: Map<string, CounterState>;
   /** Questions with views whose time is not known yet, which the next visit event tells. */
   viewing: Set<string> | undefined;
@@ -130,6 +132,7 @@ export function newActor(kind: MemberKind, id: MemberId, clock: Millis): Actor {
     trail: [],
     lists: undefined,
     memberships: new Map(),
+    floor: 0,
     counters: new Map(),
     viewing: undefined,
     kept: new Map(),

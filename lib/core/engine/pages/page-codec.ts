@@ -9,7 +9,7 @@ import { ownAsList, ownFromList } from "../member/currencies.ts";
 import { trailAsSteps, trailFromSteps } from "../member/trail.ts";
 import type { Given, VisitDetail, VisitList } from "../member/visits.ts";
 
-const FORMAT = 5;
+const FORMAT = 6;
 
 const packr = new Packr({ useRecords: false, moreTypes: false, variableMapSize: true });
 const unpackr = new Unpackr({ useRecords: false, moreTypes: false, mapsAsObjects: true });
@@ -123,6 +123,7 @@ function encodeActor(actor: Actor, dictionary: Dictionary): unknown[] {
     actor.account === undefined ? null : encodeBelonging(actor.account, dictionary),
     actor.people === undefined ? null : encodePeople(actor.people, dictionary),
     trailAsSteps(actor.trail),
+    actor.floor,
   ];
 }
 
@@ -271,6 +272,7 @@ function decodeActor(row: any[], texts: readonly string[], kind: MemberKind): Ac
     trail: trailFromSteps(row[26]),
     lists: row[12] === null ? undefined : new Set(row[12].map((number: number) => texts[number]!)),
     memberships,
+    floor: row[27],
     counters,
     kept,
     place: row[19] ?? undefined,

@@ -173,6 +173,12 @@ export class PageTable {
     this.#grew(page, ACTOR_BYTES_GUESS);
   }
 
+  /** The page changes, so `willChange` comes before. */
+  removeActor(page: Page, actor: Actor): void {
+    page[actor.kind].delete(actor.id);
+    this.reschedule(page);
+  }
+
   #grew(page: Page, bytes: number): void {
     page.bytes += bytes;
     this.#residentBytes += bytes;

@@ -1,0 +1,82 @@
+// Somebody is forgotten, as one input: leaves every segment and the account, and is known no more. What is left is how far
+// the numbers of those changes had come (member/floors.ts). Beside control-step.ts, whose other entries leave people known.
+
+import { partitionOf } from "../ids.ts";
+import type { Need } from "../partition.ts";
+import type { Cause, Seq } from "../types.ts";
+import type { ControlOutcome, ControlState } from "./control-state.ts";
+import { flagsOn } from "./member/accounts.ts";
+import { type Actor, newActor } from "./member/actor.ts";
+import type { Page } from "./pages/pages.ts";
+import type { Room } from "./room.ts";
+
+export function* erase(
+  room: Room,
+  control: ControlState,
+  { kind, id, key }: Extract<ControlOutcome, { type: "erase" }>,
+  seq: Seq,
+): Generator<Need, void, void> {
+  const { partition, partitions } = room.options;
+  room.floors.keyed(key);
+  if (partitionOf(id, partitions) !== partition) return;
+  const no = room.pages.pageOf(id);
+  if (!room.pages.isResident(no)) yield no;
+  const page = room.pages.get(no);
+  const actor = page[kind].get(id);
+  if (actor !== undefined) {
+    room.pages.willChange(page);
+    leaveSegments(room, control, actor, seq);
+    if (actor.account !== undefined) yield* leaveAccount(room, actor);
+    if (actor.people === undefined || actor.people.users === 0) room.dismiss(page, actor);
+    else beginAnew(room, page, actor, seq);
+  }
+  // Also where nobody knew the user: messages that were refused may name him, and others wait for this word.
+  if (kind === "user") room.outbox.erased(control.revision);
+}
+
+/** In nesting order, whatever stay and cooldown say. */
+function leaveSegments(room: Room, control: ControlState, actor: Actor, seq: Seq): void {
+  const { evaluation } = room.step[actor.kind];
+  evaluation.begin(actor, room.clock);
+  const held = [...actor.memberships].filter(([segment, { in: isIn }]) => isIn && control.active.has(segment));
+  const ranked = held.map(([segment]) => ({ segment, level: control.levelOf(segment) }));
+  ranked.sort((one, other) => one.level - other.level || (one.segment < other.segment ? -1 : 1));
+  for (const { segment } of ranked) {
+    const delta = evaluation.expel(segment, control.active.get(segment)!.version, causeOf(seq));
+    if (delta !== undefined) room.say(delta);
+  }
+}
+
+function* leaveAccount(room: Room, actor: Actor): Generator<Need, void, void> {
+  const account = actor.account!;
+  const crowd = room.pages.pageOf(account.id);
+  if (!room.pages.isResident(crowd)) yield crowd;
+  const on = flagsOn(actor, room.plans.user.flags.lit);
+  room.outbox.tell(account, { op: "leave", account: account.id, user: actor.id, on });
+  room.pages.crowdMoves(account.id, actor.id, -1);
+}
+
+/** An account that has users stays one that has users: that is what they have said, and they are not forgotten. */
+function beginAnew(room: Room, page: Page, before: Actor, seq: Seq): void {
+  const { id, kind, people, memberships, floor } = before;
+  const actor: Actor = { ...newActor(kind, id, room.clock), people, memberships, floor };
+  page[kind].set(id, actor);
+  const { evaluation } = room.step[kind];
+  evaluation.begin(actor, room.clock);
+  evaluation.refreshAll();
+  evaluation.markAll();
+  evaluation.flip(causeOf(seq), room.say);
+  evaluation.arm(true);
+  room.pages.reschedule(page);
+}
+
+function causeOf(seq: Seq): Cause {
+  return { type: "erasure", seq };
+}
+
+/** In a fold of history, which says nothing and keeps no ties: what was known of the member is gone. */
+export function eraseInPast(room: Room, { kind, id }: { readonly kind: Actor["kind"]; readonly id: string }): void {
+  const page = room.pages.get(room.pages.pageOf(id));
+  const actor = page[kind].get(id);
+  if (actor !== undefined) room.dismiss(page, actor);
+}
