@@ -38,6 +38,7 @@ export async function runApiProcess(config: Config): Promise<number> {
       port,
       natsUrl: settings.url,
       version: packageVersion(),
+      door: config,
       log,
     });
     log.info({ url: api.url }, "api: listening");

@@ -143,6 +143,7 @@ async function bringUp(
     port,
     natsUrl: settings.url,
     version: packageVersion(),
+    door: config,
     log,
   });
   await partitionsRun(running, log, stopping);

@@ -87,6 +87,13 @@ export const OPTIONS = {
     unit: "streams",
     why: "Live streams that one key has open at the same time (one address while there are none).",
   }),
+  httpEventsWaitingMax: count({
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    unit: "events",
+    why: "Events that wait at once for their log to store them; more are answered 429.",
+  }),
   httpTraitsShown: text({
     default: "",
     unit: "traits",
@@ -355,6 +362,7 @@ export function httpSettingsOf(config: Config): HttpSettings {
     requestsPerMinuteMax: config.httpRequestsPerMinuteMax,
     eventRequestsPerMinuteMax: config.httpEventRequestsPerMinuteMax,
     streamsPerKeyMax: config.httpStreamsPerKeyMax,
+    eventsWaitingMax: config.httpEventsWaitingMax,
     origins: originsOf(config.httpOrigins),
     traitsShown: wordsOf(config.httpTraitsShown),
   };

@@ -4,9 +4,11 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { FastifyBaseLogger, FastifyInstance, FastifyTypeProvider } from "fastify";
 import type { Static, TSchema } from "typebox";
 import type { Limits } from "../core/types.ts";
+import type { Tables } from "../enrich/enrich.ts";
 import type { AuditLog } from "../ports/audit.ts";
 import type { ControlLog } from "../ports/control-log.ts";
 import type { EventTap } from "../ports/event-tap.ts";
+import type { EventIntake } from "../ports/intake.ts";
 import type { Audience } from "./audience.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { HttpSettings } from "./http-settings.ts";
@@ -46,6 +48,11 @@ export interface ApiOptions {
   readonly audit: AuditLog;
   /** What comes in, for those who watch. */
   readonly tap: EventTap;
+  /** Where events go in. */
+  readonly intake: EventIntake;
+  /** What the door looks up for them, and whether it leaves the address in. */
+  readonly tables: Tables;
+  readonly keepIp: boolean;
   readonly limits: Limits;
   readonly clock: "log" | "event";
   readonly http: HttpSettings;

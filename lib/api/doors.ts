@@ -74,6 +74,7 @@ function addHeaders(app: FastifyInstance): void {
 function addCors(app: FastifyInstance, { origins }: HttpSettings): void {
   app.register(cors, {
     origin: origins.includes("*") ? "*" : [...origins],
+    exposedHeaders: ["rollcall-position", "retry-after"],
     methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
     maxAge: PREFLIGHT_S,
   });

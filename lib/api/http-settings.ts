@@ -12,6 +12,8 @@ export interface HttpSettings {
   readonly eventRequestsPerMinuteMax: number;
   /** Live streams that one key has open at the same time, or one address while there are no keys. */
   readonly streamsPerKeyMax: number;
+  /** Events that wait at once, in this process, for their log to have stored them. */
+  readonly eventsWaitingMax: number;
   /** Of other sites whose pages may call; `*` is all. */
   readonly origins: readonly string[];
   /** Traits whose values also keys see that show no personal data. */

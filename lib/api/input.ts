@@ -1,6 +1,6 @@
 // What comes in, held against the schema of its route: a value of the right type, or every place that is wrong.
 // Nothing is dropped, filled in or guessed; only a query, which is all text, becomes numbers and truths.
-import type { FastifySchemaCompiler } from "fastify";
+import type { FastifyBodyParser, FastifyInstance, FastifySchemaCompiler } from "fastify";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { keyPath, type Problem } from "../core/rules/parse/problems.ts";
@@ -75,6 +75,34 @@ function problemsOf({ instancePath, keyword, message, params }: Found, where: st
     return names.map((name) => ({ path: keyPath(path, name), message: "is missing" }));
   }
   return [{ path, message }];
+}
+
+/** The most that httpDepthMax can be. */
+const DEPTH_BOUND_MAX = 512;
+/** Numbers that may be too large to be one; only then the value is walked. */
+const LONG_NUMBER = /\d{300}|[eE]\+?0*[1-9]\d\d/;
+
+/** As fastify's own, and refuses a number that JSON can write and no program can hold: it would be stored as null. */
+export function finiteJsonParser(app: Pick<FastifyInstance, "getDefaultJsonParser">): FastifyBodyParser<string> {
+  const parse = app.getDefaultJsonParser("error", "error");
+  return (request, text, done) => {
+    parse(request, text, (error, value) => {
+      const place = error === null && LONG_NUMBER.test(text) ? placeOfInfinite(value, "body", 0) : undefined;
+      if (place === undefined) done(error, value);
+      else done(new HttpError(400, "bad-request", `${place} is too large to be a number.`));
+    });
+  };
+}
+
+function placeOfInfinite(value: unknown, path: string, depth: number): string | undefined {
+  if (typeof value === "number") return Number.isFinite(value) ? undefined : path;
+  // What is nested deeper than any bound of the options is refused right after.
+  if (typeof value !== "object" || value === null || depth > DEPTH_BOUND_MAX) return undefined;
+  for (const [key, inner] of Object.entries(value)) {
+    const place = placeOfInfinite(inner, Array.isArray(value) ? `${path}[${key}]` : keyPath(path, key), depth + 1);
+    if (place !== undefined) return place;
+  }
+  return undefined;
 }
 
 /** Whatever is read later may walk a body without fear. */

@@ -2,9 +2,12 @@
 // Used by cmd/api.ts and, inside its own process, by cmd/dev.ts.
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Limits } from "../core/types.ts";
+import { openTables } from "../enrich/enrich.ts";
+import type { PlacesOptions } from "../enrich/places.ts";
 import { NatsAuditLog } from "../nats/audit.ts";
 import { NatsControlLog } from "../nats/control-log.ts";
 import { NatsEventTap } from "../nats/event-tap.ts";
+import { NatsIntake } from "../nats/intake.ts";
 import { NatsKeyStore } from "../nats/keys.ts";
 import type { Names } from "../nats/names.ts";
 import type { HttpSettings } from "./http-settings.ts";
@@ -26,6 +29,8 @@ export interface ListenOptions {
   readonly natsUrl: string;
   readonly version: string;
   readonly log: ListenLog;
+  /** What is looked up for events, and kept of them; by default as the options are when nobody says anything. */
+  readonly door?: PlacesOptions & { readonly keepIp?: boolean };
 }
 
 export interface ListenLog extends ApiLog {
@@ -55,7 +60,9 @@ function openDoor(host: string): OpenDoor {
 }
 
 export async function listen(options: ListenOptions): Promise<RunningApi> {
-  const { nc, names, partitions, clock, limits, http, host, port, natsUrl, version, log } = options;
+  const { nc, names, partitions, clock, limits, http, host, port, natsUrl, version, log, door = {} } = options;
+  // A file that cannot be used is told before anything listens.
+  const tables = openTables(door);
   const keyring = await Keyring.open(new NatsKeyStore(nc, names));
   if (keyring.isOpen && !isLoopback(host)) {
     keyring.close();
@@ -71,6 +78,9 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
     keyring,
     audit: new NatsAuditLog(nc, names),
     tap: new NatsEventTap(nc, names),
+    intake: new NatsIntake(nc, names, partitions),
+    tables,
+    keepIp: door.keepIp ?? false,
     limits,
     clock,
     http,

@@ -17,6 +17,9 @@ export const REQUEST_TIMEOUT_MS = 3_000;
 const HEADER_BYTES_SPARE = 2_048;
 const WRONG_LAST_SEQUENCE = 10071;
 const MESSAGE_NOT_FOUND = 10037;
+const STORE_FAILED = 10077;
+/** Of the account, of memory, of storage. */
+const RESOURCES_EXCEEDED: ReadonlySet<number> = new Set([10002, 10028, 10047]);
 
 /** JetStream answered that it will not. */
 export class ApiError extends Error {
@@ -89,10 +92,17 @@ function classify(message: Msg): Published {
     const { code = 0, err_code: errCode = 0, description = "refused" } = ack.error;
     if (errCode === WRONG_LAST_SEQUENCE) return { kind: "fenced" };
     // Whatever else the server says in so many words, it did not store the message.
-    return { kind: "retry", reason: `${description} (${errCode || code})` };
+    const retry = { kind: "retry", reason: `${description} (${errCode || code})` } as const;
+    return isFull(code, errCode, description) ? { ...retry, isFull: true } : retry;
   }
   if (ack.stream === undefined || ack.seq === undefined) return { kind: "unknown", reason: "the answer was no ack" };
   return { kind: "stored", seq: ack.seq };
+}
+
+/** The stream's bound or the account's is reached, or more waits for the stream than the server holds. */
+function isFull(code: number, errCode: number, description: string): boolean {
+  if (code === 429 || RESOURCES_EXCEEDED.has(errCode)) return true;
+  return errCode === STORE_FAILED && /^maximum /.test(description);
 }
 
 function classifyFailure(error: unknown): Published {

@@ -10,12 +10,17 @@ import { Keyring } from "../../lib/api/security/keyring.ts";
 import type { Role } from "../../lib/api/security/rights.ts";
 import { buildApi } from "../../lib/api/server.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
+import { openTables } from "../../lib/enrich/enrich.ts";
 import { ControlInMemory } from "./control-in-memory.ts";
 import { FakeAudience, TapInMemory } from "./fake-audience.ts";
+import { IntakeInMemory } from "./intake-in-memory.ts";
 import { AuditInMemory, KeysInMemory } from "./security-in-memory.ts";
 
 /** As the options are when nobody says anything. */
 export const HTTP_DEFAULTS: HttpSettings = httpSettingsOf(loadConfig({}, {}, "/").config);
+
+/** One for all: the built-in databases are read when an address first asks. */
+const TABLES = openTables();
 
 export interface ApiInMemory {
   readonly app: FastifyInstance;
@@ -26,6 +31,7 @@ export interface ApiInMemory {
   readonly keys: KeysInMemory;
   readonly audit: AuditInMemory;
   readonly tap: TapInMemory;
+  readonly intake: IntakeInMemory;
   /** Makes a key; the first one closes the door. Gives the header that sends it. */
   header(role: Role, personal?: boolean): Promise<{ authorization: string }>;
   close(): Promise<void>;
@@ -42,6 +48,7 @@ export async function apiInMemory(
   const keyring = await Keyring.open(keys);
   const audit = new AuditInMemory();
   const tap = new TapInMemory();
+  const intake = new IntakeInMemory();
   const app = buildApi({
     audience,
     control,
@@ -49,6 +56,9 @@ export async function apiInMemory(
     keyring,
     audit,
     tap,
+    intake,
+    tables: TABLES,
+    keepIp: false,
     limits: DEFAULT_LIMITS,
     clock: "log",
     http: { ...HTTP_DEFAULTS, ...http },
@@ -66,6 +76,7 @@ export async function apiInMemory(
     keys,
     audit,
     tap,
+    intake,
     async header(role, personal = false) {
       const { text } = await keyring.create({ name: role, role, personal }, "test");
       return { authorization: `Bearer ${text}` };

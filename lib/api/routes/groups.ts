@@ -5,6 +5,7 @@ import { auditRoutes } from "./audit.ts";
 import { decideRoutes } from "./decide.ts";
 import { explainRoutes } from "./explain.ts";
 import { itemRoutes, situationRoutes } from "./feeds.ts";
+import { ingestRoutes } from "./ingest.ts";
 import { keyRoutes } from "./keys.ts";
 import { liveRoutes } from "./live.ts";
 import { memberRoutes } from "./members.ts";
@@ -29,6 +30,7 @@ export const GROUPS: readonly RouteGroup[] = [
   keyRoutes,
   auditRoutes,
   operationRoutes,
+  ingestRoutes,
 ];
 
 /** What the document says of each tag that routes bear. */
@@ -41,4 +43,5 @@ export const TAGS: Readonly<Record<string, string>> = {
   live: "What happens now",
   keys: "Who may ask, and who changed what",
   operations: "Whether it runs, and how",
+  events: "What people do, as the Segment API takes it",
 };

@@ -12,6 +12,8 @@ declare module "fastify" {
     needs?: Right;
     /** The key may stand in the body as `writeKey`, as browsers send it that cannot set a header. */
     writeKeyInBody?: boolean;
+    /** It may be the parameter `writeKey` of the path. */
+    writeKeyInPath?: boolean;
   }
   interface FastifyRequest {
     caller: Caller;
@@ -50,13 +52,13 @@ export function addGuard(app: FastifyInstance, options: GuardOptions): void {
 }
 
 function atTheDoor(request: FastifyRequest, { keyring, origins }: GuardOptions): void {
-  const { needs, writeKeyInBody } = request.routeOptions.config;
+  const { needs, writeKeyInBody, writeKeyInPath } = request.routeOptions.config;
   request.caller = NOBODY;
   // No route: there is nothing to guard, and the answer is that there is none.
   if (needs === undefined) return;
   assertSameSite(request, origins);
   if (needs === "nobody") return;
-  const text = keyTextOf(request);
+  const text = keyTextOf(request) ?? (writeKeyInPath === true ? writeKeyOf(request.params) : undefined);
   const inBody = writeKeyInBody === true && text === undefined && !keyring.isOpen;
   if (!inBody) admit(request, needs, text, keyring);
 }
@@ -93,7 +95,12 @@ function admit(request: FastifyRequest, needs: Right, text: string | undefined, 
   request.caller = { who: key.id, personal: key.personal, key };
 }
 
-function noKey(message: string): HttpError {
+/** False where the key is in the body, and the body was not read. */
+export function isAdmitted({ caller }: FastifyRequest): boolean {
+  return caller !== NOBODY;
+}
+
+export function noKey(message: string): HttpError {
   return new HttpError(401, "no-key", message);
 }
 
@@ -105,8 +112,8 @@ function keyTextOf({ headers }: FastifyRequest): string | undefined {
   return Buffer.from(value!, "base64").toString().split(":")[0];
 }
 
-function writeKeyOf(body: unknown): string | undefined {
-  const { writeKey } = (body ?? {}) as { readonly writeKey?: unknown };
+function writeKeyOf(from: unknown): string | undefined {
+  const { writeKey } = (from ?? {}) as { readonly writeKey?: unknown };
   return typeof writeKey === "string" ? writeKey : undefined;
 }
 

@@ -34,7 +34,12 @@ test("every route answers as the document says, when it is asked as its examples
 });
 
 test("and refuses in the documented way whatever else it is asked, and does nothing of it", async () => {
-  const written = () => [api.audit.entries.length, api.control.entries.length, api.keys.kept.size];
+  const written = () => [
+    api.audit.entries.length,
+    api.control.entries.length,
+    api.keys.kept.size,
+    api.intake.stored.length,
+  ];
   const before = written();
   let asked = 0;
   for (const operation of contract.operations) asked += await contract.bad(operation);

@@ -3,7 +3,7 @@
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { expect } from "vitest";
 import { type NamedOperation, operationsOf } from "./operations.ts";
-import { badRequests, goodRequest, type RequestCase } from "./requests.ts";
+import { badRequests, goodRequest, goodRequestsOfOtherTypes, type RequestCase } from "./requests.ts";
 
 export interface Served {
   readonly url: string;
@@ -39,7 +39,7 @@ export class Contract {
   }
 
   async good(operation: NamedOperation): Promise<void> {
-    await this.check(goodRequest(operation));
+    for (const request of [goodRequest(operation), ...goodRequestsOfOtherTypes(operation)]) await this.check(request);
   }
 
   /** How many there were. */

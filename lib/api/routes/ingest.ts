@@ -1,0 +1,137 @@
+// Events in, as the Segment API takes them, so that its libraries need no change: one call or many at once, by long paths and
+// by one letter. How they are read is lib/api/envelopes.ts, how they get into the logs lib/api/storing.ts.
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Api, ApiServices, RouteGroup } from "../api.ts";
+import { type Arrival, BATCH_BYTES_MAX, CALLS, eventOfCall, eventsOfBatch } from "../envelopes.ts";
+import { HttpError } from "../http-error.ts";
+import { finiteJsonParser } from "../input.ts";
+import { sendError } from "../refusals.ts";
+import { exact } from "../schemas/common.ts";
+import { BatchIn, callIn, IngestTold, SettingsOut, WriteKeyIn } from "../schemas/ingest.ts";
+import { isAdmitted, noKey } from "../security/guard.ts";
+import { type Positions, QueueFull, Storing } from "../storing.ts";
+
+/** Where the logs are read up to here, what was sent is heard: `partition:sequence`, with commas between. */
+export const POSITION_HEADER = "rollcall-position";
+
+const FULL_RETRY_S = 1;
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** Of every route that takes events. */
+const SCHEMA = {
+  tags: ["events"],
+  response: { 200: IngestTold },
+  "x-not-audited": "Events are data; they have logs of their own.",
+};
+
+export const ingestRoutes: RouteGroup = (app, services) => {
+  const { log, http, intake } = services;
+  const storing = new Storing(intake, http.eventsWaitingMax);
+  // Only here: elsewhere a page of another site could send plain text without asking.
+  app.removeContentTypeParser("application/json");
+  app.addContentTypeParser(["application/json", "text/plain"], { parseAs: "string" }, finiteJsonParser(app));
+  app.setErrorHandler((error: Error, request, reply) => sendError(refusalOf(error, request, reply), reply, log));
+
+  for (const call of CALLS) {
+    for (const path of [call, call[0]!]) {
+      app.post(
+        `/v1/${path}`,
+        {
+          config: { needs: "ingest", writeKeyInBody: true },
+          bodyLimit: BATCH_BYTES_MAX,
+          schema: { ...SCHEMA, summary: summaryOf(path, call), body: callIn(call) },
+        },
+        async (request, reply) => {
+          answer(reply, await storing.store([eventOfCall(call, request.body, arrivalOf(request, services))]));
+          return { success: true };
+        },
+      );
+    }
+  }
+  for (const path of ["batch", "import", "b"]) {
+    app.post(
+      `/v1/${path}`,
+      {
+        config: { needs: "ingest", writeKeyInBody: true },
+        bodyLimit: BATCH_BYTES_MAX,
+        schema: { ...SCHEMA, summary: summaryOf(path, "batch"), body: BatchIn },
+      },
+      async (request, reply) => {
+        answer(reply, await storing.store(eventsOfBatch(request.body, arrivalOf(request, services))));
+        return { success: true };
+      },
+    );
+  }
+  settingsRoute(app);
+};
+
+const SUMMARIES: Readonly<Record<string, string>> = {
+  track: "Somebody has done something",
+  identify: "What is known of somebody",
+  page: "Somebody has seen a page",
+  screen: "Somebody has seen a screen of an app",
+  group: "Which account somebody belongs to, and what is known of it",
+  alias: "Two ids are one person's; stored, and not read yet",
+  batch: "Many calls at once",
+};
+
+function summaryOf(path: string, call: string): string {
+  return path.length === 1 ? `The same as /v1/${call}` : SUMMARIES[call]!;
+}
+
+/** What the library for browsers asks for before anything else. The key stands in the path, and lets in. */
+function settingsRoute(app: Api): void {
+  app.get(
+    "/v1/projects/:writeKey/settings",
+    {
+      config: { needs: "ingest", writeKeyInPath: true },
+      schema: {
+        tags: ["events"],
+        summary: "How a page's library is to be set up",
+        params: exact({ writeKey: WriteKeyIn }),
+        response: { 200: SettingsOut },
+      },
+    },
+    async ({ params: { writeKey } }) => ({
+      integrations: { "Segment.io": { apiKey: writeKey } },
+      plan: { track: {} },
+    }),
+  );
+}
+
+function arrivalOf(
+  { ip, headers, caller }: FastifyRequest,
+  { tables, keepIp, limits, catalogue }: ApiServices,
+): Arrival {
+  const { traceparent } = headers;
+  const isTrace = typeof traceparent === "string" && TRACEPARENT.test(traceparent);
+  return {
+    tables,
+    trustedSources: catalogue.state.vocabulary.trustedSources,
+    keepIp,
+    limits,
+    receivedAt: Date.now(),
+    ip,
+    userAgent: headers["user-agent"],
+    // Browsers say one or the other of every request that writes, and pages cannot leave it out.
+    isFromPage: headers.origin !== undefined || headers["sec-fetch-mode"] !== undefined,
+    source: caller.key?.name,
+    traceparent: isTrace ? traceparent : undefined,
+  };
+}
+
+function answer(reply: FastifyReply, positions: Positions): void {
+  if (positions.size === 0) return;
+  reply.header(POSITION_HEADER, Array.from(positions, ([partition, seq]) => `${partition}:${seq}`).join(","));
+}
+
+/** A key in the body is known only once the body is read; who has none is told that, and not what is wrong with the body. */
+function refusalOf(error: Error, request: FastifyRequest, reply: FastifyReply): Error {
+  if (error instanceof QueueFull) reply.header("retry-after", String(FULL_RETRY_S));
+  if (!isAdmitted(request) && !(error instanceof HttpError)) return noKey("Send a key: Authorization, or writeKey.");
+  if ("code" in error && error.code === "FST_ERR_CTP_BODY_TOO_LARGE") {
+    // The Segment API's own status: libraries know it, and give up on what will never fit.
+    const message = `is larger than ${BATCH_BYTES_MAX} bytes; send fewer events at once`;
+    return new HttpError(400, "too-large", `body ${message}.`, [{ path: "body", message }]);
+  }
+  return error;
+}

@@ -1,0 +1,29 @@
+// Events into the logs, by the same subjects as any channel: the server hashes the id. Answers lib/ports/intake.ts.
+import { headers, type NatsConnection } from "@nats-io/transport-node";
+import { encodeId, partitionOf } from "../core/ids.ts";
+import type { EventIntake, EventToStore, Taken } from "../ports/intake.ts";
+import type { Names } from "./names.ts";
+import { publish } from "./wire.ts";
+
+export class NatsIntake implements EventIntake {
+  private readonly nc: NatsConnection;
+  private readonly names: Names;
+  private readonly partitions: number;
+
+  constructor(nc: NatsConnection, names: Names, partitions: number) {
+    this.nc = nc;
+    this.names = names;
+    this.partitions = partitions;
+  }
+
+  async store({ kind, id, dedupId, body, traceparent }: EventToStore): Promise<Taken> {
+    const mh = headers();
+    mh.set("Nats-Msg-Id", dedupId);
+    if (traceparent !== undefined) mh.set("traceparent", traceparent);
+    const token = encodeId(id);
+    const subject = kind === "event" ? this.names.eventSubject(token) : this.names.accountSubject(token);
+    const ended = await publish(this.nc, subject, body, mh);
+    if (ended.kind !== "stored") return ended;
+    return { kind: "stored", partition: partitionOf(id, this.partitions), seq: ended.seq };
+  }
+}

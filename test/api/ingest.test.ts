@@ -1,0 +1,329 @@
+// Events by HTTP over memory: what is stored of what is sent, by which paths, types and keys; what is refused, and how
+// whoever sent it is told. The libraries themselves are test/end-to-end/segment-libraries.test.ts.
+import type { InjectOptions } from "fastify";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { JsonObject } from "../../lib/core/types.ts";
+import type { Taken } from "../../lib/ports/intake.ts";
+import { until } from "../support/until.ts";
+import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
+
+const KB = 1024;
+const CHROME =
+  "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/128.0.0.0 Safari/537.36";
+
+let api: ApiInMemory;
+beforeEach(async () => {
+  api = await apiInMemory();
+});
+afterEach(() => api.close());
+
+function post(path: string, payload: string | object, more: Partial<InjectOptions> = {}) {
+  return api.app.inject({ method: "POST", url: path, payload, ...more });
+}
+
+const track = (more: JsonObject = {}): JsonObject => ({ type: "track", userId: "u1", event: "Looked", ...more });
+
+describe("paths", () => {
+  const calls = { track: "t", identify: "i", page: "p", screen: "s", group: "g", alias: "a" };
+
+  test.each(Object.entries(calls))("/v1/%s and /v1/%s store one call, of the path's type", async (call, letter) => {
+    for (const path of [call, letter]) {
+      const { statusCode, body, headers } = await post(`/v1/${path}`, { userId: "u1", type: "nonsense" });
+      expect([statusCode, body]).toEqual([200, '{"success":true}']);
+      expect(headers["rollcall-position"]).toMatch(/^\d+:\d+$/);
+    }
+    expect(api.intake.messages().map(({ type }) => type)).toEqual([call, call]);
+    expect(api.intake.stored.map(({ kind, id }) => [kind, id])).toEqual([
+      ["event", "u1"],
+      ["event", "u1"],
+    ]);
+  });
+
+  test.each(["batch", "import", "b"])("/v1/%s stores many, in their order", async (path) => {
+    const batch = ["A", "B", "C"].map((event, index) => track({ event, userId: index === 1 ? "u2" : "u1" }));
+    const { statusCode, headers } = await post(`/v1/${path}`, { batch });
+    expect(statusCode).toBe(200);
+    const ofUser = api.intake.messages().filter(({ userId }) => userId === "u1");
+    expect(ofUser.map(({ event }) => event)).toEqual(["A", "C"]);
+    const positions = String(headers["rollcall-position"]).split(",");
+    expect(new Set(positions.map((position) => position.split(":")[0])).size).toBe(positions.length);
+    expect(positions.map((position) => Number(position.split(":")[1]))).toContain(3);
+  });
+
+  test("an empty batch is done", async () => {
+    expect((await post("/v1/batch", { batch: [] })).json()).toEqual({ success: true });
+  });
+});
+
+describe("bodies", () => {
+  test("plain text is read as JSON here, and nowhere else", async () => {
+    const more = { headers: { "content-type": "text/plain;charset=UTF-8" } };
+    expect((await post("/v1/t", JSON.stringify(track()), more)).statusCode).toBe(200);
+    expect((await post("/v1/items", '{"items":[]}', more)).statusCode).toBe(415);
+  });
+
+  test("a message without an id gets one, and each id is what the log is asked to know it by", async () => {
+    await post("/v1/batch", {
+      batch: [track(), track({ messageId: "m1" }), track({ messageId: `ä${"x".repeat(300)}` })],
+    });
+    const [first, second, third] = api.intake.stored;
+    expect(JSON.parse(first!.body).messageId).toBe(first!.dedupId);
+    expect(first!.dedupId).toMatch(/^[0-9a-f-]{36}$/);
+    expect(second!.dedupId).toBe("m1");
+    expect(third!.dedupId).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  test("a wrong clock of the sender is set right, by the batch's sentAt, too", async () => {
+    const year = 365 * 86_400_000;
+    const wrong = (msAgo: number): string => new Date(Date.now() - year - msAgo).toISOString();
+    const before = Date.now();
+    await post("/v1/batch", { sentAt: wrong(0), batch: [track({ timestamp: wrong(60_000) })] });
+    const [message] = api.intake.messages();
+    const corrected = Date.parse(message!.timestamp as string);
+    expect(Math.abs(corrected - (before - 60_000))).toBeLessThan(30_000);
+    expect(Date.parse(message!.receivedAt as string)).toBeGreaterThanOrEqual(before);
+  });
+
+  test("what a batch says once counts for each event that does not say it itself", async () => {
+    const context = { app: { name: "Shop" }, locale: "de" };
+    await post("/v1/batch", { context, batch: [track(), track({ context: { locale: "fr" } })] });
+    expect(api.intake.messages().map((message) => (message.context as JsonObject).locale)).toEqual(["de", "fr"]);
+    expect(api.intake.messages().map((message) => (message.context as JsonObject).app)).toEqual([
+      { name: "Shop" },
+      { name: "Shop" },
+    ]);
+  });
+
+  test("a trace goes on", async () => {
+    const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    await post("/v1/track", track(), { headers: { traceparent } });
+    await post("/v1/track", track(), { headers: { traceparent: "nonsense" } });
+    expect(api.intake.stored.map((event) => event.traceparent)).toEqual([traceparent, undefined]);
+  });
+});
+
+describe("whose log", () => {
+  test("the user's; of an account by nobody, the account's; an empty id is none", async () => {
+    const batch = [
+      track({ userId: 7 }),
+      track({ userId: "", anonymousId: "a1" }),
+      { type: "group", groupId: "acme", traits: { plan: "trial" } },
+      { type: "track", groupId: "acme", event: "Invoice Failed", anonymousId: "" },
+      { type: "group", userId: "u1", groupId: "acme" },
+    ];
+    expect((await post("/v1/batch", { batch })).statusCode).toBe(200);
+    const found = new Map(api.intake.stored.map(({ kind, id, body }) => [`${kind} ${id}`, body]));
+    expect([...found.keys()].sort()).toEqual(["account acme", "event 7", "event a1", "event u1"]);
+    expect(found.get("event a1")).not.toContain("userId");
+    expect(api.intake.stored.length).toBe(5);
+  });
+
+  test("an event of which nobody can tell whose it is goes on all the same: its partition says what is wrong", async () => {
+    const nobodys = [
+      { type: "track", event: "A", messageId: "m1" },
+      { type: "track", event: "B", messageId: "m2", userId: "x".repeat(300) },
+      { type: "track", event: "C", messageId: "m3", userId: {} },
+      { type: "track", event: "D", messageId: "m4", userId: "half \ud800" },
+      { type: "group", messageId: "m5" },
+    ];
+    expect((await post("/v1/batch", { batch: [...nobodys, track()] })).statusCode).toBe(200);
+    expect(api.intake.stored.map(({ kind, id }) => `${kind} ${id}`)).toEqual(
+      expect.arrayContaining(["event m1", "event m2", "event m3", "event m4", "event m5", "event u1"]),
+    );
+  });
+});
+
+describe("keys", () => {
+  test("in a header of either kind, or in the body, with role ingest; in no log", async () => {
+    const { authorization } = await api.header("ingest");
+    const key = authorization.slice("Bearer ".length);
+    const basic = (text: string) => ({ headers: { authorization: `Basic ${Buffer.from(text).toString("base64")}` } });
+    const text = { headers: { "content-type": "text/plain" } };
+    const answers = [
+      await post("/v1/t", track(), { headers: { authorization } }),
+      await post("/v1/t", track(), basic(`${key}:`)),
+      await post("/v1/t", track(), basic(key)),
+      await post("/v1/t", { ...track(), writeKey: key }),
+      await post("/v1/b", JSON.stringify({ batch: [{ ...track(), writeKey: key }], writeKey: key }), text),
+    ];
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 200, 200, 200]);
+    expect(api.intake.stored.length).toBe(5);
+    for (const { body } of api.intake.stored) expect(body).not.toContain(key);
+  });
+
+  test("whoever has none is told that first, whatever else is wrong", async () => {
+    const { authorization } = await api.header("read");
+    const json = { headers: { "content-type": "application/json" } };
+    expect((await post("/v1/t", track())).statusCode).toBe(401);
+    expect((await post("/v1/t", { ...track(), writeKey: "nonsense" })).statusCode).toBe(401);
+    expect((await post("/v1/t", "{", json)).json().error.code).toBe("no-key");
+    expect((await post("/v1/t", "<a/>", { headers: { "content-type": "text/xml" } })).statusCode).toBe(401);
+    expect((await post("/v1/b", `"${"x".repeat(600 * KB)}"`, json)).statusCode).toBe(401);
+    expect((await post("/v1/t", track(), { headers: { authorization } })).statusCode).toBe(403);
+    expect(api.intake.stored).toEqual([]);
+  });
+
+  test("settings of a page's library, by the key in the path", async () => {
+    const { authorization } = await api.header("ingest");
+    const key = authorization.slice("Bearer ".length);
+    const { statusCode, body } = await api.app.inject(`/v1/projects/${key}/settings`);
+    const expected = { integrations: { "Segment.io": { apiKey: key } }, plan: { track: {} } };
+    expect([statusCode, JSON.parse(body)]).toEqual([200, expected]);
+    expect((await api.app.inject("/v1/projects/nonsense/settings")).statusCode).toBe(401);
+  });
+});
+
+describe("pages of other sites", () => {
+  const SHOP = "https://shop.example";
+
+  test("may send when the options name them, after asking with whatever headers libraries set", async () => {
+    await api.close();
+    api = await apiInMemory({ origins: [SHOP] });
+    const asked = "authorization,content-type,x-retry-count";
+    const preflight = await api.app.inject({
+      method: "OPTIONS",
+      url: "/v1/t",
+      headers: { origin: SHOP, "access-control-request-method": "POST", "access-control-request-headers": asked },
+    });
+    expect(preflight.statusCode).toBe(204);
+    expect(preflight.headers["access-control-allow-origin"]).toBe(SHOP);
+    expect(preflight.headers["access-control-allow-headers"]).toBe(asked);
+    const sent = await post("/v1/t", track(), { headers: { origin: SHOP } });
+    expect([sent.statusCode, sent.headers["access-control-allow-origin"]]).toEqual([200, SHOP]);
+    expect(sent.headers["access-control-expose-headers"]).toContain("rollcall-position");
+    const other = await post("/v1/t", track(), { headers: { origin: "https://evil.example" } });
+    expect(other.statusCode).toBe(403);
+  });
+});
+
+describe("what the door writes", () => {
+  const page = { remoteAddress: "8.8.8.8", headers: { "sec-fetch-mode": "cors", "user-agent": CHROME } };
+  const context = (index = 0): JsonObject => (api.intake.messages()[index]!.context ?? {}) as JsonObject;
+
+  test("a page's address and browser are a person's; a server's are not", async () => {
+    await post("/v1/t", track(), page);
+    await post("/v1/t", track({ context: { library: { name: "@segment/analytics-node" } } }), {
+      ...page,
+      headers: { "user-agent": "node" },
+    });
+    await post("/v1/t", track(), { remoteAddress: "8.8.8.8", headers: { "user-agent": CHROME } });
+    expect(context(0)).toMatchObject({ place: { country: "US" }, device: { browser: "Chrome", type: "desktop" } });
+    expect(context(0).ip).toBeUndefined();
+    expect(api.intake.messages()[1]).toMatchObject({ channel: "server" });
+    expect(context(1).place).toBeUndefined();
+    expect(context(2)).toEqual({});
+  });
+
+  test("who is believed is said by the name of the key, not by the message", async () => {
+    const { catalogue } = api;
+    expect(catalogue.state.vocabulary.trustedSources).toContain("server");
+    const claim = track({ channel: "server", context: { place: { country: "FR" } } });
+    const sendAs = async (name: string): Promise<void> => {
+      const { text } = await api.keyring.create({ name, role: "ingest", personal: false }, "test");
+      await post("/v1/t", claim, { headers: { authorization: `Bearer ${text}` } });
+    };
+    await sendAs("shop");
+    await sendAs("server");
+    expect([context(0).place, context(1).place]).toEqual([undefined, { country: "FR" }]);
+  });
+});
+
+describe("refusals", () => {
+  const problemOf = async (path: string, payload: string | object) => {
+    const json = typeof payload === "string" ? { headers: { "content-type": "application/json" } } : {};
+    const answer = await post(path, payload, json);
+    return [answer.statusCode, answer.json().error.message as string] as const;
+  };
+
+  test("what cannot be read is refused whole, and names the place", async () => {
+    const huge = track({ properties: { text: "x".repeat(33 * KB) } });
+    expect(await problemOf("/v1/t", huge)).toEqual([
+      400,
+      expect.stringMatching(/^body has 33\d+ bytes; the limit is 32768/),
+    ]);
+    expect(await problemOf("/v1/b", { batch: [track(), track(), huge] })).toEqual([
+      400,
+      expect.stringMatching(/^body\.batch\[2\] has/),
+    ]);
+    expect(await problemOf("/v1/b", { batch: [track(), 7] })).toEqual([
+      400,
+      expect.stringMatching(/^body\.batch\[1\] is a number/),
+    ]);
+    expect(await problemOf("/v1/b", { batch: {} })).toEqual([400, expect.stringMatching(/^body\.batch is an object/)]);
+    expect(await problemOf("/v1/b", {})).toEqual([400, expect.stringMatching(/^body\.batch is missing/)]);
+    expect(await problemOf("/v1/b", [])).toEqual([400, expect.stringMatching(/^body is a list/)]);
+    const many = { batch: Array.from({ length: 2_501 }, () => ({})) };
+    expect(await problemOf("/v1/b", many)).toEqual([400, expect.stringMatching(/^body\.batch has 2501 events/)]);
+    const long = { batch: Array.from({ length: 20 }, () => track({ properties: { text: "x".repeat(30 * KB) } })) };
+    expect(await problemOf("/v1/b", long)).toEqual([400, expect.stringMatching(/^body is larger than 512000 bytes/)]);
+    expect(await problemOf("/v1/b", '{"batch":[{"properties":{"a":[1,1e999]}}]}')).toEqual([
+      400,
+      expect.stringMatching(/^body\.batch\[0\]\.properties\.a\[1\] is too large to be a number/),
+    ]);
+    expect(await problemOf("/v1/t", `{"a":1e999,"b":${"[".repeat(100_000)}${"]".repeat(100_000)}}`)).toEqual([
+      400,
+      expect.any(String),
+    ]);
+    expect(api.intake.stored).toEqual([]);
+  });
+
+  test("numbers that are only written long pass", async () => {
+    expect(
+      (
+        await post("/v1/t", '{"userId":"u1","event":"e","properties":{"a":1e100,"b":"1e999"}}', {
+          headers: { "content-type": "application/json" },
+        })
+      ).statusCode,
+    ).toBe(200);
+    expect(api.intake.messages()[0]!.properties).toEqual({ a: 1e100, b: "1e999" });
+  });
+
+  test("a user whose event was not stored gets none of the later ones stored; the others get theirs", async () => {
+    const batch = [
+      track({ userId: "a", event: "1" }),
+      track({ userId: "b", event: "1" }),
+      track({ userId: "a", event: "2" }),
+      track({ userId: "b", event: "2" }),
+    ];
+    api.intake.ends.push({ kind: "unknown", reason: "no answer" });
+    const answer = await post("/v1/batch", { batch });
+    expect([answer.statusCode, answer.headers["retry-after"], answer.json().error.code]).toEqual([
+      503,
+      "1",
+      "not-stored",
+    ]);
+    expect(api.intake.messages().map(({ userId, event }) => `${userId}${event}`)).toEqual(["b1", "b2"]);
+  });
+
+  test("a full log is told as 429 with a time to wait, whatever else went wrong beside it", async () => {
+    const full: Taken = { kind: "retry", reason: "maximum bytes exceeded (10077)", isFull: true };
+    api.intake.ends.push({ kind: "unknown", reason: "no answer" }, full);
+    const answer = await post("/v1/batch", { batch: [track({ userId: "a" }), track({ userId: "b" })] });
+    expect([answer.statusCode, answer.headers["retry-after"], answer.json().error.code]).toEqual([
+      429,
+      "1",
+      "queue-full",
+    ]);
+    expect(answer.json().error.message).toContain("maximum bytes exceeded");
+  });
+
+  test("as many wait as the option says; the next is told 429, nothing of it is stored, and there is room again later", async () => {
+    await api.close();
+    api = await apiInMemory({ eventsWaitingMax: 2 });
+    let release = (): void => {};
+    api.intake.held = new Promise((resolve) => {
+      release = resolve;
+    });
+    const first = post("/v1/batch", { batch: [track({ userId: "a" }), track({ userId: "b" })] });
+    await until("both wait", () => api.intake.waiting === 2);
+    const refused = await post("/v1/t", track({ userId: "c" }));
+    expect([refused.statusCode, refused.headers["retry-after"]]).toEqual([429, "1"]);
+    release();
+    api.intake.held = undefined;
+    expect((await first).statusCode).toBe(200);
+    expect(api.intake.stored.map(({ id }) => id).sort()).toEqual(["a", "b"]);
+    // One that is larger than the room is let in when nobody else is there.
+    const batch = ["a", "b", "c"].map((userId) => track({ userId }));
+    expect((await post("/v1/batch", { batch })).statusCode).toBe(200);
+  });
+});
