@@ -1,6 +1,7 @@
 // Questions about a partition's members, answered between two steps: every answer is of one position.
 // The running loop calls `answerNext`; what is not in memory is fetched meanwhile, so the loop waits for it.
-import type { AccountUser, PartitionMachine } from "../../lib/core/partition.ts";
+import { compareRanks, type FoundMember } from "../../lib/core/members.ts";
+import type { AccountUser, MemberRow, PageWalk, PartitionMachine } from "../../lib/core/partition.ts";
 import type { Seq } from "../../lib/core/types.ts";
 import { Refusal } from "../../lib/ports/errors.ts";
 import {
@@ -31,6 +32,16 @@ const SEARCH_HITS_MAX = 1_000;
 const PART_MAX = 1_000;
 const TRIAL_SAMPLES_DEFAULT = 5;
 const TRIAL_SAMPLES_MAX = 100;
+
+/** People looked at in one slice of a list: only whether they are in is asked of each. Pages that had to be fetched count more. */
+const GATHER_SLICE_MEMBERS = 1_000;
+const GATHER_SLICE_FETCHES_MAX = 2;
+const GATHER_MAX = 10_000;
+const ROWS_SLICE_MAX = 200;
+/** Of rows in one answer, as JSON: well below what one message takes. */
+const ROWS_CHARACTERS_MAX = 200_000;
+const COMPARE_SLICE_MEMBERS = 100;
+const COMPARED_MAX = 12;
 
 /** Who is looked for, and where; all that is asked twice is asked anew. */
 interface Search<T> {
@@ -150,13 +161,19 @@ export class Answers {
         return { position, clock, ...(await this.partOf(question)) };
       case "search":
         return { position, clock, ...(await this.search(question)) };
+      case "gather":
+        return { position, clock, ...(await this.gather(question)) };
+      case "rows":
+        return { position, clock, rows: await this.rows(question) };
+      case "compare":
+        return { position, clock, universe, ...(await this.compare(question)) };
       case "sizes":
         return { position, clock, universe, sizes: Object.fromEntries(this.machine.sizes()) };
       case "status":
         return { status: this.status() };
       default:
         throw new RangeError(
-          "unknown question; ask user, account, accountUsers, explain, members, try, decide, history, orders, visits, standing, near, search, sizes or status",
+          "unknown question; ask user, account, accountUsers, explain, members, try, decide, history, orders, visits, standing, near, search, gather, rows, compare, sizes or status",
         );
     }
   }
@@ -170,17 +187,69 @@ export class Answers {
 
   /** One slice: the live path waits for it, so it is short, and whoever asks goes on from its cursor. */
   private async tryOut({ definition, cursor, samples = TRIAL_SAMPLES_DEFAULT }: Extract<Question, { op: "try" }>) {
-    if (!Number.isSafeInteger(cursor) || cursor < 0)
-      throw new RangeError("cursor is 0, or what the answer before gave");
+    assertCursor(cursor);
     const walk = this.machine.tryOut(definition, cursor, Math.min(samples, TRIAL_SAMPLES_MAX));
+    await this.along(walk, ({ members }) => members >= TRIAL_SLICE_MEMBERS);
+    return { part: walk.part, cursor: cursorOf(walk) };
+  }
+
+  private async compare({ kind, segments, cursor }: Extract<Question, { op: "compare" }>) {
+    assertCursor(cursor);
+    if (segments.length < 1 || segments.length > COMPARED_MAX) {
+      throw new RangeError(`segments: 1 to ${COMPARED_MAX} of them can be compared`);
+    }
+    const walk = this.machine.compare(kind, segments, cursor);
+    await this.along(walk, ({ members }) => members >= COMPARE_SLICE_MEMBERS);
+    return { part: walk.part, cursor: cursorOf(walk) };
+  }
+
+  private async gather(question: Extract<Question, { op: "gather" }>) {
+    const { set, order, cursor, limit } = question;
+    assertCursor(cursor);
+    if (set.in.length === 0) throw new RangeError("set.in: name one segment or more");
+    const most = Math.min(Math.max(1, limit), GATHER_MAX);
+    const walk = this.machine.gather(set, cursor);
+    const isWanted = wanted(question);
+    const enough = order === "any" ? most : Number.POSITIVE_INFINITY;
+    await this.along(
+      walk,
+      ({ members, found }, fetches) =>
+        members >= GATHER_SLICE_MEMBERS ||
+        fetches >= GATHER_SLICE_FETCHES_MAX ||
+        (found.length >= enough && found.filter(isWanted).length >= enough),
+    );
+    const found = walk.part.found.filter(isWanted);
+    if (order !== "any") return { found: found.sort(compareRanks(order)).slice(0, most), cursor: cursorOf(walk) };
+    if (found.length <= most) return { found, cursor: cursorOf(walk) };
+    const { place, mark } = found[most - 1]!;
+    return { found: found.slice(0, most), cursor: place, after: mark };
+  }
+
+  private async rows({ kind, ids, columns, traits }: Extract<Question, { op: "rows" }>) {
+    const rows: (MemberRow | null)[] = [];
+    let characters = 0;
+    for (const id of ids.slice(0, ROWS_SLICE_MAX)) {
+      await this.bring(this.machine.pageOf(id));
+      const row = this.machine.row(kind, id, { columns, traits }) ?? null;
+      characters += JSON.stringify(row).length;
+      if (characters > ROWS_CHARACTERS_MAX && rows.length > 0) break;
+      rows.push(row);
+      this.shelf.spill(this.machine.evictPages());
+    }
+    return rows;
+  }
+
+  /** Looks at one page after the other until it is enough for one slice. */
+  private async along<Part>(walk: PageWalk<Part>, isEnough: (part: Part, fetches: number) => boolean): Promise<void> {
+    let fetches = 0;
     do {
       const { page } = walk;
-      if (page === undefined) break;
+      if (page === undefined) return;
+      if (!this.machine.isResident(page)) fetches += 1;
       await this.bring(page);
       walk.look();
       this.shelf.spill(this.machine.evictPages());
-    } while (walk.part.members < TRIAL_SLICE_MEMBERS);
-    return { part: walk.part, cursor: walk.page === undefined ? null : walk.cursor };
+    } while (!isEnough(walk.part, fetches));
   }
 
   private async partOf(question: QuestionAbout): Promise<object> {
@@ -281,4 +350,23 @@ function mustWait(question: DecideQuestion, position: Seq): question is DecideQu
 /** What came over the wire may be anything. */
 function waitMsOf({ waitMs = DECIDE_WAIT_MS_DEFAULT }: DecideQuestion): number {
   return Number.isFinite(waitMs) ? Math.min(Math.max(0, waitMs), DECIDE_WAIT_MS_MAX) : DECIDE_WAIT_MS_DEFAULT;
+}
+
+/** Of those found on whole pages, the ones that this slice is about. */
+function wanted({ order, cursor, after, beyond, until }: Extract<Question, { op: "gather" }>) {
+  if (order === "any") {
+    return ({ place, mark }: FoundMember): boolean =>
+      place > cursor || (place === cursor && (after === undefined || mark > after));
+  }
+  const compare = compareRanks(order);
+  return (one: FoundMember): boolean =>
+    (beyond === undefined || compare(one, beyond) > 0) && (until === undefined || compare(one, until) < 0);
+}
+
+function cursorOf(walk: PageWalk<unknown>): number | null {
+  return walk.page === undefined ? null : walk.cursor;
+}
+
+function assertCursor(cursor: number): void {
+  if (!Number.isSafeInteger(cursor) || cursor < 0) throw new RangeError("cursor is 0, or what the answer before gave");
 }

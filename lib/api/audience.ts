@@ -2,7 +2,8 @@
 // Answered by nats-audience.ts; tests answer it from memory.
 import type { AccountUser, AccountView, ExplainNode, UserView } from "../core/partition.ts";
 import type { Delta, Json, MemberId, MemberKind, PartitionNo, SegmentId, Seq } from "../core/types.ts";
-import type { Answers, MemberEntry, PartitionStatus } from "../ports/questions.ts";
+import type { Answers, PartitionStatus } from "../ports/questions.ts";
+import type { MemberAsk, MemberPage } from "./members.ts";
 
 export interface SegmentSummary {
   readonly id: SegmentId;
@@ -35,11 +36,9 @@ export interface Overview {
   readonly universe: number | null;
 }
 
-export interface MemberList {
+export interface MemberList extends MemberPage {
   readonly segment: SegmentId;
   readonly kind: MemberKind;
-  readonly size: number;
-  readonly members: readonly MemberEntry[];
 }
 
 export interface Explanation {
@@ -83,7 +82,7 @@ export interface Audience {
   overview(): Promise<Overview>;
   segment(id: SegmentId): Promise<SegmentDetail | undefined>;
   /** Undefined: no such segment. */
-  members(id: SegmentId, limit: number): Promise<MemberList | undefined>;
+  members(id: SegmentId, ask: MemberAsk): Promise<MemberList | undefined>;
   /** Undefined: nobody knows the id. */
   user(id: MemberId): Promise<UserView | undefined>;
   account(id: MemberId): Promise<AccountView | undefined>;

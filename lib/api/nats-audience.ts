@@ -22,6 +22,7 @@ import type {
 } from "./audience.ts";
 import { Catalogue } from "./catalogue.ts";
 import { explained } from "./explaining.ts";
+import { type MemberAsk, memberPage, membersOf } from "./members.ts";
 import { saidOf } from "./said.ts";
 
 const RECENT_MAX = 50;
@@ -92,13 +93,12 @@ export class NatsAudience implements Audience {
     };
   }
 
-  async members(id: SegmentId, limit: number): Promise<MemberList | undefined> {
+  async members(id: SegmentId, ask: MemberAsk): Promise<MemberList | undefined> {
     const entry = this.catalogue.entry(id);
     if (entry === undefined) return undefined;
     const { kind } = entry;
-    if (entry.state !== "live") return { segment: id, kind, size: 0, members: [] };
-    const { size, members } = await this.questions.members(id, limit);
-    return { segment: id, kind, size, members };
+    if (entry.state !== "live") return { segment: id, kind, size: 0, items: [], next: null };
+    return { segment: id, kind, ...(await memberPage(this.questions, membersOf(kind, id), ask)) };
   }
 
   async user(id: MemberId): Promise<UserView | undefined> {

@@ -3,8 +3,8 @@
 import { encodeDelta } from "../core/deltas.ts";
 import type { AccountView, DecidedBy, ExplainNode, UserView } from "../core/partition.ts";
 import type { Delta, Json, MemberId, Millis } from "../core/types.ts";
-import type { MemberEntry } from "../ports/questions.ts";
 import type { Decision, Explanation, MemberList } from "./audience.ts";
+import type { ListedMember } from "./members.ts";
 
 const MOMENT_MAX = 8.64e15;
 
@@ -17,12 +17,18 @@ function withSince<T extends { readonly since: Millis }>(held: T): Omit<T, "sinc
   return { ...held, since: moment(held.since) };
 }
 
-export function membersOut({ segment, kind, size, members }: MemberList): object {
-  return { segment, kind, size, members: members.map(memberOut) };
+export function membersOut({ segment, kind, size, items, next }: MemberList): object {
+  return { segment, kind, size, items: items.map(memberOut), next };
 }
 
-function memberOut(member: MemberEntry): object {
-  return withSince(member);
+export function memberOut({ row = { id: "" }, ...member }: ListedMember): object {
+  const { firstSeen, lastSeen } = row;
+  return {
+    ...row,
+    ...withSince(member),
+    ...(typeof firstSeen === "number" ? { firstSeen: moment(firstSeen) } : {}),
+    ...(typeof lastSeen === "number" ? { lastSeen: moment(lastSeen) } : {}),
+  };
 }
 
 export function userOut(user: UserView): object {

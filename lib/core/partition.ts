@@ -1,8 +1,10 @@
 // A partition's whole life as a pure machine: messages in, deltas out. It never waits; where it needs a page of actors
 // that is not in memory it yields the page's number and the shell brings it. actors/partition drives it.
 
+import type { ComparePart } from "./comparing.ts";
 import type { ControlEntry } from "./control.ts";
 import type { FlagId, LinkMessage } from "./links.ts";
+import type { ColumnsAsked, FoundMember, MemberSet } from "./members.ts";
 import type {
   Delta,
   Json,
@@ -333,9 +335,24 @@ export interface NearMiss {
   readonly expected: string;
 }
 
+/** A member in a list, with the columns that were asked. */
+export interface MemberRow {
+  readonly id: MemberId;
+  readonly [column: string]: Json;
+}
+
+/** Those of a set on the pages that were looked at, in the order of the walk. */
+export interface FoundPart {
+  /** Looked at, in the set or not. */
+  readonly members: number;
+  readonly found: readonly FoundMember[];
+}
+
+export type TrialWalk = PageWalk<TrialPart>;
+
 /** Under way through a partition's pages. */
-export interface TrialWalk {
-  readonly part: TrialPart;
+export interface PageWalk<Part> {
+  readonly part: Part;
   /** The page to provide before `look`; undefined when all have been looked at. */
   readonly page: PageNo | undefined;
   /** Where it stands, for who goes on later. */
@@ -444,6 +461,12 @@ export interface PartitionMachine {
   near(kind: MemberKind, id: MemberId, after: SegmentId | undefined, limit: number): NearPage | undefined;
   /** Looks for members from a cursor on (0 is the start). */
   search(asked: SearchAsked, cursor: number): SearchWalk;
+  /** Looks for the members of a set, from a cursor on. */
+  gather(set: MemberSet, cursor: number): PageWalk<FoundPart>;
+  /** Of a member whose page is resident; undefined when nobody knows the id. */
+  row(kind: MemberKind, id: MemberId, asked: ColumnsAsked): MemberRow | undefined;
+  /** Counts members of a kind under the segments that hold them, from a cursor on. */
+  compare(kind: MemberKind, segments: readonly SegmentId[], cursor: number): PageWalk<ComparePart>;
 }
 
 export interface RestoreSource {

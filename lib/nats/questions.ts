@@ -23,7 +23,15 @@ const ANSWER_TIMEOUT_MS = 5_000;
 const MEMBERS_TIMEOUT_MS = 30_000;
 const REPLY_BYTES_SPARE = 64 * 1024;
 /** They look at many pages, some of which must be read first. */
-const LONG: ReadonlySet<Question["op"]> = new Set(["members", "accountUsers", "try", "search"]);
+const LONG: ReadonlySet<Question["op"]> = new Set([
+  "members",
+  "accountUsers",
+  "try",
+  "search",
+  "gather",
+  "rows",
+  "compare",
+]);
 
 export class NatsQuestionDesk implements QuestionDesk {
   private readonly nc: NatsConnection;
@@ -75,7 +83,7 @@ export type ClusterStatus = readonly (PartitionStatus | null)[];
 export class Questions {
   private readonly nc: NatsConnection;
   private readonly names: Names;
-  private readonly partitions: number;
+  readonly partitions: number;
 
   constructor(nc: NatsConnection, names: Names, partitions: number) {
     this.nc = nc;
@@ -127,6 +135,29 @@ export class Questions {
   /** One slice of a search in one partition; lib/api/search.ts goes on from its cursor. */
   search(partition: PartitionNo, asked: SearchAsked, cursor: number, limit: number): Promise<Answers["search"]> {
     return this.ask(partition, { op: "search", asked, cursor, limit });
+  }
+
+  /** One slice of the walk for the members of a set; lib/api/members.ts goes on from its cursor. */
+  gather(partition: PartitionNo, asked: Omit<Extract<Question, { op: "gather" }>, "op">): Promise<Answers["gather"]> {
+    return this.ask(partition, { op: "gather", ...asked });
+  }
+
+  /** Columns of members, of one partition each. */
+  rows(partition: PartitionNo, asked: Omit<Extract<Question, { op: "rows" }>, "op">): Promise<Answers["rows"]> {
+    return this.ask(partition, { op: "rows", ...asked });
+  }
+
+  /** One slice of a comparison in one partition; lib/api/comparing.ts adds them up. */
+  compare(
+    partition: PartitionNo,
+    asked: Omit<Extract<Question, { op: "compare" }>, "op">,
+  ): Promise<Answers["compare"]> {
+    return this.ask(partition, { op: "compare", ...asked });
+  }
+
+  /** Members of a segment in each partition. */
+  async sizesOf(segment: SegmentId): Promise<readonly number[]> {
+    return (await this.askAll({ op: "sizes" })).map(({ sizes }) => sizes[segment] ?? 0);
   }
 
   async members(segment: SegmentId, limit = 1_000): Promise<Members> {

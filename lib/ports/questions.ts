@@ -1,11 +1,14 @@
 // Questions that only the owner of a partition can answer, and the shapes of its answers.
 // Carried by lib/nats/questions.ts; answered by actors/partition/answers.ts between two steps.
+import type { ComparePart } from "../core/comparing.ts";
+import type { ColumnsAsked, FoundMember, MemberOrder, MemberRank, MemberSet } from "../core/members.ts";
 import type {
   AccountUser,
   AccountView,
   ExplainNode,
   HeldSegment,
   HistoryView,
+  MemberRow,
   NearPage,
   OrdersView,
   SearchAsked,
@@ -55,11 +58,34 @@ export type Question =
     }
   /** A slice of a search: where the slice before ended (0 at first), and how many to find at most. */
   | { readonly op: "search"; readonly asked: SearchAsked; readonly cursor: number; readonly limit: number }
+  /**
+   * A slice of the walk through everybody for the members of a set: from `cursor` on (0 at first), after `after` where the
+   * answer before ended in the middle. In an order of ranks: only those beyond `beyond` and before `until`.
+   */
+  | {
+      readonly op: "gather";
+      readonly set: MemberSet;
+      readonly order: MemberOrder;
+      readonly cursor: number;
+      readonly after?: number;
+      readonly beyond?: MemberRank;
+      readonly until?: MemberRank;
+      readonly limit: number;
+    }
+  /** Columns of members by their ids. */
+  | ({ readonly op: "rows"; readonly kind: MemberKind; readonly ids: readonly MemberId[] } & ColumnsAsked)
+  /** A slice of a comparison of segments, as of a trial. */
+  | {
+      readonly op: "compare";
+      readonly kind: MemberKind;
+      readonly segments: readonly SegmentId[];
+      readonly cursor: number;
+    }
   | { readonly op: "sizes" }
   | { readonly op: "status" };
 
 /** Those about one member, whose partition his id says. */
-export type QuestionAbout = Extract<Question, { readonly kind: MemberKind }>;
+export type QuestionAbout = Extract<Question, { readonly kind: MemberKind; readonly id: MemberId }>;
 
 /**
  * Which segments a user is in now, of `segments` or of all. With `after`, once the log's message of that number is applied;
@@ -199,6 +225,30 @@ export interface Answers {
     readonly looked: number;
     /** Null: everybody of this partition has been looked at. */
     readonly cursor: number | null;
+  };
+  gather: {
+    readonly position: Seq;
+    readonly clock: Millis;
+    /** In the order asked for. */
+    readonly found: readonly FoundMember[];
+    /** Null: everybody of this partition has been looked at. */
+    readonly cursor: number | null;
+    /** The mark of the last one, where the slice ended in the middle of a place. */
+    readonly after?: number;
+  };
+  rows: {
+    readonly position: Seq;
+    readonly clock: Millis;
+    /** Of the first ids, as many as fit one message, at least one; null for an id that nobody knows. */
+    readonly rows: readonly (MemberRow | null)[];
+  };
+  compare: {
+    readonly position: Seq;
+    readonly clock: Millis;
+    readonly part: ComparePart;
+    readonly cursor: number | null;
+    /** Of this partition, now. */
+    readonly universe: number;
   };
   sizes: {
     readonly position: Seq;

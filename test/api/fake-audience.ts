@@ -1,5 +1,6 @@
 // An audience out of thin air: what the HTTP tests ask. Stands in for NATS and its workers.
-import type { Audience, DecideOptions, SegmentDetail } from "../../lib/api/audience.ts";
+import type { Audience, DecideOptions, MemberList, SegmentDetail } from "../../lib/api/audience.ts";
+import type { MemberAsk } from "../../lib/api/members.ts";
 import type { Delta } from "../../lib/core/types.ts";
 import type { EventTap, TappedEvent } from "../../lib/ports/event-tap.ts";
 
@@ -32,6 +33,16 @@ export const TRIALS: SegmentDetail = {
 
 const AT = Date.UTC(2026, 10, 23, 10);
 
+/** As an owner gives it: moments are milliseconds. */
+export const ROW = {
+  id: "u1",
+  orders: 2,
+  revenue: 12.5,
+  lastSeen: AT,
+  account: "ann@acme.example",
+  traits: { plan: "pro" },
+};
+
 export function deltaOf(id: string, change: "joined" | "left" = "joined"): Delta {
   const cause = { type: "event", seq: 7 } as const;
   return { segment: CART.id, version: 1, kind: "user", id, change, n: 1, at: AT, cause };
@@ -52,10 +63,10 @@ export class FakeAudience implements Audience {
   async segment(id: string) {
     return this.segments.find((segment) => segment.id === id);
   }
-  async members(id: string, limit: number) {
+  async members(id: string, { columns, traits }: MemberAsk): Promise<MemberList | undefined> {
     if (id !== CART.id) return undefined;
-    const members = [{ id: "u1", n: 1, since: AT }];
-    return { segment: id, kind: CART.kind, size: 1, members: members.slice(0, limit) };
+    const row = columns.length + traits.length === 0 ? {} : { row: ROW };
+    return { segment: id, kind: CART.kind, size: 1, items: [{ id: "u1", n: 1, since: AT, ...row }], next: null };
   }
   async user(id: string) {
     if (this.failure !== undefined) throw this.failure;

@@ -322,10 +322,11 @@ describe("personal data", () => {
       segment,
       kind: "user",
       size: 2,
-      members: [
-        { id, n: 1, since: 0 },
+      items: [
+        { id, n: 1, since: 0, row: { id, account: id, traits: { email: id, seats: 4 } } },
         { id: "u2", n: 1, since: 0 },
       ],
+      next: null,
     });
     audience.accountUsers = async (account) => ({ account, count: 1, users: [{ id, holds: [] }] });
     const node = {
@@ -348,10 +349,19 @@ describe("personal data", () => {
       expect((await get(url, personal)).body, url).toContain(id);
       expect((await get(url, plain)).body, url).not.toContain("ann@");
     }
-    expect((await get(urls[0]!, plain)).json().members.map((member: { id: string }) => member.id)).toEqual([
-      "a•••@•••",
-      "u2",
+    expect((await get(urls[0]!, plain)).json().items).toEqual([
+      {
+        id: "a•••@•••",
+        n: 1,
+        since: "1970-01-01T00:00:00.000Z",
+        account: "a•••@•••",
+        traits: { email: "•••", seats: "•••" },
+      },
+      { id: "u2", n: 1, since: "1970-01-01T00:00:00.000Z" },
     ]);
+    // The order by id tells where an id stands, and its cursor whose it is.
+    expect((await get(`${urls[0]!}?sort=id`, plain)).statusCode).toBe(403);
+    expect((await get(`${urls[0]!}?sort=id`, personal)).statusCode).toBe(200);
   });
 });
 

@@ -24,7 +24,8 @@ describe("questions", () => {
   test("members, a person whose id needs escaping, and why", async () => {
     expect((await get("/v1/segments/cart-under-100/members?limit=5")).json()).toMatchObject({
       size: 1,
-      members: [{ id: "u1" }],
+      items: [{ id: "u1" }],
+      next: null,
     });
     expect((await get("/v1/users/u1%2F%C3%A4")).json()).toMatchObject({ id: "u1/ä" });
     expect((await get("/v1/explain?segment=cart-under-100&user=u1")).json()).toMatchObject({
@@ -46,7 +47,7 @@ describe("questions", () => {
         "/v1/explain?segment=cart-under-100&user=u1",
       ].map(async (url) => (await get(url)).json()),
     );
-    expect(members.members).toEqual([{ id: "u1", n: 1, since: "2026-11-23T10:00:00.000Z" }]);
+    expect(members.items).toEqual([{ id: "u1", n: 1, since: "2026-11-23T10:00:00.000Z" }]);
     expect(user).toMatchObject({
       firstSeen: "2026-11-23T10:00:00.000Z",
       lastSeen: "2026-11-23T10:00:01.000Z",

@@ -71,7 +71,7 @@ test("one command prints one line, and a cart that passes $100 is told to a plai
 test("HTTP and the command line say the same", async () => {
   expect(await get("/readyz")).toMatchObject({ ready: true });
   expect(await get(`/v1/segments/${CART}`)).toMatchObject({ id: CART, size: 1 });
-  expect(await get(`/v1/segments/${CART}/members`)).toMatchObject({ size: 1, members: [{ id: "u2", n: 1 }] });
+  expect(await get(`/v1/segments/${CART}/members`)).toMatchObject({ size: 1, items: [{ id: "u2", n: 1 }] });
   const nats = { NATS_URL: `nats://127.0.0.1:${natsPort}` };
   const members = await processes.did(["members", CART, "--output", "json"], nats);
   expect(members.stdout).toContain('"u2"');
@@ -128,7 +128,7 @@ test("SIGTERM stops in order, and the next start continues without a replay", as
   const statuses = await new Questions(client.nc, namesOf(""), PARTITIONS).status();
   expect(statuses.map((status) => status?.phase)).toEqual(Array.from({ length: PARTITIONS }, () => "running"));
   expect(statuses.map((status) => status?.counters.replayed)).toEqual(Array.from({ length: PARTITIONS }, () => 0));
-  expect(await get(`/v1/segments/${CART}/members`)).toMatchObject({ size: 1, members: [{ id: "u2", n: 1 }] });
+  expect(await get(`/v1/segments/${CART}/members`)).toMatchObject({ size: 1, items: [{ id: "u2", n: 1 }] });
   await client.send("u1", track("u1", "Product Removed", { product_id: "p2" }));
   const again = await client.delta(CART, "u1", 3);
   expect(again).toMatchObject({ change: "joined", n: 3 });

@@ -3,7 +3,7 @@
 import type { ControlCopy, ControlEntry } from "../../lib/core/control.ts";
 import { createPartition, type PartitionCore, restorePartition } from "../../lib/core/engine/core.ts";
 import type { LinkMessage } from "../../lib/core/links.ts";
-import type { FrozenPartition, Need, PageNo, PartitionOptions } from "../../lib/core/partition.ts";
+import type { EvictedPage, FrozenPartition, Need, PageNo, PartitionOptions } from "../../lib/core/partition.ts";
 import type { Delta, LogRecord } from "../../lib/core/types.ts";
 
 interface Checkpoint {
@@ -102,7 +102,12 @@ export class Rig {
   }
 
   evict(): void {
-    for (const { page, bytes } of this.#machine.evictPages()) {
+    this.keep(this.#machine.evictPages());
+  }
+
+  /** What somebody else had leave memory. */
+  keep(evicted: readonly EvictedPage[]): void {
+    for (const { page, bytes } of evicted) {
       if (bytes === undefined) continue;
       this.#stored.set(page, bytes);
       this.#evictedSince.add(page);

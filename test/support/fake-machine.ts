@@ -516,6 +516,18 @@ export class FakeMachine implements PartitionMachine {
   tryOut(): never {
     throw new RangeError("the fake machine tries nothing");
   }
+
+  gather(): never {
+    throw new RangeError("the fake machine lists nobody");
+  }
+
+  row(): never {
+    throw new RangeError("the fake machine has no columns");
+  }
+
+  compare(): never {
+    throw new RangeError("the fake machine compares nothing");
+  }
 }
 
 function encodePage(page: FakePage): Uint8Array {

@@ -1,13 +1,13 @@
-// Who is in a segment now.
+// Who is in a segment now, page by page.
+import type { FastifyRequest } from "fastify";
 import type { RouteGroup } from "../api.ts";
+import { HttpError } from "../http-error.ts";
+import { columnsAsked, type MemberAsk } from "../members.ts";
 import { noSegment } from "../refusals.ts";
-import { exact, limitOf, refusals, SegmentIdIn } from "../schemas/common.ts";
-import { MembersOut } from "../schemas/members.ts";
+import { exact, refusals, SegmentIdIn } from "../schemas/common.ts";
+import { MembersOut, MembersQuery, memberLimit } from "../schemas/members.ts";
 import { membersMasked } from "../security/masking.ts";
 import { membersOut } from "../shapes.ts";
-
-const MEMBERS_DEFAULT = 100;
-const MEMBERS_MAX = 10_000;
 
 export const memberRoutes: RouteGroup = (app, { audience }) => {
   app.get(
@@ -18,15 +18,35 @@ export const memberRoutes: RouteGroup = (app, { audience }) => {
         tags: ["segments"],
         summary: "Members of a segment",
         params: exact({ id: SegmentIdIn }),
-        querystring: exact({ limit: limitOf(MEMBERS_MAX, MEMBERS_DEFAULT) }),
+        querystring: MembersQuery,
         response: { 200: MembersOut, ...refusals(404) },
       },
     },
     async (request) => {
       const { id } = request.params;
-      const members = await audience.members(id, request.query.limit ?? MEMBERS_DEFAULT);
+      const members = await audience.members(id, askOf(request.query, request));
       if (members === undefined) throw noSegment(id);
       return membersOut(membersMasked(members, request.masking));
     },
   );
 };
+
+interface MemberQuery {
+  readonly limit?: number;
+  readonly cursor?: string;
+  readonly sort?: MemberAsk["order"];
+  readonly columns?: string;
+}
+
+/** The cursor of the order by id names somebody, and so does the order itself. */
+export function askOf(query: MemberQuery, { masking }: FastifyRequest): MemberAsk {
+  const { limit, cursor, sort: order = "any", columns } = query;
+  if (order === "id" && !masking.personal) {
+    throw new HttpError(
+      403,
+      "forbidden",
+      "query.sort: to sort by id takes a key that shows personal data (--personal); newest, oldest and any do not.",
+    );
+  }
+  return { order, limit: memberLimit(limit), cursor, ...columnsAsked(columns) };
+}

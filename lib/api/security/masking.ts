@@ -2,8 +2,8 @@
 // Routes and the live feed ask here before they shape an answer; the shapes stay the same.
 import type { AccountUser, AccountView, ExplainNode, UserView } from "../../core/partition.ts";
 import type { Delta, Json, JsonObject, MemberId } from "../../core/types.ts";
-import type { MemberEntry } from "../../ports/questions.ts";
-import type { AccountUsers, Explanation, MemberList } from "../audience.ts";
+import type { AccountUsers, Explanation } from "../audience.ts";
+import type { ListedMember, MemberPage } from "../members.ts";
 
 export const MASK = "•••";
 
@@ -96,11 +96,23 @@ export function valuesMasked<T extends Json>(value: T): T {
   return masked as T;
 }
 
-export function membersMasked(list: MemberList, masking: Masking): MemberList {
-  if (masking.personal) return list;
+export function membersMasked<T extends MemberPage>(page: T, masking: Masking): T {
+  if (masking.personal) return page;
+  return { ...page, items: page.items.map((member) => memberMasked(member, masking)) };
+}
+
+function memberMasked({ id, row, ...held }: ListedMember, masking: Masking): ListedMember {
+  const shown = { ...held, id: idOut(id, masking) };
+  if (row === undefined) return shown;
+  const { traits, account } = row;
   return {
-    ...list,
-    members: list.members.map((member: MemberEntry) => ({ ...member, id: idOut(member.id, masking) })),
+    ...shown,
+    row: {
+      ...row,
+      id: shown.id,
+      ...(traits === undefined ? {} : { traits: traitsMasked(traits, masking) }),
+      ...(typeof account === "string" ? { account: idOut(account, masking) } : {}),
+    },
   };
 }
 

@@ -1,22 +1,27 @@
 // A partition's machine: moves the log's clock, fires what falls due on the way, then applies the message. The one place
 // where the order of rules.md 4.1 is written down. Pages, plans and evaluation are its neighbours' business.
 import { Packr, Unpackr } from "msgpackr";
+import type { ComparePart } from "../comparing.ts";
 import type { AccountEvent, UserEvent } from "../events.ts";
 import { compareIds } from "../ids.ts";
 import { decodeLink, type FlagId, type LinkMessage } from "../links.ts";
+import { type ColumnsAsked, compareRanks, type FoundMember, type MemberSet } from "../members.ts";
 import type {
   AccountUser,
   AccountView,
   BackfillJob,
   EvictedPage,
   ExplainNode,
+  FoundPart,
   FrozenPartition,
   HeldSegment,
   HistoryView,
+  MemberRow,
   NearPage,
   Need,
   OrdersView,
   PageNo,
+  PageWalk,
   PartitionMachine,
   PartitionOptions,
   RestoreSource,
@@ -45,6 +50,8 @@ import type {
   SegmentId,
   Seq,
 } from "../types.ts";
+import { rowOf } from "./answers/columns.ts";
+import { Comparing } from "./answers/comparing.ts";
 import { explainFlag, explainSegment, type Reader } from "./answers/explain.ts";
 import { historyOf, ordersOf, visitsOf } from "./answers/profile.ts";
 import { seekerFor } from "./answers/search.ts";
@@ -65,7 +72,8 @@ import { RoundBook, type WrittenRounds } from "./links/rounds.ts";
 import { flagsOn } from "./member/accounts.ts";
 import { type Actor, earliestOf } from "./member/actor.ts";
 import { Floors, type WrittenFloors } from "./member/floors.ts";
-import { type PageDirectory, PageTable, WALK_END } from "./pages/pages.ts";
+import { markOf } from "./pages/hashing.ts";
+import { type Page, type PageDirectory, PageTable, WALK_END } from "./pages/pages.ts";
 import { compilePlan } from "./plan/compile.ts";
 import type { Plan } from "./plan/shapes.ts";
 import { KINDS, Room } from "./room.ts";
@@ -630,10 +638,45 @@ export class PartitionCore implements PartitionMachine {
     const { flags } = this.#control;
     const trial = new Trial({ definition: parsed.definition, vocabulary }, this.#room.plans[kind], flags, samplesMax);
     const world = { ...this.#room.world, vocabulary };
-    const pages = this.#room.pages;
+    return this.#walk(trial.part, cursor, (page) => {
+      for (const actor of page[kind].values()) trial.look(actor, this.#room.clock, world);
+    });
+  }
+
+  gather(set: MemberSet, cursor: number): PageWalk<FoundPart> {
+    const part = { members: 0, found: [] as FoundMember[] };
+    const [first] = set.in;
+    return this.#walk(part, cursor, (page) => {
+      const found: FoundMember[] = [];
+      for (const { id, memberships } of page[set.kind].values()) {
+        part.members += 1;
+        if (!isIn(memberships, set)) continue;
+        const { n, since } = memberships.get(first!)!;
+        found.push({ id, n, since, place: PageTable.placeOf(id), mark: markOf(id) });
+      }
+      part.found.push(...found.sort(compareRanks("any")));
+    });
+  }
+
+  row(kind: MemberKind, id: MemberId, asked: ColumnsAsked): MemberRow | undefined {
+    const actor = this.member(kind, id);
+    return actor === undefined ? undefined : rowOf(actor, asked, this.#room.world);
+  }
+
+  compare(kind: MemberKind, segments: readonly SegmentId[], cursor: number): PageWalk<ComparePart> {
+    const { clock, plans, world } = this.#room;
+    const comparing = new Comparing(segments, plans[kind], clock, world);
+    return this.#walk(comparing.part, cursor, (page) => {
+      for (const actor of page[kind].values()) comparing.look(actor);
+    });
+  }
+
+  /** From a cursor on, page by page: the page is provided, then looked at. */
+  #walk<Part>(part: Part, cursor: number, lookAt: (page: Page) => void): PageWalk<Part> {
+    const { pages } = this.#room;
     let at = cursor;
     return {
-      part: trial.part,
+      part,
       get page() {
         return at < WALK_END ? pages.walk(at).page : undefined;
       },
@@ -642,7 +685,7 @@ export class PartitionCore implements PartitionMachine {
       },
       look: () => {
         const { page, next } = pages.walk(at);
-        for (const actor of pages.get(page)[kind].values()) trial.look(actor, this.#room.clock, world);
+        lookAt(pages.get(page));
         at = next;
       },
     };
@@ -651,6 +694,11 @@ export class PartitionCore implements PartitionMachine {
 
 function whoIs({ kind, id, traits, lastSeen }: Actor): Pick<SearchHit, "kind" | "id" | "name" | "lastSeen"> {
   return { kind, id, ...(typeof traits.name === "string" ? { name: traits.name } : {}), lastSeen };
+}
+
+function isIn(memberships: Actor["memberships"], set: MemberSet): boolean {
+  const holds = (segment: SegmentId): boolean => memberships.get(segment)?.in === true;
+  return set.in.every(holds) && !set.out.some(holds);
 }
 
 /** From when on the answer to a question is known; users and accounts may ask the same. */

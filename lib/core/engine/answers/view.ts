@@ -5,7 +5,7 @@ import type { JsonObject, Millis } from "../../types.ts";
 import type { Vocabulary } from "../../vocabulary.ts";
 import { affinitiesShown } from "../leaves/favorites.ts";
 import { flagOf } from "../member/accounts.ts";
-import type { Actor } from "../member/actor.ts";
+import type { Actor, Order } from "../member/actor.ts";
 import { inCurrency } from "../member/currencies.ts";
 import { sourcesRecord, sourcesSeen, visitRecord } from "../member/visit-record.ts";
 import { shownList, visitEndOf, visitSpan } from "../member/visits.ts";
@@ -71,10 +71,21 @@ export function segmentsHeld({ memberships }: Actor): HeldSegment[] {
 }
 
 /** Those that stand, and what they come to in the vocabulary's currency. */
-function ordersOf({ orders }: Actor, { vocabulary }: World): { readonly count: number; readonly revenue: number } {
-  const standing = orders.map(({ money }) => inCurrency(money, vocabulary.currency)).filter(({ gone }) => !gone);
+export function ordersOf(actor: Actor, { vocabulary }: World): { readonly count: number; readonly revenue: number } {
+  const standing = standingOrders(actor, vocabulary.currency);
   const revenue = standing.reduce((sum, { total }) => sum + (Number.isNaN(total) ? 0 : total), 0);
   return { count: standing.length, revenue: revenue / 10_000 };
+}
+
+/** Those that are neither cancelled nor refunded whole; the total as an amount, NaN where it is missing. */
+export function standingOrders(
+  { orders }: Actor,
+  currency: string,
+): { readonly order: Order; readonly total: number }[] {
+  return orders.flatMap((order) => {
+    const { gone, total } = inCurrency(order.money, currency);
+    return gone ? [] : [{ order, total }];
+  });
 }
 
 function recordsOf({ place, network, device }: Actor): Pick<UserView, "place" | "network" | "device"> {

@@ -53,6 +53,23 @@ export function engagementReading(path: Path, test: Test, scope: RuleScope): Rea
   };
 }
 
+/**
+ * The score of a member that is brought up to now; undefined where a count that it weighs is kept by no rule: then nobody
+ * knows it.
+ */
+export function engagementScore(
+  vocabulary: Vocabulary,
+  isKept: (question: string) => boolean,
+): ((actor: Actor) => number) | undefined {
+  const { cycleMs, parts } = vocabulary.engagement;
+  // Counts over a cycle read no local time, so the zone is none of theirs.
+  const scope = { zone: "UTC", vocabulary };
+  const asked = parts.flatMap((part) => cycleCount(part, cycleMs) ?? []).map((rule) => occurrenceKey(rule, scope));
+  if (parts.length === 0 || !asked.every(isKept)) return undefined;
+  const weighed = weighedParts(parts, asked, pastEngagementKey(vocabulary), cycleMs);
+  return (actor) => scoreOf(weighed, (part) => part.now(actor));
+}
+
 /** `asked` are the questions of those parts that count something, in their order. */
 function weighedParts(
   parts: readonly EngagementPart[],

@@ -1,4 +1,12 @@
-// The bits by which a partition's own rooms are chosen.
+// The bits by which a partition's own rooms are chosen, and those that tell apart who has the same.
+import { createHash } from "node:crypto";
+
+const MARK_BYTES = 6;
+
+/** Independent of the hash that partition, page and place are made of. */
+export function markOf(id: string): number {
+  return createHash("sha256").update(id).digest().readUIntBE(0, MARK_BYTES);
+}
 
 /** Partition and page must not depend on the same bits, so the hash is mixed once more (MurmurHash3's finalizer). */
 export function mix(hash: number): number {
