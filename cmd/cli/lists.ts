@@ -1,13 +1,11 @@
 // rollcall lists set | add | remove | ls | rm: static groups, given by hand or from a file, that rules can refer to.
-// A change is one control entry; it counts for all its members from its place in each partition's log.
+// What a change is stands in lib/api/lists.ts; it counts for its members from its place in each partition's log.
 import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
-import { appendEntry, listEntry } from "../../lib/api/apply.ts";
+import { changeList, listsOf, removeList } from "../../lib/api/lists.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { count, counted } from "../../lib/cli/numbers.ts";
 import { type Format, printRows } from "../../lib/cli/table.ts";
-import { listReferences } from "../../lib/core/rules/checks/graph.ts";
-import { nearest } from "../../lib/core/rules/parse/problems.ts";
 import type { MemberKind } from "../../lib/core/types.ts";
 import { type Context, connected } from "./context.ts";
 import { note, print, withOutput } from "./output.ts";
@@ -41,7 +39,7 @@ export function addLists(program: Command): void {
     .description("delete a list; refused while a segment refers to it")
     .argument("<list>")
     .action((list: string, _options: unknown, command: Command) =>
-      connected(command, (context) => removeList(context, list)),
+      connected(command, (context) => remove(context, list)),
     );
 }
 
@@ -60,37 +58,12 @@ async function change(
   const members = [...new Set([...given, ...(file === undefined ? [] : await idsIn(file))])];
   if (members.length === 0 && mode !== "replace")
     throw new CliError(EXIT.usage, "Name at least one id, or give --file.");
-  const tooLong = members.find((member) => Buffer.byteLength(member) > context.config.limits.idBytesMax);
-  if (tooLong !== undefined) {
-    throw new CliError(
-      EXIT.usage,
-      `"${tooLong.slice(0, 40)}…" is longer than an id may be (idBytesMax ${context.config.limits.idBytesMax}).`,
-    );
-  }
   const catalogue = await context.catalogue();
-  const revision = await appendEntry(context.control, catalogue, () =>
-    listEntry(id, kindOf(catalogue, id, kind), mode, members),
-  );
-  const outcome = revision === undefined ? undefined : catalogue.outcomes.get(revision);
-  if (outcome?.type === "rejected") throw new CliError(EXIT.usage, `The list was refused: ${outcome.detail}.`);
+  const desk = { control: context.control, catalogue, limits: context.config.limits };
+  const { revisions, list } = await changeList(desk, { id, mode, members, ...(kind === undefined ? {} : { kind }) });
   // Who they are is personal; how many, and of which list, is not.
-  await context.audited({
-    what: `lists.${mode}`,
-    target: id,
-    detail: { revision: revision ?? null, members: members.length },
-  });
-  const noun = catalogue.listKinds.get(id) === "account" ? "account" : "member";
-  note(`${id} has ${counted(catalogue.lists.get(id)?.size ?? 0, noun)} now.`);
-}
-
-/** A list that is there keeps its kind, so it need not be said again. */
-function kindOf({ listKinds }: Known, id: string, asked: MemberKind | undefined): MemberKind {
-  const held = listKinds.get(id);
-  if (held === undefined || asked === undefined || held === asked) return held ?? asked ?? "user";
-  throw new CliError(
-    EXIT.usage,
-    `The list ${id} holds ${held}s, and keeps its kind: give the ${asked}s a list of another id.`,
-  );
+  await context.audited({ what: `lists.${mode}`, target: id, detail: { revisions, members: members.length } });
+  note(`${id} has ${counted(list.members, list.kind === "account" ? "account" : "member")} now.`);
 }
 
 async function idsIn(file: string): Promise<readonly string[]> {
@@ -114,15 +87,10 @@ async function standardInput(): Promise<string> {
 
 async function showAll(context: Context, format: Format): Promise<void> {
   const catalogue = await context.catalogue();
-  const rows = [...catalogue.lists].map(([id, members]) => ({
-    id,
-    kind: catalogue.listKinds.get(id) ?? "user",
-    members: members.size,
-    usedBy: usersOf(catalogue, id),
-  }));
+  const rows = listsOf(catalogue);
   print(
     printRows(
-      rows.sort((a, b) => (a.id < b.id ? -1 : 1)),
+      rows,
       [
         { title: "LIST", key: "id", value: (row) => row.id },
         { title: "KIND", key: "kind", value: (row) => row.kind },
@@ -142,27 +110,9 @@ async function showAll(context: Context, format: Format): Promise<void> {
   if (rows.length === 0) note("There are no lists yet. Make one: rollcall lists set employees u1 u2");
 }
 
-type Known = Awaited<ReturnType<Context["catalogue"]>>;
-
-function usersOf({ state }: Known, list: string): string[] {
-  const pending = [...state.pending.values()].flatMap(({ define }) => [...define.values()]);
-  const using = [...state.active.values(), ...pending].filter(({ definition }) =>
-    listReferences(definition.rule).includes(list),
-  );
-  return [...new Set(using.map(({ definition }) => definition.id))].sort();
-}
-
-async function removeList(context: Context, id: string): Promise<void> {
-  const catalogue = await context.catalogue();
-  if (!catalogue.lists.has(id)) {
-    const meant = nearest(id, catalogue.lists.keys());
-    throw new CliError(EXIT.usage, `There is no list "${id}".${meant === undefined ? "" : ` Did you mean ${meant}?`}`);
-  }
-  await appendEntry(context.control, catalogue, () => {
-    const using = usersOf(catalogue, id);
-    if (using.length > 0) throw new CliError(EXIT.usage, `${id} is in use by ${using.join(", ")}; change those first.`);
-    return { op: "removeList", id };
-  });
+async function remove(context: Context, id: string): Promise<void> {
+  const { control, config } = context;
+  await removeList({ control, catalogue: await context.catalogue(), limits: config.limits }, id);
   await context.audited({ what: "lists.delete", target: id });
   note(`${id} is gone.`);
 }

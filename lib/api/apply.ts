@@ -5,7 +5,7 @@ import type { ControlEntry } from "../core/control.ts";
 import type { Definition } from "../core/rules/ast.ts";
 import { warningsByVocabulary } from "../core/rules/checks/check-vocabulary.ts";
 import { type Cost, costOf, flagsInForce, questionsInForce } from "../core/rules/checks/cost.ts";
-import { checkBatch, type ListKinds } from "../core/rules/checks/graph.ts";
+import { type BatchProblem, checkBatch, type ListKinds } from "../core/rules/checks/graph.ts";
 import type { Json, Limits, MemberId, MemberKind, SegmentId } from "../core/types.ts";
 import type { Vocabulary } from "../core/vocabulary.ts";
 import type { Loaded, LoadedDefinition, LoadedList, PlacedProblem } from "../definitions/load.ts";
@@ -28,6 +28,8 @@ export interface ApplyPlan {
   readonly problems: readonly PlacedProblem[];
   /** Found only by a look at the data set; the files' own are among what was loaded. */
   readonly warnings: readonly PlacedProblem[];
+  /** What a look at the data set finds, by path instead of by place: for programs, who have no files. */
+  readonly found: { readonly problems: readonly BatchProblem[]; readonly warnings: readonly BatchProblem[] };
   /** Of what is new or changed. */
   readonly costs: ReadonlyMap<SegmentId, Cost>;
 }
@@ -38,6 +40,8 @@ export interface ApplyRequest {
   readonly limits: Limits;
   /** False while nobody is known yet, so that new questions have no history to be read from. Left out: true. */
   readonly hasHistory?: boolean;
+  /** Throws when what the one who asks has seen is no longer so; looked at before each attempt to write. */
+  readonly assertStill?: () => void;
 }
 
 export function planApply(catalogue: Catalogue, request: ApplyRequest): ApplyPlan {
@@ -56,10 +60,14 @@ export function planApply(catalogue: Catalogue, request: ApplyRequest): ApplyPla
     ...catalogue.listKinds,
   ]);
   const known = new Map([...unreadable(loaded.definitions), ...existing]);
+  const found = {
+    problems: loaded.isWhole ? batchProblems(known, define, request, knownLists, catalogue) : [],
+    warnings: define.flatMap((item) => vocabularyWarnings(item, catalogue)),
+  };
   const problems = [
     ...loaded.problems,
     ...loaded.lists.flatMap((list) => listProblems(list, catalogue)),
-    ...(loaded.isWhole ? batchProblems(known, define, request, knownLists, catalogue) : []),
+    ...found.problems.map((problem) => placedIn(define, problem)),
   ];
   return {
     created: created.map(idOf),
@@ -69,7 +77,8 @@ export function planApply(catalogue: Catalogue, request: ApplyRequest): ApplyPla
     lists,
     entries: problems.length > 0 ? [] : entriesOf(define, remove, existing, catalogue),
     problems,
-    warnings: define.flatMap((item) => vocabularyWarnings(item, catalogue)),
+    warnings: found.warnings.map((warning) => placedIn(define, warning)),
+    found,
     costs: costsOf(define, catalogue, request.hasHistory ?? true),
   };
 }
@@ -102,11 +111,10 @@ function vocabulariesAfter(define: readonly Complete[], { state }: Catalogue): (
   return (id) => (defined.has(id) ? undefined : words.get(id)?.vocabulary) ?? state.newestVocabulary;
 }
 
-function vocabularyWarnings({ definition, placeOf }: Complete, { state }: Catalogue): PlacedProblem[] {
-  return warningsByVocabulary(definition, state.newestVocabulary).map(({ path, message, hint }) => ({
-    ...placeOf(path),
-    message: `${path}: ${message}`,
-    ...(hint === undefined ? {} : { hint }),
+function vocabularyWarnings({ definition }: Complete, { state }: Catalogue): BatchProblem[] {
+  return warningsByVocabulary(definition, state.newestVocabulary).map((warning) => ({
+    segment: definition.id,
+    ...warning,
   }));
 }
 
@@ -172,15 +180,16 @@ function batchProblems(
   { remove, limits }: ApplyRequest,
   lists: ListKinds,
   catalogue: Catalogue,
-): PlacedProblem[] {
+): BatchProblem[] {
   const batch = { define: define.map(({ definition }) => definition), remove };
-  const vocabularyOf = vocabulariesAfter(define, catalogue);
-  return checkBatch(existing, batch, lists, limits, vocabularyOf).map(({ segment, path, message, hint }) => {
-    const place = define.find((item) => idOf(item) === segment)?.placeOf(path);
-    const text = path === "" ? message : `${path}: ${message}`;
-    const said = place === undefined ? `${segment}: ${text}` : text;
-    return { file: "", line: 0, column: 0, ...place, message: said, ...(hint === undefined ? {} : { hint }) };
-  });
+  return checkBatch(existing, batch, lists, limits, vocabulariesAfter(define, catalogue));
+}
+
+function placedIn(define: readonly Complete[], { segment, path, message, hint }: BatchProblem): PlacedProblem {
+  const place = define.find((item) => idOf(item) === segment)?.placeOf(path);
+  const text = path === "" ? message : `${path}: ${message}`;
+  const said = place === undefined ? `${segment}: ${text}` : text;
+  return { file: "", line: 0, column: 0, ...place, message: said, ...(hint === undefined ? {} : { hint }) };
 }
 
 function sameList(catalogue: Catalogue, { id, members }: LoadedList): boolean {
@@ -211,10 +220,13 @@ const UNKNOWN_WAIT_MS = 2_000;
 export class ApplyRefused extends Error {
   override readonly name = "ApplyRefused";
   readonly problems: readonly PlacedProblem[];
+  /** Of the problems those that a look at the data set found, by path. */
+  readonly found: readonly BatchProblem[];
 
-  constructor(message: string, problems: readonly PlacedProblem[]) {
+  constructor(message: string, problems: readonly PlacedProblem[], found: readonly BatchProblem[] = []) {
     super(message);
     this.problems = problems;
+    this.found = found;
   }
 }
 
@@ -226,21 +238,26 @@ export interface Applied {
 
 /** Checks against everything before, writes, and checks again should somebody else have written in between. */
 export async function apply(control: ControlLog, catalogue: Catalogue, request: ApplyRequest): Promise<Applied> {
-  for (const { id, kind, members } of planned(catalogue, request).lists) {
+  const { lists } = planned(catalogue, request);
+  for (const { id, kind, members } of lists) {
     await appendEntry(control, catalogue, () => listEntry(id, kind, "replace", members));
   }
-  let plan = planned(catalogue, request);
+  let plan: ApplyPlan | undefined;
   const first = await appendEntry(control, catalogue, () => {
-    plan = planned(catalogue, request);
-    return plan.entries[0];
+    const now = planned(catalogue, request);
+    // After a lost answer nothing differs any more: what moved is this very change, and what was told first was done.
+    if (plan !== undefined && now.entries.length === 0) return undefined;
+    request.assertStill?.();
+    plan = now;
+    return now.entries[0];
   });
   const revisions = first === undefined ? [] : [first];
   // What has been written is no longer a difference, so the next look begins with the next step.
-  for (let left = plan.entries.length - 1; left > 0; left -= 1) {
+  for (let left = plan!.entries.length - 1; left > 0; left -= 1) {
     const next = await appendEntry(control, catalogue, () => planned(catalogue, request).entries[0]);
     if (next !== undefined) revisions.push(next);
   }
-  return { plan, revisions };
+  return { plan: { ...plan!, lists }, revisions };
 }
 
 /** A list of users is written without a kind, as it was before there were accounts. */
@@ -257,7 +274,8 @@ type ListEntry = Extract<ControlEntry, { op: "list" }>;
 
 function planned(catalogue: Catalogue, request: ApplyRequest): ApplyPlan {
   const plan = planApply(catalogue, request);
-  if (plan.problems.length > 0) throw new ApplyRefused("The definitions were not applied.", plan.problems);
+  if (plan.problems.length > 0)
+    throw new ApplyRefused("The definitions were not applied.", plan.problems, plan.found.problems);
   return plan;
 }
 

@@ -2,6 +2,7 @@
 // server.ts sends every error through here.
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { HttpError } from "./http-error.ts";
+import { NotPossible, type Why } from "./not-possible.ts";
 
 /** The part of a pino logger that is used here. */
 export interface ApiLog {
@@ -26,8 +27,21 @@ export function sendError(error: FastifyError | Error, reply: FastifyReply, log:
   return reply.code(statusCode).send({ error: { code, message, ...(problems === undefined ? {} : { problems }) } });
 }
 
+const STATUS_OF: Readonly<Record<Why, number>> = {
+  unknown: 404,
+  conflict: 409,
+  moved: 412,
+  bad: 422,
+  malformed: 400,
+  busy: 503,
+};
+
 function refusalOf(error: FastifyError | Error): HttpError {
   if (error instanceof HttpError) return error;
+  if (error instanceof NotPossible) {
+    return new HttpError(STATUS_OF[error.why], error.code, error.message, error.problems);
+  }
+  if (error.name === "EntryTooLarge") return new HttpError(413, "too-large", error.message);
   // A partition that does not answer is a matter of waiting, and the question's own words say so.
   if (error.name === "QuestionFailed") return new HttpError(503, "not-answered", error.message);
   if (error.name === "NotAudited") return new HttpError(503, "not-audited", error.message);

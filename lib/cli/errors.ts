@@ -40,6 +40,7 @@ const KNOWN: Readonly<Record<string, number>> = {
   MappingMissing: EXIT.usage,
   MappingError: EXIT.usage,
   EntryTooLarge: EXIT.usage,
+  NotPossible: EXIT.usage,
   ImportStopped: EXIT.failed,
   ConfigError: EXIT.usage,
   PlacesFileUnusable: EXIT.usage,

@@ -326,7 +326,7 @@ export function placed(problem: Problem, place: Place): PlacedProblem {
   return problem.hint === undefined ? { ...place, message } : { ...place, message, hint: problem.hint };
 }
 
-function inside(outer: string, inner: string): string {
+export function inside(outer: string, inner: string): string {
   if (outer === "" || inner === "") return outer + inner;
   return inner.startsWith("[") ? outer + inner : `${outer}.${inner}`;
 }

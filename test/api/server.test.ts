@@ -17,7 +17,7 @@ const get = (url: string) => app.inject({ method: "GET", url });
 describe("questions", () => {
   test("segments with their sizes", async () => {
     const { definition: _, ...summary } = CART;
-    expect((await get("/v1/segments")).json()).toEqual({ universe: 5_000, segments: [summary] });
+    expect((await get("/v1/segments")).json()).toEqual({ universe: 5_000, segments: [summary], next: null });
     expect((await get("/v1/segments/cart-under-100")).json()).toEqual(CART);
   });
 

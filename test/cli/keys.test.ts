@@ -103,7 +103,7 @@ test("audit tells who changed what, and nothing of it can be removed", async () 
   const { out } = await rollcall("audit");
   expect(out).toMatch(/^ *SEQ +AT +WHO +WHAT +TARGET +DETAIL\n/);
   expect(out).toMatch(/cli:\S+ +keys\.create +[a-z2-7]{10} +name front end; role read; personal false/);
-  expect(out).toMatch(/lists\.replace +vip +revision 1; members 1/);
+  expect(out).toMatch(/lists\.replace +vip +revisions 1; members 1/);
   expect(out).not.toContain("ann@");
   const { auditStream } = server.names;
   await expect(api(server.nc, `STREAM.PURGE.${auditStream}`)).rejects.toThrow(/purge not permitted/);

@@ -7,6 +7,7 @@ import { explainRoutes } from "./explain.ts";
 import { itemRoutes, situationRoutes } from "./feeds.ts";
 import { ingestRoutes } from "./ingest.ts";
 import { keyRoutes } from "./keys.ts";
+import { listRoutes, listUploadRoutes } from "./lists.ts";
 import { liveRoutes } from "./live.ts";
 import { memberRoutes } from "./members.ts";
 import { operationRoutes } from "./operations.ts";
@@ -19,6 +20,8 @@ export const GROUPS: readonly RouteGroup[] = [
   segmentRoutes,
   memberRoutes,
   vocabularyRoutes,
+  listRoutes,
+  listUploadRoutes,
   userRoutes,
   accountRoutes,
   explainRoutes,
@@ -37,6 +40,7 @@ export const GROUPS: readonly RouteGroup[] = [
 export const TAGS: Readonly<Record<string, string>> = {
   segments: "Which segments there are, what they mean, and who is in them",
   vocabulary: "What gives events their meaning",
+  lists: "Static groups of people or accounts that rules refer to",
   people: "What is known of people and accounts, and why they are where they are",
   decide: "Which segments one person is in, for a page that is being drawn",
   feeds: "What feeds say of items and places",

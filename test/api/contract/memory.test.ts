@@ -2,6 +2,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { hashOf } from "../../../lib/api/security/keys.ts";
 import { type ApiInMemory, apiInMemory } from "../api-in-memory.ts";
+import { CART } from "../fake-audience.ts";
+import { NAMED } from "./named.ts";
 import { Contract } from "./suite.ts";
 
 let api: ApiInMemory;
@@ -17,6 +19,8 @@ afterAll(() => api.close());
 
 /** The examples of the document name these; a group of routes adds its own here. */
 async function whatExamplesName({ control, keys }: ApiInMemory): Promise<void> {
+  control.write({ op: "apply", define: [CART.definition], remove: [] });
+  for (const entry of NAMED) control.write(entry);
   control.write({ op: "items", mode: "merge", items: [{ id: "sku-1", attributes: { price: 4 } }] });
   const [id, created] = ["aaaaaaaaaa", "2026-11-23T10:00:00.000Z"];
   await keys.put({ id, name: "old", role: "read", personal: false, hash: hashOf("x"), created, createdBy: "test" }, 0);

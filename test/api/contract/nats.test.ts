@@ -3,10 +3,12 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { listen, type RunningApi } from "../../../lib/api/listen.ts";
 import { hashOf } from "../../../lib/api/security/keys.ts";
 import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
+import { NatsControlLog } from "../../../lib/nats/control-log.ts";
 import { NatsKeyStore } from "../../../lib/nats/keys.ts";
 import { type CliRig, openCliRig } from "../../support/cli-rig.ts";
 import { until } from "../../support/until.ts";
 import { HTTP_DEFAULTS } from "../api-in-memory.ts";
+import { NAMED } from "./named.ts";
 import { Contract } from "./suite.ts";
 
 const PARTITIONS = 2;
@@ -52,6 +54,8 @@ async function whatExamplesName({ server, rollcall, fileOf, caughtUp }: CliRig):
   nc.publish("events.u1", JSON.stringify(added));
   nc.publish("events.u1", JSON.stringify({ type: "group", userId: "u1", groupId: "acme", traits: { plan: "trial" } }));
   await nc.flush();
+  const log = new NatsControlLog(nc, server.names);
+  for (const entry of NAMED) await log.append(entry, await log.lastRevision());
   await rollcall("items", "import", await fileOf("items.csv", "id,price\nsku-1,4\n"));
   const [id, created] = ["aaaaaaaaaa", "2026-11-23T10:00:00.000Z"];
   const old = { id, name: "old", role: "read", personal: false, hash: hashOf("x"), created, createdBy: "test" };

@@ -21,7 +21,7 @@ const JSON_TYPE = "application/json";
 export function goodRequest(operation: NamedOperation): RequestCase {
   const body = bodyOf(operation);
   const right = statusesOf(operation).filter((status) => status < 300);
-  return { ...requestOf(operation, {}, body === undefined ? {} : { body: JSON.stringify(body) }), name: "good", right };
+  return { ...requestOf(operation, {}, body === undefined ? {} : { body: textOf(body) }), name: "good", right };
 }
 
 /** The same in every other type that the document names for its body. */
@@ -43,7 +43,7 @@ function withoutKey(operation: NamedOperation): RequestCase[] {
 
 function badPaths(operation: NamedOperation): RequestCase[] {
   const body = bodyOf(operation);
-  const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+  const sent = body === undefined ? {} : { body: textOf(body) };
   return parametersOf(operation, "path").flatMap(({ name, schema }) => {
     const wrong = (what: string, value: string, right: readonly number[]): RequestCase => ({
       ...requestOf(operation, { [name]: value }, sent),
@@ -114,6 +114,9 @@ function badBodies(operation: NamedOperation): RequestCase[] {
     right,
   });
   const good = bodyOf(operation);
+  if (typeOf(operation) !== JSON_TYPE) {
+    return [wrong("that is empty", ""), wrong("that breaks off", 'id\n"u1'), ...ofOtherTypes(operation, good)];
+  }
   const deep = `${'{"a":'.repeat(2_000)}1${"}".repeat(2_000)}`;
   return [
     wrong("that is no JSON", '{"a":', [400]),
@@ -123,19 +126,19 @@ function badBodies(operation: NamedOperation): RequestCase[] {
     wrong("of a number", "7"),
     wrong("of a text", '"text"'),
     wrong("of null", "null"),
-    ...(operation.operation.requestBody!.content["text/plain"] === undefined
-      ? [
-          {
-            ...requestOf(operation, {}, { body: JSON.stringify(good), type: "text/plain" }),
-            name: "plain text",
-            right: [415],
-          },
-        ]
-      : []),
-    { ...requestOf(operation, {}, { body: "<a/>", type: "application/xml" }), name: "XML", right: [415] },
+    ...ofOtherTypes(operation, good),
     ...badFields(media.schema, good as Readonly<Record<string, unknown>>).map(([what, body]) =>
       wrong(what, JSON.stringify(body)),
     ),
+  ];
+}
+
+function ofOtherTypes(operation: NamedOperation, good: unknown): RequestCase[] {
+  const takesText = operation.operation.requestBody!.content["text/plain"] !== undefined;
+  const plain = { ...requestOf(operation, {}, { body: textOf(good), type: "text/plain" }), name: "plain text" };
+  return [
+    ...(takesText ? [] : [{ ...plain, right: [415] }]),
+    { ...requestOf(operation, {}, { body: "<a/>", type: "application/xml" }), name: "XML", right: [415] },
   ];
 }
 
@@ -186,7 +189,17 @@ function parametersOf({ operation }: NamedOperation, where: Parameter["in"]): re
 }
 
 function mediaOf({ operation }: NamedOperation): Media | undefined {
-  return operation.requestBody?.content[JSON_TYPE];
+  return operation.requestBody?.content[typeOf({ operation })];
+}
+
+/** JSON where it takes it; text of another type is its own example. */
+function typeOf({ operation }: Pick<NamedOperation, "operation">): string {
+  const types = Object.keys(operation.requestBody?.content ?? {});
+  return types.includes(JSON_TYPE) ? JSON_TYPE : (types[0] ?? JSON_TYPE);
+}
+
+function textOf(body: unknown): string {
+  return typeof body === "string" ? body : JSON.stringify(body);
 }
 
 function bodyOf(operation: NamedOperation): unknown {
@@ -203,7 +216,7 @@ function requestOf(
   path: Readonly<Record<string, string>>,
   sent: { readonly body?: string; readonly type?: string },
 ): Omit<RequestCase, "name" | "right"> {
-  const { body, type = JSON_TYPE } = sent;
+  const { body, type = typeOf(operation) } = sent;
   const query = queryOf(operation, {});
   const url = pathWith(operation, path) + (query === "" ? "" : `?${query}`);
   return { operation, path: url, ...(body === undefined ? {} : { body, type }) };
@@ -214,7 +227,7 @@ function queried(operation: NamedOperation, query: string): Omit<RequestCase, "n
   return {
     operation,
     path: `${pathWith(operation, {})}?${query}`,
-    ...(body === undefined ? {} : { body: JSON.stringify(body), type: JSON_TYPE }),
+    ...(body === undefined ? {} : { body: textOf(body), type: typeOf(operation) }),
   };
 }
 

@@ -1,0 +1,238 @@
+// Lists: which there are, who is in them, and every change of one, by JSON and by CSV. The changes are lib/api/lists.ts, the
+// reading of CSV is lib/api/list-text.ts.
+import type { FastifyRequest } from "fastify";
+import type { RouteGroup } from "../api.ts";
+import { HttpError } from "../http-error.ts";
+import { idsOfText } from "../list-text.ts";
+import {
+  assertNoList,
+  changeList,
+  type ListChange,
+  type ListChanged,
+  listOf,
+  listsOf,
+  membersOf,
+  removeList,
+} from "../lists.ts";
+import { exact, idOf, refusals } from "../schemas/common.ts";
+import {
+  CsvIn,
+  LIST_MEMBERS_DEFAULT,
+  LISTS_MAX,
+  ListChangedOut,
+  ListGoneOut,
+  ListIdIn,
+  ListIn,
+  ListMembersIn,
+  ListMembersOut,
+  ListMembersQuery,
+  ListOut,
+  ListsOut,
+  ListsQuery,
+  NewListIn,
+  UploadQuery,
+} from "../schemas/lists.ts";
+import { idOut } from "../security/masking.ts";
+import type { Desk } from "../segment-changes.ts";
+import { pageOfAll } from "../segment-list.ts";
+
+export const listRoutes: RouteGroup = (app, services) => {
+  const { catalogue, http } = services;
+
+  app.get(
+    "/v1/lists",
+    {
+      config: { needs: "read" },
+      schema: {
+        tags: ["lists"],
+        summary: "The lists there are, with who refers to them",
+        querystring: ListsQuery,
+        response: { 200: ListsOut },
+      },
+    },
+    async ({ query: { text, kind, limit = LISTS_MAX, cursor } }) => {
+      const found = listsOf(catalogue).filter(
+        (list) =>
+          (text === undefined || list.id.toLowerCase().includes(text.toLowerCase())) &&
+          (kind === undefined || list.kind === kind),
+      );
+      return pageOfAll(found, { limit, ...(cursor === undefined ? {} : { cursor }) });
+    },
+  );
+
+  app.get(
+    "/v1/lists/:id",
+    {
+      config: { needs: "read" },
+      schema: {
+        tags: ["lists"],
+        summary: "One list: how many are in it, and who refers to it",
+        params: exact({ id: ListIdIn }),
+        response: { 200: ListOut, ...refusals(404) },
+      },
+    },
+    async ({ params: { id } }) => listOf(catalogue, id),
+  );
+
+  app.get(
+    "/v1/lists/:id/members",
+    {
+      config: { needs: "read" },
+      schema: {
+        tags: ["lists"],
+        summary: "Who is in a list",
+        params: exact({ id: ListIdIn }),
+        querystring: ListMembersQuery,
+        response: { 200: ListMembersOut, ...refusals(404) },
+      },
+    },
+    async (request) => {
+      const { limit = LIST_MEMBERS_DEFAULT, cursor } = request.query;
+      const members = [...membersOf(catalogue, request.params.id)].sort();
+      const { items, next } = pageOfAll(members, { limit, ...(cursor === undefined ? {} : { cursor }) });
+      return { items: items.map((id) => idOut(id, request.masking)), next };
+    },
+  );
+
+  app.post(
+    "/v1/lists",
+    {
+      config: { needs: "build" },
+      bodyLimit: http.feedBytesMax,
+      schema: {
+        tags: ["lists"],
+        summary: "Make a list",
+        body: NewListIn,
+        response: { 201: ListChangedOut, ...refusals(409, 422) },
+      },
+    },
+    async (request, reply) => {
+      const { id, kind = "user", members = [] } = request.body;
+      const assertStill = (): void => assertNoList(catalogue, id);
+      reply.code(201).header("location", `/v1/lists/${encodeURIComponent(id)}`);
+      return changed(services, request, "create", { id, kind, members, mode: "replace", assertStill });
+    },
+  );
+
+  app.put(
+    "/v1/lists/:id",
+    {
+      config: { needs: "build" },
+      bodyLimit: http.feedBytesMax,
+      schema: {
+        tags: ["lists"],
+        summary: "Make a list exactly these members; a new one where there is none",
+        params: exact({ id: idOf("colleagues", "The list's id.") }),
+        body: ListIn,
+        response: { 200: ListChangedOut, ...refusals(409, 422) },
+      },
+    },
+    async (request) =>
+      changed(services, request, "replace", { id: request.params.id, mode: "replace", ...request.body }),
+  );
+
+  app.post(
+    "/v1/lists/:id/add",
+    {
+      config: { needs: "build" },
+      bodyLimit: http.feedBytesMax,
+      schema: {
+        tags: ["lists"],
+        summary: "Add members to a list; a new one where there is none",
+        params: exact({ id: ListIdIn }),
+        body: ListIn,
+        response: { 200: ListChangedOut, ...refusals(409, 422) },
+      },
+    },
+    async (request) => changed(services, request, "add", { id: request.params.id, mode: "add", ...request.body }),
+  );
+
+  app.post(
+    "/v1/lists/:id/remove",
+    {
+      config: { needs: "build" },
+      bodyLimit: http.feedBytesMax,
+      schema: {
+        tags: ["lists"],
+        summary: "Take members out of a list",
+        params: exact({ id: ListIdIn }),
+        body: ListMembersIn,
+        response: { 200: ListChangedOut, ...refusals(404, 422) },
+      },
+    },
+    async (request) => {
+      const { id } = request.params;
+      membersOf(catalogue, id);
+      return changed(services, request, "remove", { id, mode: "remove", ...request.body });
+    },
+  );
+
+  app.delete(
+    "/v1/lists/:id",
+    {
+      config: { needs: "build" },
+      schema: {
+        tags: ["lists"],
+        summary: "Delete a list; refused while a segment refers to it",
+        params: exact({ id: idOf("strangers", "The list's id.") }),
+        response: { 200: ListGoneOut, ...refusals(404, 409) },
+      },
+    },
+    async (request) => {
+      const { id } = request.params;
+      const revision = await removeList(services, id);
+      await request.audit({ what: "lists.delete", target: id, detail: { revision: revision ?? null } });
+      return { id };
+    },
+  );
+};
+
+/** By itself, since it alone takes text: everywhere else text is refused before anybody reads it. */
+export const listUploadRoutes: RouteGroup = (app, services) => {
+  app.addContentTypeParser("text/csv", { parseAs: "string" }, (_request, body, done) => done(null, body));
+  app.post(
+    "/v1/lists/:id/upload",
+    {
+      config: { needs: "build" },
+      bodyLimit: services.http.feedBytesMax,
+      schema: {
+        tags: ["lists"],
+        summary: "Add, replace or remove members by a CSV file",
+        description: "Every line that is wrong is told by its number, and then nothing is changed.",
+        params: exact({ id: idOf("newsletter", "The list's id.") }),
+        querystring: UploadQuery,
+        body: CsvIn,
+        response: { 200: ListChangedOut, ...refusals(409, 422) },
+      },
+    },
+    async (request) => {
+      const { mode = "add", kind, column } = request.query;
+      const members = idsOfText(textOf(request.body), services.limits, column);
+      const { id } = request.params;
+      return changed(services, request, "upload", { id, mode, members, ...(kind === undefined ? {} : { kind }) });
+    },
+  );
+};
+
+function textOf(body: unknown): string {
+  if (typeof body === "string") return body;
+  throw new HttpError(415, "unsupported-type", "Send the file as text/csv; JSON goes to …/add, …/remove, or PUT.");
+}
+
+/** Who they are is personal; how many, and of which list, is not. */
+async function changed(
+  desk: Desk,
+  request: Pick<FastifyRequest, "audit">,
+  verb: string,
+  change: ListChange,
+): Promise<ListChanged> {
+  const done = await changeList(desk, change);
+  const { revisions } = done;
+  const { mode, members } = change;
+  await request.audit({
+    what: `lists.${verb}`,
+    target: change.id,
+    detail: { revisions, members: members.length, ...(verb === "upload" ? { mode } : {}) },
+  });
+  return done;
+}

@@ -1,0 +1,20 @@
+// What the examples of the document name, as entries of the control log: written before the contract is asked, in memory and
+// on a real server alike. A group of routes adds its own here.
+import type { ControlEntry } from "../../../lib/core/control.ts";
+import type { Json } from "../../../lib/core/types.ts";
+
+const cart = (id: string, more: Readonly<Record<string, Json>> = {}): Json => ({
+  id,
+  rule: { cart: { value: { gt: 0, lt: 100 } } },
+  ...more,
+});
+
+export const NAMED: readonly ControlEntry[] = [
+  { op: "list", id: "employees", mode: "replace", members: ["u1", "u2"] },
+  { op: "list", id: "strangers", mode: "replace", members: ["u9"] },
+  {
+    op: "apply",
+    define: ["cart-changing", "cart-unwanted"].map((id) => cart(id)),
+    remove: [],
+  },
+];

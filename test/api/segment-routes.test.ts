@@ -1,0 +1,304 @@
+// Segments and lists over HTTP, on a control log in memory: what is written, refused, found, and told.
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Json } from "../../lib/core/types.ts";
+import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
+
+let api: ApiInMemory;
+let control: ApiInMemory["control"];
+let app: ApiInMemory["app"];
+
+beforeEach(async () => {
+  api = await apiInMemory();
+  ({ app, control } = api);
+});
+afterEach(() => api.close());
+
+type Method = "GET" | "PUT" | "POST" | "DELETE";
+
+async function ask(method: Method, url: string, payload?: unknown, headers: Record<string, string> = {}) {
+  const answer = await app.inject({
+    method,
+    url,
+    headers: { host: "localhost:8080", ...headers },
+    ...(payload === undefined ? {} : { payload: payload as object }),
+  });
+  const body = String(answer.headers["content-type"]).startsWith("application/json") ? answer.json() : answer.body;
+  return { status: answer.statusCode, body, headers: answer.headers };
+}
+
+const cart = (id: string, gt = 0, more: Record<string, Json> = {}): Json => ({
+  id,
+  rule: { cart: { value: { gt } } },
+  ...more,
+});
+const over = (id: string, of: string): Json => ({ id, rule: { segment: { in: [of] } } });
+
+/** Of the log of changes, newest last: what, and of what. */
+const said = () => api.audit.entries.map(({ what, target }) => [what, target]);
+
+describe("a segment", () => {
+  test("is made once, with its version and its place told", async () => {
+    const made = await ask("POST", "/v1/segments", cart("rich", 500));
+    expect([made.status, made.headers.etag, made.headers.location]).toEqual([201, '"1"', "/v1/segments/rich"]);
+    expect(made.body).toMatchObject({ revisions: [1], waits: false, created: ["rich"], versions: { rich: 1 } });
+    expect(made.body.costs.rich).toMatchObject({ class: "light" });
+    const again = await ask("POST", "/v1/segments", cart("rich", 400));
+    expect([again.status, again.body.error.code]).toEqual([409, "segment-exists"]);
+    expect([control.entries.length, said()]).toEqual([1, [["segments.create", "rich"]]]);
+  });
+
+  test("that asks history is accepted, and waits", async () => {
+    const made = await ask("POST", "/v1/segments", { id: "pinged", rule: { event: { name: "Ping" } } });
+    expect([made.status, made.body.waits, made.body.costs.pinged.class]).toEqual([202, true, "history"]);
+  });
+
+  test("that is wrong is refused with every place and the word that was meant; nothing is written", async () => {
+    const wrong = { id: "rich", rule: { all: [{ cart: { valu: { gt: 5 } } }, { segment: { in: ["nobody"] } }] } };
+    const { status, body } = await ask("POST", "/v1/segments", wrong);
+    expect([status, body.error.code]).toEqual([422, "bad-definition"]);
+    expect(body.error.problems).toContainEqual(
+      expect.objectContaining({ path: "rule.all[0].cart.valu", hint: "value" }),
+    );
+    const lost = await ask("POST", "/v1/segments", over("rich", "nobody"));
+    expect(lost.body.error.problems).toMatchObject([{ path: "rule.segment.in[0]" }]);
+    expect([control.entries.length, said()]).toEqual([0, []]);
+  });
+
+  test("is replaced if it is still what was seen, and refused with 412 if it is not", async () => {
+    await ask("POST", "/v1/segments", cart("rich", 500));
+    const second = await ask("PUT", "/v1/segments/rich", cart("rich", 400), { "if-match": '"1"' });
+    expect([second.status, second.headers.etag, second.body.changed]).toEqual([200, '"2"', ["rich"]]);
+    const late = await ask("PUT", "/v1/segments/rich", cart("rich", 300), { "if-match": '"1"' });
+    expect([late.status, late.body.error.code]).toEqual([412, "version-moved"]);
+    expect(late.body.error.message).toContain("is at version 2, and you saw version 1");
+    const same = await ask("PUT", "/v1/segments/rich", { rule: { cart: { value: { gt: 400 } } } });
+    expect(same.body).toMatchObject({ revisions: [], changed: [], unchanged: ["rich"] });
+    expect((await ask("PUT", "/v1/segments/rich", cart("poor"))).body.error.problems).toMatchObject([{ path: "id" }]);
+    expect((await ask("PUT", "/v1/segments/rich", cart("rich"), { "if-match": "2" })).status).toBe(400);
+    expect(control.entries).toHaveLength(2);
+  });
+
+  test("moved by somebody else in between is not overwritten", async () => {
+    await ask("POST", "/v1/segments", cart("rich", 500));
+    control.meanwhile = () => control.write({ op: "apply", define: [cart("rich", 450)], remove: [] });
+    const late = await ask("PUT", "/v1/segments/rich", cart("rich", 400), { "if-match": '"1"' });
+    expect([late.status, control.entries.length]).toEqual([412, 2]);
+  });
+
+  test("whose answer was lost is made once, and said to be made", async () => {
+    control.loseNextAnswer = true;
+    const made = await ask("POST", "/v1/segments", cart("rich", 500));
+    expect([made.status, made.body.created, control.entries.length]).toEqual([201, ["rich"], 1]);
+  });
+
+  test("is deleted, unless others use it, who are named", async () => {
+    await ask("POST", "/v1/segments/apply", {
+      segments: [cart("rich"), over("happy", "rich"), over("sad", "rich")],
+    });
+    const refused = await ask("DELETE", "/v1/segments/rich");
+    expect([refused.status, refused.body.error.code]).toEqual([409, "segment-in-use"]);
+    expect(refused.body.error.problems.map(({ path }: { path: string }) => path)).toEqual(["happy", "sad"]);
+    expect((await ask("GET", "/v1/segments/cart-under-100/used-in")).body).toEqual({ segments: [], engagement: false });
+    for (const id of ["happy", "sad", "rich"]) expect((await ask("DELETE", `/v1/segments/${id}`)).status).toBe(200);
+    expect((await ask("DELETE", "/v1/segments/rich")).status).toBe(404);
+  });
+
+  test("is cloned, at once or as a draft, under an id that is free", async () => {
+    await ask("POST", "/v1/segments", cart("rich", 500, { name: "Rich", enabled: false, tags: ["money"] }));
+    const made = await ask("POST", "/v1/segments/rich/clone", { id: "richer", folder: "money" });
+    expect([made.status, made.headers.location]).toEqual([201, "/v1/segments/richer"]);
+    expect(api.catalogue.entry("richer")).toMatchObject({
+      name: "richer",
+      folder: "money",
+      state: "live",
+      tags: ["money"],
+    });
+    expect((await ask("POST", "/v1/segments/rich/clone", { id: "richer" })).status).toBe(409);
+    expect((await ask("POST", "/v1/segments/rich/clone", { id: "idea", draft: true })).status).toBe(201);
+    expect(api.catalogue.entry("idea")).toMatchObject({ state: "draft" });
+  });
+});
+
+describe("a batch", () => {
+  test("brings lists, definitions and removals together; a dry run writes nothing", async () => {
+    const batch = {
+      lists: [{ id: "staff", members: ["u1"] }],
+      segments: [cart("rich"), { id: "ours", rule: { list: { in: ["staff"] } } }],
+    };
+    const dry = await ask("POST", "/v1/segments/apply", { ...batch, dryRun: true });
+    expect(dry.body).toMatchObject({ revisions: [], created: ["rich", "ours"], lists: ["staff"] });
+    expect(control.entries).toHaveLength(0);
+    const done = await ask("POST", "/v1/segments/apply", batch);
+    expect(done.body).toMatchObject({ created: ["rich", "ours"], lists: ["staff"] });
+    expect(said()).toEqual([["segments.apply", ""]]);
+    const more = await ask("POST", "/v1/segments/apply", { segments: [cart("new")], remove: ["rich"] });
+    expect(more.body).toMatchObject({ created: ["new"], removed: ["rich"] });
+  });
+
+  test("that is wrong says where in the batch", async () => {
+    const { status, body } = await ask("POST", "/v1/segments/apply", {
+      segments: [cart("a"), over("b", "c"), cart("a")],
+    });
+    expect([status, body.error.problems.map(({ path }: { path: string }) => path)]).toEqual([
+      422,
+      ["segments[2].id", "segments[1].rule.segment.in[0]"],
+    ]);
+  });
+});
+
+describe("a list", () => {
+  const members = async (id: string) => (await ask("GET", `/v1/lists/${id}/members`)).body.items;
+
+  test("is made, changed, told and deleted", async () => {
+    expect((await ask("POST", "/v1/lists", { id: "staff", members: ["u1", "u2"] })).status).toBe(201);
+    expect((await ask("POST", "/v1/lists", { id: "staff" })).body.error.code).toBe("list-exists");
+    await ask("POST", "/v1/lists/staff/add", { members: ["u3", "u3"] });
+    await ask("POST", "/v1/lists/staff/remove", { members: ["u1"] });
+    expect(await members("staff")).toEqual(["u2", "u3"]);
+    expect((await ask("PUT", "/v1/lists/staff", { members: ["u7"] })).body.list).toMatchObject({ members: 1 });
+    expect((await ask("POST", "/v1/lists/stuff/remove", { members: ["u1"] })).body.error.message).toContain("staff?");
+    expect((await ask("PUT", "/v1/lists/staff", { members: ["acme"], kind: "account" })).body.error.code).toBe(
+      "list-kind",
+    );
+    await ask("POST", "/v1/segments", { id: "ours", rule: { list: { in: ["staff"] } } });
+    expect((await ask("GET", "/v1/lists")).body.items).toMatchObject([{ id: "staff", kind: "user", usedBy: ["ours"] }]);
+    const used = await ask("DELETE", "/v1/lists/staff");
+    expect([used.status, used.body.error.problems]).toMatchObject([409, [{ path: "ours" }]]);
+    await ask("DELETE", "/v1/segments/ours");
+    expect((await ask("DELETE", "/v1/lists/staff")).status).toBe(200);
+    expect(said().map(([what]) => what)).toEqual([
+      "lists.create",
+      "lists.add",
+      "lists.remove",
+      "lists.replace",
+      "segments.create",
+      "segments.delete",
+      "lists.delete",
+    ]);
+  });
+
+  test("comes page by page, and masked for who may not see whom it names", async () => {
+    await ask("POST", "/v1/lists", { id: "staff", members: ["u3", "u1", "ann@shop.example"] });
+    const first = (await ask("GET", "/v1/lists/staff/members?limit=2")).body;
+    expect(first.items).toEqual(["ann@shop.example", "u1"]);
+    expect((await ask("GET", `/v1/lists/staff/members?limit=2&cursor=${first.next}`)).body).toEqual({
+      items: ["u3"],
+      next: null,
+    });
+    await api.header("admin");
+    const reader = await api.header("read");
+    expect((await ask("GET", "/v1/lists/staff/members", undefined, reader)).body.items).toEqual([
+      "a•••@•••",
+      "u1",
+      "u3",
+    ]);
+  });
+
+  test("too long for one message is written in several; who stays in it never leaves on the way", async () => {
+    control.entryBytesMax = 400;
+    const first = Array.from({ length: 60 }, (_, index) => `user-${index}`);
+    await ask("POST", "/v1/lists", { id: "staff", members: first });
+    const then = [...first.slice(30), "user-99"];
+    const before = control.entries.length;
+    await ask("PUT", "/v1/lists/staff", { members: then });
+    expect(await members("staff")).toEqual([...then].sort());
+    const entries = control.entries.slice(before) as unknown as { mode: string; members: string[] }[];
+    expect(new Set(entries.map(({ mode }) => mode))).toEqual(new Set(["add", "remove"]));
+    const removed = entries.filter(({ mode }) => mode === "remove").flatMap((entry) => entry.members);
+    expect(removed.sort()).toEqual(first.slice(0, 30).sort());
+  });
+});
+
+describe("a file of ids", () => {
+  const upload = (text: string, query = "") =>
+    ask("POST", `/v1/lists/staff/upload${query}`, text, { "content-type": "text/csv" });
+  const held = () => [...(api.catalogue.lists.get("staff") ?? [])];
+
+  test.each([
+    ["one id a line", "u1\nu2\r\n\n u2 \n", "", ["u1", "u2"]],
+    ["a header of one column", "User ID\nu1\nu2\n", "", ["u1", "u2"]],
+    ["a header of several", '\uFEFFname;user_id\nAnn;u1\n"Bo;b";u2\n', "", ["u1", "u2"]],
+    ["a column by its name", "name,key\nAnn,u1\n", "?column=key", ["u1"]],
+  ])("is read: %s", async (_, text, query, expected) => {
+    expect((await upload(text, query)).status).toBe(200);
+    expect(held()).toEqual(expected);
+  });
+
+  test.each([
+    ["no id in a row", "id,name\nu1,Ann\n\n,Bob\n,Cy\n", "", ["line 4", "line 5"], "no id"],
+    ["an id that is too long", `u1\n${"x".repeat(2_000)}\n`, "", ["line 2"], "idBytesMax"],
+    ["a column nobody knows", "name,key\nAnn,u1\n", "?column=ky", ["line 1"], "no column"],
+    ["columns of which none is named", "name,key\nAnn,u1\n", "", ["line 1"], "which of the columns"],
+    ["a quote that does not end", 'id\nu1\n"u2\n', "", ["line 3"], "no CSV"],
+    ["nothing", "\n", "", ["line 1"], "no id"],
+  ])("is refused with its lines: %s", async (_, text, query, lines, words) => {
+    const { status, body } = await upload(text, query);
+    expect([status, body.error.problems.map(({ path }: { path: string }) => path)]).toEqual([422, lines]);
+    expect(body.error.message).toContain(words);
+    expect([control.entries.length, said()]).toEqual([0, []]);
+  });
+
+  test("replaces or removes, and is no JSON", async () => {
+    await upload("u1\nu2\n");
+    await upload("u3\n", "?mode=replace");
+    expect(held()).toEqual(["u3"]);
+    await upload("u3\n", "?mode=remove");
+    expect(held()).toEqual([]);
+    expect((await ask("POST", "/v1/lists/staff/upload", ["u1"])).status).toBe(415);
+  });
+});
+
+describe("segments are looked for", () => {
+  beforeEach(() => {
+    const [first] = api.audience.segments;
+    const of = (id: string, more: object) => ({ ...first!, id, name: id, tags: [], folder: null, ...more });
+    api.audience.segments = [
+      of("b", { size: 3, tags: ["x"], folder: "shop" }),
+      of("a", { size: 9, folder: "shop/carts", description: "Who pays" }),
+      of("c", { size: 3, folder: "shopping", state: "draft", hasDraft: true, kind: "account" }),
+    ];
+  });
+
+  const found = async (query: string) => {
+    const { body } = await ask("GET", `/v1/segments?${query}`);
+    return body.segments.map(({ id }: { id: string }) => id);
+  };
+
+  test.each([
+    ["", ["a", "b", "c"]],
+    ["text=PAYS", ["a"]],
+    ["tag=x", ["b"]],
+    ["folder=shop", ["a", "b"]],
+    ["kind=account", ["c"]],
+    ["state=draft", ["c"]],
+    ["hasDraft=false", ["a", "b"]],
+    ["sort=-id", ["c", "b", "a"]],
+    ["sort=size", ["b", "c", "a"]],
+    ["sort=-size", ["a", "c", "b"]],
+    ["sort=folder", ["b", "a", "c"]],
+  ])("by %s", async (query, ids) => {
+    expect(await found(query)).toEqual(ids);
+  });
+
+  test("by what they refer to", async () => {
+    await ask("POST", "/v1/segments/apply", {
+      lists: [{ id: "staff", members: [] }],
+      segments: [cart("a"), over("b", "a"), { id: "c", rule: { list: { in: ["staff"] } } }],
+    });
+    expect(await found("uses=a")).toEqual(["b"]);
+    expect(await found("usedIn=b")).toEqual(["a"]);
+    expect(await found("usesList=staff")).toEqual(["c"]);
+    expect(await found("sort=-changed&uses=a&usedIn=b")).toEqual([]);
+  });
+
+  test("page by page, whatever is made meanwhile", async () => {
+    const first = (await ask("GET", "/v1/segments?sort=-size&limit=2")).body;
+    expect(first.segments.map(({ id }: { id: string }) => id)).toEqual(["a", "c"]);
+    api.audience.segments.push({ ...api.audience.segments[0]!, id: "z", size: 100 });
+    const second = (await ask("GET", `/v1/segments?sort=-size&limit=2&cursor=${first.next}`)).body;
+    expect([second.segments.map(({ id }: { id: string }) => id), second.next]).toEqual([["b"], null]);
+    for (const wrong of [`sort=id&cursor=${first.next}`, "cursor=nonsense"]) {
+      expect((await ask("GET", `/v1/segments?${wrong}`)).body.error.code).toBe("bad-cursor");
+    }
+  });
+});
