@@ -2,6 +2,7 @@
 // Follows DEFINITIONS; asked by nats-audience.ts and by the command line.
 import type { ControlCopy } from "../core/control.ts";
 import { type ControlOutcome, ControlState } from "../core/engine/control-state.ts";
+import { type Erased, isMeant } from "../core/erasure.ts";
 import type { Json, Limits, MemberId, MemberKind, Millis, SegmentId } from "../core/types.ts";
 import type { ControlLog, Following } from "../ports/control-log.ts";
 import type { SegmentDetail } from "./audience.ts";
@@ -139,7 +140,7 @@ export class Catalogue {
     if (entry !== null) this.versionsOf.take(entry, outcome, state, storedAt);
     this.outcomes.set(state.revision, outcome);
     if (outcome.type === "list") this.takeList(outcome);
-    if (outcome.type === "erase") this.forget(outcome);
+    if (outcome.type === "erase") this.forget(outcome.erased);
     if (entry.op === "removeList") this.lists.delete(entry.id);
     const ready = this.waiting.filter(({ until }) => until());
     this.waiting = this.waiting.filter((wait) => !ready.includes(wait));
@@ -155,10 +156,11 @@ export class Catalogue {
     this.lists.set(id, after);
   }
 
-  private forget({ kind, id }: Extract<ControlOutcome, { type: "erase" }>): void {
+  private forget(erased: Erased): void {
     for (const [list, members] of this.lists) {
-      if (this.state.lists.get(list) !== kind || !members.has(id)) continue;
-      this.lists.set(list, new Set([...members].filter((member) => member !== id)));
+      if (this.state.lists.get(list) !== erased.kind) continue;
+      const left = [...members].filter((member) => !isMeant(erased, member));
+      if (left.length < members.size) this.lists.set(list, new Set(left));
     }
   }
 

@@ -1,5 +1,6 @@
 // The control log: what DEFINITIONS holds in one total order and every partition's log carries as a copy.
 // An entry's revision is its sequence in DEFINITIONS. ControlState is the fold of all entries up to a revision.
+import type { Erased } from "./erasure.ts";
 import type { Json, JsonObject, MemberId, MemberKind, Millis, SegmentId, Seq } from "./types.ts";
 
 export type ControlEntry =
@@ -37,10 +38,10 @@ export type ControlEntry =
   /** Definitions as written, kept for people to go on with: nothing follows from them. An apply of the id ends its draft. */
   | { readonly op: "draft"; readonly define: readonly Json[]; readonly discard: readonly SegmentId[] }
   /**
-   * Somebody is forgotten, at this entry's copy in each log. `key` is random; that of the first erasure is the one under
-   * which partitions remember how far the numbers of those erased had come, for such an id may come back.
+   * Somebody is forgotten, at this entry's copy in each log. It does not say who: only whoever has the id can tell. The key
+   * of the first erasure is also the one under which partitions remember how far the numbers of those erased had come.
    */
-  | { readonly op: "erase"; readonly kind: MemberKind; readonly id: MemberId; readonly key: string }
+  | ({ readonly op: "erase" } & Erased)
   /** What an apply asked for and has not taken effect is given up. */
   | { readonly op: "cancel"; readonly revision: number };
 

@@ -59,8 +59,12 @@ export type LinkItem =
   | AccountItem
   /** All flags of that pending revision are evaluated at the sender's, after as many rounds of hearing so from all. */
   | { readonly op: "lit"; readonly revision: number; readonly round: number }
-  /** To everybody, from where the user lived that revision forgets: what was said before about him, by this side, is all there is. */
-  | { readonly op: "erased"; readonly revision: number };
+  /**
+   * To everybody, from where the user lived whom that revision forgets: all that this side had to say of him was said.
+   * `heard`: the answer to it; all that the answering side had to say to him was said. Always a message of its own, for those
+   * before it are deleted, and the last message of a link tells how far it has come.
+   */
+  | { readonly op: "erased"; readonly revision: number; readonly heard?: true };
 
 /** The body (JSON) of `log.<q>.link.<p>`. */
 export interface LinkBody {

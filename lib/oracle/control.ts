@@ -1,6 +1,7 @@
 // The fold of the control log: which definitions are in force, which wait for their activation, under which version.
 // oracle.ts reads every control message through it and evaluates whom a change concerns.
 import type { ControlEntry } from "../core/control.ts";
+import type { Erased } from "../core/erasure.ts";
 import type { Definition, FunnelRule, Rule } from "../core/rules/ast.ts";
 import { parseDefinition } from "../core/rules/parse/parse.ts";
 import { questionKeys } from "../core/rules/questions/questions.ts";
@@ -41,7 +42,7 @@ export type ControlChange =
   | { readonly type: "nothing" }
   | { readonly type: "rejected"; readonly detail: string }
   | { readonly type: "feed" }
-  | { readonly type: "erase"; readonly revision: number; readonly kind: MemberKind; readonly id: MemberId }
+  | { readonly type: "erase"; readonly revision: number; readonly erased: Erased }
   | { readonly type: "sweep"; readonly named: ReadonlySet<SegmentId>; readonly removed: readonly Active[] }
   | {
       readonly type: "list";
@@ -161,7 +162,7 @@ export class Control {
         this.situations.apply(entry);
         return { type: "feed" };
       case "erase":
-        return { type: "erase", revision: this.#revision, kind: entry.kind, id: entry.id };
+        return { type: "erase", revision: this.#revision, erased: entry };
     }
   }
 
@@ -388,8 +389,9 @@ function readEntry(entry: unknown): ControlEntry | undefined {
     case "situation":
       return isSituation(entry) ? (entry as unknown as ControlEntry) : undefined;
     case "erase": {
-      const isWhole = (entry.kind === "user" || entry.kind === "account") && isTexts([entry.id, entry.key]);
-      return isWhole ? (entry as unknown as ControlEntry) : undefined;
+      const isKind = entry.kind === "user" || entry.kind === "account";
+      const isHash = Number.isSafeInteger(entry.hash) && Number(entry.hash) >= 0;
+      return isKind && isHash && isTexts([entry.mark, entry.key]) ? (entry as unknown as ControlEntry) : undefined;
     }
     case "removeList":
       return isTexts([entry.id]) ? (entry as unknown as ControlEntry) : undefined;

@@ -1,6 +1,7 @@
 // The oracle: who is in which segment, recomputed the slow and obvious way from one partition's log (rules.md 4).
 // Tests and `rollcall replay --verify` hold the engine against it; the two share the parsed rule and no evaluation.
 import { decodeAccountMessage, decodeEvent } from "../core/decode.ts";
+import { isMeant } from "../core/erasure.ts";
 import type { AccountEvent, Decoded, UserEvent } from "../core/events.ts";
 import { partitionOf } from "../core/ids.ts";
 import {
@@ -306,7 +307,10 @@ export class Oracle {
     this.#hearNumber(link);
     for (const [id, items] of byAccount(link.items)) this.#hearOfAccount(id, items, link.from, record);
     this.#hearOfUsers(link.items, record.seq);
-    for (const item of link.items) if (item.op === "lit") this.#hearLit(item.revision, item.round, link.from);
+    for (const item of link.items) {
+      if (item.op === "lit") this.#hearLit(item.revision, item.round, link.from);
+      if (item.op === "erased" && item.heard !== true) this.#speech.heardErased(item.revision, link.from);
+    }
     return undefined;
   }
 
@@ -434,16 +438,17 @@ export class Oracle {
   }
 
   /** Whoever is erased leaves every segment, and the account; nothing of them is known any more. */
-  #erase({ revision, kind, id }: Erasure, seq: Seq): void {
+  #erase({ revision, erased }: Erasure, seq: Seq): void {
     const { partition, partitions } = this.#options;
-    if (partitionOf(id, partitions) !== partition) return;
-    const member = this.member(kind, id);
+    if (erased.hash % partitions !== partition) return;
+    const { kind } = erased;
+    const member = [...this.members(kind)].find(({ id }) => isMeant(erased, id));
     if (member !== undefined) {
       const cause: Cause = { type: "erasure", seq };
       for (const segment of this.#control.active) this.#announce(member, segment, false, cause);
       if (member.tie !== undefined)
-        this.#speech.tell({ op: "leave", account: member.tie.account, user: id, on: [...member.flags].sort() });
-      this.#ofKind(kind).delete(id);
+        this.#speech.tell({ op: "leave", account: member.tie.account, user: member.id, on: [...member.flags].sort() });
+      this.#ofKind(kind).delete(member.id);
       this.#agendas.delete(member);
       this.#wakeups.plan(member, Number.POSITIVE_INFINITY);
       if (member.crowd.size > 0) this.#keepUsersOf(member, cause);

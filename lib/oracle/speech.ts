@@ -32,7 +32,7 @@ export class Speech {
   #turns = new Map<MemberId, { readonly account: Member; readonly flags: Map<FlagId, boolean[]> }>();
   #joined: Joined[] = [];
   #lit: { readonly revision: number; readonly round: number }[] = [];
-  #erased: number[] = [];
+  #erased: { readonly to: PartitionNo; readonly item: LinkItem }[] = [];
 
   constructor(partition: PartitionNo, partitions: number) {
     this.#partition = partition;
@@ -64,8 +64,13 @@ export class Speech {
     this.#lit.push({ revision, round });
   }
 
+  /** To all, that no more is said of an erased user. */
   erased(revision: number): void {
-    this.#erased.push(revision);
+    for (let to = 0; to < this.#partitions; to += 1) this.#erased.push({ to, item: { op: "erased", revision } });
+  }
+
+  heardErased(revision: number, to: PartitionNo): void {
+    this.#erased.push({ to, item: { op: "erased", revision, heard: true } });
   }
 
   /** All that the step has to say. */
@@ -77,12 +82,12 @@ export class Speech {
         ...this.#countsTo(to),
         ...this.#flipsTo(to),
         ...this.#answersTo(to),
-        ...this.#erased.map((revision): LinkItem => ({ op: "erased", revision })),
         ...this.#lit.map(({ revision, round }): LinkItem => ({ op: "lit", revision, round })),
       ];
       for (let from = 0; from < items.length; from += LINK_ITEMS_MAX) {
         messages.push(this.#message(to, seq, items.slice(from, from + LINK_ITEMS_MAX)));
       }
+      for (const { to: target, item } of this.#erased) if (target === to) messages.push(this.#message(to, seq, [item]));
     }
     this.#items = [];
     this.#counts = new Map();

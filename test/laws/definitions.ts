@@ -1,6 +1,7 @@
 // Changes of definitions in the middle of random histories. Beside generate.ts, which makes what they are made of.
 // Used by oracle.test.ts, and by test/doctor, which holds the oracle against itself.
 import type { ControlEntry } from "../../lib/core/control.ts";
+import { erasedOf } from "../../lib/core/erasure.ts";
 import { parseDefinition } from "../../lib/core/rules/parse/parse.ts";
 import { DEFAULT_LIMITS, type Json, type JsonObject, type LogRecord } from "../../lib/core/types.ts";
 import type { Dice } from "../support/seed.ts";
@@ -57,7 +58,7 @@ export class Definitions {
   #erase(): LogRecord {
     const dice = this.#dice;
     const id = dice.pick([...this.#history.members, ...this.#history.members, "u5", "nobody at all"]);
-    return this.#entry({ op: "erase", kind: dice.chance(0.9) ? "user" : "account", id, key: `k${this.#revision}` });
+    return this.#entry({ op: "erase", ...erasedOf(dice.chance(0.9) ? "user" : "account", id, `k${this.#revision}`) });
   }
 
   #list(): LogRecord {
@@ -80,9 +81,9 @@ export class Definitions {
       () => ({ op: "situation", kind: "weather", place: { country: "DE", city: "Bonn" }, values: null }),
       () => ({ op: "situation", kind: "weather", place: { country: "DE" }, values: {}, until: -1 }),
       () => ({ op: "situation", kind: "", place: { country: "DE" }, values: {} }),
-      () => ({ op: "erase", kind: "user", id: "", key: "k" }),
-      () => ({ op: "erase", kind: "list", id: "u5", key: "k" }),
-      () => ({ op: "erase", kind: "user", id: "u5" }),
+      () => ({ op: "erase", kind: "user", hash: 1, mark: "", key: "k" }),
+      () => ({ op: "erase", kind: "list", hash: 1, mark: "m", key: "k" }),
+      () => ({ op: "erase", kind: "user", hash: -1, mark: "m", key: "k" }),
       () => ({ op: "activate", revision: "1" }),
       () => ({ op: "activate", revision: 1 }),
       () => ({ op: "cancel", revision: this.#revision }),

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { FLOORS_MAX } from "../../lib/core/control.ts";
 import { Floors } from "../../lib/core/engine/member/floors.ts";
+import { erasedOf } from "../../lib/core/erasure.ts";
 import type { MemberKind } from "../../lib/core/types.ts";
 import type { Story } from "./story.ts";
 import { TELLERS, WORLDS } from "./tellers.ts";
@@ -10,7 +11,7 @@ import { TELLERS, WORLDS } from "./tellers.ts";
 const ACCOUNT = { kind: "account" };
 
 function erasure(id: string, kind: MemberKind = "user") {
-  return { op: "erase", kind, id, key: "a key" };
+  return { op: "erase", ...erasedOf(kind, id, "a key") };
 }
 
 function numbers(story: Story, stamp: string, event: string): string[] {
@@ -74,7 +75,7 @@ describe.each(TELLERS)("the %s says", (_, Teller) => {
   test("that an entry which is not whole is refused", () => {
     const story = new Teller();
     story.control("00:00", { op: "erase", kind: "user", id: "ann" });
-    story.control("00:00", { op: "erase", kind: "list", id: "ann", key: "k" });
+    story.control("00:00", { ...erasure("ann"), kind: "list" });
     expect(story.reasons).toEqual(["bad-control", "bad-control"]);
   });
 });
@@ -91,6 +92,8 @@ describe.each(WORLDS)("the %s says", (_, World) => {
     const leave = { op: "leave", account: acme, user: ann, on: [expect.any(String)] };
     expect(world.onTheWay(0, 1)).toEqual([leave, { op: "erased", revision: 3 }]);
     expect(world.onTheWay(0, 0)).toEqual([{ op: "erased", revision: 3 }]);
+    world.deliver("00:05", 0, 0);
+    expect(world.onTheWay(0, 0)).toEqual([{ op: "erased", revision: 3, heard: true }]);
     expect(world.deliverAll("00:05")).toEqual([`-pair ${acme} 00:05`]);
   });
 

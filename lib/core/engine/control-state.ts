@@ -1,6 +1,7 @@
 // The control log folded up to a revision: which definitions are in force, which wait for their activation and what
 // history they ask for. All partitions of a process that stand at one revision share the same state and plan.
 import type { ControlEntry } from "../control.ts";
+import type { Erased } from "../erasure.ts";
 import type { Situation } from "../feeds.ts";
 import type { Definition } from "../rules/ast.ts";
 import { checkFunnels } from "../rules/checks/check-funnels.ts";
@@ -46,7 +47,7 @@ export type ControlOutcome =
       readonly members: readonly MemberId[];
     }
   | ({ readonly type: "situation" } & Situation)
-  | { readonly type: "erase"; readonly kind: MemberKind; readonly id: MemberId; readonly key: string };
+  | { readonly type: "erase"; readonly erased: Erased };
 
 const NOTHING: ControlOutcome = { type: "nothing" };
 const NOBODY: ReadonlySet<SegmentId> = new Set();
@@ -193,7 +194,7 @@ export class ControlState {
         this.situations = SituationBoard.after(this.situations, read);
         return { type: "situation", kind: read.kind, place: read.place };
       case "erase":
-        return { type: "erase", kind: read.kind, id: read.id, key: read.key };
+        return { type: "erase", erased: read };
     }
   }
 
@@ -485,7 +486,9 @@ export function readItems(entry: unknown): Extract<ControlEntry, { op: "items" }
 /** An entry that forgets somebody; undefined for any other. */
 export function readErasure(entry: unknown): Extract<ControlEntry, { op: "erase" }> | undefined {
   if (!isRecord(entry) || entry.op !== "erase") return undefined;
-  const isWhole = (entry.kind === "user" || entry.kind === "account") && areIds([entry.id, entry.key]);
+  const { kind, hash, mark, key } = entry;
+  const isHash = Number.isSafeInteger(hash) && (hash as number) >= 0;
+  const isWhole = (kind === "user" || kind === "account") && isHash && areIds([mark, key]);
   return isWhole ? (entry as unknown as Extract<ControlEntry, { op: "erase" }>) : undefined;
 }
 

@@ -268,7 +268,10 @@ export class PartitionCore implements PartitionMachine {
     }
     this.#heard.set(from, n);
     yield* this.#room.pages.keepingPages(hearLink(this.#room, record, body));
-    for (const item of items) if (item.op === "lit") this.#rounds.hear(from, item.revision, item.round);
+    for (const item of items) {
+      if (item.op === "lit") this.#rounds.hear(from, item.revision, item.round);
+      else if (item.op === "erased" && item.heard === undefined) this.#room.outbox.heardErased(from, item.revision);
+    }
     this.#sayRounds();
   }
 
@@ -302,7 +305,7 @@ export class PartitionCore implements PartitionMachine {
     else if (outcome.type === "list") yield* this.#room.pages.keepingPages(applyList(this.#room, outcome, record.seq));
     else if (outcome.type === "situation")
       yield* this.#room.pages.keepingPages(applySituation(this.#room, outcome, situations, record.seq));
-    else if (outcome.type === "erase") yield* erase(this.#room, state, outcome, record.seq);
+    else if (outcome.type === "erase") yield* erase(this.#room, state, outcome.erased, record.seq);
     yield* this.#tendFlags(record.seq, litBefore);
   }
 

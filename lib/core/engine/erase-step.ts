@@ -1,28 +1,24 @@
 // Somebody is forgotten, as one input: leaves every segment and the account, and is known no more. What is left is how far
 // the numbers of those changes had come (member/floors.ts). Beside control-step.ts, whose other entries leave people known.
 
-import { partitionOf } from "../ids.ts";
+import { type Erased, isMeant } from "../erasure.ts";
 import type { Need } from "../partition.ts";
 import type { Cause, Seq } from "../types.ts";
-import type { ControlOutcome, ControlState } from "./control-state.ts";
+import type { ControlState } from "./control-state.ts";
 import { flagsOn } from "./member/accounts.ts";
 import { type Actor, newActor } from "./member/actor.ts";
 import type { Page } from "./pages/pages.ts";
 import type { Room } from "./room.ts";
 
-export function* erase(
-  room: Room,
-  control: ControlState,
-  { kind, id, key }: Extract<ControlOutcome, { type: "erase" }>,
-  seq: Seq,
-): Generator<Need, void, void> {
+export function* erase(room: Room, control: ControlState, erased: Erased, seq: Seq): Generator<Need, void, void> {
   const { partition, partitions } = room.options;
+  const { kind, hash, key } = erased;
   room.floors.keyed(key);
-  if (partitionOf(id, partitions) !== partition) return;
-  const no = room.pages.pageOf(id);
+  if (hash % partitions !== partition) return;
+  const no = room.pages.pageAt(hash);
   if (!room.pages.isResident(no)) yield no;
   const page = room.pages.get(no);
-  const actor = page[kind].get(id);
+  const actor = meant(page, erased);
   if (actor !== undefined) {
     room.pages.willChange(page);
     leaveSegments(room, control, actor, seq);
@@ -32,6 +28,11 @@ export function* erase(
   }
   // Also where nobody knew the user: messages that were refused may name him, and others wait for this word.
   if (kind === "user") room.outbox.erased(control.revision);
+}
+
+function meant(page: Page, erased: Erased): Actor | undefined {
+  for (const actor of page[erased.kind].values()) if (isMeant(erased, actor.id)) return actor;
+  return undefined;
 }
 
 /** In nesting order, whatever stay and cooldown say. */
@@ -75,8 +76,8 @@ function causeOf(seq: Seq): Cause {
 }
 
 /** In a fold of history, which says nothing and keeps no ties: what was known of the member is gone. */
-export function eraseInPast(room: Room, { kind, id }: { readonly kind: Actor["kind"]; readonly id: string }): void {
-  const page = room.pages.get(room.pages.pageOf(id));
-  const actor = page[kind].get(id);
+export function eraseInPast(room: Room, erased: Erased): void {
+  const page = room.pages.get(room.pages.pageAt(erased.hash));
+  const actor = meant(page, erased);
   if (actor !== undefined) room.dismiss(page, actor);
 }

@@ -1,6 +1,7 @@
 // The control log of a world of several partitions: random entries one after the other, and who decides what takes effect.
 // world.ts copies them into the partitions' logs, each at its own time.
 import type { ControlEntry } from "../../../lib/core/control.ts";
+import { erasedOf } from "../../../lib/core/erasure.ts";
 import { parseDefinition } from "../../../lib/core/rules/parse/parse.ts";
 import { DEFAULT_LIMITS, type JsonObject, type Millis } from "../../../lib/core/types.ts";
 import { DEFAULT_VOCABULARY } from "../../../lib/core/vocabulary.ts";
@@ -51,7 +52,8 @@ export class Entries {
   /** Whoever is forgotten may come back. */
   #erase(): void {
     const kind = this.#dice.pick(["user", "user", "account"] as const);
-    this.#write({ op: "erase", kind, id: this.#dice.pick(this.#ids[kind]), key: `k${this.entries.length}` });
+    const id = this.#dice.pick(this.#ids[kind]);
+    this.#write({ op: "erase", ...erasedOf(kind, id, `k${this.entries.length}`) });
   }
 
   /** Of what waits the first to take effect, if there is one. */

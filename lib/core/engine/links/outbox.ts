@@ -37,8 +37,9 @@ export class Outbox {
   readonly #counts = new Map<MemberId, Counted>();
   readonly #turned = new Map<MemberId, Turned>();
   readonly #answers = new Map<PartitionNo, Answer[]>();
-  /** To everybody. */
-  readonly #toAll: LinkItem[] = [];
+  readonly #lit: LinkItem[] = [];
+  /** Each is a message of its own, to one partition or to all. */
+  readonly #erased: { readonly to: PartitionNo | undefined; readonly item: LinkItem }[] = [];
   #messages: LinkMessage[] = [];
 
   constructor(from: PartitionNo, partitions: number, made: Iterable<readonly [PartitionNo, number]> = []) {
@@ -89,26 +90,33 @@ export class Outbox {
 
   /** To everybody: what is asked for that revision is evaluated here. */
   lit(revision: number, round: number): void {
-    this.#toAll.push({ op: "lit", revision, round });
+    this.#lit.push({ op: "lit", revision, round });
   }
 
   /** To everybody: no more is said here of the user whom that revision forgets. */
   erased(revision: number): void {
-    this.#toAll.push({ op: "erased", revision });
+    this.#erased.push({ to: undefined, item: { op: "erased", revision } });
+  }
+
+  /** To whoever said so: no more is said here to that user. */
+  heardErased(to: PartitionNo, revision: number): void {
+    this.#erased.push({ to, item: { op: "erased", revision, heard: true } });
   }
 
   /** The step of the input `seq` is over. */
   close(seq: Seq): void {
-    if (this.#users.size + this.#counts.size + this.#turned.size + this.#answers.size + this.#toAll.length === 0)
-      return;
+    const gathered = this.#users.size + this.#counts.size + this.#turned.size + this.#answers.size;
+    if (gathered + this.#lit.length + this.#erased.length === 0) return;
     const byTarget = this.#gather();
-    for (const to of [...byTarget.keys()].sort((a, b) => a - b)) {
-      const items = byTarget.get(to)!;
+    for (let to = 0; to < this.#partitions; to += 1) {
+      const items = byTarget.get(to) ?? [];
       for (let at = 0; at < items.length; at += LINK_ITEMS_MAX)
         this.#say(to, seq, items.slice(at, at + LINK_ITEMS_MAX));
+      for (const erased of this.#erased) if ((erased.to ?? to) === to) this.#say(to, seq, [erased.item]);
     }
-    for (const gathered of [this.#users, this.#counts, this.#turned, this.#answers]) gathered.clear();
-    this.#toAll.length = 0;
+    for (const told of [this.#users, this.#counts, this.#turned, this.#answers]) told.clear();
+    this.#lit.length = 0;
+    this.#erased.length = 0;
   }
 
   #gather(): Map<PartitionNo, LinkItem[]> {
@@ -129,7 +137,7 @@ export class Outbox {
       }
     }
     for (const [to, answers] of this.#answers) for (const item of answers) add(to, item);
-    for (const item of this.#toAll) for (let to = 0; to < this.#partitions; to += 1) add(to, item);
+    for (const item of this.#lit) for (let to = 0; to < this.#partitions; to += 1) add(to, item);
     return byTarget;
   }
 

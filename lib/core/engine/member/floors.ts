@@ -1,16 +1,8 @@
 // How far the numbers of those who were erased had come, so that an id that comes back says none of its changes under a number
 // that somebody has heard before. Nobody's id stands in it: a keyed hash of it does, and one number for all segments.
-import { createHmac } from "node:crypto";
 import { FLOORS_MAX } from "../../control.ts";
+import { markOf } from "../../erasure.ts";
 import type { MemberId, MemberKind } from "../../types.ts";
-
-const MARK_BYTES = 9;
-
-/** What is left of an id. */
-export function markOf(key: string, kind: MemberKind, id: MemberId): string {
-  const hash = createHmac("sha256", key).update(`${kind} ${id}`).digest();
-  return hash.subarray(0, MARK_BYTES).toString("base64url");
-}
 
 export interface WrittenFloors {
   readonly key: string | null;
