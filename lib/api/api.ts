@@ -13,6 +13,8 @@ import type { Audience } from "./audience.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { HttpSettings } from "./http-settings.ts";
 import type { Metrics } from "./metrics.ts";
+import type { Observed } from "./observed.ts";
+import type { PeopleSource } from "./people.ts";
 import type { ApiLog } from "./refusals.ts";
 import type { Keyring } from "./security/keyring.ts";
 
@@ -41,6 +43,9 @@ export interface ApiServices extends ApiOptions {
 /** What the process brings; tests bring it from memory. */
 export interface ApiOptions {
   readonly audience: Audience;
+  /** Whom profiles and search ask. */
+  readonly people: PeopleSource;
+  readonly observed: Observed;
   /** The control log, where vocabulary, items and situations are written. */
   readonly control: ControlLog;
   readonly catalogue: Catalogue;

@@ -9,9 +9,11 @@ import { NatsControlLog } from "../nats/control-log.ts";
 import { NatsEventTap } from "../nats/event-tap.ts";
 import { NatsIntake } from "../nats/intake.ts";
 import { NatsKeyStore } from "../nats/keys.ts";
+import { NatsLogLookup } from "../nats/log-lookup.ts";
 import type { Names } from "../nats/names.ts";
 import type { HttpSettings } from "./http-settings.ts";
 import { type NatsAudience, openAudience } from "./nats-audience.ts";
+import { ObservedInLogs } from "./observed.ts";
 import type { ApiLog } from "./refusals.ts";
 import { isLoopback } from "./security/guard.ts";
 import { Keyring } from "./security/keyring.ts";
@@ -71,8 +73,11 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
   if (keyring.isOpen) log.warn({}, OPEN);
   const audience = await openAudience({ nc, names, partitions, limits });
   const subjectPrefix = names.name === "" ? "" : `${names.name}.`;
+  const logs = new NatsLogLookup(nc, names);
   const app = buildApi({
     audience,
+    people: { partitions, clock, questions: audience.questions, log: logs },
+    observed: new ObservedInLogs(logs, partitions, limits, () => performance.now()),
     control: new NatsControlLog(nc, names),
     catalogue: audience.catalogue,
     keyring,

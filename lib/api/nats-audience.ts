@@ -43,7 +43,7 @@ export async function openAudience(options: NatsAudienceOptions): Promise<NatsAu
 export class NatsAudience implements Audience {
   private readonly nc: NatsConnection;
   readonly catalogue: Catalogue;
-  private readonly questions: Questions;
+  readonly questions: Questions;
   private readonly names: Names;
   private readonly partitionCount: number;
   private readonly limits: Limits;

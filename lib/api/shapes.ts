@@ -1,15 +1,15 @@
 // What goes out as JSON, over HTTP and from the command line: moments are ISO 8601, as in the deltas. Inside they are
 // milliseconds. Used by server.ts, live.ts and cmd/cli.
 import { encodeDelta } from "../core/deltas.ts";
-import type { AccountView, DecidedBy, ExplainNode, UserView } from "../core/partition.ts";
+import type { AccountUser, AccountView, DecidedBy, ExplainNode, UserView } from "../core/partition.ts";
 import type { Delta, Json, MemberId, Millis } from "../core/types.ts";
-import type { Decision, Explanation, MemberList } from "./audience.ts";
+import type { AccountUsers, Decision, Explanation, MemberList } from "./audience.ts";
 import type { ListedMember } from "./members.ts";
 
 const MOMENT_MAX = 8.64e15;
 
 /** Null for what no calendar reaches. */
-function moment(at: Millis): string | null {
+export function moment(at: Millis): string | null {
   return Math.abs(at) <= MOMENT_MAX ? new Date(at).toISOString() : null;
 }
 
@@ -35,6 +35,7 @@ export function userOut(user: UserView): object {
   const { account } = user;
   return {
     ...user,
+    online: user.visits.newest?.underWay === true,
     ...(account === undefined ? {} : { account: accountOfOut(account) }),
     visits: visitsOut(user.visits),
     memberships: user.memberships.map(withSince),
@@ -50,6 +51,7 @@ function accountOfOut({ id, since }: NonNullable<UserView["account"]>): object {
 export function accountOut(account: AccountView): object {
   return {
     ...account,
+    online: account.visits.newest?.underWay === true,
     visits: visitsOut(account.visits),
     memberships: account.memberships.map(withSince),
     firstSeen: moment(account.firstSeen),
@@ -100,4 +102,17 @@ function turnOut({ rule, actual, expected, pass }: ExplainNode): object {
 /** As the stream has it. */
 export function deltaOut(delta: Delta): Json {
   return JSON.parse(encodeDelta(delta)) as Json;
+}
+
+/** Users of an account, with their role and when they were last seen. */
+export function accountUsersOut({ users, ...found }: AccountUsers): object {
+  return { ...found, users: users.map(accountUserOut) };
+}
+
+export function accountUserOut({ since, lastSeen, ...user }: AccountUser): object {
+  return {
+    ...user,
+    ...(since === undefined ? {} : { since: moment(since) }),
+    ...(lastSeen === undefined ? {} : { lastSeen: moment(lastSeen) }),
+  };
 }

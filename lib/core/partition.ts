@@ -231,6 +231,8 @@ export interface NearPage {
 /** Whom to look for. */
 export interface SearchAsked {
   readonly text: string;
+  /** Absent: users and accounts. */
+  readonly kind?: MemberKind;
   /** `id`, or the name of an identity or a trait: nothing else is looked at. */
   readonly field?: string;
   /** Nothing but ids is looked at. */

@@ -23,15 +23,7 @@ const ANSWER_TIMEOUT_MS = 5_000;
 const MEMBERS_TIMEOUT_MS = 30_000;
 const REPLY_BYTES_SPARE = 64 * 1024;
 /** They look at many pages, some of which must be read first. */
-const LONG: ReadonlySet<Question["op"]> = new Set([
-  "members",
-  "accountUsers",
-  "try",
-  "search",
-  "gather",
-  "rows",
-  "compare",
-]);
+const LONG: ReadonlySet<Question["op"]> = new Set(["members", "accountUsers", "try", "gather", "rows", "compare"]);
 
 export class NatsQuestionDesk implements QuestionDesk {
   private readonly nc: NatsConnection;

@@ -6,6 +6,7 @@ import { httpSettingsOf } from "../../config/options.ts";
 import type { ApiOptions } from "../../lib/api/api.ts";
 import { Catalogue } from "../../lib/api/catalogue.ts";
 import type { HttpSettings } from "../../lib/api/http-settings.ts";
+import { ObservedInLogs } from "../../lib/api/observed.ts";
 import { Keyring } from "../../lib/api/security/keyring.ts";
 import type { Role } from "../../lib/api/security/rights.ts";
 import { buildApi } from "../../lib/api/server.ts";
@@ -14,6 +15,7 @@ import { openTables } from "../../lib/enrich/enrich.ts";
 import { ControlInMemory } from "./control-in-memory.ts";
 import { FakeAudience, TapInMemory } from "./fake-audience.ts";
 import { IntakeInMemory } from "./intake-in-memory.ts";
+import { PeopleInMemory } from "./people-in-memory.ts";
 import { AuditInMemory, KeysInMemory } from "./security-in-memory.ts";
 
 /** As the options are when nobody says anything. */
@@ -25,6 +27,7 @@ const TABLES = openTables();
 export interface ApiInMemory {
   readonly app: FastifyInstance;
   readonly audience: FakeAudience;
+  readonly people: PeopleInMemory;
   readonly control: ControlInMemory;
   readonly catalogue: Catalogue;
   readonly keyring: Keyring;
@@ -49,8 +52,11 @@ export async function apiInMemory(
   const audit = new AuditInMemory();
   const tap = new TapInMemory();
   const intake = new IntakeInMemory();
+  const people = new PeopleInMemory();
   const app = buildApi({
     audience,
+    people,
+    observed: new ObservedInLogs(people.log, people.partitions, DEFAULT_LIMITS, () => performance.now()),
     control,
     catalogue,
     keyring,
@@ -70,6 +76,7 @@ export async function apiInMemory(
   return {
     app,
     audience,
+    people,
     control,
     catalogue,
     keyring,

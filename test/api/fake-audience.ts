@@ -1,6 +1,7 @@
 // An audience out of thin air: what the HTTP tests ask. Stands in for NATS and its workers.
 import type { Audience, DecideOptions, MemberList, SegmentDetail } from "../../lib/api/audience.ts";
 import type { MemberAsk } from "../../lib/api/members.ts";
+import type { AccountView, UserView } from "../../lib/core/partition.ts";
 import type { Delta } from "../../lib/core/types.ts";
 import type { EventTap, TappedEvent } from "../../lib/ports/event-tap.ts";
 
@@ -68,7 +69,7 @@ export class FakeAudience implements Audience {
     const row = columns.length + traits.length === 0 ? {} : { row: ROW };
     return { segment: id, kind: CART.kind, size: 1, items: [{ id: "u1", n: 1, since: AT, ...row }], next: null };
   }
-  async user(id: string) {
+  async user(id: string): Promise<UserView | undefined> {
     if (this.failure !== undefined) throw this.failure;
     if (id !== "u1/ä" && id !== "u1") return undefined;
     const memberships = [{ segment: CART.id, in: true, n: 1, since: AT }];
@@ -79,7 +80,7 @@ export class FakeAudience implements Audience {
       traits: {},
       visits: { count: 1, newest: { start: AT, last: AT + 1_000, underWay: false, visit: { duration: 1_000 } } },
       situations: {},
-      cart: [],
+      cart: { value: 0, quantity: 0, lines: 0, changed: null, products: [] },
       orders: 0,
       objects: {},
       lists: [],
@@ -88,7 +89,7 @@ export class FakeAudience implements Audience {
       lastSeen: AT + 1_000,
     };
   }
-  async account(id: string) {
+  async account(id: string): Promise<AccountView | undefined> {
     if (id !== "acme") return undefined;
     return {
       id,

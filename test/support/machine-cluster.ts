@@ -4,7 +4,14 @@ import type { ControlEntry } from "../../lib/core/control.ts";
 import { createPartition, type PartitionCore } from "../../lib/core/engine/core.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import type { Need } from "../../lib/core/partition.ts";
-import { DEFAULT_LIMITS, type Delta, type Json, type JsonObject, type LogKind } from "../../lib/core/types.ts";
+import {
+  DEFAULT_LIMITS,
+  type Delta,
+  type Json,
+  type JsonObject,
+  type LogKind,
+  type LogRecord,
+} from "../../lib/core/types.ts";
 
 const bytes = new TextEncoder();
 
@@ -16,6 +23,8 @@ export class MachineCluster {
   readonly #seqs: number[];
   #revision = 0;
   stamp = Date.UTC(2026, 0, 5);
+  /** Told each message as it is applied. */
+  onRecord: ((partition: number, record: LogRecord) => void) | undefined;
 
   constructor(partitions: number, watch: (step: Iterator<Need, void, void>) => void = drive) {
     this.#watch = watch;
@@ -78,6 +87,7 @@ export class MachineCluster {
     const machine = this.machines[partition]!;
     this.#seqs[partition]! += 1;
     const record = { seq: this.#seqs[partition]!, stamp: this.stamp, kind, body: bytes.encode(body) };
+    this.onRecord?.(partition, record);
     const step = machine.apply(record);
     if (step !== undefined) this.#watch(step);
     for (const delta of machine.takeDeltas()) this.deltas.push(delta);

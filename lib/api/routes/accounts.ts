@@ -5,7 +5,7 @@ import { noAccount } from "../refusals.ts";
 import { AccountIdIn, exact, limitOf, RULE_LENGTH_MAX, refusals } from "../schemas/common.ts";
 import { AccountOut, AccountUsersOut } from "../schemas/people.ts";
 import { accountMasked, accountUsersMasked } from "../security/masking.ts";
-import { accountOut } from "../shapes.ts";
+import { accountOut, accountUsersOut } from "../shapes.ts";
 
 const USERS_DEFAULT = 100;
 const USERS_MAX = 10_000;
@@ -55,7 +55,7 @@ export const accountRoutes: RouteGroup = (app, { audience }) => {
       const { limit = USERS_DEFAULT, rule } = request.query;
       const users = await audience.accountUsers(id, limit, rule);
       if (users === undefined) throw noAccount(id);
-      return accountUsersMasked(users, request.masking);
+      return accountUsersOut(accountUsersMasked(users, request.masking));
     },
   );
 };

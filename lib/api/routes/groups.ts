@@ -10,8 +10,11 @@ import { keyRoutes } from "./keys.ts";
 import { listRoutes, listUploadRoutes } from "./lists.ts";
 import { liveRoutes } from "./live.ts";
 import { memberRoutes } from "./members.ts";
+import { observedRoutes } from "./observed.ts";
 import { operationRoutes } from "./operations.ts";
 import { pageRoutes } from "./page.ts";
+import { profileRoutes } from "./profiles.ts";
+import { searchRoutes } from "./search.ts";
 import { segmentRoutes } from "./segments.ts";
 import { userRoutes } from "./users.ts";
 import { vocabularyRoutes } from "./vocabulary.ts";
@@ -24,6 +27,9 @@ export const GROUPS: readonly RouteGroup[] = [
   listUploadRoutes,
   userRoutes,
   accountRoutes,
+  profileRoutes,
+  searchRoutes,
+  observedRoutes,
   explainRoutes,
   decideRoutes,
   itemRoutes,
@@ -43,6 +49,7 @@ export const TAGS: Readonly<Record<string, string>> = {
   lists: "Static groups of people or accounts that rules refer to",
   people: "What is known of people and accounts, and why they are where they are",
   decide: "Which segments one person is in, for a page that is being drawn",
+  catalogue: "What has been observed: events, properties, traits, values",
   feeds: "What feeds say of items and places",
   live: "What happens now",
   keys: "Who may ask, and who changed what",

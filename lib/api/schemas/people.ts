@@ -38,6 +38,7 @@ const known = {
   affinities: Type.Optional(AnyJson),
   firstSeen: MaybeMoment,
   lastSeen: MaybeMoment,
+  online: Type.Boolean({ description: "A visit is under way." }),
 };
 
 export const UserOut = named(
@@ -70,6 +71,9 @@ export const AccountUsersOut = exact({
     exact({
       id: Type.String(),
       holds: listOf(Type.String(), { description: "The texts of the `users` rules that hold for them." }),
+      role: Type.Optional(Type.String({ description: "Their trait `role`." })),
+      since: Type.Optional(MaybeMoment),
+      lastSeen: Type.Optional(MaybeMoment),
     }),
   ),
 });

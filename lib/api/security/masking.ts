@@ -2,8 +2,11 @@
 // Routes and the live feed ask here before they shape an answer; the shapes stay the same.
 import type { AccountUser, AccountView, ExplainNode, UserView } from "../../core/partition.ts";
 import type { Delta, Json, JsonObject, MemberId } from "../../core/types.ts";
+
 import type { AccountUsers, Explanation } from "../audience.ts";
+import type { LoggedEvent } from "../log-events.ts";
 import type { ListedMember, MemberPage } from "../members.ts";
+import type { NearShown, TraitShown } from "../profile-parts.ts";
 
 export const MASK = "•••";
 
@@ -118,7 +121,11 @@ function memberMasked({ id, row, ...held }: ListedMember, masking: Masking): Lis
 
 export function accountUsersMasked(found: AccountUsers, masking: Masking): AccountUsers {
   if (masking.personal) return found;
-  const users = found.users.map((user: AccountUser) => ({ ...user, id: idOut(user.id, masking) }));
+  const users = found.users.map((user: AccountUser) => ({
+    ...user,
+    id: idOut(user.id, masking),
+    ...(user.role === undefined ? {} : { role: MASK }),
+  }));
   return { ...found, account: idOut(found.account, masking), users };
 }
 
@@ -143,6 +150,39 @@ function nodeMasked(node: ExplainNode, masking: Masking): ExplainNode {
     ...(account === undefined ? {} : { account: { ...account, id: idOut(account.id, masking) } }),
     ...(users?.ids === undefined ? {} : { users: { ...users, ids: users.ids.map((id) => idOut(id, masking)) } }),
   };
+}
+
+export function eventMasked(event: LoggedEvent, masking: Masking): LoggedEvent {
+  if (masking.personal) return event;
+  const { properties, traits, context, user, groupId } = event;
+  return {
+    ...event,
+    properties: valuesMasked(properties),
+    traits: traitsMasked(traits, masking) as JsonObject,
+    context: valuesMasked(context),
+    ...(user === undefined ? {} : { user: idOut(user, masking) }),
+    ...(typeof groupId === "string" ? { groupId: idOut(groupId, masking) } : {}),
+  };
+}
+
+/** What is computed counts what was done, and stays. */
+export function traitMasked(trait: TraitShown, masking: Masking): TraitShown {
+  if (masking.personal || trait.origin === "computed") return trait;
+  const { name, value, message } = trait;
+  return {
+    ...trait,
+    value: masking.traitsShown.has(name) ? value : valuesMasked(value),
+    message: message === null ? null : eventMasked(message, masking),
+  };
+}
+
+export function nearMasked({ segment, rule }: NearShown, masking: Masking): NearShown {
+  return { segment, rule: masking.personal ? rule : nodeMasked(rule, masking) };
+}
+
+/** Who may not see a value may not find it out by asking for it: ids that speak are left out, but for the very one asked. */
+export function isFoundBy(id: MemberId, { personal }: Masking): boolean {
+  return personal || !speaks(id);
 }
 
 export function deltaMasked(delta: Delta, masking: Masking): Delta {

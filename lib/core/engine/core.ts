@@ -599,6 +599,7 @@ export class PartitionCore implements PartitionMachine {
 
   search(asked: SearchAsked, cursor: number): SearchWalk {
     const seek = seekerFor(asked);
+    const kinds = asked.kind === undefined ? KINDS : [asked.kind];
     const { pages } = this.#room;
     const hits: SearchHit[] = [];
     let at = cursor;
@@ -616,7 +617,7 @@ export class PartitionCore implements PartitionMachine {
       },
       look: () => {
         const { page, next } = pages.walk(at);
-        const members = KINDS.flatMap((kind) => [...pages.get(page)[kind].values()]);
+        const members = kinds.flatMap((kind) => [...pages.get(page)[kind].values()]);
         looked += members.length;
         const found = members.flatMap((actor): SearchHit[] => {
           const place = PageTable.placeOf(actor.id);

@@ -1,0 +1,96 @@
+// Who is meant by a text, among people and accounts.
+import Type from "typebox";
+import type { AccountView, UserView } from "../../core/partition.ts";
+import type { MemberKind } from "../../core/types.ts";
+import type { ApiServices, RouteGroup } from "../api.ts";
+import { foundOut } from "../profile-shapes.ts";
+import { Cursor, exact, limitOf, oneOf } from "../schemas/common.ts";
+import { SearchOut } from "../schemas/search.ts";
+import { type Found, searchPage } from "../search.ts";
+import { idOut, isFoundBy, MASK, type Masking } from "../security/masking.ts";
+
+const FOUND_DEFAULT = 20;
+const FOUND_MAX = 200;
+const TEXT_LENGTH_MAX = 200;
+
+const SearchQuery = exact({
+  q: Type.String({
+    minLength: 1,
+    maxLength: TEXT_LENGTH_MAX,
+    description:
+      "The beginning of an id, an identity, a trait's value or a word in it. Small and capital letters are the same.",
+    examples: ["u1"],
+  }),
+  kind: Type.Optional(oneOf(["user", "account"], { description: "Only people, or only accounts." })),
+  field: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: TEXT_LENGTH_MAX,
+      description: "Look at nothing else: `id`, the type of an identity, or a trait's name.",
+    }),
+  ),
+  limit: limitOf(FOUND_MAX, FOUND_DEFAULT),
+  cursor: Cursor,
+});
+
+export const searchRoutes: RouteGroup = (app, services) => {
+  app.get(
+    "/v1/search",
+    {
+      config: { needs: "read" },
+      schema: {
+        tags: ["people"],
+        summary: "People and accounts by id, e-mail, telephone, name or trait",
+        description:
+          "Whose id it is comes first, and at once; for the others each member is looked at until there are enough, two seconds at most for a page. A key that shows no personal data finds by ids alone.",
+        querystring: SearchQuery,
+        response: { 200: SearchOut },
+      },
+    },
+    async ({ query: { q, kind, field, limit = FOUND_DEFAULT, cursor }, masking }) => {
+      const isById = field === undefined || field === "id";
+      const exactly = cursor === undefined && isById ? await namedSo(services, q, kind) : [];
+      const { items, ...page } = await searchPage(services.people, {
+        asked: {
+          text: q,
+          ...(kind === undefined ? {} : { kind }),
+          ...(field === undefined ? {} : { field }),
+          ...(masking.personal ? {} : { ids: true }),
+        },
+        exact: exactly,
+        limit,
+        cursor,
+        now: () => performance.now(),
+      });
+      const shown = items.filter(({ id }) => id === q || isFoundBy(id, masking));
+      return { items: shown.map((found) => foundOut(foundMasked(found, masking))), ...page };
+    },
+  );
+};
+
+/** Those whose id the text is. An owner that does not answer is told of by the rest of the search. */
+async function namedSo({ audience }: ApiServices, id: string, kind: MemberKind | undefined): Promise<Found[]> {
+  const [user, account] = await Promise.all([
+    kind === "account" ? undefined : audience.user(id).catch(unanswered),
+    kind === "user" ? undefined : audience.account(id).catch(unanswered),
+  ]);
+  return [
+    ...(user === undefined ? [] : [exactly("user", user)]),
+    ...(account === undefined ? [] : [exactly("account", account)]),
+  ];
+}
+
+function unanswered(error: Error): undefined {
+  if (error.name !== "QuestionFailed") throw error;
+}
+
+function exactly(kind: MemberKind, { id, traits, lastSeen }: UserView | AccountView): Found {
+  const { name } = traits as Record<string, unknown>;
+  return { kind, id, field: "id", value: id, ...(typeof name === "string" ? { name } : {}), lastSeen };
+}
+
+function foundMasked(found: Found, masking: Masking): Found {
+  if (masking.personal) return found;
+  const id = idOut(found.id, masking);
+  return { ...found, id, value: id, ...(found.name === undefined ? {} : { name: MASK }) };
+}
