@@ -11,7 +11,14 @@ import { Command, CommanderError } from "commander";
 import { freshName } from "../actors/worker/worker.ts";
 import { addFlags, overridesOf } from "../config/flags.ts";
 import { type Loaded, loadConfig } from "../config/load.ts";
-import { type Config, dataSetOf, httpSettingsOf, NAMED_OPTIONS, natsSettingsOf } from "../config/options.ts";
+import {
+  type Config,
+  dataSetOf,
+  httpSettingsOf,
+  NAMED_OPTIONS,
+  natsSettingsOf,
+  retentionOf,
+} from "../config/options.ts";
 import { apply, waitUntilActive } from "../lib/api/apply.ts";
 import { Catalogue } from "../lib/api/catalogue.ts";
 import { listen, type RunningApi } from "../lib/api/listen.ts";
@@ -139,6 +146,7 @@ async function bringUp(
     clock,
     limits,
     http: httpSettingsOf(config),
+    series: retentionOf(config),
     host,
     port,
     natsUrl: settings.url,

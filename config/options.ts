@@ -6,6 +6,7 @@ import { DEFAULT_LIMITS, type Limits } from "../lib/core/types.ts";
 import type { NatsSettings } from "../lib/nats/connect.ts";
 import { namesOf } from "../lib/nats/names.ts";
 import type { DataSetOptions } from "../lib/nats/provision.ts";
+import { RETENTION_DEFAULT, type Retention } from "../lib/series/keeper.ts";
 import { bytes, choice, count, duration, type Option, text, toggle } from "./values.ts";
 
 const SECOND = 1_000;
@@ -42,6 +43,14 @@ export const OPTIONS = {
     why: "How long logs are kept; 0 is for ever. New rules see no further back than this.",
   }),
   rejectsMaxAgeMs: duration({ default: 30 * DAY, why: "How long refused messages are kept; 0 is for ever." }),
+  seriesMinutesKeptMs: duration({
+    default: RETENTION_DEFAULT.minutesKeptMs,
+    why: "How long minutes of a segment's time series are kept after their last change; 0 is for ever.",
+  }),
+  seriesHoursKeptMs: duration({
+    default: RETENTION_DEFAULT.hoursKeptMs,
+    why: "The same for hours; days are kept for ever.",
+  }),
   provision: toggle({ default: true, why: "Make missing streams and buckets; off, they are only checked." }),
 
   // This machine.
@@ -350,6 +359,11 @@ export function natsSettingsOf(config: Config): NatsSettings {
 export function dataSetOf(config: Config): DataSetOptions {
   const { name, partitions, replicas, clock, eventsMaxAgeMs, rejectsMaxAgeMs } = config;
   return { name, partitions, replicas, clock, eventsMaxAgeMs, rejectsMaxAgeMs };
+}
+
+/** What lib/series/keeper.ts needs. */
+export function retentionOf({ seriesMinutesKeptMs, seriesHoursKeptMs }: Config): Retention {
+  return { minutesKeptMs: seriesMinutesKeptMs, hoursKeptMs: seriesHoursKeptMs };
 }
 
 /** What lib/api/server.ts needs. */

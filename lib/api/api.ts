@@ -9,6 +9,7 @@ import type { AuditLog } from "../ports/audit.ts";
 import type { ControlLog } from "../ports/control-log.ts";
 import type { EventTap } from "../ports/event-tap.ts";
 import type { EventIntake } from "../ports/intake.ts";
+import type { SeriesStore } from "../ports/series.ts";
 import type { Audience } from "./audience.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { HttpSettings } from "./http-settings.ts";
@@ -58,6 +59,8 @@ export interface ApiOptions {
   /** What the door looks up for them, and whether it leaves the address in. */
   readonly tables: Tables;
   readonly keepIp: boolean;
+  /** Where the time series of segments are kept. */
+  readonly series: SeriesStore;
   readonly limits: Limits;
   readonly clock: "log" | "event";
   readonly http: HttpSettings;

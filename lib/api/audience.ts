@@ -1,8 +1,11 @@
 // What the HTTP interface and its page ask: segments with their sizes, members, one person, why, and what happens now.
 // Answered by nats-audience.ts; tests answer it from memory.
+
+import type { MemberSet } from "../core/members.ts";
 import type { AccountUser, AccountView, ExplainNode, UserView } from "../core/partition.ts";
 import type { Delta, Json, MemberId, MemberKind, PartitionNo, SegmentId, Seq } from "../core/types.ts";
 import type { Answers, PartitionStatus } from "../ports/questions.ts";
+import type { Comparison } from "./comparing.ts";
 import type { MemberAsk, MemberPage } from "./members.ts";
 
 export interface SegmentSummary {
@@ -83,6 +86,9 @@ export interface Audience {
   segment(id: SegmentId): Promise<SegmentDetail | undefined>;
   /** Undefined: no such segment. */
   members(id: SegmentId, ask: MemberAsk): Promise<MemberList | undefined>;
+  /** Of segments that there are. */
+  overlap(set: MemberSet, ask: MemberAsk): Promise<MemberPage>;
+  compare(kind: MemberKind, segments: readonly SegmentId[]): Promise<Comparison>;
   /** Undefined: nobody knows the id. */
   user(id: MemberId): Promise<UserView | undefined>;
   account(id: MemberId): Promise<AccountView | undefined>;

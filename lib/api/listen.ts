@@ -11,6 +11,8 @@ import { NatsIntake } from "../nats/intake.ts";
 import { NatsKeyStore } from "../nats/keys.ts";
 import { NatsLogLookup } from "../nats/log-lookup.ts";
 import type { Names } from "../nats/names.ts";
+import { NatsSeriesStore } from "../nats/series.ts";
+import { RETENTION_DEFAULT, type Retention, SeriesKeeper } from "../series/keeper.ts";
 import type { HttpSettings } from "./http-settings.ts";
 import { type NatsAudience, openAudience } from "./nats-audience.ts";
 import { ObservedInLogs } from "./observed.ts";
@@ -31,6 +33,8 @@ export interface ListenOptions {
   readonly natsUrl: string;
   readonly version: string;
   readonly log: ListenLog;
+  /** How long time series are kept; by default as the options say. */
+  readonly series?: Retention;
   /** What is looked up for events, and kept of them; by default as the options are when nobody says anything. */
   readonly door?: PlacesOptions & { readonly keepIp?: boolean };
 }
@@ -63,6 +67,7 @@ function openDoor(host: string): OpenDoor {
 
 export async function listen(options: ListenOptions): Promise<RunningApi> {
   const { nc, names, partitions, clock, limits, http, host, port, natsUrl, version, log, door = {} } = options;
+  const { series = RETENTION_DEFAULT } = options;
   // A file that cannot be used is told before anything listens.
   const tables = openTables(door);
   const keyring = await Keyring.open(new NatsKeyStore(nc, names));
@@ -72,6 +77,7 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
   }
   if (keyring.isOpen) log.warn({}, OPEN);
   const audience = await openAudience({ nc, names, partitions, limits });
+  const store = new NatsSeriesStore(nc, names);
   const subjectPrefix = names.name === "" ? "" : `${names.name}.`;
   const logs = new NatsLogLookup(nc, names);
   const app = buildApi({
@@ -83,6 +89,7 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
     keyring,
     audit: new NatsAuditLog(nc, names),
     tap: new NatsEventTap(nc, names),
+    series: store,
     intake: new NatsIntake(nc, names, partitions),
     tables,
     keepIp: door.keepIp ?? false,
@@ -95,6 +102,7 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
     log,
   });
   await app.listen({ host, port });
+  const keeper = new SeriesKeeper({ store, log, ...series });
   const address = app.server.address();
   const actual = typeof address === "object" && address !== null ? address.port : port;
   return {
@@ -102,6 +110,7 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
     audience,
     async stop() {
       await app.close();
+      await keeper.stop();
       audience.close();
       keyring.close();
     },

@@ -3,8 +3,9 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import { decodeDelta } from "../core/deltas.ts";
 import { partitionOf } from "../core/ids.ts";
+import type { MemberSet } from "../core/members.ts";
 import type { AccountView, UserView } from "../core/partition.ts";
-import type { Delta, Limits, MemberId, PartitionNo, SegmentId } from "../core/types.ts";
+import type { Delta, Limits, MemberId, MemberKind, PartitionNo, SegmentId } from "../core/types.ts";
 import { NatsControlLog } from "../nats/control-log.ts";
 import type { Names } from "../nats/names.ts";
 import { Questions, type Sizes } from "../nats/questions.ts";
@@ -21,8 +22,9 @@ import type {
   SegmentDetail,
 } from "./audience.ts";
 import { Catalogue } from "./catalogue.ts";
+import { type Comparison, compareSegments } from "./comparing.ts";
 import { explained } from "./explaining.ts";
-import { type MemberAsk, memberPage, membersOf } from "./members.ts";
+import { type MemberAsk, type MemberPage, memberPage, membersOf } from "./members.ts";
 import { saidOf } from "./said.ts";
 
 const RECENT_MAX = 50;
@@ -99,6 +101,14 @@ export class NatsAudience implements Audience {
     const { kind } = entry;
     if (entry.state !== "live") return { segment: id, kind, size: 0, items: [], next: null };
     return { segment: id, kind, ...(await memberPage(this.questions, membersOf(kind, id), ask)) };
+  }
+
+  overlap(set: MemberSet, ask: MemberAsk): Promise<MemberPage> {
+    return memberPage(this.questions, set, ask);
+  }
+
+  compare(kind: MemberKind, segments: readonly SegmentId[]): Promise<Comparison> {
+    return compareSegments(this.questions, { kind, segments });
   }
 
   async user(id: MemberId): Promise<UserView | undefined> {

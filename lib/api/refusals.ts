@@ -44,6 +44,9 @@ function refusalOf(error: FastifyError | Error): HttpError {
   if (error.name === "EntryTooLarge") return new HttpError(413, "too-large", error.message);
   // A partition that does not answer is a matter of waiting, and the question's own words say so.
   if (error.name === "QuestionFailed") return new HttpError(503, "not-answered", error.message);
+  if (error.name === "SeriesMissing" || error.name === "SeriesBusy") {
+    return new HttpError(503, "no-series", error.message);
+  }
   if (error.name === "NotAudited") return new HttpError(503, "not-audited", error.message);
   const code = "code" in error ? error.code : undefined;
   if (code === "FST_ERR_HANDLER_TIMEOUT") {

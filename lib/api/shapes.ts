@@ -3,7 +3,9 @@
 import { encodeDelta } from "../core/deltas.ts";
 import type { AccountUser, AccountView, DecidedBy, ExplainNode, UserView } from "../core/partition.ts";
 import type { Delta, Json, MemberId, Millis } from "../core/types.ts";
+import type { Series } from "../series/reading.ts";
 import type { AccountUsers, Decision, Explanation, MemberList } from "./audience.ts";
+import type { Comparison } from "./comparing.ts";
 import type { ListedMember } from "./members.ts";
 
 const MOMENT_MAX = 8.64e15;
@@ -29,6 +31,15 @@ export function memberOut({ row = { id: "" }, ...member }: ListedMember): object
     ...(typeof firstSeen === "number" ? { firstSeen: moment(firstSeen) } : {}),
     ...(typeof lastSeen === "number" ? { lastSeen: moment(lastSeen) } : {}),
   };
+}
+
+export function comparisonOut({ clock, ...rest }: Comparison): object {
+  return { ...rest, clock: moment(clock) };
+}
+
+export function seriesOut({ segment, step, points, counted, isBehind }: Series): object {
+  const items = points.map(({ at, ...moves }) => ({ at: moment(at), ...moves }));
+  return { segment, step, items, counted: { seq: counted, behind: isBehind } };
 }
 
 export function userOut(user: UserView): object {

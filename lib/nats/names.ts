@@ -15,6 +15,7 @@ export interface Names {
   readonly clusterBucket: string;
   readonly keysBucket: string;
   readonly auditStream: string;
+  readonly seriesBucket: string;
   /** The one subject of the control log. */
   readonly definitionsSubject: string;
 
@@ -65,6 +66,7 @@ export function namesOf(name = ""): Names {
     clusterBucket: stream("CLUSTER"),
     keysBucket: stream("KEYS"),
     auditStream: stream("AUDIT"),
+    seriesBucket: stream("SERIES"),
     definitionsSubject: `${root}definitions`,
     eventsStream: (p) => stream(`EVENTS_${p}`),
     eventSubject: (token) => `${root}events.${token}`,

@@ -120,7 +120,7 @@ async function markOrigin(nc: NatsConnection, names: Names): Promise<void> {
 export function wantedStreams(names: Names, options: DataSetOptions): Wanted[] {
   const logs = Array.from({ length: options.partitions }, (_, p) => eventsStream(names, p, options));
   const all = [definitionsStream(names, options), segmentsStream(names), rejectsStream(names, options), ...logs];
-  const buckets = [checkpointBucket(names), clusterBucket(names), keysBucket(names)];
+  const buckets = [checkpointBucket(names), clusterBucket(names), keysBucket(names), seriesBucket(names)];
   return [...all, auditStream(names), ...buckets].map((stream) => ({ ...stream, num_replicas: options.replicas }));
 }
 
@@ -213,6 +213,11 @@ function keysBucket(names: Names): Wanted {
   return bucket(names.keysBucket, { allow_rollup_hdrs: false, deny_purge: true });
 }
 
+/** Time series of segments. What is fine ends by itself (TTL), and a batch writes chunks and position together. */
+function seriesBucket(names: Names): Wanted {
+  return bucket(names.seriesBucket, { allow_atomic: true, allow_msg_ttl: true });
+}
+
 /** A key-value bucket is a stream of this form; `@nats-io/kv` opens it. */
 function bucket(name: string, more: Partial<StreamConfig>): Wanted {
   return {
@@ -283,7 +288,7 @@ function assertSameDataSet(options: DataSetOptions, names: Names, existing: Exis
 
 /**
  * Once all was there, a missing log is lost data, and making an empty one would hide that. Checkpoints are a short cut,
- * heartbeats and rejects are news, and data sets made before there were keys and an audit log get them at their next start:
+ * heartbeats and rejects are news, and data sets made before there were keys, an audit log and time series get them at their next start:
  * those may be made again.
  */
 function assertNothingLost(names: Names, existing: Existing): void {

@@ -12,6 +12,7 @@ import type { Role } from "../../lib/api/security/rights.ts";
 import { buildApi } from "../../lib/api/server.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { openTables } from "../../lib/enrich/enrich.ts";
+import { SeriesInMemory } from "../support/series-in-memory.ts";
 import { ControlInMemory } from "./control-in-memory.ts";
 import { FakeAudience, TapInMemory } from "./fake-audience.ts";
 import { IntakeInMemory } from "./intake-in-memory.ts";
@@ -65,6 +66,7 @@ export async function apiInMemory(
     intake,
     tables: TABLES,
     keepIp: false,
+    series: new SeriesInMemory(),
     limits: DEFAULT_LIMITS,
     clock: "log",
     http: { ...HTTP_DEFAULTS, ...http },

@@ -1,9 +1,13 @@
 // An audience out of thin air: what the HTTP tests ask. Stands in for NATS and its workers.
 import type { Audience, DecideOptions, MemberList, SegmentDetail } from "../../lib/api/audience.ts";
-import type { MemberAsk } from "../../lib/api/members.ts";
+import { type Comparison, compareSegments } from "../../lib/api/comparing.ts";
+import type { MemberAsk, MemberPage } from "../../lib/api/members.ts";
+import { newGroup } from "../../lib/core/comparing.ts";
+import type { MemberSet } from "../../lib/core/members.ts";
 import type { AccountView, UserView } from "../../lib/core/partition.ts";
-import type { Delta } from "../../lib/core/types.ts";
+import type { Delta, MemberKind } from "../../lib/core/types.ts";
 import type { EventTap, TappedEvent } from "../../lib/ports/event-tap.ts";
+import type { Answers } from "../../lib/ports/questions.ts";
 
 export const CART: SegmentDetail = {
   id: "cart-under-100",
@@ -18,6 +22,13 @@ export const CART: SegmentDetail = {
   nextVersion: null,
   size: 1_234,
   definition: { id: "cart-under-100", rule: { cart: { value: { gt: 0, lt: 100 } } } },
+};
+
+const BIG: SegmentDetail = {
+  ...CART,
+  id: "big-spenders",
+  name: "Big spenders",
+  definition: { id: "big-spenders", rule: { cart: { value: { gte: 100 } } } },
 };
 
 export const TRIALS: SegmentDetail = {
@@ -44,6 +55,31 @@ export const ROW = {
   traits: { plan: "pro" },
 };
 
+const ONE_BUYER: Answers["compare"] = {
+  position: 1,
+  clock: AT,
+  part: {
+    members: 1,
+    groups: {
+      "1": {
+        ...newGroup(),
+        members: 1,
+        active7: 1,
+        active30: 1,
+        visits: 3,
+        scored: 1,
+        score: 40,
+        buyers: 1,
+        orders: 2,
+        revenue: 125_000,
+        categories: [["shoes", 1, 4]],
+      },
+    },
+  },
+  cursor: null,
+  universe: 1,
+};
+
 export function deltaOf(id: string, change: "joined" | "left" = "joined"): Delta {
   const cause = { type: "event", seq: 7 } as const;
   return { segment: CART.id, version: 1, kind: "user", id, change, n: 1, at: AT, cause };
@@ -62,12 +98,21 @@ export class FakeAudience implements Audience {
     return { segments: this.segments.map(({ definition: _, ...summary }) => summary), universe: this.universe };
   }
   async segment(id: string) {
-    return this.segments.find((segment) => segment.id === id);
+    // Examples of comparisons name a second one.
+    return [...this.segments, BIG].find((segment) => segment.id === id);
   }
   async members(id: string, { columns, traits }: MemberAsk): Promise<MemberList | undefined> {
     if (id !== CART.id) return undefined;
     const row = columns.length + traits.length === 0 ? {} : { row: ROW };
     return { segment: id, kind: CART.kind, size: 1, items: [{ id: "u1", n: 1, since: AT, ...row }], next: null };
+  }
+  async overlap(_set: MemberSet, { columns, traits }: MemberAsk): Promise<MemberPage> {
+    const row = columns.length + traits.length === 0 ? {} : { row: ROW };
+    return { size: 1, items: [{ id: "u1", n: 1, since: AT, ...row }], next: null };
+  }
+  /** As if one who has bought something were all there is, in the first of them alone. */
+  async compare(kind: MemberKind, segments: readonly string[]): Promise<Comparison> {
+    return compareSegments({ partitions: 1, compare: async () => ONE_BUYER }, { kind, segments });
   }
   async user(id: string): Promise<UserView | undefined> {
     if (this.failure !== undefined) throw this.failure;

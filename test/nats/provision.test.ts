@@ -50,7 +50,7 @@ async function ask(
 describe("streams and buckets", () => {
   test("are made once and found again", async () => {
     const first = await make("fresh");
-    expect(first.created).toHaveLength(11);
+    expect(first.created).toHaveLength(12);
     expect(first.found).toEqual([]);
     const again = await make("fresh");
     expect(again.created).toEqual([]);
@@ -62,18 +62,18 @@ describe("streams and buckets", () => {
   test("are not made by a worker that may not, which says what is missing", async () => {
     const refused = provision(nc, dataSet("unmade"), { create: false });
     await expect(refused).rejects.toThrow(
-      /Missing: unmade_DEFINITIONS, unmade_SEGMENTS.*and 5 more.*ROLLCALL_PROVISION/,
+      /Missing: unmade_DEFINITIONS, unmade_SEGMENTS.*and 6 more.*ROLLCALL_PROVISION/,
     );
   });
 
   test("that an older version did not know are added to its data set, and nothing else is touched", async () => {
     const names = namesOf("older");
     await make("older");
-    for (const stream of [names.auditStream, `KV_${names.keysBucket}`]) await api(nc, `STREAM.DELETE.${stream}`);
+    for (const stream of [names.auditStream, `KV_${names.keysBucket}`, `KV_${names.seriesBucket}`]) await api(nc, `STREAM.DELETE.${stream}`);
     const before = await streamState(nc, names.segmentsStream);
     await expect(new NatsKeyStore(nc, names).all()).rejects.toThrow(KeysMissing);
     const { created } = await make("older");
-    expect(created.toSorted()).toEqual(["KV_older_KEYS", "older_AUDIT"]);
+    expect(created.toSorted()).toEqual(["KV_older_KEYS", "KV_older_SERIES", "older_AUDIT"]);
     expect(await streamState(nc, names.segmentsStream)).toEqual(before);
     expect(await new NatsKeyStore(nc, names).all()).toEqual([]);
   });
@@ -81,7 +81,7 @@ describe("streams and buckets", () => {
   test("are made by four workers at once, as by one", async () => {
     const reports = await Promise.all([1, 2, 3, 4].map(() => make("race")));
     expect(reports).toHaveLength(4);
-    expect((await make("race")).found).toHaveLength(11);
+    expect((await make("race")).found).toHaveLength(12);
   });
 
   test("of workers that disagree: one is told, and the number of logs is the other's", async () => {

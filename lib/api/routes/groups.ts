@@ -2,6 +2,7 @@
 import type { RouteGroup } from "../api.ts";
 import { accountRoutes } from "./accounts.ts";
 import { auditRoutes } from "./audit.ts";
+import { compareRoutes } from "./compare.ts";
 import { decideRoutes } from "./decide.ts";
 import { explainRoutes } from "./explain.ts";
 import { itemRoutes, situationRoutes } from "./feeds.ts";
@@ -16,12 +17,15 @@ import { pageRoutes } from "./page.ts";
 import { profileRoutes } from "./profiles.ts";
 import { searchRoutes } from "./search.ts";
 import { segmentRoutes } from "./segments.ts";
+import { seriesRoutes } from "./series.ts";
 import { userRoutes } from "./users.ts";
 import { vocabularyRoutes } from "./vocabulary.ts";
 
 export const GROUPS: readonly RouteGroup[] = [
   segmentRoutes,
   memberRoutes,
+  seriesRoutes,
+  compareRoutes,
   vocabularyRoutes,
   listRoutes,
   listUploadRoutes,

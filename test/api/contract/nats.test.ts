@@ -13,6 +13,7 @@ import { Contract } from "./suite.ts";
 
 const PARTITIONS = 2;
 const SEGMENT = "id: cart-under-100\nname: Cart under $100\nrule: { cart: { value: { gt: 0, lt: 100 } } }\n";
+const BIG = "id: big-spenders\nname: Big spenders\nrule: { cart: { value: { gte: 100 } } }\n";
 const quiet = { warn: () => {}, error: () => {} };
 
 let rig: CliRig;
@@ -50,6 +51,7 @@ afterAll(async () => {
 async function whatExamplesName({ server, rollcall, fileOf, caughtUp }: CliRig): Promise<void> {
   const nc = await server.connection();
   await rollcall("segments", "apply", await fileOf("cart.yaml", SEGMENT));
+  await rollcall("segments", "apply", await fileOf("big.yaml", BIG));
   const added = { type: "track", userId: "u1", event: "Product Added", properties: { product_id: "p1", price: 60 } };
   nc.publish("events.u1", JSON.stringify(added));
   nc.publish("events.u1", JSON.stringify({ type: "group", userId: "u1", groupId: "acme", traits: { plan: "trial" } }));
