@@ -14,6 +14,7 @@ export const decideRoutes: RouteGroup = (app, { audience }) => {
         tags: ["decide"],
         summary: "Which segments a person is in now, after an event that was just stored",
         body: DecideIn,
+        "x-not-audited": "It asks; nothing changes.",
         response: { 200: DecisionOut, ...refusals(422) },
       },
     },
