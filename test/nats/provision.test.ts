@@ -69,7 +69,8 @@ describe("streams and buckets", () => {
   test("that an older version did not know are added to its data set, and nothing else is touched", async () => {
     const names = namesOf("older");
     await make("older");
-    for (const stream of [names.auditStream, `KV_${names.keysBucket}`, `KV_${names.seriesBucket}`]) await api(nc, `STREAM.DELETE.${stream}`);
+    for (const stream of [names.auditStream, `KV_${names.keysBucket}`, `KV_${names.seriesBucket}`])
+      await api(nc, `STREAM.DELETE.${stream}`);
     const before = await streamState(nc, names.segmentsStream);
     await expect(new NatsKeyStore(nc, names).all()).rejects.toThrow(KeysMissing);
     const { created } = await make("older");
