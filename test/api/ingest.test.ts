@@ -197,16 +197,19 @@ describe("pages of other sites", () => {
 });
 
 describe("what the door writes", () => {
-  const page = { remoteAddress: "8.8.8.8", headers: { "sec-fetch-mode": "cors", "user-agent": CHROME } };
+  const page = { remoteAddress: "8.8.8.8", headers: { "sec-fetch-site": "same-origin", "user-agent": CHROME } };
   const context = (index = 0): JsonObject => (api.intake.messages()[index]!.context ?? {}) as JsonObject;
 
   test("a page's address and browser are a person's; a server's are not", async () => {
     await post("/v1/t", track(), page);
     await post("/v1/t", track({ context: { library: { name: "@segment/analytics-node" } } }), {
       ...page,
-      headers: { "user-agent": "node" },
+      headers: { "user-agent": "node", "sec-fetch-mode": "cors" },
     });
-    await post("/v1/t", track(), { remoteAddress: "8.8.8.8", headers: { "user-agent": CHROME } });
+    await post("/v1/t", track(), {
+      remoteAddress: "8.8.8.8",
+      headers: { "user-agent": CHROME, "sec-fetch-mode": "cors" },
+    });
     expect(context(0)).toMatchObject({ place: { country: "US" }, device: { browser: "Chrome", type: "desktop" } });
     expect(context(0).ip).toBeUndefined();
     expect(api.intake.messages()[1]).toMatchObject({ channel: "server" });

@@ -112,8 +112,9 @@ function arrivalOf(
     receivedAt: Date.now(),
     ip,
     userAgent: headers["user-agent"],
-    // Browsers say one or the other of every request that writes, and pages cannot leave it out.
-    isFromPage: headers.origin !== undefined || headers["sec-fetch-mode"] !== undefined,
+    // Browsers say one or the other of every request that writes, and pages cannot leave it out. Node's fetch says another
+    // header of theirs, sec-fetch-mode, too.
+    isFromPage: headers.origin !== undefined || headers["sec-fetch-site"] !== undefined,
     source: caller.key?.name,
     traceparent: isTrace ? traceparent : undefined,
   };
