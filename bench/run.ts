@@ -19,6 +19,7 @@ const BENCHES: Readonly<Record<string, string>> = {
   sync: "sync_interval: always against the default",
   "wake-ups": "wake-ups that flip nothing against all",
   accounts: "a flip of an account that concerns a hundred thousand users",
+  ingest: "events by HTTP, beside a bare fastify route with an acknowledged publish",
   backfill: "a rule that asks history of five million events, while deltas flow",
 };
 

@@ -6,6 +6,7 @@ import { bench as backfill } from "../../bench/backfill.bench.ts";
 import { bench as checkpoint } from "../../bench/checkpoint.bench.ts";
 import { bench as endToEnd } from "../../bench/end-to-end.bench.ts";
 import { bench as evaluate } from "../../bench/evaluate.bench.ts";
+import { bench as ingest } from "../../bench/ingest.bench.ts";
 import { bench as latency } from "../../bench/latency.bench.ts";
 import { bench as memory } from "../../bench/memory.bench.ts";
 import { bench as segments } from "../../bench/segments.bench.ts";
@@ -16,7 +17,7 @@ import { bench as sync } from "../../bench/sync.bench.ts";
 import { bench as wakeUps } from "../../bench/wake-ups.bench.ts";
 
 const ALONE: readonly Bench[] = [segments, evaluate, wakeUps, memory];
-const WITH_SERVER: readonly Bench[] = [endToEnd, latency, checkpoint, sync, backfill, accounts];
+const WITH_SERVER: readonly Bench[] = [endToEnd, latency, checkpoint, sync, backfill, accounts, ingest];
 
 const quiet = (): void => undefined;
 
