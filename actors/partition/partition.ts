@@ -14,6 +14,7 @@ import type { Answering, PartitionStatus, Question, Reply } from "../../lib/port
 import { assertStillOwner, type Claim, claim } from "./claiming.ts";
 import { Halted, type PartitionContext } from "./context.ts";
 import { drain } from "./draining.ts";
+import { Pace } from "./pace.ts";
 import { restore } from "./restoring.ts";
 import { Running } from "./running.ts";
 
@@ -50,6 +51,8 @@ export class Partition {
   private readonly spoiled = new Set<number>();
   private running: Running | undefined;
   private epoch = 0;
+  private readonly pace: Pace;
+  private readonly eventsBefore: number;
   private drainWanted = false;
   private halted = false;
   private life: Promise<void> | undefined;
@@ -57,6 +60,8 @@ export class Partition {
   constructor(context: Omit<PartitionContext, "halted">) {
     this.partition = context.partition;
     this.context = { ...context, halted: () => this.halted };
+    this.pace = new Pace(context.runtime.monotonicMs());
+    this.eventsBefore = context.counters.events;
     this.answering = context.world.desk.answer((question) => this.answer(question));
   }
 
@@ -98,6 +103,7 @@ export class Partition {
 
   report(): PartitionReport {
     const running = this.running;
+    this.pace.note(this.context.runtime.monotonicMs(), this.eventsHere);
     return {
       partition: this.partition,
       epoch: this.epoch,
@@ -125,6 +131,8 @@ export class Partition {
       universe: machine?.universe ?? 0,
       deadline: machine === undefined || !Number.isFinite(machine.deadline) ? null : machine.deadline,
       lag: running?.lag ?? 0,
+      lagMs: running?.lagMs ?? 0,
+      eventsPerSecond: this.over ? 0 : this.pace.perSecond(this.context.runtime.monotonicMs(), this.eventsHere),
       unsaid: running?.speaker.unsaid ?? 0,
       unsaidLinks: running?.links.unsaid ?? 0,
       checkpointAgeMs: running?.checkpointer.ageMs ?? null,
@@ -137,6 +145,10 @@ export class Partition {
       error: error === undefined ? null : { code: error.code, message: error.message },
       counters: { ...this.context.counters, wakeUps: work?.wakeUps ?? 0, idleWakeUps: work?.idleWakeUps ?? 0 },
     };
+  }
+
+  private get eventsHere(): number {
+    return this.context.counters.events - this.eventsBefore;
   }
 
   private async live(): Promise<void> {

@@ -47,6 +47,8 @@ export class Running {
   private readonly endAtClaim: Seq;
   private fault: Error | undefined;
   private draining = false;
+  /** When there was nothing left to process. */
+  private atEndMs: number | undefined;
   /** Until a step ends in which the speaker has found all that was said before. */
   private replaying = true;
   private checkpointWake: Timer | undefined;
@@ -100,6 +102,16 @@ export class Running {
   /** Messages that the log is known to hold beyond the position. */
   get lag(): number {
     return Math.max(0, this.reading.knownLast - this.at.seq);
+  }
+
+  /** How old the first message is that waits: no older than the end of silence, nor than the last that was processed. */
+  get lagMs(): number {
+    if (this.lag === 0) return 0;
+    const { runtime } = this.context;
+    const sinceEnd = this.atEndMs === undefined ? Number.POSITIVE_INFINITY : runtime.monotonicMs() - this.atEndMs;
+    const sinceStamp = this.at.seq === 0 ? Number.POSITIVE_INFINITY : runtime.wallMs() - this.at.stamp;
+    const age = Math.min(sinceEnd, sinceStamp);
+    return Number.isFinite(age) ? Math.max(0, Math.round(age)) : 0;
   }
 
   ask(question: Question): Promise<Reply> {
@@ -181,6 +193,7 @@ export class Running {
     while (this.answers.pending) await this.answers.answerNext();
     if (this.checkpointer.isDue(this.at.seq) && !this.speaker.replaying) this.takeCheckpoint();
     more = this.checkpointer.work() || more;
+    if (this.lag === 0) this.atEndMs = this.context.runtime.monotonicMs();
     const atEnd = this.lag === 0 && !this.speaker.replaying;
     // What an owner before has written is behind us once the log's end of then is. A busy log never ends, so that is all
     // that copies and readiness may wait for.

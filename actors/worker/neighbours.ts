@@ -54,6 +54,11 @@ export class Neighbours {
     return nowMs - Math.max(heldMs ?? 0, this.startedMs) > this.expiryMs;
   }
 
+  /** Whoever lives has been heard since we began to listen. */
+  get hasListened(): boolean {
+    return this.runtime.monotonicMs() - this.startedMs > this.expiryMs;
+  }
+
   /** The live shards that ask for a partition. */
   wanting(partition: PartitionNo): string[] {
     return this.alive().filter((shard) => this.shards.get(shard)!.beat.wants.includes(partition));

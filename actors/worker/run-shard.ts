@@ -5,6 +5,7 @@ import { createLog } from "../../lib/log.ts";
 import { connectNats } from "../../lib/nats/connect.ts";
 import { namesOf } from "../../lib/nats/names.ts";
 import { natsWorld } from "../../lib/nats/world.ts";
+import type { ProcessFacts } from "../../lib/ports/cluster.ts";
 import { DEFAULT_PARTITION_SETTINGS } from "../partition/settings.ts";
 import { productMachinery } from "./machinery.ts";
 import { DEFAULT_SHARD_SETTINGS } from "./settings.ts";
@@ -32,6 +33,7 @@ export async function runShard(config: Config, shard: string): Promise<RunningSh
     shard,
     host: hostname(),
     pid: process.pid,
+    describeProcess,
     world: natsWorld(nc, namesOf(config.name), config.partitions),
     machinery: productMachinery(config.limits),
     machine: {
@@ -73,4 +75,9 @@ export async function runShard(config: Config, shard: string): Promise<RunningSh
       await nc.close();
     },
   };
+}
+
+function describeProcess(): ProcessFacts {
+  const { rss: rssBytes, heapUsed: heapBytes } = process.memoryUsage();
+  return { rssBytes, heapBytes, uptimeMs: Math.round(process.uptime() * 1_000) };
 }

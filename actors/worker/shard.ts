@@ -2,6 +2,7 @@
 // and releases what somebody else should own and asks for. A worker process runs one or several of them.
 import type { PartitionOptions as MachineOptions } from "../../lib/core/partition.ts";
 import type { PartitionNo } from "../../lib/core/types.ts";
+import { type Hearing, type KnownWishes, NO_WISHES, type ProcessFacts } from "../../lib/ports/cluster.ts";
 import type { Counters } from "../../lib/ports/questions.ts";
 import type { Runtime, Timer } from "../../lib/ports/runtime.ts";
 import type { World } from "../../lib/ports/world.ts";
@@ -16,7 +17,7 @@ import { Backoff } from "../partition/signal.ts";
 import { FollowedControlBook } from "./control-book.ts";
 import { Coordinator } from "./coordinator.ts";
 import { Neighbours } from "./neighbours.ts";
-import { wishedOwner } from "./rendezvous.ts";
+import { Wishing, wishesOfLiving } from "./rendezvous.ts";
 import type { ShardSettings } from "./settings.ts";
 
 export interface ShardOptions {
@@ -24,6 +25,8 @@ export interface ShardOptions {
   readonly shard: string;
   readonly host: string;
   readonly pid: number;
+  /** Of the process, at each heartbeat. */
+  readonly describeProcess?: () => ProcessFacts;
   readonly world: World;
   readonly machinery: Machinery;
   readonly machine: Omit<MachineOptions, "partition">;
@@ -53,6 +56,8 @@ export class Shard {
   private readonly pauses = new Map<PartitionNo, ClaimPause>();
   /** Partitions that should be ours and are somebody else's. */
   private wants: PartitionNo[] = [];
+  private known: KnownWishes = { wishes: NO_WISHES, revision: 0 };
+  private readonly wishHearing: Hearing;
   private readonly timers = new Set<Timer>();
   private beats = 0;
   private toldRunning = 0;
@@ -79,6 +84,7 @@ export class Shard {
       this.recollection,
       () => void this.review(),
     );
+    this.wishHearing = world.cluster.hearWishes(() => void this.readWishes());
   }
 
   start(): void {
@@ -87,6 +93,7 @@ export class Shard {
     this.every(reviewMs, () => this.review());
     this.every(outputPollMs, () => this.pollOutput());
     void this.beat();
+    void this.readWishes();
     const introduction = this.options.runtime.after(Math.min(heartbeatMs, INTRODUCTION_MS), () => {
       this.timers.delete(introduction);
       this.introduced = true;
@@ -120,6 +127,7 @@ export class Shard {
     for (const timer of this.timers) timer.cancel();
     this.timers.clear();
     this.neighbours.stop();
+    this.wishHearing.stop();
     this.book.stop();
   }
 
@@ -136,11 +144,12 @@ export class Shard {
   }
 
   private async beat(): Promise<void> {
-    const { shard, host, pid, world } = this.options;
+    const { shard, host, pid, world, describeProcess } = this.options;
     this.beats += 1;
     this.tellHoldings();
     const holds = this.partitions.filter((partition) => !partition.over).map((partition) => partition.report());
-    await world.cluster.beat({ shard, beat: this.beats, host, pid, holds, wants: this.wants });
+    const facts = describeProcess === undefined ? {} : { process: describeProcess() };
+    await world.cluster.beat({ shard, beat: this.beats, host, pid, ...facts, holds, wants: this.wants });
   }
 
   /** One line when taking and giving has come to rest, rather than one a partition. */
@@ -155,7 +164,27 @@ export class Shard {
     log.info(refused === 0 ? {} : { refused }, `worker: holds ${running} of ${world.partitions} partitions`);
   }
 
+  /** Most changes are heard; one that was not is found here. */
+  private async readWishes(): Promise<void> {
+    const known = await this.options.world.cluster.readWishes().catch(() => undefined);
+    if (known === undefined || known.revision <= this.known.revision) return;
+    this.known = known;
+    await this.review();
+  }
+
+  /** Who is gone is not waited for: should it come back under its name, nobody wishes anything of it any more. */
+  private async forgetWishesOfGone(alive: ReadonlySet<string>): Promise<void> {
+    const { wishes, revision } = this.known;
+    const left = wishesOfLiving(wishes, alive);
+    if (left === wishes || !this.neighbours.hasListened) return;
+    const outcome = await this.options.world.cluster.writeWishes(left, revision);
+    if (outcome.kind !== "stored") return;
+    this.known = { wishes: left, revision: outcome.seq };
+    this.options.log.info({}, "worker: wishes about a worker that is gone are dropped");
+  }
+
   private async pollOutput(): Promise<void> {
+    void this.readWishes();
     const [any] = this.held.keys();
     if (any === undefined) return;
     const bounds = await this.options.world
@@ -184,14 +213,16 @@ export class Shard {
     const { world, shard, log } = this.options;
     const alive = new Set([...this.neighbours.alive(), shard]);
     const mine: PartitionNo[] = [];
+    const wishing = new Wishing(alive, this.known.wishes);
     for (let partition = 0; partition < world.partitions; partition += 1) {
-      const wished = wishedOwner(partition, alive);
+      const wished = wishing.ownerOf(partition);
       if (wished === shard) mine.push(partition);
       else this.releaseIfAsked(partition, wished);
     }
     const held = await Promise.all(mine.map((partition) => this.claimIfFree(partition)));
     await this.ask(mine.filter((_, index) => held[index]));
     if ([...alive].sort()[0] === shard) {
+      await this.forgetWishesOfGone(alive);
       await this.coordinator.tend(this.neighbours.reports()).catch((error: unknown) => {
         log.error({ err: error }, "worker: coordination failed, trying again");
       });

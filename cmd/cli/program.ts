@@ -4,6 +4,7 @@ import { EXIT, EXIT_HELP, endingOf } from "../../lib/cli/errors.ts";
 import { styleFor } from "../../lib/cli/style.ts";
 import { addAccounts } from "./accounts.ts";
 import { addAudit } from "./audit.ts";
+import { addCluster } from "./cluster.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEnrich } from "./enrich.ts";
 import { addGlobalFlags } from "./globals.ts";
@@ -52,6 +53,7 @@ function program(): Command {
     addEnrich,
     addReplay,
     addDoctor,
+    addCluster,
     addKeys,
     addAudit,
     addSettings,

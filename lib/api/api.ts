@@ -6,6 +6,7 @@ import type { Static, TSchema } from "typebox";
 import type { Limits } from "../core/types.ts";
 import type { Tables } from "../enrich/enrich.ts";
 import type { AuditLog } from "../ports/audit.ts";
+import type { ClusterBook } from "../ports/cluster.ts";
 import type { ControlLog } from "../ports/control-log.ts";
 import type { EventTap } from "../ports/event-tap.ts";
 import type { EventIntake } from "../ports/intake.ts";
@@ -15,6 +16,7 @@ import type { Catalogue } from "./catalogue.ts";
 import type { HttpSettings } from "./http-settings.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Observed } from "./observed.ts";
+import type { Operating } from "./operating.ts";
 import type { PeopleSource } from "./people.ts";
 import type { ApiLog } from "./refusals.ts";
 import type { Keyring } from "./security/keyring.ts";
@@ -38,6 +40,7 @@ declare module "fastify" {
 export type RouteGroup = (app: Api, services: ApiServices) => void;
 
 export interface ApiServices extends ApiOptions {
+  readonly operating: Operating;
   readonly metrics: Metrics;
 }
 
@@ -52,6 +55,8 @@ export interface ApiOptions {
   readonly catalogue: Catalogue;
   readonly keyring: Keyring;
   readonly audit: AuditLog;
+  /** Who works, and what is wished of them. */
+  readonly cluster: ClusterBook;
   /** What comes in, for those who watch. */
   readonly tap: EventTap;
   /** Where events go in. */

@@ -5,6 +5,7 @@ import type { Limits } from "../core/types.ts";
 import { openTables } from "../enrich/enrich.ts";
 import type { PlacesOptions } from "../enrich/places.ts";
 import { NatsAuditLog } from "../nats/audit.ts";
+import { NatsCluster } from "../nats/cluster.ts";
 import { NatsControlLog } from "../nats/control-log.ts";
 import { NatsEventTap } from "../nats/event-tap.ts";
 import { NatsIntake } from "../nats/intake.ts";
@@ -88,6 +89,7 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
     catalogue: audience.catalogue,
     keyring,
     audit: new NatsAuditLog(nc, names),
+    cluster: new NatsCluster(nc, names),
     tap: new NatsEventTap(nc, names),
     series: store,
     intake: new NatsIntake(nc, names, partitions),

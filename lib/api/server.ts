@@ -6,6 +6,7 @@ import { addDocument, withRight } from "./document.ts";
 import { addDoors } from "./doors.ts";
 import { inputCompiler } from "./input.ts";
 import { metricsOf } from "./metrics.ts";
+import { Operating } from "./operating.ts";
 import { nothingThere, sendError } from "./refusals.ts";
 import { GROUPS } from "./routes/groups.ts";
 import { ID_LENGTH_MAX } from "./schemas/common.ts";
@@ -40,7 +41,8 @@ export function buildApi(options: ApiOptions): FastifyInstance {
   });
   addDoors(app, options);
   addDocument(app, version);
-  const services = { ...options, metrics };
+  const operating = new Operating(options.cluster, () => audience.partitions());
+  const services = { ...options, metrics, operating };
   for (const group of GROUPS) app.register(async (routes) => group(routes as unknown as Api, services));
   return app;
 }

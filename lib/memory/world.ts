@@ -2,7 +2,14 @@
 // One MemoryServer is shared by all clients of a test or simulation; each shard has a client name of its own.
 import type { ControlCopy, ControlEntry } from "../core/control.ts";
 import type { LogKind, Millis, PartitionNo, Reject } from "../core/types.ts";
-import type { Cluster, Hearing, Heartbeat } from "../ports/cluster.ts";
+import {
+  type Cluster,
+  type Hearing,
+  type Heartbeat,
+  type KnownWishes,
+  NO_WISHES,
+  type Wishes,
+} from "../ports/cluster.ts";
 import type { ControlLog, Following } from "../ports/control-log.ts";
 import type { DeltaSink, Saying, StoredSaying, StoredWatermark, Watermark } from "../ports/delta-sink.ts";
 import type { LogBounds, LogReading, ReadOptions } from "../ports/event-log.ts";
@@ -19,6 +26,8 @@ const SEGMENTS = "SEGMENTS";
 const REJECTS = "REJECTS";
 const DEFINITIONS = "DEFINITIONS";
 const CHECKPOINT = "CHECKPOINT";
+const CLUSTER = "CLUSTER";
+const WISHES = "wishes";
 const VALUE_BYTES_MAX = 512 * 1024;
 /** As much as lib/nats keeps free for headers, and for the revision that copies of an entry carry beside it. */
 const BYTES_SPARE = 1_024;
@@ -417,6 +426,27 @@ export class MemoryCluster implements Cluster {
 
   hearLeaving(onLeave: (shard: string) => void): Hearing {
     return { stop: this.server.listen(this.client, "leaving", onLeave) };
+  }
+
+  /** People wish seldom, so no fate is drawn for it: a story is the same whether anybody might have wished or not. */
+  async readWishes(): Promise<KnownWishes> {
+    if (!this.server.reaches(this.client)) throw new Unavailable("wishes");
+    const message = this.server.stream(CLUSTER).newest(WISHES);
+    if (message === undefined) return { wishes: NO_WISHES, revision: 0 };
+    return { wishes: JSON.parse(textOf(message.body)) as Wishes, revision: message.seq };
+  }
+
+  async writeWishes(wishes: Wishes, expected: number): Promise<Published> {
+    const message: NewMessage = { subject: WISHES, body: bytesOf(JSON.stringify(wishes)), rollup: true };
+    const stored = await publish(this.server, this.client, "wish", [message], () =>
+      this.server.stream(CLUSTER).store([message], { subject: WISHES, seq: expected }),
+    );
+    if (stored.kind === "stored") this.server.tell(this.client, WISHES, null);
+    return stored;
+  }
+
+  hearWishes(onChange: () => void): Hearing {
+    return { stop: this.server.listen(this.client, WISHES, onChange) };
   }
 
   /** A late one is a lost one: on one connection an older beat never comes after a newer. */

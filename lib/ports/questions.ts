@@ -155,6 +155,10 @@ export interface PartitionStatus {
   readonly deadline: Millis | null;
   /** Messages in the log that are not processed yet, as far as known. */
   readonly lag: number;
+  /** Since when the first of them waits, at most: 0 when none does. */
+  readonly lagMs: Millis;
+  /** Events processed a second, lately. */
+  readonly eventsPerSecond: number;
   /** Deltas made but not stored yet. */
   readonly unsaid: number;
   /** Messages to other partitions made but not stored yet. */

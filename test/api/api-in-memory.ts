@@ -13,6 +13,7 @@ import { buildApi } from "../../lib/api/server.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { openTables } from "../../lib/enrich/enrich.ts";
 import { SeriesInMemory } from "../support/series-in-memory.ts";
+import { ClusterInMemory } from "./cluster-in-memory.ts";
 import { ControlInMemory } from "./control-in-memory.ts";
 import { FakeAudience, TapInMemory } from "./fake-audience.ts";
 import { IntakeInMemory } from "./intake-in-memory.ts";
@@ -36,6 +37,7 @@ export interface ApiInMemory {
   readonly audit: AuditInMemory;
   readonly tap: TapInMemory;
   readonly intake: IntakeInMemory;
+  readonly cluster: ClusterInMemory;
   /** Makes a key; the first one closes the door. Gives the header that sends it. */
   header(role: Role, personal?: boolean): Promise<{ authorization: string }>;
   close(): Promise<void>;
@@ -54,6 +56,7 @@ export async function apiInMemory(
   const tap = new TapInMemory();
   const intake = new IntakeInMemory();
   const people = new PeopleInMemory();
+  const cluster = new ClusterInMemory();
   const app = buildApi({
     audience,
     people,
@@ -67,6 +70,7 @@ export async function apiInMemory(
     tables: TABLES,
     keepIp: false,
     series: new SeriesInMemory(),
+    cluster,
     limits: DEFAULT_LIMITS,
     clock: "log",
     http: { ...HTTP_DEFAULTS, ...http },
@@ -86,6 +90,7 @@ export async function apiInMemory(
     audit,
     tap,
     intake,
+    cluster,
     async header(role, personal = false) {
       const { text } = await keyring.create({ name: role, role, personal }, "test");
       return { authorization: `Bearer ${text}` };

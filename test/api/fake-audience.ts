@@ -7,7 +7,7 @@ import type { MemberSet } from "../../lib/core/members.ts";
 import type { AccountView, UserView } from "../../lib/core/partition.ts";
 import type { Delta, MemberKind } from "../../lib/core/types.ts";
 import type { EventTap, TappedEvent } from "../../lib/ports/event-tap.ts";
-import type { Answers } from "../../lib/ports/questions.ts";
+import type { Answers, PartitionStatus } from "../../lib/ports/questions.ts";
 
 export const CART: SegmentDetail = {
   id: "cart-under-100",
@@ -90,6 +90,7 @@ export class FakeAudience implements Audience {
   universe: number | null = 5_000;
   said: Delta[] = [];
   reasons: string[] = [];
+  statuses: (PartitionStatus | null)[] = [null];
   failure: Error | undefined;
   readonly listeners = new Set<(delta: Delta) => void>();
 
@@ -184,7 +185,7 @@ export class FakeAudience implements Audience {
     return { ready: this.reasons.length === 0, reasons: this.reasons };
   }
   async partitions() {
-    return [null];
+    return this.statuses;
   }
   recent() {
     return this.said;

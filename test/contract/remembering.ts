@@ -143,6 +143,26 @@ export function rememberingContract(here: Here): void {
       expect(heard.b).toHaveLength(before);
     });
 
+    test("wishes are kept, changed by compare-and-set, and their change is heard", async () => {
+      const { a, b } = here;
+      const before = await insist("the wishes", () => b.cluster.readWishes());
+      let heard = 0;
+      const hearing = b.cluster.hearWishes(() => {
+        heard += 1;
+      });
+      const wishes = { moves: { 3: "b-1" }, drained: ["a-1"] };
+      let revision = before.revision;
+      await until("a change is heard", async () => {
+        const stored = await a.cluster.writeWishes(wishes, revision);
+        if (stored.kind === "stored") revision = stored.seq;
+        return heard > 0;
+      });
+      hearing.stop();
+      expect(await insist("the wishes", () => b.cluster.readWishes())).toEqual({ wishes, revision });
+      expect(await b.cluster.writeWishes({ moves: {}, drained: [] }, revision - 1)).toEqual({ kind: "fenced" });
+      expect(await insist("the wishes", () => a.cluster.readWishes())).toEqual({ wishes, revision });
+    });
+
     test("a question is answered by the owner of its partition, and by nobody else", async () => {
       const one = here.fresh();
       const two = here.fresh();

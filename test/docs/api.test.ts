@@ -26,7 +26,9 @@ test("its limits are options, and all of those that bound requests", () => {
 test("its examples of an error and of a record have the shapes of the document", () => {
   const ajv = new Ajv2020({ strict: false, validateFormats: false });
   ajv.addSchema({ ...document, $id: "openapi" });
-  const [error, record] = [...page.matchAll(/^```json\n(.*?)^```$/gms)].map(([, text]) => JSON.parse(text!) as object);
+  const exampleIn = (text: string): object => JSON.parse(/^```json\n(.*?)^```$/ms.exec(text)![1]!) as object;
+  const error = exampleIn(section("## Answers", "### Pages"));
+  const record = exampleIn(page.slice(page.indexOf("## The log of changes")));
   expect(ajv.validate({ $ref: "openapi#/components/schemas/Error" }, error), ajv.errorsText()).toBe(true);
   const stored = { ...record, seq: 1 };
   expect(ajv.validate({ $ref: "openapi#/components/schemas/AuditRecord" }, stored), ajv.errorsText()).toBe(true);

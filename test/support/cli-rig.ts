@@ -12,6 +12,9 @@ import { Questions } from "../../lib/nats/questions.ts";
 import { startTestServer, type TestServer } from "./nats.ts";
 import { until } from "./until.ts";
 
+/** Its one shard is `worker-1`. */
+const WORKER = "worker";
+
 export interface Ended {
   readonly code: number;
   readonly out: string;
@@ -43,7 +46,7 @@ export async function openCliRig(partitions: number, variables: Record<string, u
     server.dataDir,
   );
   await provision(await server.connection(), dataSetOf(config), { create: true });
-  let worker: RunningWorker | undefined = await startWorker(config);
+  let worker: RunningWorker | undefined = await startWorker(config, { name: WORKER });
   const questions = new Questions(await server.connection("api"), server.names, partitions);
   const caughtUp = async (): Promise<void> => {
     await until("every partition has caught up", async () => {
@@ -74,7 +77,7 @@ export async function openCliRig(partitions: number, variables: Record<string, u
     passes: (at) => until("the moment has passed", () => Date.now() > at),
     stopWorker,
     startWorker: async () => {
-      worker = await startWorker(config);
+      worker = await startWorker(config, { name: WORKER });
       await caughtUp();
     },
     close: async () => {

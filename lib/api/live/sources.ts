@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Delta, Json, JsonObject } from "../../core/types.ts";
 import type { EventTap, TappedEvent } from "../../ports/event-tap.ts";
 import type { Audience, Overview } from "../audience.ts";
+import type { Operating, Operations } from "../operating.ts";
 import { accountMasked, deltaMasked, idOut, type Masking, userMasked, valuesMasked } from "../security/masking.ts";
 import { accountOut, deltaOut, userOut } from "../shapes.ts";
 import { GatheredSource, PolledSource, type Source } from "./source.ts";
@@ -11,6 +12,7 @@ import type { Topic } from "./topics.ts";
 export interface Asked {
   readonly audience: Audience;
   readonly tap: EventTap;
+  readonly operating: Operating;
   readonly traitsShown: ReadonlySet<string>;
 }
 
@@ -146,16 +148,19 @@ function messageOf(body: Uint8Array): JsonObject | undefined {
   }
 }
 
-function operations({ audience }: Asked): Source {
-  return new PolledSource<{ readonly partitions: readonly Json[] }>({
+function operations({ operating }: Asked): Source {
+  return new PolledSource<Operations>({
     periodMs: POLL_MS,
-    ask: async () => ({ partitions: (await audience.partitions()) as unknown as readonly Json[] }),
-    whole: ({ partitions }) => ({ partitions: [...partitions] }),
+    ask: () => operating.look(),
+    whole: (operations) => operations as unknown as Json,
     difference(before, after) {
-      const partitions = after.partitions.flatMap((status, partition) =>
-        isDeepStrictEqual(before.partitions[partition], status) ? [] : [{ partition, status }],
-      );
-      return partitions.length === 0 ? undefined : { partitions };
+      const partitions = after.partitions.filter((one, index) => !isDeepStrictEqual(before.partitions[index], one));
+      const known = new Map(before.workers.map((worker) => [worker.id, worker]));
+      const workers = after.workers.filter((worker) => !isDeepStrictEqual(known.get(worker.id), worker));
+      const there = new Set(after.workers.map(({ id }) => id));
+      const removed = before.workers.flatMap(({ id }) => (there.has(id) ? [] : [id]));
+      if (partitions.length === 0 && workers.length === 0 && removed.length === 0) return undefined;
+      return { workers, partitions, removed } as unknown as Json;
     },
   });
 }

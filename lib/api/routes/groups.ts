@@ -2,6 +2,7 @@
 import type { RouteGroup } from "../api.ts";
 import { accountRoutes } from "./accounts.ts";
 import { auditRoutes } from "./audit.ts";
+import { clusterRoutes } from "./cluster.ts";
 import { compareRoutes } from "./compare.ts";
 import { decideRoutes } from "./decide.ts";
 import { explainRoutes } from "./explain.ts";
@@ -42,6 +43,7 @@ export const GROUPS: readonly RouteGroup[] = [
   pageRoutes,
   keyRoutes,
   auditRoutes,
+  clusterRoutes,
   operationRoutes,
   ingestRoutes,
 ];

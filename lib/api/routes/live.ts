@@ -11,9 +11,9 @@ const DESCRIPTION = `Each message is an event \`snapshot\` or \`delta\` with \`{
 stream begins with, \`end\` (\`{reason, message}\`) says why it ends. Of a topic at most four messages a second; a comment every 15 s.
 Send the last id again as \`Last-Event-ID\`, as browsers do, to be told what was missed.`;
 
-export const liveRoutes: RouteGroup = (app, { audience, tap, http, keyring }) => {
+export const liveRoutes: RouteGroup = (app, { audience, tap, operating, http, keyring }) => {
   const { streamsPerKeyMax, traitsShown } = http;
-  const feed = new LiveFeed({ audience, tap, streamsPerKeyMax, traitsShown: new Set(traitsShown) });
+  const feed = new LiveFeed({ audience, tap, operating, streamsPerKeyMax, traitsShown: new Set(traitsShown) });
   app.addHook("preClose", async () => feed.close());
   /** Its key may be revoked while it listens; and the first key of all closes the door. */
   const isWelcome = ({ caller: { key } }: FastifyRequest): boolean => {

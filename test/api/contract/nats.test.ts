@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { listen, type RunningApi } from "../../../lib/api/listen.ts";
 import { hashOf } from "../../../lib/api/security/keys.ts";
 import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
+import { NatsCluster } from "../../../lib/nats/cluster.ts";
 import { NatsControlLog } from "../../../lib/nats/control-log.ts";
 import { NatsKeyStore } from "../../../lib/nats/keys.ts";
 import { type CliRig, openCliRig } from "../../support/cli-rig.ts";
@@ -16,7 +17,11 @@ const SEGMENT = "id: cart-under-100\nname: Cart under $100\nrule: { cart: { valu
 const BIG = "id: big-spenders\nname: Big spenders\nrule: { cart: { value: { gte: 100 } } }\n";
 const quiet = { warn: () => {}, error: () => {} };
 
+/** It says that it lives and claims nothing, so that what is wished of it moves nothing while routes are asked. */
+const IDLE = { shard: "worker-b-1", beat: 1, host: "here", pid: 1, holds: [], wants: [] };
+
 let rig: CliRig;
+let beating: NodeJS.Timeout;
 let api: RunningApi;
 let contract: Contract;
 
@@ -40,9 +45,13 @@ beforeAll(async () => {
     version: "0.0.0",
     log: quiet,
   });
+  const cluster = new NatsCluster(nc, names);
+  await cluster.beat(IDLE);
+  beating = setInterval(() => void cluster.beat(IDLE), 500);
   contract = await Contract.of({ url: api.url, authorization });
 });
 afterAll(async () => {
+  clearInterval(beating);
   await api?.stop();
   await rig?.close();
 });
