@@ -52,7 +52,7 @@ export const PartitionOut = named(
 export const PartitionsOut = exact({ partitions: listOf(PartitionOut) });
 
 export const WorkerIdIn = idOf("worker-b", "A worker, all its shards, or one shard: `worker-b-1`.");
-export const PartitionIn = Type.String({ minLength: 1, maxLength: 8, description: "Its number.", examples: ["0"] });
+export const PartitionIn = Type.String({ minLength: 1, maxLength: 64, description: "Its number.", examples: ["0"] });
 export const MoveIn = exact(
   { to: Type.String({ minLength: 1, maxLength: 200, description: "The shard that shall have it." }) },
   { examples: [{ to: "worker-b-1" }] },
