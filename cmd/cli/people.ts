@@ -15,6 +15,7 @@ import type { Millis } from "../../lib/core/types.ts";
 import { type Context, connected, unknownSegment } from "./context.ts";
 import { note, print, printJson, withOutput } from "./output.ts";
 import { type ExplainedAt, explainedAt } from "./played.ts";
+import { type EventsOptions, events } from "./timeline.ts";
 
 const LIMIT_DEFAULT = 100;
 
@@ -25,10 +26,13 @@ export function addPeople(program: Command): void {
     .action((segment: string, options: { limit: number; output: Format }, command: Command) =>
       connected(command, (context) => members(context, segment, options)),
     );
-  withOutput(program.command("user").description("what is known of one person"), ["table", "json"])
+  withOutput(program.command("user").description("what is known of one person, or what they did"))
     .argument("<id>")
-    .action((id: string, options: { output: Format }, command: Command) =>
-      connected(command, (context) => user(context, id, options.output)),
+    .option("--events", "what they did, newest first")
+    .option("--only <event>", "with --events: only those of that name or type")
+    .option("--limit <n>", "with --events: at most so many", wholeNumber, LIMIT_DEFAULT)
+    .action((id: string, options: UserOptions, command: Command) =>
+      connected(command, (context) => user(context, id, options)),
     );
   withOutput(program.command("explain").description("why somebody is in a segment, or is not"), ["table", "json"])
     .argument("<segment>")
@@ -89,7 +93,15 @@ async function members(context: Context, segment: string, options: { limit: numb
   else note(membersText(size, kind));
 }
 
-async function user(context: Context, id: string, format: Format): Promise<void> {
+interface UserOptions extends EventsOptions {
+  readonly events?: boolean;
+}
+
+async function user(context: Context, id: string, options: UserOptions): Promise<void> {
+  const { output: format } = options;
+  if (options.events === true) return events(context, "user", id, options);
+  if (options.only !== undefined) throw new CliError(EXIT.usage, "--only goes with --events.");
+  if (format === "csv") throw new CliError(EXIT.usage, "A person is no table; csv goes with --events.");
   const { user: found } = await context.questions.user(id);
   if (found === null) throw new CliError(EXIT.usage, `No message has named "${plain(id)}" yet.`);
   if (format === "json") return printJson(userOut(found));

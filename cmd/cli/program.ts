@@ -16,6 +16,7 @@ import { packageVersion } from "./package-dir.ts";
 import { addPeople } from "./people.ts";
 import { addProcesses } from "./processes.ts";
 import { addReplay } from "./replay.ts";
+import { addSearch } from "./search.ts";
 import { addSegments } from "./segments.ts";
 import { addSettings } from "./settings.ts";
 import { addSituations } from "./situations.ts";
@@ -47,6 +48,7 @@ function program(): Command {
     addItems,
     addSituations,
     addPeople,
+    addSearch,
     addAccounts,
     addTail,
     addImport,
