@@ -1,5 +1,6 @@
 // Events by HTTP over memory: what is stored of what is sent, by which paths, types and keys; what is refused, and how
 // whoever sent it is told. The libraries themselves are test/end-to-end/segment-libraries.test.ts.
+import { gzipSync } from "node:zlib";
 import type { InjectOptions } from "fastify";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { JsonObject } from "../../lib/core/types.ts";
@@ -60,6 +61,29 @@ describe("bodies", () => {
     const more = { headers: { "content-type": "text/plain;charset=UTF-8" } };
     expect((await post("/v1/t", JSON.stringify(track()), more)).statusCode).toBe(200);
     expect((await post("/v1/items", '{"items":[]}', more)).statusCode).toBe(415);
+  });
+
+  test("what comes gzipped is read; what would grow beyond the limit, is broken, or is packed otherwise, is refused", async () => {
+    const packed = (body: Buffer, encoding = "gzip") =>
+      api.app.inject({
+        method: "POST",
+        url: "/v1/batch",
+        headers: { "content-type": "application/json", "content-encoding": encoding },
+        payload: body,
+      });
+    const whole = gzipSync(JSON.stringify({ batch: [track(), track()] }));
+    expect((await packed(whole)).statusCode).toBe(200);
+    const bomb = gzipSync(Buffer.alloc(50 * KB * KB, " "));
+    expect(bomb.length).toBeLessThan(100 * KB);
+    const refused = [
+      await packed(bomb),
+      await packed(whole.subarray(0, -9)),
+      await packed(Buffer.from("{}")),
+      await packed(whole, "br"),
+    ];
+    expect(refused.map(({ statusCode }) => statusCode)).toEqual([400, 400, 400, 415]);
+    for (const { body } of refused) expect(JSON.parse(body).error.message).toEqual(expect.any(String));
+    expect(api.intake.stored.length).toBe(2);
   });
 
   test("a message without an id gets one, and each id is what the log is asked to know it by", async () => {

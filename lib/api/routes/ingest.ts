@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Api, ApiServices, RouteGroup } from "../api.ts";
 import { type Arrival, BATCH_BYTES_MAX, CALLS, eventOfCall, eventsOfBatch } from "../envelopes.ts";
 import { HttpError } from "../http-error.ts";
+import { inflated } from "../inflating.ts";
 import { finiteJsonParser } from "../input.ts";
 import { sendError } from "../refusals.ts";
 import { exact } from "../schemas/common.ts";
@@ -29,6 +30,7 @@ export const ingestRoutes: RouteGroup = (app, services) => {
   // Only here: elsewhere a page of another site could send plain text without asking.
   app.removeContentTypeParser("application/json");
   app.addContentTypeParser(["application/json", "text/plain"], { parseAs: "string" }, finiteJsonParser(app));
+  app.addHook("preParsing", (request, _reply, payload, done) => done(null, inflated(request, payload)));
   app.setErrorHandler((error: Error, request, reply) => sendError(refusalOf(error, request, reply), reply, log));
 
   for (const call of CALLS) {
