@@ -1,6 +1,7 @@
 // Every option, once: kind, default, unit, variable, and one line of why. load.ts reads them, show.ts prints them.
 // A key is the property in Config; outside, where values carry their unit, the "Ms" is left out (`eventsMaxAge: 30d`).
 
+import { isIP } from "node:net";
 import type { HttpSettings } from "../lib/api/http-settings.ts";
 import { DEFAULT_LIMITS, type Limits } from "../lib/core/types.ts";
 import type { NatsSettings } from "../lib/nats/connect.ts";
@@ -64,6 +65,12 @@ export const OPTIONS = {
     unit: "origins",
     why: "Other sites whose pages may call HTTP, with commas between: `https://shop.example`, or `*` for all.",
     check: (value) => problemOf(() => originsOf(value)),
+  }),
+  httpProxies: text({
+    default: "",
+    unit: "addresses",
+    why: "Proxies in front, with commas between: `10.0.0.0/8, ::1`; the sender's address is what they say in X-Forwarded-For.",
+    check: (value) => problemOf(() => proxiesOf(value)),
   }),
   httpBodyBytesMax: bytes({ default: 1 * MB, min: KB, max: 64 * MB, why: "Body of a request." }),
   httpFeedBytesMax: bytes({
@@ -378,6 +385,7 @@ export function httpSettingsOf(config: Config): HttpSettings {
     streamsPerKeyMax: config.httpStreamsPerKeyMax,
     eventsWaitingMax: config.httpEventsWaitingMax,
     origins: originsOf(config.httpOrigins),
+    proxies: proxiesOf(config.httpProxies),
     traitsShown: wordsOf(config.httpTraitsShown),
   };
 }
@@ -394,6 +402,16 @@ function originsOf(text: string): readonly string[] {
   return wordsOf(text).map((word) => {
     if (word === "*" || (URL.canParse(word) && new URL(word).origin === word)) return word;
     throw new RangeError(`"${word}" is no origin; write it as browsers do, such as https://shop.example, or *`);
+  });
+}
+
+/** Addresses, and nets by their leading bits. */
+function proxiesOf(text: string): readonly string[] {
+  return wordsOf(text).map((word) => {
+    const [, address = "", bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(word) ?? [];
+    const family = isIP(address);
+    if (family !== 0 && Number(bits ?? 0) <= (family === 4 ? 32 : 128)) return word;
+    throw new RangeError(`"${word}" is neither an address nor a net; write it as 10.0.0.7 or 10.0.0.0/8`);
   });
 }
 

@@ -14,6 +14,8 @@ export interface HttpSettings {
   readonly streamsPerKeyMax: number;
   /** Events that wait at once, in this process, for their log to have stored them. */
   readonly eventsWaitingMax: number;
+  /** Proxies in front, addresses and nets, whose word for a sender's address counts. */
+  readonly proxies: readonly string[];
   /** Of other sites whose pages may call; `*` is all. */
   readonly origins: readonly string[];
   /** Traits whose values also keys see that show no personal data. */

@@ -18,6 +18,7 @@ export function buildApi(options: ApiOptions): FastifyInstance {
     logger: false,
     bodyLimit: http.bodyBytesMax,
     requestTimeout: http.timeoutMs,
+    trustProxy: http.proxies.length > 0 && [...http.proxies],
     // A browser opens connections ahead of need; an orderly close would wait a minute for a request that never comes.
     forceCloseConnections: true,
     frameworkErrors: (error, _request, reply) => sendError(error, reply as FastifyReply, log),

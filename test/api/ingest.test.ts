@@ -241,6 +241,31 @@ describe("what the door writes", () => {
     expect(context(2)).toEqual({});
   });
 
+  test("behind a proxy that the options name, the address is the one it says; else it is anybody's word", async () => {
+    const forwarded = {
+      ...page,
+      remoteAddress: "10.0.0.7",
+      headers: { ...page.headers, "x-forwarded-for": "8.8.8.8" },
+    };
+    await post("/v1/t", track(), forwarded);
+    expect(context(0).place).toBeUndefined();
+    await api.close();
+    api = await apiInMemory({ proxies: ["10.0.0.0/8"] });
+    await post("/v1/t", track(), forwarded);
+    await post("/v1/t", track(), { ...forwarded, remoteAddress: "8.8.4.4" });
+    await post("/v1/t", track(), {
+      ...forwarded,
+      headers: { ...forwarded.headers, "x-forwarded-for": "1.1.1.1, 192.168.0.1" },
+    });
+    expect([context(0).place, context(2).place]).toEqual([{ country: "US" }, undefined]);
+    // A name that is forwarded opens no door that is for this machine alone.
+    const named = {
+      ...forwarded,
+      headers: { ...forwarded.headers, host: "evil.example", "x-forwarded-host": "localhost" },
+    };
+    expect((await post("/v1/t", track(), named)).json().error.code).toBe("other-host");
+  });
+
   test("who is believed is said by the name of the key, not by the message", async () => {
     const { catalogue } = api;
     expect(catalogue.state.vocabulary.trustedSources).toContain("server");
