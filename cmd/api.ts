@@ -33,6 +33,7 @@ export async function runApiProcess(config: Config): Promise<number> {
       partitions: made.partitions,
       clock: made.clock,
       limits,
+      machine: config,
       http: httpSettingsOf(config),
       series: retentionOf(config),
       host,

@@ -145,6 +145,7 @@ async function bringUp(
     partitions,
     clock,
     limits,
+    machine: config,
     http: httpSettingsOf(config),
     series: retentionOf(config),
     host,

@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import { type Said, saidOfDefinition } from "../../lib/api/said.ts";
 import type { BacktestReport } from "../../lib/backtest/backtest.ts";
+import { backtested } from "../../lib/backtest/played.ts";
 import { backtestText } from "../../lib/cli/backtest-text.ts";
 import type { Format } from "../../lib/cli/table.ts";
 import type { Definition } from "../../lib/core/rules/ast.ts";
@@ -10,7 +11,7 @@ import { oneCandidate } from "./candidates.ts";
 import { type Context, connected } from "./context.ts";
 import { print, printJson, withOutput } from "./output.ts";
 import { wholeNumber } from "./people.ts";
-import { backtested } from "./played.ts";
+import { playing } from "./played.ts";
 
 const DAY_MS = 86_400_000;
 const DAYS_DEFAULT = 30;
@@ -29,7 +30,9 @@ export function addBacktests(segments: Command): void {
         const candidate = await oneCandidate(command, file);
         const to = Date.now();
         const from = to - options.days * DAY_MS;
-        const { report } = await backtested(context, candidate, { from, to }, (test, now) => test.endAt(now));
+        const { report } = await playing(context, (logs) =>
+          backtested(logs, candidate, { from, to }, (test, now) => test.endAt(now)),
+        );
         const { state } = await context.catalogue();
         const { cost } = saidOfDefinition(candidate.definition, state.newestVocabulary, state);
         show(context, candidate.definition, { ...report, cost }, options.output);

@@ -1,16 +1,10 @@
 // Definitions in files that nobody applies: what `segments try`, `diff` and `backtest` look at.
 import type { Command } from "commander";
+import type { Candidate } from "../../lib/backtest/played.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { plain } from "../../lib/cli/style.ts";
-import type { Definition } from "../../lib/core/rules/ast.ts";
-import type { Json } from "../../lib/core/types.ts";
 import { loadDefinitions } from "../../lib/definitions/load.ts";
 import { optionsOf } from "./context.ts";
-
-export interface Candidate {
-  readonly source: Json;
-  readonly definition: Definition;
-}
 
 /** Definitions of files that parse; else what is wrong with them, with its place. */
 export async function candidatesOf(command: Command, paths: readonly string[]): Promise<readonly Candidate[]> {

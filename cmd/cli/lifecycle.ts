@@ -1,16 +1,23 @@
 // rollcall segments progress | cancel | retry | history | rollback | enable | disable | publish | discard: the life of a
 // definition between the first draft and the day it is switched off. What there is to know is lib/api's.
 import type { Command } from "commander";
-import { appendEntry } from "../../lib/api/apply.ts";
-import type { Catalogue } from "../../lib/api/catalogue.ts";
 import { type Preparation, preparationsOf, type Share } from "../../lib/api/preparations.ts";
+import {
+  cancelled,
+  type Desk,
+  discardDrafts,
+  draftOf,
+  keepDrafts as kept,
+  retried,
+  switched,
+  versionOf,
+} from "../../lib/api/segment-changes.ts";
 import type { SegmentVersion } from "../../lib/api/versions.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { count, counted, duration, instant } from "../../lib/cli/numbers.ts";
 import { describeRule } from "../../lib/cli/rule-text.ts";
 import { plain, type Style } from "../../lib/cli/style.ts";
 import { type Column, type Format, printRows } from "../../lib/cli/table.ts";
-import { references } from "../../lib/core/rules/checks/graph.ts";
 import { nearest } from "../../lib/core/rules/parse/problems.ts";
 import type { Json, SegmentId } from "../../lib/core/types.ts";
 import { type Loaded, readDefinitions } from "../../lib/definitions/load.ts";
@@ -140,42 +147,22 @@ const SHARES: readonly Column<Share>[] = [
 ];
 
 async function cancel(context: Context, id: SegmentId): Promise<void> {
-  const { catalogue, preparation } = await preparing(context, id);
-  const { revision, segments, removes } = preparation;
-  assertNobodyWaitsFor(catalogue, revision);
-  await appendEntry(context.control, catalogue, () =>
-    catalogue.state.pending.has(revision) ? { op: "cancel", revision } : undefined,
-  );
-  if (catalogue.fateOf(revision) === "in force") {
-    throw new CliError(EXIT.usage, `Too late: revision ${revision} is in force already.`);
-  }
+  const { revision } = (await preparing(context, id)).preparation;
+  const given = await cancelled(await deskOf(context), revision);
   await context.audited({ what: "segments.cancel", target: id, detail: { revision } });
-  note(`Given up: ${[...segments, ...removes].join(", ")} (revision ${revision}). What was in force before goes on.`);
-}
-
-/** A later batch may lead to a segment that only this one brings. */
-function assertNobodyWaitsFor({ state }: Catalogue, revision: number): void {
-  const brought = new Set([...state.pending.get(revision)!.define.keys()].filter((id) => !state.active.has(id)));
-  const others = [...state.pending.values()].filter((batch) => batch.revision !== revision);
-  for (const { define } of others) {
-    for (const [id, { definition }] of define) {
-      const used = references(definition.rule).find((reference) => brought.has(reference));
-      if (used === undefined) continue;
-      throw new CliError(EXIT.usage, `${id}, which waits, too, refers to ${used}: cancel ${id} first.`);
-    }
-  }
+  note(`Given up: ${given.join(", ")} (revision ${revision}). What was in force before goes on.`);
 }
 
 async function retry(context: Context, id: SegmentId, wait: boolean): Promise<void> {
-  const { catalogue, preparation } = await preparing(context, id);
-  const batch = catalogue.state.pending.get(preparation.revision)!;
-  const define = Array.from(batch.define.values(), ({ definition }) => definition.source);
-  const revision = await appendEntry(context.control, catalogue, () =>
-    catalogue.state.pending.has(preparation.revision) ? { op: "apply", define, remove: [...batch.remove] } : undefined,
-  );
+  const { preparation } = await preparing(context, id);
+  const { revision, segments } = await retried(await deskOf(context), preparation.revision);
   if (revision !== undefined) await context.audited({ what: "segments.retry", target: id, detail: { revision } });
-  note(`Begun anew as revision ${revision}: ${[...batch.define.keys()].join(", ")}.`);
+  note(`Begun anew as revision ${revision}: ${segments.join(", ")}.`);
   if (wait && revision !== undefined) await waitInForce(context, revision);
+}
+
+async function deskOf(context: Context): Promise<Desk> {
+  return { control: context.control, catalogue: await context.catalogue(), limits: context.config.limits };
 }
 
 async function preparing(context: Context, id: SegmentId) {
@@ -234,14 +221,6 @@ async function history(context: Context, id: SegmentId, version: number | undefi
   print(printRows(catalogue.versions(id), VERSIONS, output, context.style));
 }
 
-function versionOf(catalogue: Catalogue, id: SegmentId, version: number): SegmentVersion {
-  const versions = catalogue.versions(id);
-  const found = versions.find((one) => one.version === version);
-  if (found !== undefined) return found;
-  const there = versions.map((one) => one.version).reverse();
-  throw new CliError(EXIT.usage, `${id} has no version ${version}; there are ${there.join(", ") || "none"}.`);
-}
-
 async function rollBack(context: Context, id: SegmentId, version: number, wait: boolean): Promise<void> {
   await assertKnown(context, id);
   const { source } = versionOf(await context.catalogue(), id, version);
@@ -260,8 +239,7 @@ async function enable(context: Context, ids: readonly SegmentId[], enabled: bool
         `${id} is not in force: \`segments publish\` applies a draft, \`segments rollback\` an older version.`,
       );
     }
-    const { enabled: _, ...rest } = entry.definition as Record<string, Json>;
-    sources.push(enabled ? rest : { ...rest, enabled });
+    sources.push(switched(entry, enabled));
   }
   await applySources(context, sources, wait);
 }
@@ -275,9 +253,8 @@ async function applySources(context: Context, sources: readonly Json[], wait: bo
 // ── drafts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export async function keepDrafts(context: Context, { definitions }: Pick<Loaded, "definitions">): Promise<void> {
-  const catalogue = await context.catalogue();
   const define = definitions.map(({ source }) => source);
-  const revision = await appendEntry(context.control, catalogue, () => ({ op: "draft", define, discard: [] }));
+  const revision = await kept(await deskOf(context), define);
   const segments = definitions.flatMap(({ definition }) => (definition === undefined ? [] : [definition.id]));
   await context.audited({ what: "segments.draft", detail: { revision: revision ?? null, segments } });
   note(
@@ -286,28 +263,16 @@ export async function keepDrafts(context: Context, { definitions }: Pick<Loaded,
 }
 
 async function publish(context: Context, ids: readonly SegmentId[], wait: boolean): Promise<void> {
-  const { drafts } = await context.catalogue();
+  const catalogue = await context.catalogue();
   await applySources(
     context,
-    ids.map((id) => draftOf(drafts, id)),
+    ids.map((id) => draftOf(catalogue, id)),
     wait,
   );
 }
 
 async function discard(context: Context, ids: readonly SegmentId[]): Promise<void> {
-  const catalogue = await context.catalogue();
-  for (const id of ids) draftOf(catalogue.drafts, id);
-  const revision = await appendEntry(context.control, catalogue, () => ({ op: "draft", define: [], discard: ids }));
+  const revision = await discardDrafts(await deskOf(context), ids);
   await context.audited({ what: "segments.discard", detail: { revision: revision ?? null, segments: ids } });
   note(`${counted(ids.length, "draft")} thrown away.`);
-}
-
-function draftOf(drafts: ReadonlyMap<SegmentId, Json>, id: SegmentId): Json {
-  const draft = drafts.get(id);
-  if (draft !== undefined) return draft;
-  const there = [...drafts.keys()];
-  const meant = nearest(id, there);
-  const hint =
-    meant === undefined ? `There are ${there.length === 0 ? "none" : there.join(", ")}.` : `Did you mean ${meant}?`;
-  throw new CliError(EXIT.usage, `There is no draft of "${id}". ${hint}`);
 }

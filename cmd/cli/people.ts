@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import type { CatalogueEntry } from "../../lib/api/catalogue.ts";
 import { explained } from "../../lib/api/explaining.ts";
 import { explanationOut, userOut } from "../../lib/api/shapes.ts";
+import { type ExplainedAt, explainedAt } from "../../lib/backtest/played.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { explainTree, toSatisfyLines } from "../../lib/cli/explain-tree.ts";
 import { membersText, userText } from "../../lib/cli/member-text.ts";
@@ -14,7 +15,7 @@ import { nearest } from "../../lib/core/rules/parse/problems.ts";
 import type { Millis } from "../../lib/core/types.ts";
 import { type Context, connected, unknownSegment } from "./context.ts";
 import { note, print, printJson, withOutput } from "./output.ts";
-import { type ExplainedAt, explainedAt } from "./played.ts";
+import { playing } from "./played.ts";
 import { type EventsOptions, events } from "./timeline.ts";
 
 const LIMIT_DEFAULT = 100;
@@ -126,7 +127,10 @@ interface ExplainOptions {
 async function explain(context: Context, segment: string, id: string, { at, output }: ExplainOptions): Promise<void> {
   const entry = await segmentNamed(context, segment);
   const { kind } = entry;
-  const found = at === undefined ? await explainedNow(context, entry, id) : await explainedAt(context, segment, id, at);
+  const found =
+    at === undefined
+      ? await explainedNow(context, entry, id)
+      : await playing(context, (logs) => explainedAt(logs, segment, id, at));
   if (found.explain === null) throw await nothingToExplain(context, entry, id, at === undefined ? "yet" : "by then");
   const { clock, explain: root } = found;
   const membership = found.memberships.find((one) => one.segment === segment);

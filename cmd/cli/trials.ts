@@ -3,7 +3,9 @@
 import type { Command } from "commander";
 import { diffLines } from "diff";
 import type { Catalogue } from "../../lib/api/catalogue.ts";
-import { addedUp, runTrial, trialOut } from "../../lib/api/trial.ts";
+import { triedExactly } from "../../lib/api/exact-trial.ts";
+import { runTrial, trialOut } from "../../lib/api/trial.ts";
+import type { Candidate } from "../../lib/backtest/played.ts";
 import { progressBar } from "../../lib/cli/progress.ts";
 import { describeRule } from "../../lib/cli/rule-text.ts";
 import { plain, type Style } from "../../lib/cli/style.ts";
@@ -13,11 +15,11 @@ import { wrap } from "../../lib/cli/wrap.ts";
 import type { TrialPart } from "../../lib/core/partition.ts";
 import { definitionSentence } from "../../lib/core/rules/words/sentence.ts";
 import type { Json } from "../../lib/core/types.ts";
-import { type Candidate, candidatesOf, oneCandidate } from "./candidates.ts";
+import { candidatesOf, oneCandidate } from "./candidates.ts";
 import { type Context, connected } from "./context.ts";
 import { print, printJson, withOutput } from "./output.ts";
 import { wholeNumber } from "./people.ts";
-import { backtested } from "./played.ts";
+import { playing } from "./played.ts";
 
 const SAMPLES_DEFAULT = 5;
 const MEMBERS_MAX = 1_000_000;
@@ -56,7 +58,7 @@ async function tryFile(context: Context, command: Command, file: string, options
   const candidate = await oneCandidate(command, file);
   const part =
     options.history === true
-      ? await triedExactly(context, candidate, options.sample)
+      ? await exactly(context, candidate, options.sample)
       : await tried(context, candidate.source, options.sample);
   if (options.output === "json") return printJson(trialOut(part) as object);
   const { definition } = candidate;
@@ -89,32 +91,13 @@ async function tried(context: Context, source: Json, samples: number): Promise<T
 }
 
 /** Everything is played here, so it is exact; who is in now is asked of the owners. */
-async function triedExactly(context: Context, candidate: Candidate, samples: number): Promise<TrialPart> {
+async function exactly(context: Context, candidate: Candidate, samples: number): Promise<TrialPart> {
   const { id } = candidate.definition;
-  const to = Date.now();
-  const { parts } = await backtested(context, candidate, { from: to, to }, (test, now) => ({
-    ...test.endAt(now),
-    trial: test.trial(Number.POSITIVE_INFINITY),
-  }));
-  const whole = addedUp(
-    parts.map(({ trial }) => trial),
-    Number.POSITIVE_INFINITY,
-  );
-  const entry = (await context.catalogue()).entry(id);
-  const { members } = entry?.state === "live" ? await context.questions.members(id, MEMBERS_MAX) : { members: [] };
-  const now = new Set(members.map((member) => member.id));
-  const then = new Set(whole.inSample);
-  const joins = whole.inSample.filter((member) => !now.has(member));
-  const leaves = [...now].filter((member) => !then.has(member));
-  return {
-    ...whole,
-    joins: joins.length,
-    leaves: leaves.length,
-    inSample: whole.inSample.slice(0, samples),
-    joinSample: joins.slice(0, samples),
-    leaveSample: leaves.slice(0, samples),
-    nearSample: whole.nearSample.slice(0, samples),
+  const now = async (): Promise<string[]> => {
+    if ((await context.catalogue()).entry(id)?.state !== "live") return [];
+    return (await context.questions.members(id, MEMBERS_MAX)).members.map((member) => member.id);
   };
+  return playing(context, (logs) => triedExactly(logs, candidate, samples, now));
 }
 
 interface Difference {

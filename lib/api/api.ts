@@ -12,6 +12,7 @@ import type { EventTap } from "../ports/event-tap.ts";
 import type { EventIntake } from "../ports/intake.ts";
 import type { SeriesStore } from "../ports/series.ts";
 import type { Audience } from "./audience.ts";
+import type { Candidates } from "./candidates.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { HttpSettings } from "./http-settings.ts";
 import type { Metrics } from "./metrics.ts";
@@ -53,6 +54,7 @@ export interface ApiOptions {
   /** The control log, where vocabulary, items and situations are written. */
   readonly control: ControlLog;
   readonly catalogue: Catalogue;
+  readonly candidates: Candidates;
   readonly keyring: Keyring;
   readonly audit: AuditLog;
   /** Who works, and what is wished of them. */

@@ -16,6 +16,7 @@ import { NatsSeriesStore } from "../nats/series.ts";
 import { RETENTION_DEFAULT, type Retention, SeriesKeeper } from "../series/keeper.ts";
 import type { HttpSettings } from "./http-settings.ts";
 import { type NatsAudience, openAudience } from "./nats-audience.ts";
+import { MACHINE_DEFAULT, NatsCandidates } from "./nats-candidates.ts";
 import { ObservedInLogs } from "./observed.ts";
 import type { ApiLog } from "./refusals.ts";
 import { isLoopback } from "./security/guard.ts";
@@ -28,6 +29,8 @@ export interface ListenOptions {
   readonly partitions: number;
   readonly clock: "log" | "event";
   readonly limits: Limits;
+  /** Of the machines that play logs, as the workers' are. */
+  readonly machine?: { readonly clockStepMsMax: number; readonly pageBytesMax: number };
   readonly http: HttpSettings;
   readonly host: string;
   readonly port: number;
@@ -67,8 +70,8 @@ function openDoor(host: string): OpenDoor {
 }
 
 export async function listen(options: ListenOptions): Promise<RunningApi> {
+  const { series = RETENTION_DEFAULT, machine = MACHINE_DEFAULT } = options;
   const { nc, names, partitions, clock, limits, http, host, port, natsUrl, version, log, door = {} } = options;
-  const { series = RETENTION_DEFAULT } = options;
   // A file that cannot be used is told before anything listens.
   const tables = openTables(door);
   const keyring = await Keyring.open(new NatsKeyStore(nc, names));
@@ -87,6 +90,16 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
     observed: new ObservedInLogs(logs, partitions, limits, () => performance.now()),
     control: new NatsControlLog(nc, names),
     catalogue: audience.catalogue,
+    candidates: new NatsCandidates({
+      nc,
+      names,
+      partitions,
+      clock,
+      limits,
+      ...machine,
+      catalogue: audience.catalogue,
+      questions: audience.questions,
+    }),
     keyring,
     audit: new NatsAuditLog(nc, names),
     cluster: new NatsCluster(nc, names),

@@ -20,11 +20,20 @@ const CODES: Readonly<Record<number, string>> = {
 export function sendError(error: FastifyError | Error, reply: FastifyReply, log: ApiLog | undefined): FastifyReply {
   const refusal = refusalOf(error);
   if (refusal.statusCode >= 500 && refusal.code === "internal") log?.error({ err: error }, "http: a request failed");
-  const { statusCode, code, message, problems } = refusal;
+  const { statusCode, code } = refusal;
   if (statusCode === 401) reply.header("www-authenticate", 'Bearer, Basic realm="Rollcall", charset="UTF-8"');
   if (code === "too-many-streams") reply.header("retry-after", "10");
   if (statusCode === 503) reply.header("retry-after", "1");
-  return reply.code(statusCode).send({ error: { code, message, ...(problems === undefined ? {} : { problems }) } });
+  return reply.code(statusCode).send(bodyOf(refusal));
+}
+
+/** The same for whoever has begun to answer already, and can change no status any more. */
+export function errorOut(error: unknown): object {
+  return bodyOf(refusalOf(error instanceof Error ? error : new Error(String(error))));
+}
+
+function bodyOf({ code, message, problems }: HttpError): object {
+  return { error: { code, message, ...(problems === undefined ? {} : { problems }) } };
 }
 
 const STATUS_OF: Readonly<Record<Why, number>> = {
@@ -40,6 +49,14 @@ function refusalOf(error: FastifyError | Error): HttpError {
   if (error instanceof HttpError) return error;
   if (error instanceof NotPossible) {
     return new HttpError(STATUS_OF[error.why], error.code, error.message, error.problems);
+  }
+  if (error.name === "NotPlayable") return new HttpError(422, "not-playable", error.message);
+  if (error.name === "TimeoutError") {
+    return new HttpError(
+      503,
+      "not-answered",
+      "The answer was not there in time; ask with ?stream, which takes its time.",
+    );
   }
   if (error.name === "EntryTooLarge") return new HttpError(413, "too-large", error.message);
   // A partition that does not answer is a matter of waiting, and the question's own words say so.

@@ -1,5 +1,5 @@
 // A definition tried on everybody: slices asked of every partition's owner and added up. Nothing is changed by it.
-// The command line shows it; the owners answer from what they keep (lib/core/engine/answers/trial.ts).
+// The command line and the HTTP interface show it; the owners answer from what they keep (lib/core/engine/answers/trial.ts).
 import type { NearMiss, TrialNode, TrialPart } from "../core/partition.ts";
 import type { Json, MemberId, PartitionNo } from "../core/types.ts";
 import type { Answers } from "../ports/questions.ts";
@@ -11,11 +11,19 @@ export interface TrialOptions {
   readonly partitions: number;
   readonly samples: number;
   readonly ask: (partition: PartitionNo, cursor: number) => Promise<Answers["try"]>;
-  readonly onProgress: (progress: { readonly looked: number; readonly universe: number }) => void;
+  readonly onProgress: (progress: TrialProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface TrialProgress {
+  readonly looked: number;
+  readonly universe: number;
+  /** What has been looked at by now, added up. */
+  readonly soFar: () => TrialPart;
 }
 
 /** Throws what `ask` throws: a partition that nobody answers for makes the whole unknown. */
-export async function runTrial({ partitions, samples, ask, onProgress }: TrialOptions): Promise<TrialPart> {
+export async function runTrial({ partitions, samples, ask, onProgress, signal }: TrialOptions): Promise<TrialPart> {
   const parts = new Map<PartitionNo, TrialPart>();
   const universes = new Map<PartitionNo, number>();
   const waiting = Array.from({ length: partitions }, (_, partition) => partition);
@@ -23,11 +31,13 @@ export async function runTrial({ partitions, samples, ask, onProgress }: TrialOp
   const work = async (): Promise<void> => {
     for (let partition = waiting.shift(); partition !== undefined; partition = waiting.shift()) {
       for (let cursor: number | null = 0; cursor !== null; ) {
+        signal?.throwIfAborted();
         const answer: Answers["try"] = await ask(partition, cursor);
         parts.set(partition, merged(parts.get(partition), answer.part, samples));
         universes.set(partition, answer.universe);
         looked += answer.part.members;
-        onProgress({ looked, universe: estimateOf(universes, partitions) });
+        const soFar = (): TrialPart => addedUp([...parts.values()], samples);
+        onProgress({ looked, universe: estimateOf(universes, partitions), soFar });
         cursor = answer.cursor;
       }
     }

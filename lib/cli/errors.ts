@@ -42,6 +42,7 @@ const KNOWN: Readonly<Record<string, number>> = {
   EntryTooLarge: EXIT.usage,
   NotPossible: EXIT.usage,
   ImportStopped: EXIT.failed,
+  NotPlayable: EXIT.failed,
   ConfigError: EXIT.usage,
   PlacesFileUnusable: EXIT.usage,
   PortTaken: EXIT.usage,

@@ -13,6 +13,7 @@ import { buildApi } from "../../lib/api/server.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { openTables } from "../../lib/enrich/enrich.ts";
 import { SeriesInMemory } from "../support/series-in-memory.ts";
+import { CandidatesInMemory } from "./candidates-in-memory.ts";
 import { ClusterInMemory } from "./cluster-in-memory.ts";
 import { ControlInMemory } from "./control-in-memory.ts";
 import { FakeAudience, TapInMemory } from "./fake-audience.ts";
@@ -32,6 +33,7 @@ export interface ApiInMemory {
   readonly people: PeopleInMemory;
   readonly control: ControlInMemory;
   readonly catalogue: Catalogue;
+  readonly candidates: CandidatesInMemory;
   readonly keyring: Keyring;
   readonly keys: KeysInMemory;
   readonly audit: AuditInMemory;
@@ -50,6 +52,7 @@ export async function apiInMemory(
   const audience = new FakeAudience();
   const control = new ControlInMemory();
   const catalogue = await Catalogue.open(control, DEFAULT_LIMITS);
+  const candidates = new CandidatesInMemory(catalogue);
   const keys = new KeysInMemory();
   const keyring = await Keyring.open(keys);
   const audit = new AuditInMemory();
@@ -63,6 +66,7 @@ export async function apiInMemory(
     observed: new ObservedInLogs(people.log, people.partitions, DEFAULT_LIMITS, () => performance.now()),
     control,
     catalogue,
+    candidates,
     keyring,
     audit,
     tap,
@@ -85,6 +89,7 @@ export async function apiInMemory(
     people,
     control,
     catalogue,
+    candidates,
     keyring,
     keys,
     audit,

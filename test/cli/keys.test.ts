@@ -28,7 +28,11 @@ const serve = (host: string) => {
   const { nc, names, partitions, url: natsUrl } = server;
   const log = { error: () => {}, warn: (_fields: object, message: string) => void warnings.push(message) };
   const given = { nc, names, partitions, natsUrl, log, host, port: 0, version: "0.0.0", clock: "log" } as const;
-  return listen({ ...given, limits: DEFAULT_LIMITS, http: HTTP_DEFAULTS });
+  return listen({
+    ...given,
+    limits: DEFAULT_LIMITS,
+    http: HTTP_DEFAULTS,
+  });
 };
 
 test("without a key HTTP listens on this machine alone, and says so", async () => {

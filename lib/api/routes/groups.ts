@@ -2,6 +2,7 @@
 import type { RouteGroup } from "../api.ts";
 import { accountRoutes } from "./accounts.ts";
 import { auditRoutes } from "./audit.ts";
+import { candidateRoutes } from "./candidates.ts";
 import { clusterRoutes } from "./cluster.ts";
 import { compareRoutes } from "./compare.ts";
 import { decideRoutes } from "./decide.ts";
@@ -9,6 +10,7 @@ import { explainRoutes } from "./explain.ts";
 import { itemRoutes, situationRoutes } from "./feeds.ts";
 import { ingestRoutes } from "./ingest.ts";
 import { keyRoutes } from "./keys.ts";
+import { draftRoutes, lifecycleRoutes } from "./lifecycle.ts";
 import { listRoutes, listUploadRoutes } from "./lists.ts";
 import { liveRoutes } from "./live.ts";
 import { memberRoutes } from "./members.ts";
@@ -20,10 +22,15 @@ import { searchRoutes } from "./search.ts";
 import { segmentRoutes } from "./segments.ts";
 import { seriesRoutes } from "./series.ts";
 import { userRoutes } from "./users.ts";
+import { versionRoutes } from "./versions.ts";
 import { vocabularyRoutes } from "./vocabulary.ts";
 
 export const GROUPS: readonly RouteGroup[] = [
   segmentRoutes,
+  versionRoutes,
+  draftRoutes,
+  lifecycleRoutes,
+  candidateRoutes,
   memberRoutes,
   seriesRoutes,
   compareRoutes,
@@ -51,6 +58,7 @@ export const GROUPS: readonly RouteGroup[] = [
 /** What the document says of each tag that routes bear. */
 export const TAGS: Readonly<Record<string, string>> = {
   segments: "Which segments there are, what they mean, and who is in them",
+  candidates: "What a definition would do, before anybody applies it",
   vocabulary: "What gives events their meaning",
   lists: "Static groups of people or accounts that rules refer to",
   people: "What is known of people and accounts, and why they are where they are",

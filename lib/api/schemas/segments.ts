@@ -2,6 +2,7 @@
 import Type from "typebox";
 import type { JsonObject } from "../../core/types.ts";
 import {
+  AnyJson,
   AnyObject,
   Count,
   Cursor,
@@ -263,3 +264,36 @@ export const HistoryOut = pageOf(
     }),
   ),
 );
+
+export const DiffQuery = exact({
+  from: Type.Integer({ minimum: 1, description: "The older version.", examples: [1] }),
+  to: Type.Integer({ minimum: 1, description: "The newer version.", examples: [2] }),
+});
+
+/** A tree of itself, so it is referred to before it is there. */
+const DiffRef = Type.Unsafe({ $ref: "DiffNode#" });
+
+const DiffNodeOut = named(
+  "DiffNode",
+  exact({
+    path: Type.String({ description: "`rule.all[1].cart`; in the newer one, but for what is removed." }),
+    key: Type.String(),
+    change: oneOf(["same", "added", "removed", "changed"]),
+    before: Type.Optional(AnyJson),
+    after: Type.Optional(AnyJson),
+    nodes: Type.Optional(listOf(DiffRef)),
+  }),
+);
+
+export const DiffOut = exact({
+  segment: Type.String(),
+  from: Count,
+  to: nullable(Count, { description: "Null: the definition that was sent." }),
+  same: Type.Boolean(),
+  tree: DiffNodeOut,
+  sentence: exact({
+    before: Type.String(),
+    after: Type.String(),
+    parts: listOf(exact({ change: oneOf(["same", "added", "removed"]), text: Type.String() })),
+  }),
+});

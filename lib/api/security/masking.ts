@@ -1,6 +1,6 @@
 // What somebody sees of a person whose key shows no personal data: that something is known and under which name, not what.
 // Routes and the live feed ask here before they shape an answer; the shapes stay the same.
-import type { AccountUser, AccountView, ExplainNode, UserView } from "../../core/partition.ts";
+import type { AccountUser, AccountView, ExplainNode, TrialPart, UserView } from "../../core/partition.ts";
 import type { Delta, Json, JsonObject, MemberId } from "../../core/types.ts";
 
 import type { AccountUsers, Explanation } from "../audience.ts";
@@ -183,6 +183,23 @@ export function nearMasked({ segment, rule }: NearShown, masking: Masking): Near
 /** Who may not see a value may not find it out by asking for it: ids that speak are left out, but for the very one asked. */
 export function isFoundBy(id: MemberId, { personal }: Masking): boolean {
   return personal || !speaks(id);
+}
+
+/** How many is shown, and by which rule; who they are, and what was found, is their own. */
+export function trialMasked(part: TrialPart, masking: Masking): TrialPart {
+  if (masking.personal) return part;
+  const ids = (list: readonly MemberId[]) => list.map((id) => idOut(id, masking));
+  return {
+    ...part,
+    inSample: ids(part.inSample),
+    joinSample: ids(part.joinSample),
+    leaveSample: ids(part.leaveSample),
+    nearSample: part.nearSample.map((miss) => ({
+      ...miss,
+      id: idOut(miss.id, masking),
+      actual: valuesMasked(miss.actual),
+    })),
+  };
 }
 
 export function deltaMasked(delta: Delta, masking: Masking): Delta {

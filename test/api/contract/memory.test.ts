@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { hashOf } from "../../../lib/api/security/keys.ts";
 import { type ApiInMemory, apiInMemory } from "../api-in-memory.ts";
 import { CART } from "../fake-audience.ts";
-import { NAMED } from "./named.ts";
+import { NAMED, WAITING, waiting } from "./named.ts";
 import { Contract } from "./suite.ts";
 
 let api: ApiInMemory;
@@ -20,10 +20,10 @@ afterAll(() => api.close());
 /** The examples of the document name these; a group of routes adds its own here. */
 async function whatExamplesName({ control, keys, people }: ApiInMemory): Promise<void> {
   control.write({ op: "apply", define: [CART.definition], remove: [] });
-  for (const entry of NAMED) control.write(entry);
   const added = { type: "track", event: "Product Added", properties: { product_id: "sku-1", price: 60 } };
   people.event("u1", added);
   people.event("u1", { type: "group", groupId: "acme", traits: { plan: "trial" } });
+  for (const entry of [...NAMED, ...Object.values(WAITING).map(waiting)]) control.write(entry);
   control.write({ op: "items", mode: "merge", items: [{ id: "sku-1", attributes: { price: 4 } }] });
   const [id, created] = ["aaaaaaaaaa", "2026-11-23T10:00:00.000Z"];
   await keys.put({ id, name: "old", role: "read", personal: false, hash: hashOf("x"), created, createdBy: "test" }, 0);

@@ -14,7 +14,22 @@ export const NAMED: readonly ControlEntry[] = [
   { op: "list", id: "strangers", mode: "replace", members: ["u9"] },
   {
     op: "apply",
-    define: ["cart-changing", "cart-unwanted"].map((id) => cart(id)),
+    define: [
+      ...["cart-changing", "cart-unwanted", "cart-awake", "cart-edited"].map((id) => cart(id)),
+      cart("cart-asleep", { enabled: false }),
+    ],
     remove: [],
   },
+  { op: "apply", define: [cart("cart-edited", { name: "Edited" })], remove: [] },
+  { op: "draft", define: ["idea-kept", "idea-dropped", "idea-ready"].map((id) => cart(id)), discard: [] },
 ];
+
+/** The segment that reads its history when these are asked for: in memory for ever, on a real server while nobody works. */
+export const WAITING: Readonly<Record<string, string>> = {
+  "POST /v1/segments/{id}/cancel": "pinged-waiting",
+  "POST /v1/segments/{id}/retry": "ponged-waiting",
+};
+
+export function waiting(id: string): ControlEntry {
+  return { op: "apply", define: [{ id, rule: { event: { name: id } } }], remove: [] };
+}

@@ -9,7 +9,8 @@ import { NatsKeyStore } from "../../../lib/nats/keys.ts";
 import { type CliRig, openCliRig } from "../../support/cli-rig.ts";
 import { until } from "../../support/until.ts";
 import { HTTP_DEFAULTS } from "../api-in-memory.ts";
-import { NAMED } from "./named.ts";
+import { NAMED, WAITING, waiting } from "./named.ts";
+import type { NamedOperation } from "./operations.ts";
 import { Contract } from "./suite.ts";
 
 const PARTITIONS = 2;
@@ -76,8 +77,22 @@ async function whatExamplesName({ server, rollcall, fileOf, caughtUp }: CliRig):
 }
 
 test("every route answers as the document says, when it is asked as its examples say", async () => {
-  for (const operation of contract.operations) await contract.good(operation);
+  for (const operation of contract.operations) {
+    await whileItWaits(operation, () => contract.good(operation));
+  }
 });
+
+/** What reads its history is there to be asked for while there is no worker. */
+async function whileItWaits({ name }: NamedOperation, ask: () => Promise<void>): Promise<void> {
+  const id = WAITING[name];
+  if (id === undefined) return ask();
+  await rig.stopWorker();
+  const log = new NatsControlLog(await rig.server.connection(), rig.server.names);
+  await log.append(waiting(id), await log.lastRevision());
+  await until("it is known that it waits", () => api.audience.catalogue.entry(id) !== undefined);
+  await ask();
+  await rig.startWorker();
+}
 
 test("and refuses in the documented way whatever else it is asked", async () => {
   let asked = 0;

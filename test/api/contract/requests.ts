@@ -53,10 +53,15 @@ function badPaths(operation: NamedOperation): RequestCase[] {
     const documented = statusesOf(operation);
     return [
       ...(schema.maxLength === undefined ? [] : [wrong("too long", "x".repeat(schema.maxLength + 1), [400])]),
-      ...(documented.includes(404) ? [wrong("unknown", NOBODY, [404])] : []),
+      ...(documented.includes(404) ? [wrong("unknown", nobodyOf(schema), [404])] : []),
+      ...(schema.type === "integer" ? [wrong("that is no number", "x", [400])] : []),
       wrong("that is no text", "%E0%A4%A", [400]),
     ];
   });
+}
+
+function nobodyOf({ type, maximum }: Schema): string {
+  return type === "integer" ? String(maximum ?? Number.MAX_SAFE_INTEGER) : NOBODY;
 }
 
 // ── query ───────────────────────────────────────────────────────────────────────────────────────────────────────────
