@@ -199,6 +199,11 @@ export const OPTIONS = {
     min: 0,
     why: "About how often each partition recomputes one person from its log and compares; 0 is never.",
   }),
+  erasureHoldMs: duration({
+    default: 24 * 60 * 60 * SECOND,
+    min: 0,
+    why: "Deltas of somebody erased are kept so long, for services that were away to hear of it.",
+  }),
   checkpointSliceMsMax: duration({
     default: 2,
     min: 1,

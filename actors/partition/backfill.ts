@@ -35,12 +35,15 @@ export class Backfills {
   private readonly context: PartitionContext;
   private readonly machine: PartitionMachine;
   private readonly signal: Signal;
+  /** While an erasure deletes, no fold begins: it waits for a log that stays as it is. */
+  private readonly isHeld: () => boolean;
   private readonly jobs = new Map<number, Job>();
   private stopped = false;
 
-  constructor(context: PartitionContext, machine: PartitionMachine, signal: Signal) {
+  constructor(context: PartitionContext, machine: PartitionMachine, signal: Signal, isHeld: () => boolean) {
     this.context = context;
     this.machine = machine;
+    this.isHeld = isHeld;
     this.signal = signal;
   }
 
@@ -66,7 +69,9 @@ export class Backfills {
   /** After a control or ready message: begins what is new, ends what is over. */
   review(): void {
     const wanted = this.machine.backfillJobs();
-    for (const { revision, segments } of wanted) if (!this.jobs.has(revision)) this.begin(revision, segments);
+    for (const { revision, segments } of wanted) {
+      if (!this.jobs.has(revision) && !this.isHeld()) this.begin(revision, segments);
+    }
     for (const job of this.jobs.values()) {
       if (!wanted.some(({ revision }) => revision === job.revision)) this.end(job);
     }
@@ -85,7 +90,10 @@ export class Backfills {
   /** The live path stands before `record`, which installs the shadow: brings the shadow to just before it. */
   async provide(record: LogRecord): Promise<void> {
     const { revision } = JSON.parse(new TextDecoder().decode(record.body)) as { revision: number };
-    this.review();
+    for (this.review(); this.isHeld() && !this.jobs.has(revision); this.review()) {
+      await this.signal.wait();
+      if (this.stopped || this.context.halted()) return;
+    }
     const job = this.jobs.get(revision);
     if (job === undefined)
       throw new Error(`message ${record.seq} installs revision ${revision}, which has no backfill`);

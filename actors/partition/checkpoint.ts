@@ -61,6 +61,10 @@ export class Checkpointer {
   private finishedMs: number | undefined;
   private cleanedUp = false;
   position: Seq;
+  /** Both generations are to stand at or after this place, and no page of older ones is to be kept. */
+  private renewTo: Seq = 0;
+  /** No page is kept that only generations before this place name. */
+  private cleanTo: Seq = 0;
   private readonly onFinished: () => void;
   private readonly onFault: (error: Refusal) => void;
 
@@ -112,9 +116,19 @@ export class Checkpointer {
   }
 
   isDue(position: Seq): boolean {
-    return (
-      this.picture === undefined && position > this.position && this.context.runtime.monotonicMs() >= this.earliestMs
-    );
+    if (this.picture !== undefined) return false;
+    if (position >= this.renewTo && !this.isRenewed(this.renewTo)) return true;
+    return position > this.position && this.context.runtime.monotonicMs() >= this.earliestMs;
+  }
+
+  /** As soon as can be, whether or not anything has happened since the last one. */
+  renew(seq: Seq): void {
+    this.renewTo = Math.max(this.renewTo, seq);
+  }
+
+  isRenewed(seq: Seq): boolean {
+    const positions = this.manifest.generations.map(({ position }) => position);
+    return seq === 0 || (positions.length > 0 && Math.min(...positions, this.cleanTo) >= seq);
   }
 
   /** Between two steps: takes the picture. */
@@ -260,6 +274,7 @@ export class Checkpointer {
       const dead = keys.filter((key) => !named.has(key) && (this.cleanedUp ? isOurs(key) : isOld(key)));
       await Promise.all(dead.map((key) => world.pages.remove(key)));
       this.cleanedUp = true;
+      this.cleanTo = Math.min(...this.manifest.generations.map(({ position }) => position));
     } catch (error) {
       log.warn({ partition, err: error }, "partition: clean-up of old pages failed, the next checkpoint tries again");
     }

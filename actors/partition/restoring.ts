@@ -93,10 +93,15 @@ async function firstUsable(
 ): Promise<Omit<Restored, "found" | "log">> {
   const { done } = claim.record.value;
   const problems: Refusal[] = [];
+  const erased = (await insist(context, () => context.world.ledger.read())).last;
   for (const generation of claim.manifest.generations) {
     if (spoiled.has(generation.number)) continue;
     if (generation.position > done) {
       problems.push(ahead(context, generation, done));
+      continue;
+    }
+    if (generation.position < erased) {
+      problems.push(beforeErasure(context, generation.position, erased));
       continue;
     }
     try {
@@ -111,7 +116,8 @@ async function firstUsable(
       problems.push(error);
     }
   }
-  if (log.first <= 1) return fromStart(context);
+  if (log.first <= 1 && erased === 0) return fromStart(context);
+  if (log.first <= 1) throw problems[0] ?? beforeErasure(context, 0, erased);
   throw problems[0] ?? new LogTruncated(context.partition, trimmedWords(log));
 }
 
@@ -201,6 +207,15 @@ function ahead(context: PartitionContext, generation: Generation, done: number):
     context.partition,
     `its checkpoint stands at input ${generation.position}, but SEGMENTS knows deltas up to ${done} only: ` +
       "SEGMENTS lost its tail or was restored from an older backup, and the log's start is gone, so it cannot be rebuilt",
+  );
+}
+
+/** Whoever was erased from the log is not in what comes of it now, and their accounts are others than they were. */
+function beforeErasure({ partition }: PartitionContext, position: number, erased: number): LogTruncated {
+  const from = position === 0 ? "no checkpoint can be used" : `its checkpoint stands at ${position}`;
+  return new LogTruncated(
+    partition,
+    `messages up to ${erased} of its log were erased and ${from}, so what was said cannot be made again; restore the bucket CHECKPOINT as it was after that`,
   );
 }
 

@@ -14,6 +14,7 @@ import { Checkpointer } from "./checkpoint.ts";
 import type { Claim } from "./claiming.ts";
 import { Halted, type PartitionContext } from "./context.ts";
 import { Copies } from "./copies.ts";
+import { Erasing } from "./erasing.ts";
 import { Links } from "./links.ts";
 import { definitionsUpTo, type Restored } from "./restoring.ts";
 import { SelfAudit } from "./self-audit.ts";
@@ -35,6 +36,7 @@ export class Running {
   readonly shelf: Shelf;
   readonly checkpointer: Checkpointer;
   readonly backfills: Backfills;
+  private readonly erasing: Erasing;
   private readonly context: PartitionContext;
   private readonly answers: Answers;
   private readonly audit: SelfAudit;
@@ -82,8 +84,17 @@ export class Running {
       onFault: fail,
     });
     this.shelf = new Shelf(context, claim.epoch, restored.generation, restored.directory, wake);
-    this.checkpointer = new Checkpointer(context, claim, restored, this.shelf, this, wake, fail);
-    this.backfills = new Backfills(context, machine, this.signal);
+    const remembered = (): void => {
+      this.erasing.nudge();
+      wake();
+    };
+    this.checkpointer = new Checkpointer(context, claim, restored, this.shelf, this, remembered, fail);
+    const mayFold = (): void => {
+      this.backfills.review();
+      wake();
+    };
+    this.erasing = new Erasing(context, machine, this.checkpointer, mayFold, fail);
+    this.backfills = new Backfills(context, machine, this.signal, () => this.erasing.holdsFolds);
     this.answers = new Answers({ machine, shelf: this.shelf, runtime: context.runtime, status, wake });
     this.audit = new SelfAudit(context, machine, this.shelf, wake);
     this.ticks = new Ticks(context, claim.record.stamp, wake);
@@ -123,6 +134,7 @@ export class Running {
   /** Runs until it is asked to drain. Throws what stops it. */
   async run(): Promise<void> {
     this.speaker.start();
+    this.erasing.start();
     this.backfills.review();
     while (!this.draining) {
       this.throwFault();
@@ -156,6 +168,7 @@ export class Running {
     this.ticks.stop();
     this.copies.stop();
     this.backfills.stop();
+    this.erasing.stop();
     this.audit.stop();
     this.checkpointWake?.cancel();
     this.forgetBook();
@@ -280,6 +293,7 @@ export class Running {
     }
     if (record.kind === "event") this.context.counters.events += 1;
     else if (record.kind === "control" || record.kind === "ready") this.stateChanged(record);
+    if (record.kind !== "event") this.erasing.passed(record);
     if (this.speaker.replaying) this.context.counters.replayed += 1;
     else if (this.replaying) this.replayed();
   }

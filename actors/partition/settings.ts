@@ -35,6 +35,8 @@ export interface PartitionSettings {
   readonly backgroundSliceMsMax: number;
   /** How often somebody is recomputed from the log and compared, about; 0 is never. */
   readonly auditIntervalMs: number;
+  /** Services that were away for no longer still hear that somebody who was erased has left; then that goes, too. */
+  readonly erasureHoldMs: number;
 }
 
 export const DEFAULT_PARTITION_SETTINGS: PartitionSettings = {
@@ -55,4 +57,5 @@ export const DEFAULT_PARTITION_SETTINGS: PartitionSettings = {
   backfillSliceRecords: 4_096,
   backgroundSliceMsMax: 2,
   auditIntervalMs: 0,
+  erasureHoldMs: 24 * 3_600_000,
 };

@@ -51,6 +51,7 @@ export async function runShard(config: Config, shard: string): Promise<RunningSh
       bytesInFlightMax: config.inFlightBytesMax,
       checkpointIntervalMs: config.checkpointIntervalMs,
       auditIntervalMs: config.auditIntervalMs,
+      erasureHoldMs: config.erasureHoldMs,
       checkpointSliceMsMax: config.checkpointSliceMsMax,
       watermarkDelayMs: config.watermarkDelayMs,
       batchMax: config.batchMax,

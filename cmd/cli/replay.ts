@@ -10,7 +10,8 @@ import { sideBySide } from "../../lib/cli/side-by-side.ts";
 import { type Format, printRows } from "../../lib/cli/table.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import type { PartitionNo, Seq } from "../../lib/core/types.ts";
-import { streamState } from "../../lib/nats/wire.ts";
+import { NatsLedger } from "../../lib/nats/erasing.ts";
+import { NatsEventLog } from "../../lib/nats/event-log.ts";
 import { Oracle, type OracleOptions } from "../../lib/oracle/oracle.ts";
 import { LinkBook } from "../../lib/verify/links.ts";
 import { verifyTable } from "../../lib/verify/table.ts";
@@ -91,13 +92,15 @@ async function verify(context: Context, format: Format): Promise<void> {
   if (!report.equal) throw new CliError(EXIT.failed, "What was said is not what the logs say.");
 }
 
-function verifyOne(
+async function verifyOne(
   context: Context,
   standing: Standing,
   { links, progress }: { readonly links: LinkBook; readonly progress: Progress },
 ): Promise<PartitionReport> {
   const { partition, position, memberships, deltas } = standing;
+  const ledger = await new NatsLedger(context.nc, context.names, partition).read();
   return verifyPartition({
+    isErased: !ledger.isEmpty,
     options: oracleOptions(context, partition),
     records: logRecords(context.nc, context.names, partition, position),
     deltas,
@@ -128,7 +131,7 @@ function oracleOptions({ config, partitions, clock }: Context, partition: Partit
 /** Last sequence of each log; refuses logs whose beginning is gone. */
 async function endsOf({ nc, names, partitions }: Context): Promise<readonly Seq[]> {
   const bounds = await Promise.all(
-    Array.from({ length: partitions }, (_, partition) => streamState(nc, names.eventsStream(partition))),
+    Array.from({ length: partitions }, (_, partition) => new NatsEventLog(nc, names, partition).bounds()),
   );
   const trimmed = bounds.flatMap(({ first }, partition) =>
     first > 1 ? [`${names.eventsStream(partition)} begins at ${first}`] : [],

@@ -83,6 +83,15 @@ export interface LinkMessage {
   readonly body: string;
 }
 
+/** What stands for all that an erased user did for an account: nobody's step makes a count of 0. */
+export function touchOf(account: MemberId): LinkItem {
+  return { op: "count", account, flag: "erased", by: 0 };
+}
+
+export function isTouch(item: LinkItem): item is Extract<UserItem, { op: "count" }> {
+  return item.op === "count" && item.by === 0;
+}
+
 /** Items of one message: a step that has more to say to a partition says it in several. */
 export const LINK_ITEMS_MAX = 1_000;
 

@@ -5,11 +5,13 @@ import { deltaMessages, logRecords } from "../cli/read-streams.ts";
 import { sideBySide } from "../cli/side-by-side.ts";
 import { decodeDelta } from "../core/deltas.ts";
 import { partitionOf } from "../core/ids.ts";
-import type { Delta, MemberId, MemberKind, PartitionNo, Seq } from "../core/types.ts";
+import type { Delta, LogRecord, MemberId, MemberKind, PartitionNo, Seq } from "../core/types.ts";
 import { Gate } from "../nats/gate.ts";
 import { QuestionFailed } from "../nats/questions.ts";
+import { storedMessage } from "../nats/wire.ts";
 import type { OracleOptions } from "../oracle/oracle.ts";
 import { Refusal } from "../ports/errors.ts";
+import { LeftOut } from "../verify/left-out.ts";
 import type { StoredDelta } from "../verify/verify.ts";
 import {
   type Agreement,
@@ -147,7 +149,10 @@ export async function auditSpeech(
   const samples = await takeSamples(client, recomputable, options, leftOut);
   const answering = samples.filter(({ partition }) => facts[partition]!.status?.phase === "running");
   const live = await askOwners(client, answering, options, leftOut);
+  const erased = new LeftOut();
+  for await (const record of controlRecords(client)) erased.hear(record);
   const numbering = new Numbering({
+    isErased: (kind, id) => erased.has(kind, id),
     share: options.everyMember ? 1 : Math.min(1, MEMBERSHIPS_MAX / Math.max(1, segments.messages)),
     salt: options.salt,
     whole: segments.first <= 1,
@@ -173,6 +178,19 @@ export async function auditSpeech(
       : agreementFindings(compared, [...leftOut, ...holes])),
     ...trimmedFindings(facts),
   ];
+}
+
+/** Entries of the control log, as their copies in a log would read. */
+async function* controlRecords({ nc, names }: Client): AsyncGenerator<LogRecord> {
+  const which = { next_by_subj: names.definitionsSubject };
+  for (let next = 1; ; ) {
+    const stored = await storedMessage(nc, names.definitionsStream, { seq: next, ...which });
+    if (stored === undefined) return;
+    next = stored.seq + 1;
+    const text = Buffer.from(stored.data).toString("utf8");
+    if (!text.includes('"op":"erase"')) continue;
+    yield { seq: stored.seq, stamp: stored.stampMs, kind: "control", body: Buffer.from(`{"entry":${text}}`) };
+  }
 }
 
 async function takeSamples(

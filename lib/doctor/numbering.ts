@@ -25,6 +25,8 @@ export interface NumberingOptions {
   readonly salt: number;
   /** False where the stream's beginning is gone: then the first number that is seen is taken as it is. */
   readonly whole: boolean;
+  /** Of whom deltas were deleted because they were erased. */
+  readonly isErased?: (kind: Delta["kind"], id: MemberId) => boolean;
 }
 
 type Kind = "gap" | "repeat" | "word";
@@ -51,6 +53,7 @@ export class Numbering {
   hear(seq: Seq, { segment, kind, id, change, n }: Delta): void {
     this.seen += 1;
     if (this.options.share < 1 && rankOf(id, this.options.salt) >= this.options.share) return;
+    if (this.options.isErased?.(kind, id) === true) return;
     this.heard += 1;
     const key = `${segment}\n${kind === "user" ? "" : kind}\n${id}`;
     const known = this.last.get(key);

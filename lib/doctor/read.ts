@@ -3,11 +3,13 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Millis, PartitionNo, Seq } from "../core/types.ts";
 import { NatsDeltaSink } from "../nats/delta-sink.ts";
+import { NatsLedger } from "../nats/erasing.ts";
+import { NatsEventLog } from "../nats/event-log.ts";
 import { Gate } from "../nats/gate.ts";
 import type { Names } from "../nats/names.ts";
 import { NatsPageStore } from "../nats/page-store.ts";
 import type { Questions } from "../nats/questions.ts";
-import { api, storedMessage } from "../nats/wire.ts";
+import { api } from "../nats/wire.ts";
 import type { CheckpointReader, Ref } from "./checkpoints.ts";
 import type { PartitionFacts, StreamFacts } from "./facts.ts";
 
@@ -40,10 +42,10 @@ export class AuditReader<R extends Ref> {
     const pages = new NatsPageStore(nc, names, partition, this.requests);
     const manifest = await checkpoints.read(partition, pages);
     const watermark = await new NatsDeltaSink(nc, names, partition, this.batches).readWatermark();
-    const log = await this.stream(names.eventsStream(partition));
+    const log = await this.logFacts(partition);
     const positions = manifest.generations.map(({ position }) => position);
     const wanted = [watermark?.value.done ?? 0, ...positions, (positions.at(-1) ?? 0) + 1];
-    const stamps = await this.stamps(names.eventsStream(partition), wanted, log);
+    const stamps = await this.stamps(partition, wanted, log);
     const status = await questions.statusOf(partition);
     const owner = watermark?.value.owner ?? null;
     const ownerHeard = status !== null || owner === null || (await heard(owner));
@@ -68,15 +70,31 @@ export class AuditReader<R extends Ref> {
     };
   }
 
+  /** What was erased counts as there: only a hole that the ledger does not name is one. */
+  private async logFacts(partition: PartitionNo): Promise<StreamFacts> {
+    const { nc, names } = this.options;
+    const found = await this.stream(names.eventsStream(partition));
+    const book = await new NatsLedger(nc, names, partition).read();
+    if (book.isEmpty) return found;
+    const first = book.firstBefore(found.first);
+    const erased = book.seqs().filter((seq) => seq >= first && seq <= found.last);
+    const stillThere = new Set(found.deleted);
+    const deleted = found.deleted.filter((seq) => book.stampAt(seq) === undefined);
+    const listsAll = found.deleted.length === found.numDeleted;
+    const inside = erased.filter((seq) => seq > found.first && (!listsAll || stillThere.has(seq)));
+    const numDeleted = listsAll ? deleted.length : Math.max(0, found.numDeleted - inside.length);
+    return { ...found, first, deleted, numDeleted };
+  }
+
   private async stamps(
-    stream: string,
+    partition: PartitionNo,
     wanted: readonly Seq[],
     { first, last }: StreamFacts,
   ): Promise<ReadonlyMap<Seq, Millis>> {
+    const { nc, names } = this.options;
+    const log = new NatsEventLog(nc, names, partition);
     const there = [...new Set(wanted)].filter((seq) => seq > 0 && seq >= first && seq <= last);
-    const found = await Promise.all(
-      there.map(async (seq) => [seq, (await storedMessage(this.options.nc, stream, { seq }))?.stampMs] as const),
-    );
+    const found = await Promise.all(there.map(async (seq) => [seq, await log.stampAt(seq)] as const));
     return new Map(found.filter((one): one is [Seq, Millis] => one[1] !== undefined));
   }
 }

@@ -9,6 +9,7 @@ import { decodeLink, encodeLink, type LinkItem, type UserItem } from "../core/li
 import type { LogRecord, MemberId, MemberKind, Millis, PartitionNo, Seq } from "../core/types.ts";
 import { isObject, readJson } from "../oracle/control.ts";
 import type { OracleOptions } from "../oracle/oracle.ts";
+import { LeftOut } from "../verify/left-out.ts";
 
 export interface SampleOptions {
   /** Whose members; absent is users. */
@@ -67,6 +68,8 @@ export class MemberSample {
   /** The same of members who left the sample. */
   private readonly leftBehind: LogRecord[] = [];
   private clock: Millis = 0;
+  /** Nobody can recompute these from what the log still tells. */
+  private readonly erased = new LeftOut();
 
   constructor(oracle: OracleOptions, options: SampleOptions) {
     this.oracle = oracle;
@@ -88,6 +91,9 @@ export class MemberSample {
 
   add(record: LogRecord): void {
     this.position = record.seq;
+    if (this.erased.hear(record)) {
+      for (const id of this.chosen.keys()) if (this.erased.has(this.kind, id)) this.leave(id);
+    }
     const before = this.clock;
     if (this.oracle.clockMode === "log") this.clock = Math.max(this.clock, record.stamp);
     const kept = this.take(record);
@@ -236,6 +242,7 @@ export class MemberSample {
   private consider(id: MemberId): Chosen | undefined {
     const known = this.chosen.get(id);
     if (known !== undefined || this.tooBusy.has(id)) return known;
+    if (this.erased.has(this.kind, id)) return undefined;
     const rank = this.options.rank(id);
     if (rank >= this.rankMax) return undefined;
     const member = { rank, records: [], items: 0 };

@@ -1,6 +1,7 @@
 // Reading a log in memory: delivered ahead into a bounded queue, checked against the remembered past whenever it begins again.
 // Beside world.ts, whose event log opens it; does what lib/nats/event-log.ts and its stream reader do with a real server.
 import type { LogKind, LogRecord, PartitionNo } from "../core/types.ts";
+import type { ErasureLedger } from "../ports/erasing.ts";
 import { LogHole, Refusal } from "../ports/errors.ts";
 import type { EventLog, Fingerprint, LogReading, ReadOptions } from "../ports/event-log.ts";
 import { checkPast } from "../ports/log-past.ts";
@@ -11,6 +12,8 @@ import type { MemoryMessage, MemoryServer, MemoryStream } from "./server.ts";
 const RETRY_MS = 20;
 
 export interface MemoryLog extends EventLog {
+  /** Which of its messages were erased. */
+  readonly ledger: ErasureLedger;
   /** The stream that bears the log's name now. */
   readonly stream: MemoryStream;
 }
@@ -75,6 +78,7 @@ export class MemoryLogReading implements LogReading {
     this.forgetSource();
     while (!this.stopped && turn === this.turn) {
       try {
+        if (this.missing > 0) await this.log.ledger.read();
         const { last } = await checkPast(this.partition, this.log, this.last);
         if (this.stopped || turn !== this.turn) return;
         this.knownLast = Math.max(this.knownLast, last);
@@ -117,7 +121,7 @@ export class MemoryLogReading implements LogReading {
     const wasEmpty = waiting.length === 0;
     for (const message of source.from(this.last.seq + 1)) {
       if (logRoom(this.options, waiting.length, this.waitingBytes) <= 0) break;
-      if (message.seq !== this.last.seq + 1) {
+      if (message.seq !== this.last.seq + 1 && !this.fill(message.seq)) {
         this.suspectHole(message.seq);
         break;
       }
@@ -125,6 +129,18 @@ export class MemoryLogReading implements LogReading {
     }
     this.knownLast = Math.max(this.knownLast, source.last);
     if (wasEmpty && waiting.length > 0) this.options.onReadable();
+  }
+
+  /** Stand-ins for what was erased before this message; false where the ledger, as it was read, does not name all of it. */
+  private fill(found: number): boolean {
+    const standIns = this.log.ledger.book.standInsFor(this.last.seq + 1, found - 1);
+    if (standIns === undefined) return false;
+    for (const { seq, stamp, kind, body } of standIns) {
+      this.last = { seq, stamp };
+      this.waiting.push({ seq, stamp, kind, body });
+      this.waitingBytes += body.length;
+    }
+    return true;
   }
 
   private receive({ seq, stamp, subject, body }: MemoryMessage): void {

@@ -119,6 +119,12 @@ export class MemoryStream {
     this.forgetSubjects();
   }
 
+  /** The same, on purpose. What a stream begins with moves only where all before it was removed for good. */
+  erase(seq: number): void {
+    this.messages.delete(seq);
+    this.forgetSubjects();
+  }
+
   /** A power cut: everything after `seq` was never written. Readers begin again, as after the restart that goes with it. */
   loseTail(seq: number): void {
     for (let at = seq + 1; at <= this.last; at += 1) this.messages.delete(at);

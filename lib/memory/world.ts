@@ -19,6 +19,7 @@ import type { Published } from "../ports/publishing.ts";
 import { type Answering, type Question, type QuestionDesk, type Reply, replyText } from "../ports/questions.ts";
 import type { Rejects } from "../ports/rejects.ts";
 import type { World } from "../ports/world.ts";
+import { MemoryEraser, MemoryLedger } from "./erasing.ts";
 import { type MemoryLog, MemoryLogReading } from "./log-reading.ts";
 import { type MemoryServer, type MemoryStream, type NewMessage, Unavailable } from "./server.ts";
 
@@ -51,6 +52,8 @@ export function memoryWorld(server: MemoryServer, client: string, partitions: nu
       pages: new MemoryPageStore(server, client, p),
       rejects: new MemoryRejects(server, client, p),
       desk: new MemoryQuestionDesk(server, client, p),
+      ledger: new MemoryLedger(server, client, p),
+      eraser: new MemoryEraser(server, client, p),
     }),
   };
 }
@@ -80,6 +83,7 @@ function boundsOf(stream: MemoryStream): LogBounds {
 }
 
 export class MemoryEventLog implements MemoryLog {
+  readonly ledger: MemoryLedger;
   private readonly server: MemoryServer;
   private readonly client: string;
   private readonly partition: PartitionNo;
@@ -88,18 +92,21 @@ export class MemoryEventLog implements MemoryLog {
     this.server = server;
     this.client = client;
     this.partition = partition;
+    this.ledger = new MemoryLedger(server, client, partition);
   }
 
   get stream(): MemoryStream {
     return this.server.stream(memoryLogStream(this.partition));
   }
 
-  bounds(): Promise<LogBounds> {
-    return this.server.call(this.client, "bounds", () => boundsOf(this.stream));
+  async bounds(): Promise<LogBounds> {
+    const { first, last } = await this.server.call(this.client, "bounds", () => boundsOf(this.stream));
+    return { first: first > 1 ? (await this.ledger.read()).firstBefore(first) : first, last };
   }
 
-  stampAt(seq: number): Promise<number | undefined> {
-    return this.server.call(this.client, "stampAt", () => this.stream.at(seq)?.stamp);
+  async stampAt(seq: number): Promise<number | undefined> {
+    const stamp = await this.server.call(this.client, "stampAt", () => this.stream.at(seq)?.stamp);
+    return stamp ?? (await this.ledger.read()).stampAt(seq);
   }
 
   read(options: ReadOptions): LogReading {

@@ -8,6 +8,7 @@ import { checkPast } from "../ports/log-past.ts";
 import { logRoom } from "../ports/log-room.ts";
 import type { Published } from "../ports/publishing.ts";
 import type { Delivery } from "./delivery.ts";
+import { NatsLedger } from "./erasing.ts";
 import type { Names } from "./names.ts";
 import { StreamReader } from "./stream-reader.ts";
 import { publish, storedMessage, streamState } from "./wire.ts";
@@ -17,24 +18,28 @@ export class NatsEventLog implements EventLog {
   private readonly names: Names;
   private readonly partition: PartitionNo;
   private readonly stream: string;
+  private readonly ledger: NatsLedger;
 
   constructor(nc: NatsConnection, names: Names, partition: PartitionNo) {
     this.nc = nc;
     this.names = names;
     this.partition = partition;
     this.stream = names.eventsStream(partition);
+    this.ledger = new NatsLedger(nc, names, partition);
   }
 
-  bounds(): Promise<LogBounds> {
-    return streamState(this.nc, this.stream);
+  async bounds(): Promise<LogBounds> {
+    const { first, last } = await streamState(this.nc, this.stream);
+    return { first: first > 1 ? (await this.ledger.read()).firstBefore(first) : first, last };
   }
 
   async stampAt(seq: number): Promise<number | undefined> {
-    return (await storedMessage(this.nc, this.stream, { seq }))?.stampMs;
+    const stored = await storedMessage(this.nc, this.stream, { seq });
+    return stored?.stampMs ?? (await this.ledger.read()).stampAt(seq);
   }
 
   read(options: ReadOptions): LogReading {
-    return new NatsLogReading(this.nc, this.names, this.partition, this, options);
+    return new NatsLogReading(this.nc, this.names, this.partition, this, this.ledger, options);
   }
 
   append(kind: Exclude<LogKind, "link">, body: string): Promise<Published> {
@@ -48,6 +53,7 @@ class NatsLogReading implements LogReading {
   private readonly names: Names;
   private readonly options: ReadOptions;
   private readonly reader: StreamReader;
+  private readonly ledger: NatsLedger;
   /** A partition's log has a handful of subjects, so each is taken apart once. */
   private readonly kinds = new Map<string, LogKind>();
   private waiting: LogRecord[] = [];
@@ -59,9 +65,17 @@ class NatsLogReading implements LogReading {
   /** The sequence that did not come although the log has it. */
   private awaited = 0;
 
-  constructor(nc: NatsConnection, names: Names, partition: PartitionNo, log: EventLog, options: ReadOptions) {
+  constructor(
+    nc: NatsConnection,
+    names: Names,
+    partition: PartitionNo,
+    log: EventLog,
+    ledger: NatsLedger,
+    options: ReadOptions,
+  ) {
     this.partition = partition;
     this.names = names;
+    this.ledger = ledger;
     this.options = options;
     this.last = options.after ?? { seq: 0, stamp: 0 };
     this.knownLast = this.last.seq;
@@ -71,6 +85,7 @@ class NatsLogReading implements LogReading {
       next: () => this.last.seq + 1,
       room: () => logRoom(options, this.queued, this.waitingBytes),
       check: async () => {
+        if (this.missing > 0) await ledger.read();
         const bounds = await checkPast(partition, log, this.last);
         this.knownLast = Math.max(this.knownLast, bounds.last);
         if (this.awaited === this.last.seq + 1) await this.assertReadable(log, bounds);
@@ -114,7 +129,7 @@ class NatsLogReading implements LogReading {
 
   private receive(subject: string, body: Uint8Array, { seq, stampMs, pending }: Delivery): void {
     const expected = this.last.seq + 1;
-    if (seq !== expected) {
+    if (seq !== expected && !this.fill(expected, seq)) {
       if (seq > expected) this.suspectHole(expected, seq);
       return;
     }
@@ -122,7 +137,18 @@ class NatsLogReading implements LogReading {
     this.last = { seq, stamp: stampMs };
     this.waiting.push({ seq, stamp: stampMs, kind: this.kindOf(subject), body });
     this.waitingBytes += body.length;
-    if (this.queued === 1) this.options.onReadable();
+    if (this.queued === 1 || seq !== expected) this.options.onReadable();
+  }
+
+  /** Stand-ins for what was erased before this message; false where the ledger, as it was read, does not name all of it. */
+  private fill(expected: number, found: number): boolean {
+    const standIns = found > expected ? this.ledger.book.standInsFor(expected, found - 1) : undefined;
+    if (standIns === undefined) return false;
+    for (const standIn of standIns) {
+      this.waiting.push(standIn);
+      this.waitingBytes += standIn.body.length;
+    }
+    return true;
   }
 
   /** A consumer passes over nothing, but waits for ever at a message that the server cannot read. */

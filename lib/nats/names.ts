@@ -16,6 +16,7 @@ export interface Names {
   readonly keysBucket: string;
   readonly auditStream: string;
   readonly seriesBucket: string;
+  readonly erasedStream: string;
   /** The one subject of the control log. */
   readonly definitionsSubject: string;
 
@@ -44,6 +45,8 @@ export interface Names {
   rejectedSubject(reason: RejectReason | "*"): string;
   /** `what` is area.verb, or "*.*". */
   auditSubject(what: string): string;
+  /** What the ledger of erasures says of partition p's log; `name` is one of its own, or ">". */
+  erasedSubject(p: PartitionNo | "*", name: string): string;
   /** Questions to the owner of partition p. */
   askSubject(p: PartitionNo | "*"): string;
 }
@@ -67,6 +70,7 @@ export function namesOf(name = ""): Names {
     keysBucket: stream("KEYS"),
     auditStream: stream("AUDIT"),
     seriesBucket: stream("SERIES"),
+    erasedStream: stream("ERASED"),
     definitionsSubject: `${root}definitions`,
     eventsStream: (p) => stream(`EVENTS_${p}`),
     eventSubject: (token) => `${root}events.${token}`,
@@ -84,6 +88,7 @@ export function namesOf(name = ""): Names {
     originSubject: `${root}watermark.origin`,
     rejectedSubject: (reason) => `${root}rejected.${reason}`,
     auditSubject: (what) => `${root}audit.${what}`,
+    erasedSubject: (p, name) => `${root}erased.${p}.${name}`,
     askSubject: (p) => `${root}ask.${p}`,
   };
 }

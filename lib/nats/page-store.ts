@@ -6,7 +6,7 @@ import { assertValueFits, type PageStore, type StoredManifest } from "../ports/p
 import type { Published } from "../ports/publishing.ts";
 import type { Gate } from "./gate.ts";
 import type { Names } from "./names.ts";
-import { api, publish, storedMessage } from "./wire.ts";
+import { ApiError, api, eraseMessage, publish, storedMessage } from "./wire.ts";
 
 const MANIFEST = "manifest";
 /** Room for a message's headers and subject below the server's own limit. */
@@ -24,6 +24,8 @@ export class NatsPageStore implements PageStore {
   private readonly stream: string;
   private readonly prefix: string;
   private readonly requests: Gate;
+  /** Where the pages are that were put from here, so that deleting one does not read it first. */
+  private readonly places = new Map<string, number>();
 
   /** `requests` bounds how many pages are under way to or from this process. */
   constructor(nc: NatsConnection, names: Names, partition: PartitionNo, requests: Gate) {
@@ -38,7 +40,10 @@ export class NatsPageStore implements PageStore {
   async put(key: string, bytes: Uint8Array): Promise<void> {
     assertValueFits(key, bytes, this.valueBytesMax);
     const outcome = await this.requests.run(() => publish(this.nc, this.prefix + key, bytes));
-    if (outcome.kind === "stored") return;
+    if (outcome.kind === "stored") {
+      this.places.set(key, outcome.seq);
+      return;
+    }
     const why = outcome.kind === "fenced" ? "refused" : outcome.reason;
     throw new Error(`page ${key} was not stored: ${why}`);
   }
@@ -60,9 +65,21 @@ export class NatsPageStore implements PageStore {
       .map((subject) => subject.slice(this.prefix.length));
   }
 
-  /** A purge leaves nothing behind; the KV client's delete would leave a marker for every page ever written. */
-  async remove(key: string): Promise<void> {
-    await this.requests.run(() => api(this.nc, `STREAM.PURGE.${this.stream}`, { filter: this.prefix + key }));
+  /** Overwritten, for somebody on it may be erased one day. Where the bucket does not allow that, a purge only forgets where it is. */
+  remove(key: string): Promise<void> {
+    return this.requests.run(async () => {
+      const subject = this.prefix + key;
+      const known = this.places.get(key);
+      this.places.delete(key);
+      const seq = known ?? (await storedMessage(this.nc, this.stream, { last_by_subj: subject }))?.seq;
+      if (seq === undefined) return;
+      try {
+        await eraseMessage(this.nc, this.stream, seq);
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        await api(this.nc, `STREAM.PURGE.${this.stream}`, { filter: subject });
+      }
+    });
   }
 
   async readManifest(): Promise<StoredManifest | undefined> {

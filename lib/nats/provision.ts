@@ -121,7 +121,10 @@ export function wantedStreams(names: Names, options: DataSetOptions): Wanted[] {
   const logs = Array.from({ length: options.partitions }, (_, p) => eventsStream(names, p, options));
   const all = [definitionsStream(names, options), segmentsStream(names), rejectsStream(names, options), ...logs];
   const buckets = [checkpointBucket(names), clusterBucket(names), keysBucket(names), seriesBucket(names)];
-  return [...all, auditStream(names), ...buckets].map((stream) => ({ ...stream, num_replicas: options.replicas }));
+  return [...all, auditStream(names), erasedStream(names), ...buckets].map((stream) => ({
+    ...stream,
+    num_replicas: options.replicas,
+  }));
 }
 
 /**
@@ -186,6 +189,18 @@ function auditStream(names: Names): Wanted {
   };
 }
 
+/** Which messages of the logs were erased, and what stands in for them: without it their holes are damage. Nothing in it goes. */
+function erasedStream(names: Names): Wanted {
+  return {
+    ...KEPT,
+    name: names.erasedStream,
+    subjects: [names.erasedSubject("*", ">")],
+    allow_rollup_hdrs: false,
+    deny_delete: true,
+    deny_purge: true,
+  };
+}
+
 /** The control log. Its metadata says what the data set was made as. */
 function definitionsStream(names: Names, { partitions, clock }: DataSetOptions): Wanted {
   return {
@@ -200,7 +215,10 @@ function definitionsStream(names: Names, { partitions, clock }: DataSetOptions):
 
 /** Page keys are immutable and the manifest counts its own generations, so one value a key is enough. */
 function checkpointBucket(names: Names): Wanted {
-  return bucket(names.checkpointBucket, { allow_atomic: true });
+  // Pages are people: one that nobody names any more is overwritten, so deleting must be possible. A bucket of an older version
+  // does not allow it, and never will; there they are purged.
+  const { deny_delete: _, ...open } = bucket(names.checkpointBucket, { allow_atomic: true });
+  return open;
 }
 
 /** Heartbeats carry their own TTL; the server marks what expired, so watchers need no clock. */
@@ -288,8 +306,8 @@ function assertSameDataSet(options: DataSetOptions, names: Names, existing: Exis
 
 /**
  * Once all was there, a missing log is lost data, and making an empty one would hide that. Checkpoints are a short cut,
- * heartbeats and rejects are news, and data sets made before there were keys, an audit log and time series get them at their next start:
- * those may be made again.
+ * heartbeats and rejects are news, and data sets made before there were keys, an audit log, time series and a ledger of
+ * erasures get them at their next start: those may be made again.
  */
 function assertNothingLost(names: Names, existing: Existing): void {
   const definitions = existing.get(names.definitionsStream);

@@ -131,6 +131,8 @@ export interface StoredMessage {
   readonly seq: number;
   readonly stampMs: number;
   readonly data: Uint8Array;
+  /** As they stand on the wire; "" where there are none. */
+  readonly headers: string;
 }
 
 interface MessageReply {
@@ -138,6 +140,7 @@ interface MessageReply {
     readonly subject: string;
     readonly seq: number;
     readonly data?: string;
+    readonly hdrs?: string;
     readonly time: string;
   };
 }
@@ -146,7 +149,7 @@ interface MessageReply {
 export async function storedMessage(
   nc: NatsConnection,
   stream: string,
-  which: { readonly seq: number } | { readonly last_by_subj: string },
+  which: { readonly seq: number; readonly next_by_subj?: string } | { readonly last_by_subj: string },
 ): Promise<StoredMessage | undefined> {
   try {
     const { message } = await api<MessageReply>(nc, `STREAM.MSG.GET.${stream}`, which);
@@ -155,9 +158,20 @@ export async function storedMessage(
       seq: message.seq,
       stampMs: stampMsOf(message.time),
       data: Buffer.from(message.data ?? "", "base64"),
+      headers: Buffer.from(message.hdrs ?? "", "base64").toString("latin1"),
     };
   } catch (error) {
     if (error instanceof ApiError && error.errCode === MESSAGE_NOT_FOUND) return undefined;
+    throw error;
+  }
+}
+
+/** Deletes one message so that its bytes are overwritten. One that is gone already is no fault. */
+export async function eraseMessage(nc: NatsConnection, stream: string, seq: number): Promise<void> {
+  try {
+    await api(nc, `STREAM.MSG.DELETE.${stream}`, { seq });
+  } catch (error) {
+    if (error instanceof ApiError && /no message found|not found|deleted/i.test(error.message)) return;
     throw error;
   }
 }

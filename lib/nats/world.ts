@@ -4,6 +4,7 @@ import type { World } from "../ports/world.ts";
 import { NatsCluster } from "./cluster.ts";
 import { NatsControlLog } from "./control-log.ts";
 import { NatsDeltaSink } from "./delta-sink.ts";
+import { NatsEraser, NatsLedger } from "./erasing.ts";
 import { NatsEventLog } from "./event-log.ts";
 import { Gate } from "./gate.ts";
 import { NatsLinkSink } from "./link-sink.ts";
@@ -31,6 +32,8 @@ export function natsWorld(nc: NatsConnection, names: Names, partitions: number):
       pages: new NatsPageStore(nc, names, p, pages),
       rejects: new NatsRejects(nc, names, p),
       desk: new NatsQuestionDesk(nc, names, p),
+      ledger: new NatsLedger(nc, names, p),
+      eraser: new NatsEraser(nc, names, p),
     }),
   };
 }

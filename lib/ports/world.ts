@@ -3,6 +3,7 @@ import type { PartitionNo } from "../core/types.ts";
 import type { Cluster } from "./cluster.ts";
 import type { ControlLog } from "./control-log.ts";
 import type { DeltaSink } from "./delta-sink.ts";
+import type { ErasureLedger, StreamEraser } from "./erasing.ts";
 import type { EventLog } from "./event-log.ts";
 import type { LinkSink } from "./link-sink.ts";
 import type { PageStore } from "./page-store.ts";
@@ -16,6 +17,8 @@ export interface PartitionWorld {
   readonly pages: PageStore;
   readonly rejects: Rejects;
   readonly desk: QuestionDesk;
+  readonly ledger: ErasureLedger;
+  readonly eraser: StreamEraser;
 }
 
 export interface World {

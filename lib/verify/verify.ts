@@ -3,6 +3,7 @@
 import type { Delta, LogRecord, MemberId, Millis, PartitionNo, Reject, SegmentId, Seq } from "../core/types.ts";
 import { Oracle, type OracleOptions } from "../oracle/oracle.ts";
 import { Collected, type Differences, EXAMPLES_MAX } from "./collected.ts";
+import { LeftOut } from "./left-out.ts";
 import { LinkBook, type LinkReport } from "./links.ts";
 
 /** A delta as SEGMENTS holds it, with its place there. */
@@ -29,6 +30,8 @@ export interface VerifyInput {
   readonly memberships: AsyncIterable<LiveMembership> | Iterable<LiveMembership>;
   /** Hears what this partition says to others, and what others say to it. */
   readonly links?: LinkBook;
+  /** Somebody was erased from this log: what it derives for others is less than what they were told. */
+  readonly isErased?: boolean;
   /** Called now and then with the number of log messages read. */
   readonly onProgress?: (inputs: number) => void;
 }
@@ -67,18 +70,23 @@ const PROGRESS_EVERY = 10_000;
 
 export async function verifyPartition(input: VerifyInput): Promise<PartitionReport> {
   const oracle = new Oracle(input.options);
-  const expected: Delta[] = [];
+  const made: Delta[] = [];
+  const leftOut = new LeftOut();
   let inputs = 0;
   for await (const record of input.records) {
-    for (const delta of oracle.apply(record)) expected.push(delta);
-    for (const link of oracle.takeLinks()) input.links?.derive(input.options.partition, link);
+    leftOut.hear(record);
+    for (const delta of oracle.apply(record)) made.push(delta);
+    for (const link of oracle.takeLinks()) {
+      if (input.isErased !== true) input.links?.derive(input.options.partition, link);
+    }
     input.links?.hear(input.options.partition, record);
     inputs += 1;
     if (inputs % PROGRESS_EVERY === 0) input.onProgress?.(inputs);
   }
   input.onProgress?.(inputs);
-  const memberships = await compareMemberships(oracle, input.memberships);
-  const deltas = await compareDeltas(expected, input.deltas);
+  const memberships = await compareMemberships(oracle, input.memberships, leftOut);
+  const expected = made.filter(({ kind, id }) => !leftOut.has(kind, id));
+  const deltas = await compareDeltas(expected, without(input.deltas, leftOut));
   const differences = [
     memberships.missing,
     memberships.extra,
@@ -98,6 +106,10 @@ export async function verifyPartition(input: VerifyInput): Promise<PartitionRepo
   };
 }
 
+async function* without(deltas: VerifyInput["deltas"], leftOut: LeftOut): AsyncGenerator<StoredDelta> {
+  for await (const stored of deltas) if (!leftOut.has(stored.delta.kind, stored.delta.id)) yield stored;
+}
+
 function reasonsOf(rejects: readonly Reject[]): Record<string, number> {
   const reasons: Record<string, number> = {};
   for (const { reason } of rejects) reasons[reason] = (reasons[reason] ?? 0) + 1;
@@ -107,11 +119,14 @@ function reasonsOf(rejects: readonly Reject[]): Record<string, number> {
 async function compareMemberships(
   oracle: Oracle,
   live: VerifyInput["memberships"],
+  leftOut: LeftOut,
 ): Promise<PartitionReport["memberships"]> {
+  // Which kind a segment is of does not matter: who is left out as one kind is so as the other.
+  const isLeftOut = (id: MemberId): boolean => leftOut.has("user", id) || leftOut.has("account", id);
   const expected = new Map<string, LiveMembership>();
   for (const [segment, members] of oracle.memberships()) {
     for (const [id, { in: isIn, n, since }] of members) {
-      if (isIn) expected.set(JSON.stringify([segment, id]), { segment, id, n, since });
+      if (isIn && !isLeftOut(id)) expected.set(JSON.stringify([segment, id]), { segment, id, n, since });
     }
   }
   const expectedCount = expected.size;
@@ -119,6 +134,7 @@ async function compareMemberships(
   const extra = new Collected();
   let actual = 0;
   for await (const found of live) {
+    if (isLeftOut(found.id)) continue;
     actual += 1;
     const key = JSON.stringify([found.segment, found.id]);
     const wanted = expected.get(key);

@@ -50,7 +50,7 @@ async function ask(
 describe("streams and buckets", () => {
   test("are made once and found again", async () => {
     const first = await make("fresh");
-    expect(first.created).toHaveLength(12);
+    expect(first.created).toHaveLength(13);
     expect(first.found).toEqual([]);
     const again = await make("fresh");
     expect(again.created).toEqual([]);
@@ -62,7 +62,7 @@ describe("streams and buckets", () => {
   test("are not made by a worker that may not, which says what is missing", async () => {
     const refused = provision(nc, dataSet("unmade"), { create: false });
     await expect(refused).rejects.toThrow(
-      /Missing: unmade_DEFINITIONS, unmade_SEGMENTS.*and 6 more.*ROLLCALL_PROVISION/,
+      /Missing: unmade_DEFINITIONS, unmade_SEGMENTS.*and 7 more.*ROLLCALL_PROVISION/,
     );
   });
 
@@ -82,7 +82,7 @@ describe("streams and buckets", () => {
   test("are made by four workers at once, as by one", async () => {
     const reports = await Promise.all([1, 2, 3, 4].map(() => make("race")));
     expect(reports).toHaveLength(4);
-    expect((await make("race")).found).toHaveLength(12);
+    expect((await make("race")).found).toHaveLength(13);
   });
 
   test("of workers that disagree: one is told, and the number of logs is the other's", async () => {

@@ -1,0 +1,326 @@
+// Erases from what is stored whom the control log forgets: renews the checkpoints, writes into the ledger what goes, deletes it.
+// Beside running.ts; whoever owns the partition goes on where the one before stopped. Each step may be done twice.
+//
+//   both checkpoints after it ──▶ no history is being folded ──▶ ledger: listed ──▶ deleted from log and rejects ──▶
+//   ledger: cleared ──▶ once services had their time to hear of it, deleted from SEGMENTS ──▶ ledger: deleted
+
+import type { ControlEntry } from "../../lib/core/control.ts";
+import { decodeDelta } from "../../lib/core/deltas.ts";
+import { isMeant } from "../../lib/core/erasure.ts";
+import type { PartitionMachine } from "../../lib/core/partition.ts";
+import type { LogRecord, Seq } from "../../lib/core/types.ts";
+import type { ErasureNote, ErasurePhase, LedgerBook, StandIn } from "../../lib/ports/erasing.ts";
+import { Refusal } from "../../lib/ports/errors.ts";
+import type { Published } from "../../lib/ports/publishing.ts";
+import { pause } from "../../lib/ports/runtime.ts";
+import type { Checkpointer } from "./checkpoint.ts";
+import { insist } from "./claiming.ts";
+import { Halted, type PartitionContext } from "./context.ts";
+import { ErasureScan } from "./erasure-scan.ts";
+import { Backoff, Signal } from "./signal.ts";
+
+const RETRY_MS_MIN = 50;
+const RETRY_MS_MAX = 5_000;
+const RECORDS_IN_FLIGHT_MAX = 500;
+const STAND_INS_PER_ENTRY = 500;
+const DELETES_UNDER_WAY_MAX = 16;
+/** A word that ends an erasure's links is short: longer messages are not looked into. */
+const WORD_BYTES_MAX = 160;
+/** Timers do not reach far, and the wall clock may be set. */
+const HOLD_LOOK_MS = 60_000;
+
+type Entry = Extract<ControlEntry, { op: "erase" }>;
+
+interface Job {
+  readonly revision: number;
+  readonly entry: Entry;
+}
+
+export class Erasing {
+  private readonly context: PartitionContext;
+  private readonly machine: PartitionMachine;
+  private readonly checkpointer: Checkpointer;
+  /** Wakes the partition's own loop. */
+  private readonly wake: () => void;
+  private readonly onFault: (error: Refusal) => void;
+  private readonly signal = new Signal();
+  private book: LedgerBook | undefined;
+  private deleting = false;
+  private stopped = false;
+  private looked = 0;
+  private open: Job[] = [];
+  private lastReady: Seq = 0;
+  /** Counts the words that may have settled an erasure. */
+  private words = 0;
+
+  constructor(
+    context: PartitionContext,
+    machine: PartitionMachine,
+    checkpointer: Checkpointer,
+    wake: () => void,
+    onFault: (error: Refusal) => void,
+  ) {
+    this.context = context;
+    this.machine = machine;
+    this.checkpointer = checkpointer;
+    this.wake = wake;
+    this.onFault = onFault;
+  }
+
+  /**
+   * No history may be folded: a fold gives what a log with all or with none of an erasure's holes gives, and never what one
+   * with some of them would, or the same fold after a crash would come to something else.
+   */
+  get holdsFolds(): boolean {
+    return this.book === undefined || this.deleting || this.book.isUnderWay;
+  }
+
+  start(): void {
+    void this.run();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.signal.raise();
+  }
+
+  /** A checkpoint was written, an entry was applied, a history installed: look again. */
+  nudge(): void {
+    this.signal.raise();
+  }
+
+  /** After the step of that message. */
+  passed(record: LogRecord): void {
+    if (record.kind === "ready") this.lastReady = record.seq;
+    const isWord = record.kind === "link" && record.body.length <= WORD_BYTES_MAX && hasWord(record.body);
+    if (isWord) this.words += 1;
+    if (isWord || record.kind === "control" || record.kind === "ready") this.signal.raise();
+  }
+
+  private async run(): Promise<void> {
+    const backoff = new Backoff(RETRY_MS_MIN, RETRY_MS_MAX);
+    while (!this.stopped) {
+      try {
+        await this.readLedger();
+        if (await this.getOn()) backoff.reset();
+        else await this.rest();
+      } catch (error) {
+        if (error instanceof Halted || this.stopped) return;
+        if (error instanceof Refusal) {
+          this.onFault(error);
+          return;
+        }
+        const { log, partition, runtime } = this.context;
+        log.warn({ partition, err: error }, "partition: an erasure did not get on, trying again");
+        await pause(runtime, backoff.next(runtime.random()));
+      }
+    }
+  }
+
+  private async readLedger(): Promise<void> {
+    if (this.book !== undefined) return;
+    this.book = await insist(this.context, () => this.context.world.ledger.read());
+    this.wake();
+  }
+
+  /** False when there is nothing to do, or it has to wait for something that others do. */
+  private async getOn(): Promise<boolean> {
+    this.lookForJobs();
+    // One after the other: what two erasures do to one log is done one after the other, too.
+    const job = this.open.find(({ revision }) => ["listed", undefined].includes(this.book!.phaseOf(revision)));
+    if (job !== undefined && (await this.clear(job))) return true;
+    const ripe = this.open.find((one) => this.leftMs(one) <= 0);
+    if (ripe === undefined) return false;
+    await this.deleteDeltas(ripe);
+    return true;
+  }
+
+  /** Until somebody nudges, or until the deltas of somebody may go. */
+  private async rest(): Promise<void> {
+    const leftMs = Math.min(...this.open.map((job) => this.leftMs(job)), Number.POSITIVE_INFINITY);
+    if (leftMs === Number.POSITIVE_INFINITY) {
+      await this.signal.wait();
+      return;
+    }
+    const timer = this.context.runtime.after(Math.min(leftMs, HOLD_LOOK_MS), () => this.signal.raise());
+    await this.signal.wait();
+    timer.cancel();
+  }
+
+  /** How long the deltas of somebody are still kept; Infinity while the log is not cleared. */
+  private leftMs({ revision, entry }: Job): number {
+    if (this.book!.phaseOf(revision) !== "cleared") return Number.POSITIVE_INFINITY;
+    if (!this.isHome(entry)) return 0;
+    const { settings, runtime } = this.context;
+    return this.noteOf(revision).stamp + settings.erasureHoldMs - runtime.wallMs();
+  }
+
+  private isHome({ hash }: Entry): boolean {
+    return hash % this.context.machine.partitions === this.context.partition;
+  }
+
+  private noteOf(revision: number): ErasureNote {
+    const note = this.book!.noteOf(revision);
+    if (note === undefined) throw new Error(`the erasure of revision ${revision} is not listed`);
+    return note;
+  }
+
+  private lookForJobs(): void {
+    const { entries } = this.context.book;
+    for (; this.looked < Math.min(entries.length, this.machine.controlRevision); this.looked += 1) {
+      const entry = entries[this.looked];
+      if (entry?.op === "erase") this.open.push({ revision: this.looked + 1, entry });
+    }
+    this.open = this.open.filter(({ revision }) => this.book!.phaseOf(revision) !== "deleted");
+  }
+
+  /** False when it has to wait for something that others do. */
+  private async clear(job: Job): Promise<boolean> {
+    if (this.book!.phaseOf(job.revision) === undefined && !(await this.list(job))) return false;
+    await this.deleteListed(job);
+    await this.mark(job, "cleared");
+    this.deleting = false;
+    this.wake();
+    return true;
+  }
+
+  private async mark({ revision }: Job, phase: ErasurePhase, note = this.noteOf(revision)): Promise<void> {
+    const { ledger } = this.context.world;
+    await this.write(() => ledger.mark(revision, phase, note));
+    this.book = await insist(this.context, () => ledger.read());
+  }
+
+  // ── before anything is deleted ────────────────────────────────────────────────────────────────────────────────────
+
+  private async list(job: Job): Promise<boolean> {
+    const { words } = this;
+    const scan = await this.scan(job);
+    if (scan === undefined) {
+      // A word that came while the log was read may have been the last one.
+      if (words !== this.words) this.signal.raise();
+      return false;
+    }
+    await this.renewed(scan.settled);
+    await this.foldsAreOver();
+    const { ledger } = this.context.world;
+    for (let at = 0, chunk = 0; at < scan.standIns.length; at += STAND_INS_PER_ENTRY, chunk += 1) {
+      const some = scan.standIns.slice(at, at + STAND_INS_PER_ENTRY);
+      await this.write(() => ledger.list(job.revision, chunk, some));
+    }
+    await this.mark(job, "listed", scan.copy);
+    return true;
+  }
+
+  /** Undefined while something of the member may still come. */
+  private async scan({
+    revision,
+    entry,
+  }: Job): Promise<{ standIns: readonly StandIn[]; settled: Seq; copy: ErasureNote } | undefined> {
+    const { world, settings, machine, runtime } = this.context;
+    const { first } = await insist(this.context, () => world.log.bounds());
+    const until = this.machine.position;
+    const scan = new ErasureScan(revision, entry, machine);
+    const arrived = new Signal();
+    let fault: Refusal | undefined;
+    const reading = world.log.read({
+      after: first > 1 ? { seq: first - 1, stamp: 0 } : undefined,
+      recordsMax: RECORDS_IN_FLIGHT_MAX,
+      bytesMax: settings.bytesInFlightMax,
+      recordBytesMax: machine.limits.eventBytesMax,
+      onReadable: () => arrived.raise(),
+      onFault: (error) => {
+        fault = error;
+        arrived.raise();
+      },
+    });
+    try {
+      for (let last = first - 1; last < until && scan.settled === undefined; ) {
+        if (fault !== undefined) throw fault;
+        if (this.stopped || this.context.halted()) throw new Halted();
+        const records = reading.take(RECORDS_IN_FLIGHT_MAX);
+        if (records.length === 0) await this.either(arrived);
+        for (const record of records) {
+          last = record.seq;
+          if (last <= until && scan.settled === undefined) scan.take(record);
+        }
+        await runtime.breathe();
+      }
+    } finally {
+      reading.stop();
+    }
+    const { settled, copy, standIns } = scan;
+    return settled === undefined || copy === undefined ? undefined : { standIns, settled, copy };
+  }
+
+  /** Whichever comes first: records, or the end of all. */
+  private async either(arrived: Signal): Promise<void> {
+    const timer = this.context.runtime.after(RETRY_MS_MAX, () => arrived.raise());
+    await arrived.wait();
+    timer.cancel();
+  }
+
+  /** Both generations stand at or after that place, and no older page is kept. */
+  private async renewed(seq: Seq): Promise<void> {
+    this.checkpointer.renew(seq);
+    this.wake();
+    while (!this.checkpointer.isRenewed(seq)) await this.look();
+  }
+
+  /** None is under way, and none that was finished would be done again after a crash. */
+  private async foldsAreOver(): Promise<void> {
+    while (this.machine.backfillJobs().length > 0 || !this.checkpointer.isRenewed(this.lastReady)) {
+      if (this.machine.backfillJobs().length === 0) this.checkpointer.renew(this.lastReady);
+      this.wake();
+      await this.look();
+    }
+    // Nothing is waited for between the look and this: the next fold finds itself held.
+    this.deleting = true;
+  }
+
+  private async look(): Promise<void> {
+    await this.signal.wait();
+    if (this.stopped || this.context.halted()) throw new Halted();
+  }
+
+  // ── deleting ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private async deleteListed({ revision }: Job): Promise<void> {
+    const { eraser } = this.context.world;
+    const seqs = this.book!.seqsOf(revision);
+    for (let at = 0; at < seqs.length; at += DELETES_UNDER_WAY_MAX) {
+      if (this.stopped) throw new Halted();
+      const some = seqs.slice(at, at + DELETES_UNDER_WAY_MAX);
+      await Promise.all(some.map((seq) => insist(this.context, () => eraser.fromLog(seq))));
+    }
+    const gone = new Set(seqs);
+    if (gone.size > 0) await insist(this.context, () => eraser.rejects((seq) => gone.has(seq)));
+  }
+
+  private async deleteDeltas(job: Job): Promise<void> {
+    const { entry, revision } = job;
+    const { world, log, partition } = this.context;
+    const { seq } = this.noteOf(revision);
+    const isTheirs = (body: string): boolean => {
+      const { kind, id, cause } = decodeDelta(body);
+      return kind === entry.kind && cause.seq <= seq && isMeant(entry, id);
+    };
+    if (this.isHome(entry)) await insist(this.context, () => world.eraser.deltas(isTheirs));
+    await this.mark(job, "deleted");
+    log.info({ partition, revision }, "partition: somebody was erased from what is stored");
+  }
+
+  private async write(put: () => Promise<Published>): Promise<void> {
+    const { runtime } = this.context;
+    const backoff = new Backoff(RETRY_MS_MIN, RETRY_MS_MAX);
+    for (;;) {
+      const { kind } = await put();
+      if (kind === "stored" || kind === "fenced") return;
+      if (this.stopped || this.context.halted()) throw new Halted();
+      await pause(runtime, backoff.next(runtime.random()));
+    }
+  }
+}
+
+function hasWord(body: Uint8Array): boolean {
+  return Buffer.from(body.buffer, body.byteOffset, body.length).includes('"op":"erased"');
+}

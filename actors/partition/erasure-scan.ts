@@ -1,0 +1,166 @@
+// What an erasure takes out of one partition's log: reads it from its first message to where both sides of every link have said
+// that this was all. Pure but for the records it is given; erasing.ts reads them and deletes what comes out.
+//
+//   home        … events of the user …  copy of the entry  … late answers …  "heard" of every partition
+//   elsewhere   … what the home said of him …  his leave  "erased"
+import type { ControlCopy } from "../../lib/core/control.ts";
+import { decodeAccountMessage, decodeEvent } from "../../lib/core/decode.ts";
+import { type Erased, isMeant } from "../../lib/core/erasure.ts";
+import { decodeLink, encodeLink, type LinkBody, type LinkItem, touchOf } from "../../lib/core/links.ts";
+import type { PartitionOptions } from "../../lib/core/partition.ts";
+import type { LogRecord, MemberId, Millis, PartitionNo, Seq } from "../../lib/core/types.ts";
+import type { ErasureNote, StandIn } from "../../lib/ports/erasing.ts";
+
+const text = new TextDecoder();
+
+export class ErasureScan {
+  readonly standIns: StandIn[] = [];
+  /** The entry's copy. */
+  copy: ErasureNote | undefined;
+  private readonly revision: number;
+  private readonly erased: Erased;
+  private readonly options: PartitionOptions;
+  private readonly home: PartitionNo;
+  /** By sender: that all was said of the user, and that all was said to him. */
+  private readonly saidAll = new Set<PartitionNo>();
+  private readonly heardAll = new Set<PartitionNo>();
+  private clock: Millis = 0;
+  private settledAt: Seq = 0;
+
+  constructor(revision: number, erased: Erased, options: PartitionOptions) {
+    this.revision = revision;
+    this.erased = erased;
+    this.options = options;
+    this.home = erased.hash % options.partitions;
+  }
+
+  /** The place from which on nothing of the member comes any more; undefined while something may. */
+  get settled(): Seq | undefined {
+    if (this.copy === undefined) return undefined;
+    if (this.erased.kind === "user") {
+      if (!this.saidAll.has(this.home)) return undefined;
+      if (this.isHome && this.heardAll.size < this.options.partitions) return undefined;
+    }
+    return this.settledAt;
+  }
+
+  private get isHome(): boolean {
+    return this.home === this.options.partition;
+  }
+
+  take(record: LogRecord): void {
+    switch (record.kind) {
+      case "control":
+        this.takeControl(record);
+        return;
+      case "event":
+      case "account":
+        this.takeMessage(record);
+        return;
+      case "link":
+        this.takeLink(record);
+        return;
+      case "clock":
+        if (this.options.clockMode === "event") this.moveClock(readJson(record.body) as { to?: unknown } | undefined);
+    }
+  }
+
+  private takeControl({ seq, stamp, body }: LogRecord): void {
+    const copy = readJson(body) as Partial<ControlCopy> | undefined;
+    if (copy?.revision !== this.revision || this.copy !== undefined) return;
+    this.copy = { seq, stamp };
+    this.settledAt = seq;
+  }
+
+  private moveClock(message: { readonly to?: unknown } | undefined): void {
+    const to = message?.to;
+    if (typeof to === "number" && Number.isFinite(to) && to > this.clock) this.clock = to;
+  }
+
+  /** Of the member, or a group call that says what an erased account is. */
+  private takeMessage(record: LogRecord): void {
+    const about = this.aboutOf(record);
+    const said = about?.at ?? record.stamp;
+    const isTooFar = this.clock > 0 && said - this.clock > this.options.clockStepMsMax;
+    const moves = about?.isOurs === true && !isTooFar;
+    if (moves) this.clock = Math.max(this.clock, said);
+    if (this.copy !== undefined || about === undefined || !about.ids.some((id) => isMeant(this.erased, id))) return;
+    const isByEvents = this.options.clockMode === "event";
+    const body = isByEvents ? JSON.stringify({ to: moves ? said : 0 }) : "{}";
+    this.standIns.push({ seq: record.seq, stamp: record.stamp, kind: "clock", body });
+  }
+
+  private aboutOf({ kind, body }: LogRecord): { ids: MemberId[]; at: Millis | undefined; isOurs: boolean } | undefined {
+    const { limits } = this.options;
+    if (kind === "account") {
+      const decoded = decodeAccountMessage(body, limits);
+      if (!decoded.ok) return this.refused(body);
+      const { accountId, timestamp } = decoded.value;
+      return { ids: this.erased.kind === "account" ? [accountId] : [], at: timestamp, isOurs: true };
+    }
+    const decoded = decodeEvent(body, limits);
+    if (!decoded.ok) return this.refused(body);
+    const { userId, groupId, timestamp } = decoded.value;
+    const ids = this.erased.kind === "user" ? [userId] : typeof groupId === "string" ? [groupId] : [];
+    return { ids, at: timestamp, isOurs: true };
+  }
+
+  /** It has done nothing, and may say who it was meant to be about all the same. */
+  private refused(body: Uint8Array): { ids: MemberId[]; at: undefined; isOurs: false } | undefined {
+    const read = readJson(body);
+    if (typeof read !== "object" || read === null) return undefined;
+    const { userId, anonymousId, groupId } = read as Record<string, unknown>;
+    const named = this.erased.kind === "user" ? [userId, anonymousId] : [groupId];
+    return { ids: named.filter((id) => typeof id === "string" && isWellFormed(id)), at: undefined, isOurs: false };
+  }
+
+  private takeLink(record: LogRecord): void {
+    const link = decodeLink(readJson(record.body));
+    if (link === undefined) return;
+    const items = link.items.filter((item) => !this.isTheirs(item, link));
+    if (items.length < link.items.length) {
+      const body = encodeLink({ ...link, items: [...items, ...this.touches(link)] });
+      this.standIns.push({ seq: record.seq, stamp: record.stamp, kind: "link", body });
+    }
+    for (const item of link.items) this.hear(item, link.from, record.seq);
+  }
+
+  /** Of an erased user's doings his accounts keep what they came to, but nobody can recompute that any more. */
+  private touches(link: LinkBody): LinkItem[] {
+    if (this.erased.kind === "account") return [];
+    const theirs = link.items.filter((item) => item.op !== "answer" && this.isTheirs(item, link));
+    return [...new Set(theirs.flatMap((item) => ("account" in item ? [item.account] : [])))].map(touchOf);
+  }
+
+  private hear(item: LinkItem, from: PartitionNo, seq: Seq): void {
+    if (item.op !== "erased" || item.revision !== this.revision) return;
+    const side = item.heard === true ? this.heardAll : this.saidAll;
+    if (side.has(from)) return;
+    side.add(from);
+    if (this.isHome ? item.heard === true : from === this.home) this.settledAt = Math.max(this.settledAt, seq);
+  }
+
+  private isTheirs(item: LinkItem, { from }: LinkBody): boolean {
+    if (item.op === "lit" || item.op === "erased") return false;
+    if (this.erased.kind === "account") {
+      const isTold = item.op !== "flip" && item.op !== "answer";
+      return isTold && this.copy === undefined && isMeant(this.erased, item.account);
+    }
+    if (!("user" in item)) return false;
+    // Who comes back says so after the word that all was said before.
+    const isOver = item.op === "answer" ? this.heardAll.has(from) : this.saidAll.has(from);
+    return !isOver && isMeant(this.erased, item.user);
+  }
+}
+
+function readJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(text.decode(body));
+  } catch {
+    return undefined;
+  }
+}
+
+function isWellFormed(id: unknown): id is string {
+  return typeof id === "string" && !/\p{Surrogate}/u.test(id);
+}

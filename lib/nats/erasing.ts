@@ -1,0 +1,162 @@
+// The ledger of erasures: the stream ERASED; and deletes that overwrite what they delete. Answers lib/ports/erasing.ts.
+// The server overwrites a message that is deleted so, in a compressed block, too; what a purge or an age limit removes it does not.
+import { headers, type NatsConnection } from "@nats-io/transport-node";
+import type { PartitionNo, Seq } from "../core/types.ts";
+import {
+  type ErasureLedger,
+  type ErasureNote,
+  type ErasurePhase,
+  entryName,
+  entryText,
+  LedgerBook,
+  phaseName,
+  type StandIn,
+  type StreamEraser,
+} from "../ports/erasing.ts";
+import type { Published } from "../ports/publishing.ts";
+import { PARTITION_HEADER } from "./delta-sink.ts";
+import type { Names } from "./names.ts";
+import { StreamReader } from "./stream-reader.ts";
+import { ApiError, eraseMessage, expectLast, publish, storedMessage } from "./wire.ts";
+
+const STREAM_NOT_FOUND = 10059;
+const IN_FLIGHT_MAX = 1_000;
+const DELETES_UNDER_WAY_MAX = 16;
+
+export class NatsLedger implements ErasureLedger {
+  readonly book = new LedgerBook();
+  private readonly nc: NatsConnection;
+  private readonly names: Names;
+  private readonly partition: PartitionNo;
+  private next = 1;
+  private reading: Promise<void> | undefined;
+
+  constructor(nc: NatsConnection, names: Names, partition: PartitionNo) {
+    this.nc = nc;
+    this.names = names;
+    this.partition = partition;
+  }
+
+  /** Nothing in it ever changes, so only what is new is asked for. */
+  async read(): Promise<LedgerBook> {
+    this.reading ??= this.readOn().finally(() => {
+      this.reading = undefined;
+    });
+    await this.reading;
+    return this.book;
+  }
+
+  private async readOn(): Promise<void> {
+    const all = this.names.erasedSubject(this.partition, ">");
+    for (;;) {
+      const stored = await storedMessage(this.nc, this.names.erasedStream, { seq: this.next, next_by_subj: all }).catch(
+        noStream,
+      );
+      if (stored === undefined) return;
+      const name = stored.subject.slice(all.length - 1);
+      this.book.take(name, Buffer.from(stored.data).toString("utf8"));
+      this.next = stored.seq + 1;
+    }
+  }
+
+  list(revision: number, chunk: number, standIns: readonly StandIn[]): Promise<Published> {
+    return this.put(entryName(revision, chunk), entryText(standIns));
+  }
+
+  mark(revision: number, phase: ErasurePhase, note: ErasureNote): Promise<Published> {
+    return this.put(phaseName(revision, phase), JSON.stringify(note));
+  }
+
+  private put(name: string, body: string): Promise<Published> {
+    const subject = this.names.erasedSubject(this.partition, name);
+    return publish(this.nc, subject, body, expectLast(headers(), subject, 0));
+  }
+}
+
+/** A data set that was made by an older version has no ledger before its first worker of this one: nothing was erased. */
+function noStream(error: unknown): undefined {
+  if (error instanceof ApiError && error.errCode === STREAM_NOT_FOUND) return undefined;
+  throw error;
+}
+
+export class NatsEraser implements StreamEraser {
+  private readonly nc: NatsConnection;
+  private readonly names: Names;
+  private readonly partition: PartitionNo;
+
+  constructor(nc: NatsConnection, names: Names, partition: PartitionNo) {
+    this.nc = nc;
+    this.names = names;
+    this.partition = partition;
+  }
+
+  fromLog(seq: Seq): Promise<void> {
+    return eraseMessage(this.nc, this.names.eventsStream(this.partition), seq);
+  }
+
+  async deltas(isTheirs: (body: string) => boolean): Promise<number> {
+    const seqs = await this.findDeltas(isTheirs);
+    await this.eraseAll(this.names.segmentsStream, seqs);
+    return seqs.length;
+  }
+
+  /** Up to our own watermark as it is now, or to the one that has taken its place. */
+  private async findDeltas(isTheirs: (body: string) => boolean): Promise<readonly Seq[]> {
+    const { segmentsStream: stream } = this.names;
+    const watermark = this.names.watermarkSubject(this.partition);
+    const record = await storedMessage(this.nc, stream, { last_by_subj: watermark });
+    if (record === undefined) return [];
+    return new Promise((resolve, reject) => {
+      const found: Seq[] = [];
+      let next = 1;
+      const reader = new StreamReader({
+        nc: this.nc,
+        stream,
+        filters: [this.names.segmentSubject("*", "*"), watermark],
+        next: () => next,
+        room: () => IN_FLIGHT_MAX,
+        onMessage: (message, { seq }) => {
+          next = seq + 1;
+          const isEnd = seq >= record.seq;
+          if (message.subject !== watermark) {
+            const isOurs = message.headers?.get(PARTITION_HEADER) === `${this.partition}`;
+            if (isOurs && isTheirs(message.string())) found.push(seq);
+          } else if (isEnd) {
+            reader.stop();
+            resolve(found);
+          }
+        },
+        onFault: reject,
+      });
+    });
+  }
+
+  async rejects(isTheirs: (seq: Seq) => boolean): Promise<number> {
+    const { rejectsStream: stream } = this.names;
+    const seqs: Seq[] = [];
+    for (let next = 1; ; ) {
+      const stored = await storedMessage(this.nc, stream, {
+        seq: next,
+        next_by_subj: this.names.rejectedSubject("*"),
+      });
+      if (stored === undefined) break;
+      next = stored.seq + 1;
+      const isOurs = headerOf(stored.headers, PARTITION_HEADER) === `${this.partition}`;
+      if (isOurs && isTheirs(Number(headerOf(stored.headers, "Rollcall-Seq")))) seqs.push(stored.seq);
+    }
+    await this.eraseAll(stream, seqs);
+    return seqs.length;
+  }
+
+  private async eraseAll(stream: string, seqs: readonly Seq[]): Promise<void> {
+    for (let at = 0; at < seqs.length; at += DELETES_UNDER_WAY_MAX) {
+      const some = seqs.slice(at, at + DELETES_UNDER_WAY_MAX);
+      await Promise.all(some.map((seq) => eraseMessage(this.nc, stream, seq)));
+    }
+  }
+}
+
+function headerOf(text: string, name: string): string | undefined {
+  const line = text.split("\r\n").find((one) => one.startsWith(`${name}:`));
+  return line?.slice(name.length + 1).trim();
+}

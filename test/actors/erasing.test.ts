@@ -1,0 +1,170 @@
+// Somebody is erased from a real server: no byte of the id or of what was told is left in its files, and everybody else is as
+// before, also for whoever takes the partitions over and for whoever reads the logs.
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Shard } from "../../actors/worker/shard.ts";
+import { logRecords } from "../../lib/cli/read-streams.ts";
+import type { ControlEntry } from "../../lib/core/control.ts";
+import { erasedOf } from "../../lib/core/erasure.ts";
+import { partitionOf } from "../../lib/core/ids.ts";
+import { NatsControlLog } from "../../lib/nats/control-log.ts";
+import { NatsLedger } from "../../lib/nats/erasing.ts";
+import { NatsEventLog } from "../../lib/nats/event-log.ts";
+import { Questions } from "../../lib/nats/questions.ts";
+import { eraseMessage } from "../../lib/nats/wire.ts";
+import { type Provisioned, provisioned } from "../support/nats.ts";
+import { testShard } from "../support/shards.ts";
+import { until } from "../support/until.ts";
+
+const PARTITIONS = 4;
+const SETTINGS = { erasureHoldMs: 0 };
+
+interface Heard {
+  readonly segment: string;
+  readonly id: string;
+  readonly change: string;
+  readonly n: number;
+  readonly cause: { readonly type: string };
+}
+
+let server: Provisioned;
+let client: NatsConnection;
+let control: NatsControlLog;
+let questions: Questions;
+let shard: Shard;
+const heard: Heard[] = [];
+
+/** An id that begins so and lives in a partition. */
+function idIn(partition: number, name: string): string {
+  for (let index = 0; ; index += 1) {
+    const id = `${name}${index}`;
+    if (partitionOf(id, PARTITIONS) === partition) return id;
+  }
+}
+
+const [ann, bob, acme] = [idIn(0, "ann-lovelace-"), idIn(0, "bob-"), idIn(1, "acme-")];
+const SECRETS = [ann, "ada@example.net", "Marylebone"];
+
+beforeAll(async () => {
+  server = await provisioned({ partitions: PARTITIONS });
+  client = await server.connection("client");
+  client.subscribe("segment.*.*", { callback: (_error, message) => void heard.push(message.json<Heard>()) });
+  control = new NatsControlLog(client, server.names);
+  questions = new Questions(client, server.names, PARTITIONS);
+  shard = await newShard("a");
+});
+
+afterAll(async () => {
+  await server.stop();
+});
+
+async function newShard(name: string): Promise<Shard> {
+  const nc = await server.connection(name);
+  const made = testShard({ nc, names: server.names, partitions: PARTITIONS, shard: name, settings: SETTINGS });
+  made.start();
+  return made;
+}
+
+async function say(entry: ControlEntry): Promise<number> {
+  const last = await control.lastRevision();
+  await control.append(entry, last);
+  return last + 1;
+}
+
+async function send(userId: string, body: object): Promise<void> {
+  await client.request(`events.${userId}`, JSON.stringify({ userId, ...body }));
+}
+
+async function everybodyAt(revision: number): Promise<void> {
+  await until(`revision ${revision} everywhere`, async () => {
+    const status = await questions.status();
+    return status.every((one) => one?.phase === "running" && one.revision >= revision && one.folding.length === 0);
+  });
+}
+
+async function erase(id: string): Promise<void> {
+  const revision = await say({ op: "erase", ...erasedOf("user", id, "a random key") });
+  const ledgers = Array.from({ length: PARTITIONS }, (_, p) => new NatsLedger(client, server.names, p));
+  await until(`revision ${revision} is through everywhere`, async () => {
+    const books = await Promise.all(ledgers.map((ledger) => ledger.read()));
+    return books.every((book) => book.phaseOf(revision) === "deleted");
+  });
+}
+
+/** Files in which one of these stands. */
+async function filesWith(words: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const entry of await readdir(server.dataDir, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    const bytes = await readFile(path);
+    for (const word of words) if (bytes.includes(word)) found.push(`${word} in ${path.slice(server.dataDir.length)}`);
+  }
+  return found;
+}
+
+const of = (id: string): string[] =>
+  heard
+    .filter((delta) => delta.id === id)
+    .map(({ segment, change, n, cause }) => `${segment} ${change} ${n} ${cause.type}`);
+
+test("nothing is left of a user, and everything of everybody else", { timeout: 60_000 }, async () => {
+  const define = [
+    { id: "fans", kind: "user", rule: { event: { name: "Song Played", count: { gte: 2 } } } },
+    { id: "busy", kind: "account", rule: { event: { name: "Song Played", count: { gte: 3 } } } },
+    { id: "wide", kind: "account", rule: { users: { rule: { event: { name: "Song Played" } }, count: { gte: 2 } } } },
+  ];
+  await everybodyAt((await say({ op: "apply", define, remove: [] })) + 1);
+  const secret = { where: "Marylebone" };
+  await send(ann, { type: "identify", traits: { email: "ada@example.net", home: "Marylebone" } });
+  for (const user of [ann, bob]) await send(user, { type: "group", groupId: acme });
+  for (const user of [ann, bob]) {
+    for (let played = 0; played < 2; played += 1)
+      await send(user, {
+        type: "track",
+        event: "Song Played",
+        properties: { by: user, ...(user === ann ? secret : {}) },
+      });
+  }
+  await send(ann, { type: "track", properties: { note: "no event, so it is refused: ada@example.net" } });
+  await until("all is announced", () => of(ann).length + of(bob).length === 2 && of(acme).length === 2);
+  const before = await filesWith(SECRETS);
+  expect(before.length).toBeGreaterThan(3);
+
+  await erase(ann);
+  expect(of(ann)).toEqual(["fans joined 1 event", "fans left 2 erasure"]);
+  await until("one user less", () => of(acme).length === 3);
+  expect(of(acme).at(-1)).toBe("wide left 2 event");
+  expect(await filesWith(SECRETS)).toEqual([]);
+});
+
+test("whoever takes over goes on, and whoever comes back is new", { timeout: 60_000 }, async () => {
+  shard.abort();
+  shard = await newShard("b");
+  await until("taken over", async () => (await questions.status()).every((one) => one?.phase === "running"), 30_000);
+  await send(ann, { type: "track", event: "Song Played", properties: {} });
+  await send(bob, { type: "group", groupId: null });
+  await send(ann, { type: "track", event: "Song Played", properties: {} });
+  await until("back again", () => of(ann).length === 3);
+  expect(of(ann).at(-1)).toBe("fans joined 3 event");
+  const [status] = await questions.status();
+  expect(status!.error).toBeNull();
+});
+
+test("readers of a log find stand-ins where somebody was erased, and nowhere else", { timeout: 60_000 }, async () => {
+  const log = new NatsEventLog(client, server.names, 0);
+  const { first, last } = await log.bounds();
+  expect(first).toBe(1);
+  const records = [];
+  for await (const record of logRecords(client, server.names, 0, last)) records.push(record);
+  expect(records.map(({ seq }) => seq)).toEqual(Array.from({ length: last }, (_, index) => index + 1));
+  const text = records.map(({ body }) => Buffer.from(body).toString()).join("\n");
+  expect(text).toContain(bob);
+  await eraseMessage(client, server.names.eventsStream(0), records.find(({ kind }) => kind === "event")!.seq);
+  const read = async (): Promise<void> => {
+    for await (const record of logRecords(client, server.names, 0, last)) expect(record.seq).toBeGreaterThan(0);
+  };
+  await expect(read()).rejects.toThrow(/no erasure explains it/);
+});
