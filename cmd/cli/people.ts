@@ -44,7 +44,7 @@ export function addPeople(program: Command): void {
     );
 }
 
-function momentOf(text: string): Millis {
+export function momentOf(text: string): Millis {
   const at = Date.parse(text);
   if (Number.isFinite(at)) return at;
   throw new CliError(EXIT.usage, `expected a time such as 2026-11-23T10:00:00Z, not "${text}"`);

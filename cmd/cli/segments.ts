@@ -15,6 +15,7 @@ import { wrap } from "../../lib/cli/wrap.ts";
 import { nearest } from "../../lib/core/rules/parse/problems.ts";
 import { definitionSchema } from "../../lib/core/rules/words/schema.ts";
 import { loadDefinitions, type PlacedProblem } from "../../lib/definitions/load.ts";
+import { addAnalytics } from "./analytics.ts";
 import {
   applyAndWait,
   costText,
@@ -53,6 +54,7 @@ export function addSegments(program: Command): void {
     .description("the JSON Schema of a definition, for editors and programs that write one")
     .action(() => printJson(definitionSchema()));
   addTrials(segments);
+  addAnalytics(segments);
   addBacktests(segments);
   addLifecycle(segments);
   segments

@@ -17,9 +17,9 @@ import {
 /** Of the next coarser step, the cells that one cell of a finer one is a part of. */
 const COARSER: Readonly<Partial<Record<Step, Step>>> = { minute: "hour", hour: "day" };
 const READ_ATTEMPTS_MAX = 8;
-export const POINTS_MAX = 2_000;
+const POINTS_MAX = 2_000;
 /** Where nobody says from when on. */
-export const DEFAULT_POINTS: Readonly<Record<Step, number>> = { minute: 60, hour: 48, day: 30 };
+const DEFAULT_POINTS: Readonly<Record<Step, number>> = { minute: 60, hour: 48, day: 30 };
 
 export interface SeriesPoint {
   /** The start of the step. */
@@ -45,6 +45,15 @@ export interface SeriesAsk {
   /** Exclusive; the steps that contain both are whole. */
   readonly to: Millis;
   readonly step: Step;
+}
+
+/** The range as asked for; RangeError says what is wrong with it. */
+export function seriesAsk(step: Step, asked: { readonly from?: Millis; readonly to?: Millis }, now: Millis): SeriesAsk {
+  const { to = now } = asked;
+  const { from = startOf(cellOf(to - 1, step) + 1 - DEFAULT_POINTS[step], step) } = asked;
+  if (from >= to) throw new RangeError("from must be before to");
+  if (cellOf(to - 1, step) - cellOf(from, step) < POINTS_MAX) return { from, to, step };
+  throw new RangeError(`from: at most ${POINTS_MAX} steps at once; ask for less, or for a larger step`);
 }
 
 /** The store was written to all the time. */

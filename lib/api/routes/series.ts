@@ -1,7 +1,7 @@
 // How a segment has grown and shrunk: joined, left and size a minute, an hour, a day.
 
-import { STEP_MS, type Step } from "../../series/cells.ts";
-import { DEFAULT_POINTS, POINTS_MAX, readSeries } from "../../series/reading.ts";
+import type { Step } from "../../series/cells.ts";
+import { readSeries, type SeriesAsk, seriesAsk } from "../../series/reading.ts";
 import type { RouteGroup } from "../api.ts";
 import { HttpError } from "../http-error.ts";
 import { noSegment } from "../refusals.ts";
@@ -24,10 +24,11 @@ export const seriesRoutes: RouteGroup = (app, { audience, series }) => {
     },
     async ({ params: { id }, query: { step = "hour", from, to } }) => {
       if ((await audience.segment(id)) === undefined) throw noSegment(id);
-      const until = to === undefined ? Date.now() : momentOf(to, "query.to");
-      const since = from === undefined ? until - DEFAULT_POINTS[step] * STEP_MS[step] : momentOf(from, "query.from");
-      assertRange(since, until, step);
-      return seriesOut(await readSeries(series, id, { from: since, to: until, step }));
+      const asked = {
+        ...(from === undefined ? {} : { from: momentOf(from, "query.from") }),
+        ...(to === undefined ? {} : { to: momentOf(to, "query.to") }),
+      };
+      return seriesOut(await readSeries(series, id, rangeOf(step, asked)));
     },
   );
 };
@@ -38,12 +39,10 @@ function momentOf(text: string, where: string): number {
   throw new HttpError(400, "bad-request", `${where}: expected a moment such as 2026-11-23T10:00:00Z.`);
 }
 
-function assertRange(from: number, to: number, step: Step): void {
-  if (from >= to) throw new HttpError(400, "bad-request", "query.from: it must be before `to`.");
-  if ((to - from) / STEP_MS[step] <= POINTS_MAX) return;
-  throw new HttpError(
-    400,
-    "bad-request",
-    `query.from: at most ${POINTS_MAX} steps; ask for less, or for a larger step.`,
-  );
+function rangeOf(step: Step, asked: { readonly from?: number; readonly to?: number }): SeriesAsk {
+  try {
+    return seriesAsk(step, asked, Date.now());
+  } catch (error) {
+    throw new HttpError(400, "bad-request", `query.${(error as Error).message}.`);
+  }
 }
