@@ -87,7 +87,13 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
   const app = buildApi({
     audience,
     people: { partitions, clock, questions: audience.questions, log: logs },
-    observed: new ObservedInLogs(logs, partitions, limits, () => performance.now()),
+    observed: new ObservedInLogs({
+      log: logs,
+      partitions,
+      limits,
+      now: () => performance.now(),
+      erasures: () => audience.catalogue.erasures,
+    }),
     control: new NatsControlLog(nc, names),
     catalogue: audience.catalogue,
     candidates: new NatsCandidates({

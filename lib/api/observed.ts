@@ -11,6 +11,8 @@ import { typeOf } from "./profile-parts.ts";
 const REFRESH_MESSAGES = 40_000;
 const PARTITION_MESSAGES_MIN = 200;
 const REFRESH_EVERY_MS = 10_000;
+/** Messages of somebody leave the logs within this time of the word that they are erased. */
+const ERASING_MS_MAX = 60_000;
 const PARTITIONS_AT_ONCE = 4;
 const NAMES_MAX = 2_000;
 /** Of all events and kinds together: each has its values. */
@@ -71,12 +73,25 @@ interface Read {
   messages: number;
 }
 
+export interface ObservedOptions {
+  readonly log: LogLookup;
+  readonly partitions: number;
+  readonly limits: Limits;
+  /** Milliseconds that only go forwards. */
+  now(): number;
+  /** How many were erased so far. */
+  erasures(): number;
+}
+
 export class ObservedInLogs implements Observed {
   private readonly log: LogLookup;
   private readonly limits: Limits;
   private readonly now: () => number;
-  private readonly parts: readonly Read[];
-  private readonly names = new MostFrequent<null>(NAMES_MAX);
+  private readonly erasures: () => number;
+  private erasuresSeen: number;
+  private forgetAgainAt = Number.POSITIVE_INFINITY;
+  private parts: readonly Read[];
+  private names = new MostFrequent<null>(NAMES_MAX);
   /** By event, then property; traits stand under the kind, which is no event's key. */
   private readonly fields = new Map<string, Map<string, Field>>();
   private fieldCount = 0;
@@ -84,20 +99,38 @@ export class ObservedInLogs implements Observed {
   private refreshedAt = Number.NEGATIVE_INFINITY;
   private refreshing: Promise<void> | undefined;
 
-  constructor(log: LogLookup, partitions: number, limits: Limits, now: () => number) {
+  constructor({ log, partitions, limits, now, erasures }: ObservedOptions) {
     this.log = log;
     this.limits = limits;
     this.now = now;
-    this.parts = Array.from({ length: partitions }, () => ({
-      low: Number.POSITIVE_INFINITY,
-      high: 0,
-      read: 0,
-      messages: 0,
-    }));
+    this.erasures = erasures;
+    this.erasuresSeen = erasures();
+    this.parts = unread(partitions);
+  }
+
+  /** What was read of whoever was erased must go, and nobody can tell which it is: all is read anew, as the logs are by then. */
+  private forgetErased(): void {
+    const { erasures } = this;
+    const count = erasures();
+    if (count !== this.erasuresSeen) this.forgetAgainAt = this.now() + ERASING_MS_MAX;
+    else if (this.now() < this.forgetAgainAt) return;
+    else this.forgetAgainAt = Number.POSITIVE_INFINITY;
+    this.erasuresSeen = count;
+    this.forget();
+  }
+
+  private forget(): void {
+    this.parts = unread(this.parts.length);
+    this.names = new MostFrequent(NAMES_MAX);
+    this.fields.clear();
+    this.fieldCount = 0;
+    this.isCut = false;
+    this.refreshedAt = Number.NEGATIVE_INFINITY;
   }
 
   /** Reads on, where it is time to; everybody who asks meanwhile waits for the same. */
   async coverage(): Promise<Coverage> {
+    this.forgetErased();
     if (this.now() - this.refreshedAt >= REFRESH_EVERY_MS) {
       this.refreshing ??= this.refresh().finally(() => {
         this.refreshing = undefined;
@@ -149,18 +182,19 @@ export class ObservedInLogs implements Observed {
     const { first, last } = await this.log.bounds(partition);
     part.messages = Math.max(part.read, last - first + 1);
     const fresh = Math.min(most, last - Math.max(part.high, first - 1));
-    if (fresh > 0) this.take(part, await this.log.before(partition, last + 1, fresh));
+    if (fresh > 0) await this.read(partition, part, last + 1, fresh);
     const older = Math.min(most - Math.max(0, fresh), part.low - first);
-    if (older > 0 && Number.isFinite(older)) this.take(part, await this.log.before(partition, part.low, older));
+    if (older > 0 && Number.isFinite(older)) await this.read(partition, part, part.low, older);
   }
 
-  private take(part: Read, records: readonly LogRecord[]): void {
-    for (const record of records) {
-      part.low = Math.min(part.low, record.seq);
-      part.high = Math.max(part.high, record.seq);
-      part.read += 1;
-      this.observe(record);
-    }
+  /** Messages that were removed from between count as read: there is no more to be known of them. */
+  private async read(partition: PartitionNo, part: Read, before: Seq, count: number): Promise<void> {
+    const records = await this.log.before(partition, before, count);
+    if (this.parts[partition] !== part) return;
+    part.low = Math.min(part.low, before - count);
+    part.high = Math.max(part.high, before - 1);
+    part.read += count;
+    for (const record of records) this.observe(record);
   }
 
   /** What users do stands in their own log; what links tell of it would count it twice. */
@@ -218,6 +252,10 @@ export class ObservedInLogs implements Observed {
     this.fieldCount += 1;
     return field;
   }
+}
+
+function unread(partitions: number): readonly Read[] {
+  return Array.from({ length: partitions }, () => ({ low: Number.POSITIVE_INFINITY, high: 0, read: 0, messages: 0 }));
 }
 
 function eventKey(event: string): string {

@@ -63,7 +63,13 @@ export async function apiInMemory(
   const app = buildApi({
     audience,
     people,
-    observed: new ObservedInLogs(people.log, people.partitions, DEFAULT_LIMITS, () => performance.now()),
+    observed: new ObservedInLogs({
+      log: people.log,
+      partitions: people.partitions,
+      limits: DEFAULT_LIMITS,
+      now: () => performance.now(),
+      erasures: () => catalogue.erasures,
+    }),
     control,
     catalogue,
     candidates,
