@@ -27,7 +27,7 @@ test("its examples of an error and of a record have the shapes of the document",
   const ajv = new Ajv2020({ strict: false, validateFormats: false });
   ajv.addSchema({ ...document, $id: "openapi" });
   const exampleIn = (text: string): object => JSON.parse(/^```json\n(.*?)^```$/ms.exec(text)![1]!) as object;
-  const error = exampleIn(section("## Answers", "### Pages"));
+  const error = exampleIn(section("## Answers", "### Pages\n"));
   const record = exampleIn(page.slice(page.indexOf("## The log of changes")));
   expect(ajv.validate({ $ref: "openapi#/components/schemas/Error" }, error), ajv.errorsText()).toBe(true);
   const stored = { ...record, seq: 1 };
