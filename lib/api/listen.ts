@@ -22,6 +22,7 @@ import type { ApiLog } from "./refusals.ts";
 import { isLoopback } from "./security/guard.ts";
 import { Keyring } from "./security/keyring.ts";
 import { buildApi } from "./server.ts";
+import { serveQuestions } from "./services.ts";
 
 export interface ListenOptions {
   readonly nc: NatsConnection;
@@ -124,12 +125,14 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
   });
   await app.listen({ host, port });
   const keeper = new SeriesKeeper({ store, log, ...series });
+  const services = serveQuestions({ nc, names, partitions, audience, version, log });
   const address = app.server.address();
   const actual = typeof address === "object" && address !== null ? address.port : port;
   return {
     url: httpUrl(host, actual),
     audience,
     async stop() {
+      await services.stop();
       await app.close();
       await keeper.stop();
       audience.close();

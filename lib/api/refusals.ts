@@ -45,7 +45,7 @@ const STATUS_OF: Readonly<Record<Why, number>> = {
   busy: 503,
 };
 
-function refusalOf(error: FastifyError | Error): HttpError {
+export function refusalOf(error: FastifyError | Error): HttpError {
   if (error instanceof HttpError) return error;
   if (error instanceof NotPossible) {
     return new HttpError(STATUS_OF[error.why], error.code, error.message, error.problems);

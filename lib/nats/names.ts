@@ -49,6 +49,10 @@ export interface Names {
   erasedSubject(p: PartitionNo | "*", name: string): string;
   /** Questions to the owner of partition p. */
   askSubject(p: PartitionNo | "*"): string;
+  /** Questions to whichever API process is free, as an endpoint of a NATS service; ">" is all of them. */
+  serviceSubject(endpoint: string): string;
+  /** Under which `nats micro ls` shows it. */
+  readonly serviceName: string;
 }
 
 const LEGAL_NAME = /^[A-Za-z0-9][A-Za-z0-9-]{0,31}$/;
@@ -90,6 +94,8 @@ export function namesOf(name = ""): Names {
     auditSubject: (what) => `${root}audit.${what}`,
     erasedSubject: (p, name) => `${root}erased.${p}.${name}`,
     askSubject: (p) => `${root}ask.${p}`,
+    serviceSubject: (endpoint) => `${root}ask.v1.${endpoint}`,
+    serviceName: name === "" ? "rollcall" : `rollcall-${name}`,
   };
 }
 

@@ -18,6 +18,7 @@ import {
   replyText,
 } from "../ports/questions.ts";
 import type { Names } from "./names.ts";
+import { isInbox } from "./wire.ts";
 
 const ANSWER_TIMEOUT_MS = 5_000;
 const MEMBERS_TIMEOUT_MS = 30_000;
@@ -37,7 +38,8 @@ export class NatsQuestionDesk implements QuestionDesk {
   answer(reply: (question: Question) => Promise<Reply>): Answering {
     const subscription = this.nc.subscribe(this.subject, {
       callback: (error, message) => {
-        if (error !== null || message.reply === undefined) return;
+        // A worker may publish where whoever asks may not: it speaks to inboxes alone.
+        if (error !== null || !isInbox(message.reply)) return;
         const bytesMax = (this.nc.info?.max_payload ?? 1024 * 1024) - REPLY_BYTES_SPARE;
         void replyText(message.string(), reply, bytesMax).then((text) => message.respond(text));
       },

@@ -81,6 +81,11 @@ export function batchHeaders(mh: MsgHdrs, batch: string, sequence: number, commi
   return mh;
 }
 
+/** Whoever asks names where the answer goes. Anywhere but to an inbox, it would be us who spoke there. */
+export function isInbox(reply: string | undefined): boolean {
+  return reply?.startsWith("_INBOX.") === true;
+}
+
 interface PubAck extends ApiReply {
   readonly stream?: string;
   readonly seq?: number;

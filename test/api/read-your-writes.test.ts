@@ -2,9 +2,12 @@
 // test/deep/decide.test.ts does it ten thousand times.
 import type { NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { openAudience } from "../../lib/api/nats-audience.ts";
+import { serveQuestions } from "../../lib/api/services.ts";
+import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { Questions } from "../../lib/nats/questions.ts";
 import { type CliRig, openCliRig } from "../support/cli-rig.ts";
-import { blindViews, CART_SEGMENT, storeByNats } from "../support/page-views.ts";
+import { blindViews, CART_SEGMENT, type Decided, storeByNats } from "../support/page-views.ts";
 
 const SEGMENT = `id: ${CART_SEGMENT}\nname: Cart under $100\nrule: { cart: { value: { gt: 0, lt: 100 } } }\n`;
 
@@ -34,6 +37,32 @@ test("a position that nobody will reach is waited for as long as was said, and n
   const { seq } = await storeByNats(nc, "late", { type: "track", userId: "late", event: "X" });
   const answer = await questions.decide("late", { after: seq + 1_000_000, waitMs: 50 });
   expect(answer).toMatchObject({ known: true, fresh: false });
+});
+
+test("the same by the service, and an owner answers to an inbox and nowhere else", async () => {
+  const api = await rig.server.connection("api");
+  const audience = await openAudience({ ...rig.server, nc: api, limits: DEFAULT_LIMITS });
+  const log = { error: (fields: object) => expect.fail(JSON.stringify(fields)) };
+  const service = serveQuestions({ ...rig.server, nc: api, audience, version: "0.0.0", log });
+  await api.flush();
+  const blind = await blindViews({
+    count: 100,
+    visitors: 10,
+    store: (user, event) => storeByNats(nc, `s-${user}`, { ...event, userId: `s-${user}` }),
+    decide: async (user, after) => {
+      const request = JSON.stringify({ user: `s-${user}`, after, waitMs: 10_000 });
+      return (await nc.request("ask.v1.decide", request, { timeout: 15_000 })).json<Decided>();
+    },
+  });
+  expect(blind).toEqual([]);
+  const heard: string[] = [];
+  nc.subscribe("rejected.*", { callback: (_error, message) => void heard.push(message.subject) });
+  nc.publish("ask.0", JSON.stringify({ op: "sizes" }), { reply: "rejected.elsewhere" });
+  await nc.request("ask.0", JSON.stringify({ op: "sizes" }), { timeout: 10_000 });
+  await nc.flush();
+  expect(heard).toEqual([]);
+  await service.stop();
+  audience.close();
 });
 
 test("whoever waits while the owner goes is told to ask again", async () => {

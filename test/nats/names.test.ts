@@ -28,6 +28,7 @@ describe.each([
       names.rejectedSubject("not-json"),
       names.definitionsSubject,
       names.askSubject(7),
+      names.serviceSubject("decide"),
     ];
     expect(subjects).toEqual(
       [
@@ -42,6 +43,7 @@ describe.each([
         "rejected.not-json",
         "definitions",
         "ask.7",
+        "ask.v1.decide",
       ].map((base) => subject + base),
     );
   });

@@ -1,0 +1,161 @@
+// The questions of the HTTP interface as endpoints of a NATS service, from the same schemas: `nats micro info rollcall` lists
+// them, `nats req ask.v1.decide '{"user":"u1"}'` asks. lib/nats/service.ts speaks the protocol; AsyncAPI describes them from here.
+//
+// No keys here: the server's permissions say who may ask what (docs/security.md), and who may ask sees personal data.
+import type { NatsConnection } from "@nats-io/transport-node";
+import type { Static, TSchema } from "typebox";
+import Type from "typebox";
+import type { Names } from "../nats/names.ts";
+import { NatsService, type ServiceRefusal } from "../nats/service.ts";
+import type { Audience } from "./audience.ts";
+import { decided } from "./deciding.ts";
+import { HttpError } from "./http-error.ts";
+import { assertShallow, inputCompiler } from "./input.ts";
+import { type ApiLog, noAccount, noSegment, noUser, refusalOf, shown } from "./refusals.ts";
+import { AccountIdIn, Count, exact, limitOf, mapOf, nullable, SegmentIdIn, UserIdIn } from "./schemas/common.ts";
+import { DecideIn, DecisionOut } from "./schemas/decide.ts";
+import { ExplanationOut } from "./schemas/explain.ts";
+import { MembersOut } from "./schemas/members.ts";
+import { AccountOut, UserOut } from "./schemas/people.ts";
+import { OverviewOut } from "./schemas/segments.ts";
+import { accountOut, decisionOut, explanationOut, membersOut, userOut } from "./shapes.ts";
+
+export interface QuestionEndpoint {
+  readonly name: string;
+  readonly summary: string;
+  readonly request: TSchema;
+  readonly answer: TSchema;
+  /** `asked` has been held against the schema of the request. */
+  ask(audience: Audience, asked: unknown): Promise<unknown>;
+}
+
+const MEMBERS_DEFAULT = 100;
+const MEMBERS_MAX = 10_000;
+const DEPTH_MAX = 16;
+
+const SizesOut = exact({
+  universe: nullable(Count, { description: "People and accounts known; null while not every partition answers." }),
+  sizes: mapOf(nullable(Count), { description: "By segment; null while not every partition answers." }),
+});
+
+/** Gives each endpoint's question the type of its schema. */
+function endpoint<S extends TSchema>(
+  name: string,
+  summary: string,
+  request: S,
+  answer: TSchema,
+  ask: (audience: Audience, asked: Static<S>) => Promise<unknown>,
+): QuestionEndpoint {
+  return { name, summary, request, answer, ask: ask as QuestionEndpoint["ask"] };
+}
+
+/** A new question is an entry here. */
+export const ENDPOINTS: readonly QuestionEndpoint[] = [
+  endpoint(
+    "decide",
+    "Which segments a person is in now, after an event that was just stored",
+    DecideIn,
+    DecisionOut,
+    async (audience, asked) => decisionOut(asked.user, await decided(audience, asked)),
+  ),
+  endpoint("user", "What is known of a person", exact({ user: UserIdIn }), UserOut, async (audience, { user: id }) => {
+    const user = await audience.user(id);
+    if (user === undefined) throw noUser(id);
+    return userOut(user);
+  }),
+  endpoint(
+    "account",
+    "What is known of an account",
+    exact({ account: AccountIdIn }),
+    AccountOut,
+    async (audience, { account: id }) => {
+      const account = await audience.account(id);
+      if (account === undefined) throw noAccount(id);
+      return accountOut(account);
+    },
+  ),
+  endpoint(
+    "explain",
+    "Why a person or an account is in a segment, or is not",
+    exact({
+      segment: SegmentIdIn,
+      id: Type.Union([UserIdIn, AccountIdIn], {
+        description: "A user's id, or an account's: the segment's kind says.",
+      }),
+    }),
+    ExplanationOut,
+    async (audience, { segment, id }) => {
+      if ((await audience.segment(segment)) === undefined) throw noSegment(segment);
+      const explanation = await audience.explain(segment, id);
+      if (explanation !== undefined) return explanationOut(explanation);
+      throw new HttpError(404, "nothing-to-explain", `${shown(id)} is not known, or ${segment} is not active yet.`);
+    },
+  ),
+  endpoint(
+    "members",
+    "Members of a segment",
+    exact({ segment: SegmentIdIn, limit: limitOf(MEMBERS_MAX, MEMBERS_DEFAULT) }),
+    MembersOut,
+    async (audience, { segment, limit = MEMBERS_DEFAULT }) => {
+      const members = await audience.members(segment, limit);
+      if (members === undefined) throw noSegment(segment);
+      return membersOut(members);
+    },
+  ),
+  endpoint("sizes", "How many are in each segment", exact({}), SizesOut, async (audience) => {
+    const { universe, segments } = await audience.overview();
+    return { universe, sizes: Object.fromEntries(segments.map(({ id, size }) => [id, size])) };
+  }),
+  endpoint("segments", "All segments, with their sizes", exact({}), OverviewOut, (audience) => audience.overview()),
+];
+
+export interface ServicesOptions {
+  readonly nc: NatsConnection;
+  readonly names: Names;
+  readonly partitions: number;
+  readonly audience: Audience;
+  readonly version: string;
+  readonly log: ApiLog;
+}
+
+/** From here on until it is stopped this process answers, beside all others that do. */
+export function serveQuestions({ nc, names, partitions, audience, version, log }: ServicesOptions): NatsService {
+  return new NatsService({
+    nc,
+    name: names.serviceName,
+    version,
+    description: "Who is in which segment, right now",
+    metadata: { partitions: `${partitions}`, asyncapi: "/asyncapi.json" },
+    endpoints: ENDPOINTS.map(({ name, summary, request, ask }) => {
+      const check = checkOf(request);
+      return {
+        name,
+        subject: names.serviceSubject(name),
+        metadata: { summary },
+        answer: async (asked) => ask(audience, check(asked)),
+      };
+    }),
+    refused: (error) => refused(error, log),
+  });
+}
+
+/** The same check, in the same words, as of the body of a request over HTTP. */
+function checkOf(request: TSchema): (asked: unknown) => unknown {
+  const validate = inputCompiler({ schema: request, method: "POST", url: "", httpPart: "body" });
+  return (asked) => {
+    assertShallow(asked, DEPTH_MAX);
+    const checked = validate(asked) as { readonly error?: Error; readonly value?: unknown };
+    if (checked.error !== undefined) throw checked.error;
+    return checked.value;
+  };
+}
+
+function refused(error: unknown, log: ApiLog): ServiceRefusal {
+  const { statusCode, code, message, problems } = refusalOf(error as Error);
+  if (code === "internal") log.error({ err: error }, "nats: a question failed");
+  return {
+    code: statusCode,
+    message,
+    body: { error: { code, message, ...(problems === undefined ? {} : { problems }) } },
+  };
+}
