@@ -175,6 +175,13 @@ export const OPTIONS = {
     why: "Our certificate, where the server wants one.",
   }),
   natsKey: text({ default: "", env: ["NATS_KEY"], unit: "path", why: "Private key of that certificate." }),
+  natsInboxPrefix: text({
+    default: "",
+    env: ["NATS_INBOX_PREFIX"],
+    why: "Where answers are heard; none: `_INBOX.` and worker, api or operator, as `rollcall nats-config --users` permits it.",
+    check: (value) =>
+      /^(_INBOX(\.[A-Za-z0-9_-]+)+)?$/.test(value) ? undefined : "begins with _INBOX. and holds no * or >",
+  }),
 
   // The worker.
   shards: count({
@@ -364,6 +371,7 @@ export function natsSettingsOf(config: Config): NatsSettings {
     ca: given(config.natsCa),
     cert: given(config.natsCert),
     key: given(config.natsKey),
+    inboxPrefix: given(config.natsInboxPrefix),
   };
 }
 

@@ -11,13 +11,15 @@ import type { Audience } from "./audience.ts";
 import { decided } from "./deciding.ts";
 import { HttpError } from "./http-error.ts";
 import { assertShallow, inputCompiler } from "./input.ts";
+import { columnsAsked } from "./members.ts";
 import { type ApiLog, noAccount, noSegment, noUser, refusalOf, shown } from "./refusals.ts";
-import { AccountIdIn, Count, exact, limitOf, mapOf, nullable, SegmentIdIn, UserIdIn } from "./schemas/common.ts";
+import { AccountIdIn, Count, exact, mapOf, nullable, SegmentIdIn, UserIdIn } from "./schemas/common.ts";
 import { DecideIn, DecisionOut } from "./schemas/decide.ts";
 import { ExplanationOut } from "./schemas/explain.ts";
-import { MembersOut } from "./schemas/members.ts";
+import { MEMBERS_QUERY, MembersOut, memberLimit } from "./schemas/members.ts";
 import { AccountOut, UserOut } from "./schemas/people.ts";
-import { OverviewOut } from "./schemas/segments.ts";
+import { SEGMENTS_MAX, SegmentsOut, SegmentsQuery } from "./schemas/segments.ts";
+import { segmentsFound } from "./segment-list.ts";
 import { accountOut, decisionOut, explanationOut, membersOut, userOut } from "./shapes.ts";
 
 export interface QuestionEndpoint {
@@ -29,9 +31,15 @@ export interface QuestionEndpoint {
   ask(audience: Audience, asked: unknown): Promise<unknown>;
 }
 
-const MEMBERS_DEFAULT = 100;
-const MEMBERS_MAX = 10_000;
 const DEPTH_MAX = 16;
+
+const { limit, cursor, sort } = MEMBERS_QUERY;
+
+/** By what a segment says of itself; what refers to what is asked over HTTP. */
+const SegmentsAsked = (() => {
+  const { text, tag, folder, kind, state, hasDraft, limit: most, cursor: from } = SegmentsQuery.properties;
+  return exact({ text, tag, folder, kind, state, hasDraft, limit: most, cursor: from });
+})();
 
 const SizesOut = exact({
   universe: nullable(Count, { description: "People and accounts known; null while not every partition answers." }),
@@ -93,11 +101,13 @@ export const ENDPOINTS: readonly QuestionEndpoint[] = [
   ),
   endpoint(
     "members",
-    "Members of a segment",
-    exact({ segment: SegmentIdIn, limit: limitOf(MEMBERS_MAX, MEMBERS_DEFAULT) }),
+    "Members of a segment, page by page",
+    // Without columns: what is known of people is another question, with another permission.
+    exact({ segment: SegmentIdIn, limit, cursor, sort }),
     MembersOut,
-    async (audience, { segment, limit = MEMBERS_DEFAULT }) => {
-      const members = await audience.members(segment, limit);
+    async (audience, { segment, limit: most, cursor: from, sort: order = "any" }) => {
+      const asked = { order, limit: memberLimit(most), cursor: from, ...columnsAsked(undefined) };
+      const members = await audience.members(segment, asked);
       if (members === undefined) throw noSegment(segment);
       return membersOut(members);
     },
@@ -106,7 +116,16 @@ export const ENDPOINTS: readonly QuestionEndpoint[] = [
     const { universe, segments } = await audience.overview();
     return { universe, sizes: Object.fromEntries(segments.map(({ id, size }) => [id, size])) };
   }),
-  endpoint("segments", "All segments, with their sizes", exact({}), OverviewOut, (audience) => audience.overview()),
+  endpoint(
+    "segments",
+    "Segments with their sizes: all, or those that are looked for",
+    SegmentsAsked,
+    SegmentsOut,
+    async (audience, { limit: most = SEGMENTS_MAX, ...filters }) => {
+      const { segments, universe } = await audience.overview();
+      return { ...segmentsFound(segments, { ...filters, sort: "id", limit: most }, () => 0), universe };
+    },
+  ),
 ];
 
 export interface ServicesOptions {

@@ -76,8 +76,8 @@ function denialIn(error: unknown): string | undefined {
     if (!(inner instanceof PermissionViolationError)) continue;
     const what = inner.operation === "subscription" ? "hear" : "publish";
     return (
-      `The server does not let this user ${what} ${inner.subject}. Processes and the command line need the permissions of ` +
-      "the role `worker`; `rollcall nats-config` prints them, and NATS_USER or NATS_CREDS say who we are."
+      `The server does not let this user ${what} ${inner.subject}. The command line needs the permissions of the role ` +
+      "`operator`; `rollcall nats-config --users` prints those of each role, and NATS_USER or NATS_CREDS say who we are."
     );
   }
   return undefined;

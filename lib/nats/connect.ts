@@ -12,6 +12,7 @@ import {
   PermissionViolationError,
   type Status,
 } from "@nats-io/transport-node";
+import { inboxOf, NATS_ROLES, type NatsRole } from "../server/roles.ts";
 import { formatVersion, isNewEnough, parseVersion, SERVER_VERSION_MIN } from "../server/version.ts";
 
 const RECONNECT_MS = 250;
@@ -33,6 +34,8 @@ export interface NatsSettings {
   readonly ca?: string | undefined;
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
+  /** Under which answers are heard; none: `_INBOX.` and the role. */
+  readonly inboxPrefix?: string | undefined;
 }
 
 /** The part of a pino logger that is used here. */
@@ -99,6 +102,7 @@ async function open(settings: NatsSettings, options: ConnectOptions): Promise<Na
     pingInterval: PING_MS,
     timeout: FIRST_CONNECT_MS_MAX,
     noAsyncTraces: true,
+    inboxPrefix: settings.inboxPrefix ?? inboxOf(roleOf(options.role)),
     ...ifDefined("user", settings.user ?? user),
     ...ifDefined("pass", settings.password ?? pass),
     ...ifDefined("token", settings.token ?? token),
@@ -115,6 +119,11 @@ async function open(settings: NatsSettings, options: ConnectOptions): Promise<Na
         : "Is it running? NATS_URL says where.";
     throw new ServerUnreachable(`No connection to NATS at ${servers.join(", ")}: ${why}. ${remedy}`, { cause: error });
   }
+}
+
+/** The command line, and whatever else people start, is an operator to the server. */
+function roleOf(role: string): NatsRole {
+  return NATS_ROLES.find((known) => known === role) ?? "operator";
 }
 
 /** The client wants user and password beside the address, the CLI's users write them into it. */
@@ -173,7 +182,7 @@ function tellDenied({ operation, subject }: PermissionViolationError, told: Set<
   told.add(kind);
   log.error(
     { operation, subject },
-    "nats: the server does not permit this; `rollcall nats-config` prints what is needed",
+    "nats: the server does not permit this; `rollcall nats-config --users` prints what is needed",
   );
 }
 

@@ -29,7 +29,7 @@ export interface Names {
   /** Where a message of that kind lands in partition p's log. */
   logSubject(p: PartitionNo | string, kind: Exclude<LogKind, "link">): string;
   /** Partition p's log, as said to by partition `from`. */
-  linkSubject(p: PartitionNo, from: PartitionNo): string;
+  linkSubject(p: PartitionNo | "*", from: PartitionNo | "*"): string;
   /** All of partition p's log. */
   logWildcard(p: PartitionNo | "*"): string;
   /** The kind of a log message, from its subject; undefined when it is none of ours. */
@@ -39,6 +39,8 @@ export interface Names {
   deltaSubject(id: SegmentId | "*", change: Change | "*"): string;
   /** Where a stored delta is heard. */
   segmentSubject(id: SegmentId | "*", change: Change | "*"): string;
+  /** All stored deltas, as listeners subscribe to them. */
+  readonly segmentSubjects: string;
   watermarkSubject(p: PartitionNo | "*"): string;
   /** Of the one message that opens SEGMENTS and is never replaced. */
   readonly originSubject: string;
@@ -88,6 +90,7 @@ export function namesOf(name = ""): Names {
     },
     deltaSubject: (id, change) => `${root}delta.${id}.${change}`,
     segmentSubject: (id, change) => `${root}segment.${id}.${change}`,
+    segmentSubjects: `${root}segment.>`,
     watermarkSubject: (p) => `${root}watermark.${p}`,
     originSubject: `${root}watermark.origin`,
     rejectedSubject: (reason) => `${root}rejected.${reason}`,

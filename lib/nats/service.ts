@@ -79,9 +79,11 @@ export class NatsService {
     for (const counted of this.counted) this.serve(counted);
   }
 
-  /** Takes no more, answers what is under way. */
+  /** Takes no more once the server knows, and answers what has come: a question that crosses our leaving is answered, too. */
   async stop(): Promise<void> {
-    for (const subscription of this.subscriptions) subscription.unsubscribe();
+    if (this.options.nc.isClosed()) return;
+    const open = this.subscriptions.filter((subscription) => !subscription.isClosed());
+    await Promise.all(open.map((subscription) => subscription.drain()));
     if (this.underWay === 0) return;
     await new Promise<void>((resolve) => {
       this.whenIdle = resolve;

@@ -81,9 +81,12 @@ export function batchHeaders(mh: MsgHdrs, batch: string, sequence: number, commi
   return mh;
 }
 
-/** Whoever asks names where the answer goes. Anywhere but to an inbox, it would be us who spoke there. */
+/**
+ * Whoever asks names where the answer goes. Anywhere but to an inbox, it would be us who spoke there. `_R_.` is the server's own
+ * name for an inbox in another account; clients may not name it.
+ */
 export function isInbox(reply: string | undefined): boolean {
-  return reply?.startsWith("_INBOX.") === true;
+  return reply?.startsWith("_INBOX.") === true || reply?.startsWith("_R_.") === true;
 }
 
 interface PubAck extends ApiReply {

@@ -2,11 +2,13 @@
 // `rollcall nats-config` prints for a server run by others. supervise.ts writes the first, the CLI prints the second.
 import { dirname, relative, resolve } from "node:path";
 import { namesOf } from "../nats/names.ts";
+import { type NatsRole, type RoleRights, rolesOf, type Share, subscriberApiPrefix } from "./roles.ts";
 import { formatVersion, SERVER_VERSION_MIN } from "./version.ts";
 
 /** What the mapping in nats.conf says; another data set needs lines of its own. */
 const CONF_NAME = "";
 const CONF_PARTITIONS = 32;
+const LINE_LENGTH = 110;
 
 export interface DataSet {
   readonly name: string;
@@ -62,40 +64,108 @@ export function mappings({ name, partitions }: DataSet): string {
   ].join("\n");
 }
 
-/** All that a server run by others needs for this data set: the mapping, and the permissions of each role. */
+/** What a server run by others cannot do without: the mapping. */
 export function natsConfig(dataSet: DataSet): string {
-  const names = namesOf(dataSet.name);
-  const root = names.name === "" ? "" : `${names.name}.`;
-  const segments = names.segmentSubject("*", "*");
-  return `# For a nats-server ${formatVersion(SERVER_VERSION_MIN)} or newer with JetStream, at the top level or inside the account that Rollcall uses.
+  return `${needs()}, at the top level or inside the account that Rollcall
+# uses. Who may say and hear what: \`rollcall nats-config --users\`.
 ${mappings(dataSet)}
+`;
+}
 
-# Permissions, one block a role. The server checks a publish after mapping it, so a channel is allowed the logs' events
-# and accounts, and thereby refused their control entries and clock. Nobody may publish ${root}segment.>: the stream
-# alone speaks there, once a delta is stored. The passwords are read from the server's environment.
-authorization {
-  users: [
-    { user: channel, password: $CHANNEL_PASSWORD, permissions: {
-        publish: [${list(names.logSubject("*", "event"), names.logSubject("*", "account"))}]
-        subscribe: ["_INBOX.>"]
-    } }
-    { user: reader, password: $READER_PASSWORD, permissions: {
-        publish: [${list(
-          `$JS.API.STREAM.INFO.${names.segmentsStream}`,
-          `$JS.API.CONSUMER.*.${names.segmentsStream}`,
-          `$JS.API.CONSUMER.*.${names.segmentsStream}.>`,
-          `$JS.API.CONSUMER.MSG.NEXT.${names.segmentsStream}.>`,
-          `$JS.ACK.${names.segmentsStream}.>`,
-        )}]
-        subscribe: [${list(segments, "_INBOX.>")}]
-    } }
-    { user: worker, password: $WORKER_PASSWORD, permissions: {
-        publish: { deny: [${list(`${root}segment.>`)}] }
-        subscribe: [${list(`${root}>`, "$JS.>", "$KV.>", "$SRV.>", "_INBOX.>")}]
-    } }
-  ]
+/** The same with accounts, users and permissions: each role as roles.ts says. */
+export function natsUsersConfig(dataSet: DataSet): string {
+  const { rights, shared } = rolesOf(dataSet);
+  const account = accountName(dataSet);
+  const outside = (role: "channel" | "subscriber"): string => `${account}_${role.toUpperCase()}S`;
+  const inside = ["worker", "api", "operator"] as const;
+  const exports = (["channel", "subscriber"] as const).flatMap((role) =>
+    shared[role].map((share) => exported(share, outside(role))),
+  );
+  return `${needs()}, at the top level. Passwords are read from the server's environment.
+# In place of a password each user may have an nkey, and the server a certificate: docs/security.md.
+#
+# tls { cert_file: "server.pem", key_file: "server-key.pem", ca_file: "ca.pem", verify: true }
+
+accounts {
+  # Whoever runs Rollcall. Nobody here may publish on ${namesOf(dataSet.name).segmentSubjects}: the stream alone speaks there.
+  ${account} {
+    jetstream: enabled
+${indented(mappings(dataSet), 4)}
+    users: [
+${inside.map((role) => user(role, rights[role])).join("\n")}
+    ]
+    exports: [
+${exports.map((line) => `      ${line}`).join("\n")}
+    ]
+  }
+
+  # Whoever sends events. An account apart, for whoever publishes also names where he wants his acknowledgement: from here no
+  # stream of Rollcall's is within reach.
+  ${outside("channel")} {
+${indented(mappings(dataSet), 4)}
+    users: [
+${user("channel", rights.channel)}
+    ]
+    imports: [
+${shared.channel.map((share) => `      ${imported(share, account)}`).join("\n")}
+    ]
+  }
+
+  # Whoever hears who joins and leaves. JetStream's prefix is ${subscriberApiPrefix(dataSet.name)} here; an operator makes the consumers:
+  # nats consumer add ${namesOf(dataSet.name).segmentsStream} mailer --pull
+  ${outside("subscriber")} {
+    users: [
+${user("subscriber", rights.subscriber)}
+    ]
+    imports: [
+${shared.subscriber.map((share) => `      ${imported(share, account)}`).join("\n")}
+    ]
+  }
 }
 `;
+}
+
+function needs(): string {
+  return `# For a nats-server ${formatVersion(SERVER_VERSION_MIN)} or newer with JetStream`;
+}
+
+function accountName({ name }: DataSet): string {
+  return name === "" ? "ROLLCALL" : `ROLLCALL_${name.toUpperCase()}`;
+}
+
+function user(role: NatsRole, { publish, subscribe }: RoleRights): string {
+  const grants = publish.map(({ why, subjects }) => `          # ${why}\n${wrapped(subjects, 10)}`);
+  return `      { user: ${role}, password: $${role.toUpperCase()}_PASSWORD, permissions: {
+        publish: [
+${grants.join("\n")}
+        ]
+        subscribe: [${list(...subscribe)}]
+      } }`;
+}
+
+function exported({ kind, subject, many }: Share, to: string): string {
+  const stream = many === true ? ", response_type: stream" : "";
+  return `{ ${kind}: ${quoted(subject)}${stream}, accounts: [${to}] }`;
+}
+
+function imported({ kind, subject, to }: Share, from: string): string {
+  const renamed = to === undefined ? "" : `, to: ${quoted(to)}`;
+  return `{ ${kind}: { account: ${from}, subject: ${quoted(subject)} }${renamed} }`;
+}
+
+/** Several to a line, so that a person can look it over. */
+function wrapped(subjects: readonly string[], indent: number): string {
+  const lines: string[] = [""];
+  for (const subject of subjects) {
+    const word = `${quoted(subject)}, `;
+    if (lines.at(-1)!.length + word.length > LINE_LENGTH) lines.push("");
+    lines[lines.length - 1] += word;
+  }
+  return lines.map((line) => " ".repeat(indent) + line.trimEnd()).join("\n");
+}
+
+function indented(text: string, by: number): string {
+  return text.replaceAll(/^/gm, " ".repeat(by));
 }
 
 function list(...subjects: readonly string[]): string {

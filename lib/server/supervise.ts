@@ -13,6 +13,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "@nats-io/transport-node";
 import { instanceConf } from "./conf.ts";
 import { type DataDirLock, isAlive, lockDataDir, type ProcessMark } from "./lock.ts";
+import { inboxOf } from "./roles.ts";
 
 const READY_MS_MAX = 30_000;
 const STOP_MS_MAX = 10_000;
@@ -308,10 +309,12 @@ function portsIn(text: string): string | undefined {
 
 async function jetStreamAnswers(url: string, { user, password }: StartOptions, signal: AbortSignal): Promise<void> {
   const who = user === undefined || password === undefined ? {} : { user, pass: password };
+  const inboxPrefix = inboxOf("operator");
   for (;;) {
     signal.throwIfAborted();
     try {
-      const nc = await connect({ servers: url, reconnect: false, timeout: 2_000, name: "rollcall/supervisor", ...who });
+      const options = { servers: url, reconnect: false, timeout: 2_000, name: "rollcall/supervisor", inboxPrefix };
+      const nc = await connect({ ...options, ...who });
       try {
         const answer = (await nc.request("$JS.API.INFO", undefined, { timeout: 2_000 })).json<{ error?: unknown }>();
         if (answer.error === undefined) return;

@@ -33,6 +33,15 @@ test("a position of another log is refused, for waiting for it would be waiting 
   expect(response.json().error.message).toContain("log 3");
 });
 
+test("the header of a route that takes events is a position as it stands; the user's own log counts", async () => {
+  expect((await decide({ user: "u1", after: "1:900,3:7,4:900" })).json()).toMatchObject({ fresh: true });
+  expect((await decide({ user: "u1", after: "3:8" })).json()).toMatchObject({ fresh: false });
+  expect((await decide({ user: "u1", after: "1:900" })).json()).toMatchObject({ error: { code: "other-log" } });
+  for (const after of ["", "3", "3:0", "3:7,", "3:-1", "3:1e3", "x:1"]) {
+    expect((await decide({ user: "u1", after })).statusCode, after).toBe(400);
+  }
+});
+
 test("a write key may decide", async () => {
   const headers = await api.header("ingest");
   const asked = { method: "POST", url: "/v1/decide", payload: { user: "u1" } } as const;

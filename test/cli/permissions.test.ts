@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { runCli } from "../../cmd/cli/program.ts";
 import { provision } from "../../lib/nats/provision.ts";
-import { natsConfig } from "../../lib/server/conf.ts";
-import { startTestServer, type TestServer, testDataSet } from "../support/nats.ts";
+import { inboxOf } from "../../lib/server/roles.ts";
+import { type TestServer, testDataSet } from "../support/nats.ts";
+import { credentialsOf, guardedServer } from "../support/nats-roles.ts";
 
 const PARTITIONS = 4;
 let server: TestServer;
@@ -11,17 +12,17 @@ let said: string;
 
 beforeAll(async () => {
   const dataSet = { name: "", partitions: PARTITIONS };
-  server = await startTestServer({
-    extra: natsConfig(dataSet).replaceAll(/\$([A-Z]+)_PASSWORD/g, '"secret-$1"'),
-    credentials: { user: "worker", password: "secret-WORKER" },
-  });
-  await provision(await server.connection(), testDataSet(dataSet), { create: true });
+  server = await guardedServer(dataSet);
+  const worker = await server.connection("worker", credentialsOf("worker"));
+  await provision(worker, testDataSet(dataSet), { create: true });
 });
 afterAll(() => server.stop());
 
 beforeEach(() => {
   said = "";
-  vi.stubEnv("NO_COLOR", "1").stubEnv("NATS_USER", "reader").stubEnv("NATS_PASSWORD", "secret-READER");
+  const { user, password } = credentialsOf("subscriber");
+  vi.stubEnv("NO_COLOR", "1").stubEnv("NATS_USER", user).stubEnv("NATS_PASSWORD", password);
+  vi.stubEnv("NATS_INBOX_PREFIX", inboxOf("subscriber"));
   const err = vi.spyOn(process.stderr, "write").mockImplementation((text) => {
     said += text;
     return true;
@@ -35,8 +36,14 @@ beforeEach(() => {
 test.each([[["doctor"]], [["segments", "ls"]], [["api", "--http-port", "0"]]])("rollcall %j", async (args) => {
   expect(await runCli(["--nats-url", server.url, ...args])).toBe(3);
   expect(said).toMatch(/^rollcall: The server does not let this user publish \$JS\.API\.\S+\. /m);
-  expect(said).toContain("`rollcall nats-config`");
+  expect(said).toContain("`rollcall nats-config --users`");
   expect(said).not.toContain("    at ");
+});
+
+test("an inbox that is another role's", async () => {
+  vi.stubEnv("NATS_INBOX_PREFIX", "");
+  expect(await runCli(["--nats-url", server.url, "segments", "ls"])).toBe(3);
+  expect(said).toMatch(/^rollcall: The server does not let this user hear _INBOX\.operator\./m);
 });
 
 test("a wrong password is not taken for a server that does not run", async () => {

@@ -8,7 +8,6 @@ import { KeysMissing, NatsKeyStore } from "../../lib/nats/keys.ts";
 import { namesOf } from "../../lib/nats/names.ts";
 import { type DataSetOptions, MappingMissing, ProvisionMismatch, provision } from "../../lib/nats/provision.ts";
 import { api, streamState } from "../../lib/nats/wire.ts";
-import { natsConfig } from "../../lib/server/conf.ts";
 import { startTestServer, type TestServer, testDataSet } from "../support/nats.ts";
 
 /** One server for all; each test has a data set of its own, and the mapping knows them all. */
@@ -256,48 +255,5 @@ describe("the fence (protocol.md 1.1)", () => {
       "heard.watermark.0": 1,
       "heard.watermark.origin": 1,
     });
-  });
-});
-
-describe("what `rollcall nats-config` prints", () => {
-  test("is taken by a server; a channel reaches events, and no control log, clock, link or segment", async () => {
-    const roles = natsConfig({ name: "", partitions: 4 }).replaceAll(/\$([A-Z]+)_PASSWORD/g, '"secret-$1"');
-    const guarded = await startTestServer({
-      extra: `${roles}\n`,
-      credentials: { user: "worker", password: "secret-WORKER" },
-    });
-    try {
-      const worker = await guarded.connection();
-      await provision(worker, testDataSet({ partitions: 4 }), { create: true });
-      const channel = await guarded.connection("channel", { user: "channel", password: "secret-CHANNEL" });
-      const sent = await channel.request("events.u1", "{}", { timeout: 5_000 });
-      expect(sent.json()).toMatchObject({ seq: 1 });
-      const others = ["segment.vip.joined", "delta.vip.joined", "definitions"];
-      for (const subject of ["log.0.control", "log.0.clock", "log.0.link.1", ...others]) {
-        await expect(channel.request(subject, "{}", { timeout: 5_000 }), subject).rejects.toThrow(
-          /Permissions Violation/,
-        );
-      }
-      const reader = await guarded.connection("reader", { user: "reader", password: "secret-READER" });
-      const heard = reader.subscribe("segment.*.*", { max: 1 });
-      const consumer = await (await jetstreamManager(reader, { checkAPI: false })).consumers.add("SEGMENTS", {
-        ack_policy: "explicit",
-        durable_name: "mailer",
-      });
-      expect(consumer.config.durable_name).toBe("mailer");
-      await reader.flush();
-      await worker.request("delta.vip.joined", "stored", { timeout: 5_000 });
-      for await (const msg of heard) expect([msg.subject, msg.string()]).toEqual(["segment.vip.joined", "stored"]);
-      for (const subject of ["log.0.event", "log.0.link.1", "delta.vip.joined", "watermark.0"]) {
-        await expect(reader.request(subject, "{}", { timeout: 5_000 }), subject).rejects.toThrow(
-          /Permissions Violation/,
-        );
-      }
-      await expect(worker.request("segment.vip.joined", "{}", { timeout: 5_000 })).rejects.toThrow(
-        /Permissions Violation/,
-      );
-    } finally {
-      await guarded.stop();
-    }
   });
 });

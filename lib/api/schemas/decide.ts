@@ -7,6 +7,10 @@ import { exact, listOf, MaybeMoment, named, SegmentIdIn, UserIdIn } from "./comm
 const SEGMENTS_MAX = 1_000;
 const PARTITION_MAX = 1_023;
 
+/** `partition:sequence`, with commas between. */
+const POSITIONS = "^\\d{1,4}:[1-9]\\d{0,14}(,\\d{1,4}:[1-9]\\d{0,14})*$";
+const POSITIONS_LENGTH_MAX = 16_384;
+
 const LogSeq = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
 
 export const DecideIn = exact(
@@ -16,17 +20,25 @@ export const DecideIn = exact(
       listOf(SegmentIdIn, { minItems: 1, maxItems: SEGMENTS_MAX, description: "Of these only; left out: of all." }),
     ),
     after: Type.Optional(
-      exact(
-        {
-          partition: Type.Optional(
-            Type.Integer({
-              minimum: 0,
-              maximum: PARTITION_MAX,
-              description: "The log's number, when it is at hand: a position of somebody else's log is refused.",
-            }),
-          ),
-          seq: LogSeq,
-        },
+      Type.Union(
+        [
+          exact({
+            partition: Type.Optional(
+              Type.Integer({
+                minimum: 0,
+                maximum: PARTITION_MAX,
+                description: "The log's number, when it is at hand: a position of somebody else's log is refused.",
+              }),
+            ),
+            seq: LogSeq,
+          }),
+          Type.String({
+            pattern: POSITIONS,
+            maxLength: POSITIONS_LENGTH_MAX,
+            description:
+              "As the header `rollcall-position` of a route that takes events has it; the user's own log counts.",
+          }),
+        ],
         { description: "The position that storing an event of this user was acknowledged with: the answer knows it." },
       ),
     ),
