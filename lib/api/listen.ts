@@ -85,9 +85,10 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
   const store = new NatsSeriesStore(nc, names);
   const subjectPrefix = names.name === "" ? "" : `${names.name}.`;
   const logs = new NatsLogLookup(nc, names);
+  const people = { partitions, clock, questions: audience.questions, log: logs };
   const app = buildApi({
     audience,
-    people: { partitions, clock, questions: audience.questions, log: logs },
+    people,
     observed: new ObservedInLogs({
       log: logs,
       partitions,
@@ -125,7 +126,7 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
   });
   await app.listen({ host, port });
   const keeper = new SeriesKeeper({ store, log, ...series });
-  const services = serveQuestions({ nc, names, partitions, audience, version, log });
+  const services = serveQuestions({ nc, names, partitions, audience, people, version, log });
   const address = app.server.address();
   const actual = typeof address === "object" && address !== null ? address.port : port;
   return {

@@ -7,20 +7,26 @@ import type { Static, TSchema } from "typebox";
 import Type from "typebox";
 import type { Names } from "../nats/names.ts";
 import { NatsService, type ServiceRefusal } from "../nats/service.ts";
-import type { Audience } from "./audience.ts";
+import type { ApiServices } from "./api.ts";
 import { decided } from "./deciding.ts";
 import { HttpError } from "./http-error.ts";
 import { assertShallow, inputCompiler } from "./input.ts";
 import { columnsAsked } from "./members.ts";
 import { type ApiLog, noAccount, noSegment, noUser, refusalOf, shown } from "./refusals.ts";
+import { SearchQuery, searched } from "./routes/search.ts";
 import { AccountIdIn, Count, exact, mapOf, nullable, SegmentIdIn, UserIdIn } from "./schemas/common.ts";
 import { DecideIn, DecisionOut } from "./schemas/decide.ts";
 import { ExplanationOut } from "./schemas/explain.ts";
 import { MEMBERS_QUERY, MembersOut, memberLimit } from "./schemas/members.ts";
 import { AccountOut, UserOut } from "./schemas/people.ts";
+import { SearchOut } from "./schemas/search.ts";
 import { SEGMENTS_MAX, SegmentsOut, SegmentsQuery } from "./schemas/segments.ts";
+import type { Masking } from "./security/masking.ts";
 import { segmentsFound } from "./segment-list.ts";
 import { accountOut, decisionOut, explanationOut, membersOut, userOut } from "./shapes.ts";
+
+/** What endpoints ask. */
+export type Asking = Pick<ApiServices, "audience" | "people">;
 
 export interface QuestionEndpoint {
   readonly name: string;
@@ -28,10 +34,11 @@ export interface QuestionEndpoint {
   readonly request: TSchema;
   readonly answer: TSchema;
   /** `asked` has been held against the schema of the request. */
-  ask(audience: Audience, asked: unknown): Promise<unknown>;
+  ask(services: Asking, asked: unknown): Promise<unknown>;
 }
 
 const DEPTH_MAX = 16;
+const UNMASKED: Masking = { personal: true, traitsShown: new Set() };
 
 const { limit, cursor, sort } = MEMBERS_QUERY;
 
@@ -52,7 +59,7 @@ function endpoint<S extends TSchema>(
   summary: string,
   request: S,
   answer: TSchema,
-  ask: (audience: Audience, asked: Static<S>) => Promise<unknown>,
+  ask: (services: Asking, asked: Static<S>) => Promise<unknown>,
 ): QuestionEndpoint {
   return { name, summary, request, answer, ask: ask as QuestionEndpoint["ask"] };
 }
@@ -64,19 +71,25 @@ export const ENDPOINTS: readonly QuestionEndpoint[] = [
     "Which segments a person is in now, after an event that was just stored",
     DecideIn,
     DecisionOut,
-    async (audience, asked) => decisionOut(asked.user, await decided(audience, asked)),
+    async ({ audience }, asked) => decisionOut(asked.user, await decided(audience, asked)),
   ),
-  endpoint("user", "What is known of a person", exact({ user: UserIdIn }), UserOut, async (audience, { user: id }) => {
-    const user = await audience.user(id);
-    if (user === undefined) throw noUser(id);
-    return userOut(user);
-  }),
+  endpoint(
+    "user",
+    "What is known of a person",
+    exact({ user: UserIdIn }),
+    UserOut,
+    async ({ audience }, { user: id }) => {
+      const user = await audience.user(id);
+      if (user === undefined) throw noUser(id);
+      return userOut(user);
+    },
+  ),
   endpoint(
     "account",
     "What is known of an account",
     exact({ account: AccountIdIn }),
     AccountOut,
-    async (audience, { account: id }) => {
+    async ({ audience }, { account: id }) => {
       const account = await audience.account(id);
       if (account === undefined) throw noAccount(id);
       return accountOut(account);
@@ -92,7 +105,7 @@ export const ENDPOINTS: readonly QuestionEndpoint[] = [
       }),
     }),
     ExplanationOut,
-    async (audience, { segment, id }) => {
+    async ({ audience }, { segment, id }) => {
       if ((await audience.segment(segment)) === undefined) throw noSegment(segment);
       const explanation = await audience.explain(segment, id);
       if (explanation !== undefined) return explanationOut(explanation);
@@ -105,14 +118,14 @@ export const ENDPOINTS: readonly QuestionEndpoint[] = [
     // Without columns: what is known of people is another question, with another permission.
     exact({ segment: SegmentIdIn, limit, cursor, sort }),
     MembersOut,
-    async (audience, { segment, limit: most, cursor: from, sort: order = "any" }) => {
+    async ({ audience }, { segment, limit: most, cursor: from, sort: order = "any" }) => {
       const asked = { order, limit: memberLimit(most), cursor: from, ...columnsAsked(undefined) };
       const members = await audience.members(segment, asked);
       if (members === undefined) throw noSegment(segment);
       return membersOut(members);
     },
   ),
-  endpoint("sizes", "How many are in each segment", exact({}), SizesOut, async (audience) => {
+  endpoint("sizes", "How many are in each segment", exact({}), SizesOut, async ({ audience }) => {
     const { universe, segments } = await audience.overview();
     return { universe, sizes: Object.fromEntries(segments.map(({ id, size }) => [id, size])) };
   }),
@@ -121,24 +134,30 @@ export const ENDPOINTS: readonly QuestionEndpoint[] = [
     "Segments with their sizes: all, or those that are looked for",
     SegmentsAsked,
     SegmentsOut,
-    async (audience, { limit: most = SEGMENTS_MAX, ...filters }) => {
+    async ({ audience }, { limit: most = SEGMENTS_MAX, ...filters }) => {
       const { segments, universe } = await audience.overview();
       return { ...segmentsFound(segments, { ...filters, sort: "id", limit: most }, () => 0), universe };
     },
   ),
+  endpoint(
+    "search",
+    "People and accounts by id, e-mail, telephone, name or trait",
+    SearchQuery,
+    SearchOut,
+    (services, asked) => searched(services, asked, UNMASKED),
+  ),
 ];
 
-export interface ServicesOptions {
+export interface ServicesOptions extends Asking {
   readonly nc: NatsConnection;
   readonly names: Names;
   readonly partitions: number;
-  readonly audience: Audience;
   readonly version: string;
   readonly log: ApiLog;
 }
 
 /** From here on until it is stopped this process answers, beside all others that do. */
-export function serveQuestions({ nc, names, partitions, audience, version, log }: ServicesOptions): NatsService {
+export function serveQuestions({ nc, names, partitions, version, log, ...services }: ServicesOptions): NatsService {
   return new NatsService({
     nc,
     name: names.serviceName,
@@ -151,7 +170,7 @@ export function serveQuestions({ nc, names, partitions, audience, version, log }
         name,
         subject: names.serviceSubject(name),
         metadata: { summary },
-        answer: async (asked) => ask(audience, check(asked)),
+        answer: async (asked) => ask(services, check(asked)),
       };
     }),
     refused: (error) => refused(error, log),

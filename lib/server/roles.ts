@@ -64,6 +64,7 @@ interface Streams {
   readonly checkpoint: string;
   readonly cluster: string;
   readonly keys: string;
+  readonly series: string;
   readonly all: readonly string[];
 }
 
@@ -78,6 +79,7 @@ function streamsOf({ name, partitions }: { readonly name: string; readonly parti
     checkpoint: `KV_${names.checkpointBucket}`,
     cluster: `KV_${names.clusterBucket}`,
     keys: `KV_${names.keysBucket}`,
+    series: `KV_${names.seriesBucket}`,
   };
   return { logs, ...one, all: [...logs, ...Object.values(one)] };
 }
@@ -162,7 +164,7 @@ function reading(streams: readonly string[]): readonly string[] {
 
 function worker(name: string, streams: Streams): RoleRights {
   const names = namesOf(name);
-  const { logs, segments, definitions, checkpoint, all } = streams;
+  const { logs, segments, definitions, checkpoint, cluster, all } = streams;
   const answers = [`${inboxOf("api")}.>`, `${inboxOf("operator")}.>`];
   return {
     publish: [
@@ -180,10 +182,11 @@ function worker(name: string, streams: Streams): RoleRights {
       { why: "in the control log: that a definition is ready everywhere", subjects: [names.definitionsSubject] },
       { why: "the probe of the mapping at every start, which is never stored", subjects: eventsOf(name) },
       {
-        why: "checkpoints and heartbeats",
+        why: "checkpoints, heartbeats, and wishes that came true",
         subjects: [
           `$KV.${names.checkpointBucket}.>`,
-          `$KV.${names.clusterBucket}.shard.*`,
+          ...clusterOf(name),
+          `$JS.API.STREAM.MSG.GET.${cluster}`,
           `$JS.API.STREAM.INFO.${checkpoint}`,
           `$JS.API.STREAM.MSG.GET.${checkpoint}`,
           `$JS.API.STREAM.PURGE.${checkpoint}`,
@@ -200,8 +203,14 @@ function worker(name: string, streams: Streams): RoleRights {
         subjects: [...all.map((stream) => `$JS.API.STREAM.CREATE.${stream}`), `$JS.API.STREAM.UPDATE.${definitions}`],
       },
     ],
-    subscribe: [names.askSubject("*"), `$KV.${names.clusterBucket}.shard.*`, `${inboxOf("worker")}.>`],
+    subscribe: [names.askSubject("*"), ...clusterOf(name), `${inboxOf("worker")}.>`],
   };
+}
+
+/** Who is alive, and what an operator wishes of them. */
+function clusterOf(name: string): readonly string[] {
+  const { clusterBucket } = namesOf(name);
+  return [`$KV.${clusterBucket}.shard.*`, `$KV.${clusterBucket}.wishes`];
 }
 
 /** What people change, by HTTP or at the command line. */
@@ -210,17 +219,23 @@ function changing(name: string): Grant[] {
   return [
     { why: "events", subjects: eventsOf(name) },
     {
-      why: "definitions, keys, and the log of who changed what",
-      subjects: [names.definitionsSubject, `$KV.${names.keysBucket}.*`, names.auditSubject("*.*")],
+      why: "definitions, keys, where partitions shall be, and the log of who changed what",
+      subjects: [
+        names.definitionsSubject,
+        `$KV.${names.keysBucket}.*`,
+        `$KV.${names.clusterBucket}.wishes`,
+        names.auditSubject("*.*"),
+      ],
     },
   ];
 }
 
-function api(name: string, { logs, segments, definitions, rejects, audit, keys }: Streams): RoleRights {
+function api(name: string, { all, checkpoint }: Streams): RoleRights {
   const names = namesOf(name);
   return {
     publish: [
       ...changing(name),
+      { why: "time series of segments", subjects: [`$KV.${names.seriesBucket}.>`] },
       { why: "questions to the owners of partitions", subjects: [names.askSubject("*")] },
       {
         why: "answers to questions: within the account, and to others by way of the server",
@@ -228,7 +243,7 @@ function api(name: string, { logs, segments, definitions, rejects, audit, keys }
       },
       {
         why: "reading all but checkpoints",
-        subjects: reading([...logs, segments, definitions, rejects, audit, keys]),
+        subjects: reading(all.filter((stream) => stream !== checkpoint)),
       },
     ],
     subscribe: [
@@ -236,7 +251,7 @@ function api(name: string, { logs, segments, definitions, rejects, audit, keys }
       // The live stream of what comes in.
       ...eventsOf(name),
       names.serviceSubject("*"),
-      `$KV.${names.clusterBucket}.shard.*`,
+      ...clusterOf(name),
       "$SRV.>",
       `${inboxOf("api")}.>`,
     ],
@@ -270,7 +285,7 @@ function operator(name: string, { all }: Streams): RoleRights {
       names.segmentSubjects,
       names.rejectedSubject("*"),
       names.auditSubject("*.*"),
-      `$KV.${names.clusterBucket}.shard.*`,
+      ...clusterOf(name),
       `${inboxOf("operator")}.>`,
     ],
   };

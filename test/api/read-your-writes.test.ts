@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { openAudience } from "../../lib/api/nats-audience.ts";
 import { serveQuestions } from "../../lib/api/services.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
+import { NatsLogLookup } from "../../lib/nats/log-lookup.ts";
 import { Questions } from "../../lib/nats/questions.ts";
 import { type CliRig, openCliRig } from "../support/cli-rig.ts";
 import { blindViews, CART_SEGMENT, type Decided, storeByNats } from "../support/page-views.ts";
@@ -43,7 +44,14 @@ test("the same by the service, and an owner answers to an inbox and nowhere else
   const api = await rig.server.connection("api");
   const audience = await openAudience({ ...rig.server, nc: api, limits: DEFAULT_LIMITS });
   const log = { error: (fields: object) => expect.fail(JSON.stringify(fields)) };
-  const service = serveQuestions({ ...rig.server, nc: api, audience, version: "0.0.0", log });
+  const { names, partitions } = rig.server;
+  const people = {
+    partitions,
+    clock: "log",
+    questions: audience.questions,
+    log: new NatsLogLookup(api, names),
+  } as const;
+  const service = serveQuestions({ nc: api, names, partitions, audience, people, version: "0.0.0", log });
   await api.flush();
   const blind = await blindViews({
     count: 100,

@@ -10,6 +10,7 @@ import type { NatsService } from "../../lib/nats/service.ts";
 import { startTestServer, type TestServer } from "../support/nats.ts";
 import { until } from "../support/until.ts";
 import { CART, FakeAudience } from "./fake-audience.ts";
+import { PeopleInMemory } from "./people-in-memory.ts";
 
 const VERSION = "1.2.3";
 const GOOD: Readonly<Record<string, object>> = {
@@ -20,7 +21,10 @@ const GOOD: Readonly<Record<string, object>> = {
   members: { segment: CART.id },
   sizes: {},
   segments: {},
+  search: { q: "u1" },
 };
+
+const people = new PeopleInMemory();
 
 let server: TestServer;
 let audience: FakeAudience;
@@ -47,7 +51,7 @@ afterAll(() => server?.stop());
 async function serve(name = ""): Promise<NatsService> {
   const nc = await server.connection("api");
   const log = { error: (fields: object) => errors.push(fields) };
-  const service = serveQuestions({ nc, names: namesOf(name), partitions: 4, audience, version: VERSION, log });
+  const service = serveQuestions({ nc, names: namesOf(name), partitions: 4, audience, people, version: VERSION, log });
   services.push(service);
   await nc.flush();
   return service;

@@ -62,10 +62,12 @@ function universe(name: string): string[] {
     `${names.serviceName}.js.CONSUMER.INFO.${stream}.mine`,
     `${names.serviceName}.js.CONSUMER.CREATE.${stream}.mine`,
   ]);
-  const buckets = [names.checkpointBucket, names.clusterBucket, names.keysBucket].flatMap((bucket) =>
-    ["0.1.2.3", "shard.a", "a"].map((key) => `$KV.${bucket}.${key}`),
+  const buckets = [names.checkpointBucket, names.clusterBucket, names.keysBucket, names.seriesBucket].flatMap(
+    (bucket) => ["0.1.2.3", "shard.a", "wishes", "a"].map((key) => `$KV.${bucket}.${key}`),
   );
-  const questions = ["decide", "user", "account", "explain", "members", "sizes", "segments"].map(names.serviceSubject);
+  const questions = ["decide", "user", "account", "explain", "members", "sizes", "segments", "search"].map(
+    names.serviceSubject,
+  );
   const change = ["joined", "left"] as const;
   const spoken = change.flatMap((one) => [names.deltaSubject("vip", one), names.segmentSubject("vip", one)]);
   return [
@@ -172,6 +174,9 @@ describe("the table", () => {
     ["definitions", ["worker", "api", "operator"]],
     ["$KV.KEYS.a", ["api", "operator"]],
     ["$KV.CHECKPOINT.0.manifest", ["worker"]],
+    ["$KV.CLUSTER.shard.a", ["worker"]],
+    ["$KV.CLUSTER.wishes", ["worker", "api", "operator"]],
+    ["$KV.SERIES.a", ["api"]],
     ["ask.0", ["api", "operator"]],
     ["ask.v1.decide", ["channel", "subscriber", "operator"]],
     ["ask.v1.user", ["operator"]],

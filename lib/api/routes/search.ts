@@ -1,5 +1,5 @@
 // Who is meant by a text, among people and accounts.
-import Type from "typebox";
+import Type, { type Static } from "typebox";
 import type { AccountView, UserView } from "../../core/partition.ts";
 import type { MemberKind } from "../../core/types.ts";
 import type { ApiServices, RouteGroup } from "../api.ts";
@@ -13,7 +13,7 @@ const FOUND_DEFAULT = 20;
 const FOUND_MAX = 200;
 const TEXT_LENGTH_MAX = 200;
 
-const SearchQuery = exact({
+export const SearchQuery = exact({
   q: Type.String({
     minLength: 1,
     maxLength: TEXT_LENGTH_MAX,
@@ -47,29 +47,40 @@ export const searchRoutes: RouteGroup = (app, services) => {
         response: { 200: SearchOut },
       },
     },
-    async ({ query: { q, kind, field, limit = FOUND_DEFAULT, cursor }, masking }) => {
-      const isById = field === undefined || field === "id";
-      const exactly = cursor === undefined && isById ? await namedSo(services, q, kind) : [];
-      const { items, ...page } = await searchPage(services.people, {
-        asked: {
-          text: q,
-          ...(kind === undefined ? {} : { kind }),
-          ...(field === undefined ? {} : { field }),
-          ...(masking.personal ? {} : { ids: true }),
-        },
-        exact: exactly,
-        limit,
-        cursor,
-        now: () => performance.now(),
-      });
-      const shown = items.filter(({ id }) => id === q || isFoundBy(id, masking));
-      return { items: shown.map((found) => foundOut(foundMasked(found, masking))), ...page };
-    },
+    async ({ query, masking }) => searched(services, query, masking),
   );
 };
 
+/** The same answer over HTTP and over NATS. */
+export async function searched(
+  services: Pick<ApiServices, "audience" | "people">,
+  { q, kind, field, limit = FOUND_DEFAULT, cursor }: Static<typeof SearchQuery>,
+  masking: Masking,
+): Promise<object> {
+  const isById = field === undefined || field === "id";
+  const exactly = cursor === undefined && isById ? await namedSo(services, q, kind) : [];
+  const { items, ...page } = await searchPage(services.people, {
+    asked: {
+      text: q,
+      ...(kind === undefined ? {} : { kind }),
+      ...(field === undefined ? {} : { field }),
+      ...(masking.personal ? {} : { ids: true }),
+    },
+    exact: exactly,
+    limit,
+    cursor,
+    now: () => performance.now(),
+  });
+  const shown = items.filter(({ id }) => id === q || isFoundBy(id, masking));
+  return { items: shown.map((found) => foundOut(foundMasked(found, masking))), ...page };
+}
+
 /** Those whose id the text is. An owner that does not answer is told of by the rest of the search. */
-async function namedSo({ audience }: ApiServices, id: string, kind: MemberKind | undefined): Promise<Found[]> {
+async function namedSo(
+  { audience }: Pick<ApiServices, "audience">,
+  id: string,
+  kind: MemberKind | undefined,
+): Promise<Found[]> {
   const [user, account] = await Promise.all([
     kind === "account" ? undefined : audience.user(id).catch(unanswered),
     kind === "user" ? undefined : audience.account(id).catch(unanswered),
