@@ -15,6 +15,7 @@ import { addLists } from "./lists.ts";
 import { packageVersion } from "./package-dir.ts";
 import { addPeople } from "./people.ts";
 import { addProcesses } from "./processes.ts";
+import { addRejects } from "./rejects.ts";
 import { addReplay } from "./replay.ts";
 import { addSearch } from "./search.ts";
 import { addSegments } from "./segments.ts";
@@ -56,6 +57,7 @@ function program(): Command {
     addReplay,
     addDoctor,
     addCluster,
+    addRejects,
     addKeys,
     addAudit,
     addSettings,

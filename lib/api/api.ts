@@ -10,6 +10,7 @@ import type { ClusterBook } from "../ports/cluster.ts";
 import type { ControlLog } from "../ports/control-log.ts";
 import type { EventTap } from "../ports/event-tap.ts";
 import type { EventIntake } from "../ports/intake.ts";
+import type { RejectLog } from "../ports/reject-log.ts";
 import type { SeriesStore } from "../ports/series.ts";
 import type { Audience } from "./audience.ts";
 import type { Candidates } from "./candidates.ts";
@@ -20,6 +21,7 @@ import type { Observed } from "./observed.ts";
 import type { Operating } from "./operating.ts";
 import type { PeopleSource } from "./people.ts";
 import type { ApiLog } from "./refusals.ts";
+import type { Rejected } from "./rejects.ts";
 import type { Keyring } from "./security/keyring.ts";
 
 /** Input has the types of its schemas. Answers are held against theirs by the contract test, so that what is read-only stays so. */
@@ -42,6 +44,7 @@ export type RouteGroup = (app: Api, services: ApiServices) => void;
 
 export interface ApiServices extends ApiOptions {
   readonly operating: Operating;
+  readonly rejected: Rejected;
   readonly metrics: Metrics;
 }
 
@@ -59,6 +62,8 @@ export interface ApiOptions {
   readonly audit: AuditLog;
   /** Who works, and what is wished of them. */
   readonly cluster: ClusterBook;
+  /** What was refused. */
+  readonly rejects: RejectLog;
   /** What comes in, for those who watch. */
   readonly tap: EventTap;
   /** Where events go in. */

@@ -12,6 +12,7 @@ import { NatsIntake } from "../nats/intake.ts";
 import { NatsKeyStore } from "../nats/keys.ts";
 import { NatsLogLookup } from "../nats/log-lookup.ts";
 import type { Names } from "../nats/names.ts";
+import { NatsRejectLog } from "../nats/reject-log.ts";
 import { NatsSeriesStore } from "../nats/series.ts";
 import { RETENTION_DEFAULT, type Retention, SeriesKeeper } from "../series/keeper.ts";
 import type { HttpSettings } from "./http-settings.ts";
@@ -111,6 +112,7 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
     keyring,
     audit: new NatsAuditLog(nc, names),
     cluster: new NatsCluster(nc, names),
+    rejects: new NatsRejectLog(nc, names, partitions),
     tap: new NatsEventTap(nc, names),
     series: store,
     intake: new NatsIntake(nc, names, partitions),

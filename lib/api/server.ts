@@ -8,6 +8,7 @@ import { inputCompiler } from "./input.ts";
 import { metricsOf } from "./metrics.ts";
 import { Operating } from "./operating.ts";
 import { nothingThere, sendError } from "./refusals.ts";
+import { Rejected } from "./rejects.ts";
 import { GROUPS } from "./routes/groups.ts";
 import { ID_LENGTH_MAX } from "./schemas/common.ts";
 import { assertGuarded } from "./security/guard.ts";
@@ -43,7 +44,8 @@ export function buildApi(options: ApiOptions): FastifyInstance {
   addDoors(app, options);
   addDocument(app, version);
   const operating = new Operating(options.cluster, () => audience.partitions());
-  const services = { ...options, metrics, operating };
+  const rejected = new Rejected(options.rejects, options.limits);
+  const services = { ...options, metrics, operating, rejected };
   for (const group of GROUPS) app.register(async (routes) => group(routes as unknown as Api, services));
   return app;
 }

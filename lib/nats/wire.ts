@@ -174,6 +174,12 @@ export async function storedMessage(
   }
 }
 
+/** One header of a stored message, from how they stand on the wire; UTF-8. */
+export function headerOf({ headers: lines }: StoredMessage, name: string): string | undefined {
+  const line = lines.split("\r\n").find((one) => one.startsWith(`${name}:`));
+  return line === undefined ? undefined : Buffer.from(line.slice(name.length + 1).trim(), "latin1").toString("utf8");
+}
+
 /** Deletes one message so that its bytes are overwritten. One that is gone already is no fault. */
 export async function eraseMessage(nc: NatsConnection, stream: string, seq: number): Promise<void> {
   try {

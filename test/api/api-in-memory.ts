@@ -19,6 +19,7 @@ import { ControlInMemory } from "./control-in-memory.ts";
 import { FakeAudience, TapInMemory } from "./fake-audience.ts";
 import { IntakeInMemory } from "./intake-in-memory.ts";
 import { PeopleInMemory } from "./people-in-memory.ts";
+import { RejectsInMemory } from "./rejects-in-memory.ts";
 import { AuditInMemory, KeysInMemory } from "./security-in-memory.ts";
 
 /** As the options are when nobody says anything. */
@@ -40,6 +41,7 @@ export interface ApiInMemory {
   readonly tap: TapInMemory;
   readonly intake: IntakeInMemory;
   readonly cluster: ClusterInMemory;
+  readonly rejects: RejectsInMemory;
   /** Makes a key; the first one closes the door. Gives the header that sends it. */
   header(role: Role, personal?: boolean): Promise<{ authorization: string }>;
   close(): Promise<void>;
@@ -60,6 +62,7 @@ export async function apiInMemory(
   const intake = new IntakeInMemory();
   const people = new PeopleInMemory();
   const cluster = new ClusterInMemory();
+  const rejects = new RejectsInMemory();
   const app = buildApi({
     audience,
     people,
@@ -76,6 +79,7 @@ export async function apiInMemory(
     keyring,
     audit,
     tap,
+    rejects,
     intake,
     tables: TABLES,
     keepIp: false,
@@ -102,6 +106,7 @@ export async function apiInMemory(
     tap,
     intake,
     cluster,
+    rejects,
     async header(role, personal = false) {
       const { text } = await keyring.create({ name: role, role, personal }, "test");
       return { authorization: `Bearer ${text}` };

@@ -18,6 +18,7 @@ import { observedRoutes } from "./observed.ts";
 import { operationRoutes } from "./operations.ts";
 import { pageRoutes } from "./page.ts";
 import { profileRoutes } from "./profiles.ts";
+import { rejectRoutes } from "./rejects.ts";
 import { searchRoutes } from "./search.ts";
 import { segmentRoutes } from "./segments.ts";
 import { seriesRoutes } from "./series.ts";
@@ -51,6 +52,7 @@ export const GROUPS: readonly RouteGroup[] = [
   keyRoutes,
   auditRoutes,
   clusterRoutes,
+  rejectRoutes,
   operationRoutes,
   ingestRoutes,
 ];

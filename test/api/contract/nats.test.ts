@@ -6,6 +6,7 @@ import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
 import { NatsCluster } from "../../../lib/nats/cluster.ts";
 import { NatsControlLog } from "../../../lib/nats/control-log.ts";
 import { NatsKeyStore } from "../../../lib/nats/keys.ts";
+import { NatsRejects } from "../../../lib/nats/rejects.ts";
 import { type CliRig, openCliRig } from "../../support/cli-rig.ts";
 import { until } from "../../support/until.ts";
 import { HTTP_DEFAULTS } from "../api-in-memory.ts";
@@ -72,6 +73,9 @@ async function whatExamplesName({ server, rollcall, fileOf, caughtUp }: CliRig):
   const [id, created] = ["aaaaaaaaaa", "2026-11-23T10:00:00.000Z"];
   const old = { id, name: "old", role: "read", personal: false, hash: hashOf("x"), created, createdBy: "test" };
   await new NatsKeyStore(nc, server.names).put(old, 0);
+  // One whose cause is gone: it can be sent again.
+  const body = Buffer.from(JSON.stringify(added));
+  await new NatsRejects(nc, server.names, 0).tell([{ seq: 1, stamp: 0, reason: "no-type", detail: "no type", body }]);
   await caughtUp();
   await until("the account is known", async () => (await rollcall("account", "acme")).code === 0);
 }

@@ -1,0 +1,88 @@
+// What was refused, over memory: shown, masked, sent again once and never twice.
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
+
+const GOOD = '{"type":"track","event":"Product Added","userId":"u2"}';
+
+let api: ApiInMemory;
+
+beforeEach(async () => {
+  api = await apiInMemory();
+});
+afterEach(() => api.close());
+
+const get = (url: string, headers = {}) => api.app.inject({ method: "GET", url, headers });
+const replay = (seq: number) => api.app.inject({ method: "POST", url: `/v1/rejects/${seq}/replay` });
+const seqsIn = (response: { json(): unknown }): number[] =>
+  (response.json() as { items: { seq: number }[] }).items.map(({ seq }) => seq);
+
+test("newest first, page by page, filtered by reason, partition and time", async () => {
+  api.rejects.add("x", { partition: 1 });
+  api.rejects.add("y");
+  expect(seqsIn(await get("/v1/rejects"))).toEqual([3, 2, 1]);
+  const first = (await get("/v1/rejects?limit=2")).json() as { next: string };
+  expect(seqsIn(await get(`/v1/rejects?limit=2&cursor=${first.next}`))).toEqual([1]);
+  expect(seqsIn(await get("/v1/rejects?reason=not-json"))).toEqual([3, 2]);
+  expect(seqsIn(await get("/v1/rejects?partition=1"))).toEqual([2]);
+  expect(seqsIn(await get("/v1/rejects?since=2026-11-23T10:00:02Z&until=2026-11-23T10:00:03Z"))).toEqual([2]);
+  expect((await get("/v1/rejects?since=yesterday")).statusCode).toBe(400);
+  expect((await get("/v1/rejects?cursor=nonsense")).statusCode).toBe(400);
+});
+
+test("one with its bytes, whatever they are; nothing of it without the right to personal data", async () => {
+  const { seq } = api.rejects.add(Buffer.from([0xff, 0xfe]));
+  expect((await get("/v1/rejects/1")).json()).toMatchObject({ text: expect.stringContaining("Product Added") });
+  expect((await get(`/v1/rejects/${seq}`)).json()).toMatchObject({ text: null, base64: "//4=" });
+  const headers = await api.header("read");
+  const masked = await get("/v1/rejects/1", headers);
+  expect(masked.json()).toMatchObject({ detail: "•••", text: "•••", base64: null, reason: "no-type" });
+  expect(masked.body + (await get("/v1/rejects", headers)).body).not.toMatch(/ann@|Product/);
+});
+
+test("one is sent again once: whose it is now, a mark, a record; the second time it is told where it is", async () => {
+  expect((await replay(1)).json()).toEqual({ partition: 0, seq: 1 });
+  expect(api.rejects.sent).toMatchObject([{ seq: 1, kind: "event", id: "u1" }]);
+  expect((await get("/v1/rejects/1")).json()).toMatchObject({ replayed: { partition: 0, seq: 1 } });
+  expect((await replay(1)).json()).toMatchObject({ error: { code: "already-replayed" } });
+  expect(api.rejects.sent).toHaveLength(1);
+  expect(api.audit.entries.map(({ what }) => what)).toEqual(["rejects.replay"]);
+});
+
+test("what would be refused again, or of which only a part is kept, is not sent", async () => {
+  const bad = api.rejects.add("no JSON");
+  const cut = api.rejects.add(GOOD, { bytes: 99_999 });
+  for (const { seq } of [bad, cut]) {
+    const response = await replay(seq);
+    expect([response.statusCode, response.json()]).toMatchObject([422, { error: { code: "still-refused" } }]);
+  }
+  expect(api.rejects.sent).toEqual([]);
+  expect(api.rejects.marks.size).toBe(0);
+});
+
+test("an answer that was lost: sent again within a minute it is stored once, and later nobody says that it was not", async () => {
+  api.rejects.fates.push({ kind: "unknown", reason: "timeout" });
+  expect((await replay(1)).json()).toMatchObject({ error: { code: "unsure" } });
+  expect((await replay(1)).json()).toEqual({ partition: 0, seq: 1 });
+  expect(api.rejects.sent).toHaveLength(1);
+  const { seq } = api.rejects.add(GOOD);
+  api.rejects.marks.set(seq, { mark: { state: "sending" }, revision: 1, at: Date.now() - 61_000 });
+  expect((await replay(seq)).json()).toMatchObject({ error: { code: "unsure" } });
+  expect(api.rejects.sent).toHaveLength(1);
+});
+
+test("one that the log did not take may be sent again at any time", async () => {
+  api.rejects.fates.push({ kind: "retry", reason: "the log is full" });
+  expect((await replay(1)).statusCode).toBe(503);
+  expect((await replay(1)).statusCode).toBe(200);
+});
+
+test("many: two who do it at the same time send each once, and the counts say what became of all", async () => {
+  for (let n = 0; n < 10; n += 1) api.rejects.add(GOOD, { reason: "no-type" });
+  api.rejects.add("no JSON", { reason: "no-type" });
+  const ask = () =>
+    api.app.inject({ method: "POST", url: "/v1/rejects/replay", payload: { reason: "no-type", limit: 100 } });
+  const counts = (await Promise.all([ask(), ask()])).map((response) => response.json<Record<string, number>>());
+  expect(counts[0]!.sent! + counts[1]!.sent!).toBe(11);
+  expect(api.rejects.sent.map(({ seq }) => seq).sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+  expect((await ask()).json()).toEqual({ sent: 0, already: 11, refused: 1, unsure: 0, failed: 0, next: null });
+});
