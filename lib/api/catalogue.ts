@@ -7,6 +7,7 @@ import type { Json, Limits, MemberId, MemberKind, Millis, SegmentId } from "../c
 import type { ControlLog, Following } from "../ports/control-log.ts";
 import type { SegmentDetail } from "./audience.ts";
 import { type SegmentVersion, Versions } from "./versions.ts";
+import { VocabularyHistory, type VocabularyVersion } from "./vocabulary-history.ts";
 
 export type CatalogueEntry = Omit<SegmentDetail, "size">;
 
@@ -19,6 +20,7 @@ export class Catalogue {
   erasures = 0;
   private readonly fates = new Map<number, "in force" | "given up">();
   private readonly versionsOf = new Versions();
+  private readonly vocabularyHistory = new VocabularyHistory();
   private following: Following | undefined;
   private fault: Error | undefined;
   private waiting: {
@@ -61,6 +63,16 @@ export class Catalogue {
   /** Every version that was applied, newest first. */
   versions(id: SegmentId): readonly SegmentVersion[] {
     return this.versionsOf.of(id, this.state);
+  }
+
+  /** Every one that was put, newest first. */
+  vocabularies(): readonly VocabularyVersion[] {
+    return this.vocabularyHistory.all(this.state, (revision) => this.fateOf(revision) === "given up");
+  }
+
+  /** Of the newest one, in force or waiting; 0: nobody has put any. */
+  get vocabularyRevision(): number {
+    return this.vocabularies().find(({ state }) => state !== "given up")?.revision ?? 0;
   }
 
   /** Whose ids each list holds. */
@@ -140,6 +152,7 @@ export class Catalogue {
       this.fates.set(revision, entry.op === "activate" && entry.revision === revision ? "in force" : "given up");
     }
     if (entry !== null) this.versionsOf.take(entry, outcome, state, storedAt);
+    if (entry !== null) this.vocabularyHistory.take(entry, outcome, state, storedAt);
     this.outcomes.set(state.revision, outcome);
     if (outcome.type === "list") this.takeList(outcome);
     if (outcome.type === "erase") this.forget(outcome.erased);

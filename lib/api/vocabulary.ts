@@ -76,12 +76,16 @@ export async function applyVocabulary(
   catalogue: Catalogue,
   source: Json,
   limits: Limits,
+  /** Throws when what the one who asks has seen is no longer so. */
+  assertStill: () => void = () => {},
 ): Promise<VocabularyApplied> {
   let plan: VocabularyPlan | undefined;
   const revision = await appendEntry(control, catalogue, () => {
     const now = planVocabulary(catalogue, source, limits);
     if (now.problems.length > 0) throw new VocabularyRefused(now.problems);
-    // After a lost answer nothing differs any more; what was told first is what was done.
+    // After a lost answer nothing differs any more, and what moved is this very change.
+    if (plan === undefined || now.changes.length > 0) assertStill();
+    // What was told first is what was done.
     if (plan === undefined || now.changes.length > 0) plan = now;
     return now.changes.length === 0 ? undefined : { op: "vocabulary", vocabulary: source };
   });

@@ -1,6 +1,7 @@
 // What a definition would do, before anybody applies it: whether it is sound, what it says and costs, whom it would take in,
 // and what it would have done. Nothing is changed by any of these. Asked of lib/api/candidates.ts.
 
+import type { FastifyReply } from "fastify";
 import type { BacktestReport } from "../../backtest/backtest.ts";
 import type { Candidate, Played } from "../../backtest/played.ts";
 import type { TrialPart } from "../../core/partition.ts";
@@ -111,7 +112,8 @@ export const candidateRoutes: RouteGroup = (app, services) => {
         response: { 200: TrialAnswer, ...refusals(422) },
       },
     },
-    async ({ body, query, masking, signal }, reply) => {
+    async ({ body, query, masking }, reply) => {
+      const signal = hungUp(reply);
       const { definition: source, samples = SAMPLES_DEFAULT, history = false } = body;
       const candidate = candidateOf(source);
       const out = (part: TrialPart) => trialOut(candidate, part, versionInForce(candidate), masking);
@@ -145,7 +147,8 @@ export const candidateRoutes: RouteGroup = (app, services) => {
         response: { 200: BacktestAnswer, ...refusals(422) },
       },
     },
-    async ({ body, query, masking, signal }, reply) => {
+    async ({ body, query, masking }, reply) => {
+      const signal = hungUp(reply);
       const { definition: source, days = DAYS_DEFAULT } = body;
       const candidate = candidateOf(source);
       const to = Date.now();
@@ -174,6 +177,13 @@ export const candidateRoutes: RouteGroup = (app, services) => {
     return entry?.state === "live" || entry?.state === "disabled" ? entry.version : null;
   }
 };
+
+/** The request itself is over once its body has been read, so it does not tell; the answer does. */
+function hungUp({ raw }: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  raw.once("close", () => controller.abort());
+  return controller.signal;
+}
 
 function trialOut({ definition }: Candidate, part: TrialPart, against: number | null, masking: Masking): object {
   return { segment: definition.id, kind: definition.kind, against, ...trialMasked(part, masking) };

@@ -11,9 +11,12 @@ import {
   exact,
   listOf,
   MaybeMoment,
+  Moment,
+  named,
   nullable,
   oneOf,
   ProblemOut,
+  pageOf,
 } from "./common.ts";
 
 const Revision = Type.Integer({ minimum: 0, description: "Of the control log." });
@@ -45,6 +48,20 @@ export const VocabularyPlanOut = exact({
   changes: listOf(exact({ part: Type.String(), before: AnyJson, after: AnyJson })),
   edited: listOf(Type.String(), { description: "Segments that mean something else by it: each gets a new version." }),
   warnings: listOf(ProblemOut),
+});
+
+const vocabularyFields = {
+  revision: Revision,
+  appliedAt: Moment,
+  state: oneOf(["in force", "waiting", "past", "given up"]),
+  who: nullable(Type.String(), { description: "From the log of changes; null where it does not say." }),
+};
+
+export const VocabulariesOut = pageOf(named("VocabularyVersion", exact(vocabularyFields)));
+
+export const OneVocabularyOut = exact({
+  ...vocabularyFields,
+  vocabulary: Type.Unsafe({ ...VocabularyDocument, description: "As written; what it leaves out is as by default." }),
 });
 
 export const ItemOut = exact({ id: Type.String(), attributes: AnyObject });

@@ -19,11 +19,11 @@ afterAll(() => api.close());
 
 /** The examples of the document name these; a group of routes adds its own here. */
 async function whatExamplesName({ control, keys, people }: ApiInMemory): Promise<void> {
+  for (const entry of [...NAMED, ...Object.values(WAITING).map(waiting)]) control.write(entry);
   control.write({ op: "apply", define: [CART.definition], remove: [] });
   const added = { type: "track", event: "Product Added", properties: { product_id: "sku-1", price: 60 } };
   people.event("u1", added);
   people.event("u1", { type: "group", groupId: "acme", traits: { plan: "trial" } });
-  for (const entry of [...NAMED, ...Object.values(WAITING).map(waiting)]) control.write(entry);
   control.write({ op: "items", mode: "merge", items: [{ id: "sku-1", attributes: { price: 4 } }] });
   const [id, created] = ["aaaaaaaaaa", "2026-11-23T10:00:00.000Z"];
   await keys.put({ id, name: "old", role: "read", personal: false, hash: hashOf("x"), created, createdBy: "test" }, 0);

@@ -10,6 +10,7 @@ const cart = (id: string, more: Readonly<Record<string, Json>> = {}): Json => ({
 });
 
 export const NAMED: readonly ControlEntry[] = [
+  { op: "vocabulary", vocabulary: { currency: "CHF" } },
   { op: "list", id: "employees", mode: "replace", members: ["u1", "u2"] },
   { op: "list", id: "strangers", mode: "replace", members: ["u9"] },
   {

@@ -61,14 +61,14 @@ afterAll(async () => {
 /** The examples of the document name these; a group of routes adds its own here, as in memory.test.ts. */
 async function whatExamplesName({ server, rollcall, fileOf, caughtUp }: CliRig): Promise<void> {
   const nc = await server.connection();
+  const log = new NatsControlLog(nc, server.names);
+  for (const entry of NAMED) await log.append(entry, await log.lastRevision());
   await rollcall("segments", "apply", await fileOf("cart.yaml", SEGMENT));
   await rollcall("segments", "apply", await fileOf("big.yaml", BIG));
   const added = { type: "track", userId: "u1", event: "Product Added", properties: { product_id: "p1", price: 60 } };
   nc.publish("events.u1", JSON.stringify(added));
   nc.publish("events.u1", JSON.stringify({ type: "group", userId: "u1", groupId: "acme", traits: { plan: "trial" } }));
   await nc.flush();
-  const log = new NatsControlLog(nc, server.names);
-  for (const entry of NAMED) await log.append(entry, await log.lastRevision());
   await rollcall("items", "import", await fileOf("items.csv", "id,price\nsku-1,4\n"));
   const [id, created] = ["aaaaaaaaaa", "2026-11-23T10:00:00.000Z"];
   const old = { id, name: "old", role: "read", personal: false, hash: hashOf("x"), created, createdBy: "test" };
