@@ -3,6 +3,8 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance, FastifySchema, RouteOptions } from "fastify";
+import type { Names } from "../nats/names.ts";
+import { asyncApi } from "./asyncapi.ts";
 import { TAGS } from "./routes/groups.ts";
 import { AnyObject, namedSchemas, refusal } from "./schemas/common.ts";
 import type { Right } from "./security/rights.ts";
@@ -16,7 +18,8 @@ const SECURITY = {
   basic: { type: "http", scheme: "basic", description: "The key is the user, the password is empty." },
 } as const;
 
-export function addDocument(app: FastifyInstance, version: string): void {
+export function addDocument(app: FastifyInstance, version: string, names: Names): void {
+  const messages = asyncApi(version, names);
   for (const schema of namedSchemas()) app.addSchema(schema);
   app.register(swagger, {
     convertConstToEnum: false,
@@ -43,6 +46,14 @@ export function addDocument(app: FastifyInstance, version: string): void {
         schema: { tags: ["operations"], summary: "This document", response: { 200: AnyObject } },
       },
       () => app.swagger(),
+    );
+    routes.get(
+      "/asyncapi.json",
+      {
+        config: { needs: "read" },
+        schema: { tags: ["operations"], summary: "What goes over NATS, as AsyncAPI 3", response: { 200: AnyObject } },
+      },
+      () => messages,
     );
   });
 }

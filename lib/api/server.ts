@@ -1,6 +1,7 @@
 // The HTTP interface, put together: limits, doors, the document, and the groups of routes. It only wires: what a route does
 // stands in lib/api/routes, what it means in lib/api/<topic>.ts.
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type RouteOptions } from "fastify";
+import { namesOf } from "../nats/names.ts";
 import type { Api, ApiOptions } from "./api.ts";
 import { addDocument, withRight } from "./document.ts";
 import { addDoors } from "./doors.ts";
@@ -42,7 +43,7 @@ export function buildApi(options: ApiOptions): FastifyInstance {
     done();
   });
   addDoors(app, options);
-  addDocument(app, version);
+  addDocument(app, version, namesOf(options.subjectPrefix.slice(0, -1)));
   const operating = new Operating(options.cluster, () => audience.partitions());
   const rejected = new Rejected(options.rejects, options.limits);
   const services = { ...options, metrics, operating, rejected };

@@ -97,3 +97,23 @@ export const WriteKeyIn = Type.String({
   description: "A key of role `ingest`; it is the key of this request, too.",
   examples: ["rk_k7x2mq4hza_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"],
 });
+
+/** A message about a user or, where no user is named, about an account, as it travels over NATS. */
+export function messageIn(about: "user" | "account") {
+  const calls: readonly Call[] =
+    about === "user" ? ["track", "identify", "page", "screen", "group"] : ["group", "track"];
+  const { writeKey: _, ...fields } = shared;
+  return Type.Object(
+    { type: oneOf(calls), ...fields, ...optional(OWN.track), ...optional(OWN.group) },
+    { additionalProperties: true, examples: examplesOf(about, calls) },
+  );
+}
+
+function optional(fields: Readonly<Record<string, TSchema>>) {
+  return Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, Type.Optional(field)]));
+}
+
+function examplesOf(about: "user" | "account", calls: readonly Call[]): object[] {
+  if (about === "account") return [{ type: "group", groupId: "acme", traits: { plan: "trial" } }];
+  return calls.map((type) => ({ type, ...EXAMPLES[type] }));
+}
