@@ -110,6 +110,12 @@ export const OPTIONS = {
     unit: "events",
     why: "Events that wait at once for their log to store them; more are answered 429.",
   }),
+  metricsSegmentsMax: count({
+    default: 100,
+    max: 10_000,
+    unit: "segments",
+    why: "Segments whose size `/metrics` tells, the first by id; 0 tells none.",
+  }),
   httpTraitsShown: text({
     default: "",
     unit: "traits",
@@ -396,6 +402,7 @@ export function httpSettingsOf(config: Config): HttpSettings {
     requestsPerMinuteMax: config.httpRequestsPerMinuteMax,
     eventRequestsPerMinuteMax: config.httpEventRequestsPerMinuteMax,
     streamsPerKeyMax: config.httpStreamsPerKeyMax,
+    metricsSegmentsMax: config.metricsSegmentsMax,
     eventsWaitingMax: config.httpEventsWaitingMax,
     origins: originsOf(config.httpOrigins),
     proxies: proxiesOf(config.httpProxies),

@@ -5,6 +5,10 @@ export function newCounters(): Counters {
   return {
     events: 0,
     deltas: 0,
+    eventsRefused: 0,
+    joined: 0,
+    steps: 0,
+    evalMs: 0,
     rejects: 0,
     ticks: 0,
     controls: 0,

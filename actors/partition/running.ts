@@ -49,6 +49,8 @@ export class Running {
   private readonly endAtClaim: Seq;
   private fault: Error | undefined;
   private draining = false;
+  /** The message under way was refused as bad input. */
+  private refused = false;
   /** When there was nothing left to process. */
   private atEndMs: number | undefined;
   /** Until a step ends in which the speaker has found all that was said before. */
@@ -225,7 +227,8 @@ export class Running {
     if (this.heldBack()) return false;
     const records = this.reading.take(RECORDS_PER_TURN_MAX);
     const { runtime, settings } = this.context;
-    let beganMs = runtime.monotonicMs();
+    const enteredMs = runtime.monotonicMs();
+    let beganMs = enteredMs;
     for (let index = 0; index < records.length; index += 1) {
       const record = records[index]!;
       this.ticks.observe(record, beganMs);
@@ -237,8 +240,11 @@ export class Running {
         beganMs = runtime.monotonicMs();
       }
     }
-    if (records.length > 0) this.shelf.spill(this.machine.evictPages());
-    return records.length > 0;
+    if (records.length === 0) return false;
+    this.context.counters.steps += records.length;
+    this.context.counters.evalMs += runtime.monotonicMs() - enteredMs;
+    this.shelf.spill(this.machine.evictPages());
+    return true;
   }
 
   /**
@@ -265,6 +271,7 @@ export class Running {
     }
     const deltas = this.machine.takeDeltas();
     const rejects = this.machine.takeRejects();
+    this.refused = rejects.length > 0;
     this.links.take(this.machine.takeLinks());
     if (deltas.length > 0 || rejects.length > 0) this.guard(() => this.speaker.say(deltas, rejects));
     this.passed(record);
@@ -291,11 +298,19 @@ export class Running {
     } catch (error) {
       throw this.doubtOf(error);
     }
-    if (record.kind === "event") this.context.counters.events += 1;
+    if (record.kind === "event") this.countEvent();
     else if (record.kind === "control" || record.kind === "ready") this.stateChanged(record);
     if (record.kind !== "event") this.erasing.passed(record);
     if (this.speaker.replaying) this.context.counters.replayed += 1;
     else if (this.replaying) this.replayed();
+  }
+
+  /** Both in one turn, so that their difference never goes back. */
+  private countEvent(): void {
+    const { counters } = this.context;
+    counters.events += 1;
+    if (this.refused) counters.eventsRefused += 1;
+    this.refused = false;
   }
 
   /** The last that was said may be found in the midst of a step, so only a step's end tells that the replay is through. */
@@ -334,6 +349,7 @@ export class Running {
   private async say(): Promise<void> {
     const deltas = this.machine.takeDeltas();
     const rejects = this.machine.takeRejects();
+    this.refused = rejects.length > 0;
     this.links.take(this.machine.takeLinks());
     if (deltas.length === 0 && rejects.length === 0) return;
     this.guard(() => this.speaker.say(deltas.length <= DELTAS_PER_SLICE ? deltas : [], rejects));

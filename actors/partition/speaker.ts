@@ -174,13 +174,20 @@ export class Speaker {
     return true;
   }
 
+  /** Within JSON text no id can look like this: its quotation marks are escaped. */
+  private countDeltas(stored: readonly { readonly body: string }[]): void {
+    const { counters } = this.options;
+    counters.deltas += stored.length;
+    for (const { body } of stored) if (body.includes('"change":"joined"')) counters.joined += 1;
+  }
+
   private async saySingle(): Promise<void> {
     const [saying] = this.speech.next(1);
     if (saying === undefined) return;
     const outcome = await this.options.sink.publish(this.speech.fence, saying);
     if (outcome.kind !== "stored") return this.recover(outcome);
     this.options.counters.singles += 1;
-    this.options.counters.deltas += 1;
+    this.countDeltas([saying]);
     this.speech.confirm(1, outcome.seq);
     this.watermarkTimer ??= this.options.runtime.after(this.options.settings.watermarkDelayMs, () => {
       this.watermarkTimer = undefined;
@@ -198,7 +205,7 @@ export class Speaker {
     const outcome = await sink.publishBatch(this.speech.fence, sayings, watermark);
     const confirm = (seq: Seq): void => {
       counters.batches += 1;
-      counters.deltas += sayings.length;
+      this.countDeltas(sayings);
       this.speech.confirm(sayings.length, seq - 1);
       this.watermarkStored(progress, seq);
     };
@@ -290,7 +297,7 @@ export class Speaker {
         const found = await this.options.sink.scan(from, to);
         if (found === undefined) throw this.lost();
         this.speech.confirmFound(found);
-        this.options.counters.deltas += found.length;
+        this.countDeltas(found);
         return;
       } catch (error) {
         if (error instanceof Refusal || error instanceof Disagreement) throw error;

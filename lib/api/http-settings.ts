@@ -16,6 +16,8 @@ export interface HttpSettings {
   readonly eventsWaitingMax: number;
   /** Proxies in front, addresses and nets, whose word for a sender's address counts. */
   readonly proxies: readonly string[];
+  /** Segments whose size is a metric. */
+  readonly metricsSegmentsMax: number;
   /** Of other sites whose pages may call; `*` is all. */
   readonly origins: readonly string[];
   /** Traits whose values also keys see that show no personal data. */

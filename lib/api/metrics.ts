@@ -11,9 +11,9 @@ export interface Metrics {
 }
 
 const COUNTERS: Readonly<Record<string, readonly [keyof Counters, string]>> = {
-  rollcall_events_total: ["events", "Events processed"],
   rollcall_deltas_total: ["deltas", "Memberships changed"],
   rollcall_links_total: ["links", "Messages between partitions stored, about users and their accounts"],
+  rollcall_eval_duration_seconds_count: ["steps", "Messages applied, whatever kind they are of"],
   rollcall_rejects_total: ["rejects", "Messages refused as bad input"],
   rollcall_ticks_total: ["ticks", "Clock messages written because a deadline fell due"],
   rollcall_replayed_total: ["replayed", "Messages processed again after a restore"],
@@ -30,24 +30,38 @@ const COUNTERS: Readonly<Record<string, readonly [keyof Counters, string]>> = {
 };
 
 const GAUGES: Readonly<Record<string, readonly [(status: PartitionStatus) => number, string]>> = {
-  rollcall_partition_lag_messages: [(status) => status.lag, "Messages in the log that are not processed yet"],
+  rollcall_consumer_pending: [(status) => status.lag, "Messages in the log that are not processed yet"],
+  rollcall_event_lag_seconds: [
+    (status) => status.lagMs / 1_000,
+    "How long the first message waits that is not processed yet, at most",
+  ],
+  rollcall_backfill_progress_ratio: [
+    (status) => progressOf(status),
+    "Share of the history that is folded for definitions in preparation; 1 when none is",
+  ],
   rollcall_partition_unsaid_deltas: [(status) => status.unsaid, "Deltas made but not stored yet"],
   rollcall_partition_unsaid_links: [
     (status) => status.unsaidLinks,
     "Messages to other partitions made but not stored yet",
   ],
   rollcall_partition_members: [(status) => status.universe, "People and accounts known"],
-  rollcall_partition_resident_bytes: [
-    (status) => status.residentBytes,
-    "Memory of the pages that are loaded, estimated",
-  ],
+  rollcall_state_bytes: [(status) => status.residentBytes, "Memory of the pages that are loaded, estimated"],
   rollcall_partition_checkpoint_age_seconds: [
     (status) => (status.checkpointAgeMs ?? Number.NaN) / 1_000,
     "Age of the newest checkpoint of this owner",
   ],
 };
 
-export function metricsOf(audience: Audience): Metrics {
+/** Of the fold that is furthest behind. */
+function progressOf({ folding, position }: PartitionStatus): number {
+  const shares = folding.map((fold) => {
+    const total = position - fold.from + 1;
+    return total <= 0 ? 1 : Math.min(1, Math.max(0, (fold.position - fold.from + 1) / total));
+  });
+  return Math.min(1, ...shares);
+}
+
+export function metricsOf(audience: Audience, segmentsMax: number): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "rollcall_api_" });
   const requests = new Histogram({
@@ -59,8 +73,8 @@ export function metricsOf(audience: Audience): Metrics {
   });
   const fill = partitionMetrics(registry);
   const sizes = new Gauge({
-    name: "rollcall_segment_members",
-    help: "Members of a segment",
+    name: "rollcall_segment_size",
+    help: "Members of a segment, of at most so many segments (metricsSegmentsMax)",
     labelNames: ["segment"],
     registers: [registry],
   });
@@ -70,9 +84,9 @@ export function metricsOf(audience: Audience): Metrics {
     async text() {
       fill(await audience.partitions().catch(() => []));
       sizes.reset();
-      for (const { id, size } of (await audience.overview().catch(() => ({ segments: [] }))).segments) {
-        if (size !== null) sizes.set({ segment: id }, size);
-      }
+      if (segmentsMax === 0) return registry.metrics();
+      const { segments } = await audience.overview().catch(() => ({ segments: [] }));
+      for (const { id, size } of segments.slice(0, segmentsMax)) if (size !== null) sizes.set({ segment: id }, size);
       return registry.metrics();
     },
   };
@@ -87,18 +101,42 @@ function partitionMetrics(registry: Registry): (statuses: readonly (PartitionSta
   const gauges = Object.entries(GAUGES).map(
     ([name, [read, help]]) => [read, new Gauge({ name, help, ...labels })] as const,
   );
+  const events = new Counter({
+    name: "rollcall_events_total",
+    help: "Events, by what became of them: processed, or refused as bad input",
+    labelNames: ["partition", "outcome"],
+    registers: [registry],
+  });
+  const changes = new Counter({
+    name: "rollcall_membership_changes_total",
+    help: "Memberships changed, stored",
+    labelNames: ["partition", "direction"],
+    registers: [registry],
+  });
+  const evaluating = new Counter({
+    name: "rollcall_eval_duration_seconds_sum",
+    help: "Time spent applying messages, waits for pages included",
+    ...labels,
+  });
   const owned = new Gauge({
     name: "rollcall_partition_running",
     help: "1 when an owner runs the partition",
     ...labels,
   });
   return (statuses) => {
+    for (const metric of [events, changes, evaluating]) metric.reset();
     for (const [, metric] of [...counters, ...gauges]) metric.reset();
     for (const [partition, status] of statuses.entries()) {
       const label = { partition: String(partition) };
       owned.set(label, status?.phase === "running" ? 1 : 0);
       if (status === null) continue;
-      for (const [key, counter] of counters) counter.inc(label, status.counters[key]);
+      const { counters: counted } = status;
+      events.inc({ ...label, outcome: "processed" }, counted.events - counted.eventsRefused);
+      events.inc({ ...label, outcome: "refused" }, counted.eventsRefused);
+      changes.inc({ ...label, direction: "joined" }, counted.joined);
+      changes.inc({ ...label, direction: "left" }, counted.deltas - counted.joined);
+      evaluating.inc(label, counted.evalMs / 1_000);
+      for (const [key, counter] of counters) counter.inc(label, counted[key]);
       for (const [read, gauge] of gauges) gauge.set(label, read(status));
     }
   };

@@ -37,7 +37,7 @@ export function buildApi(options: ApiOptions): FastifyInstance {
   app.addHook("onRoute", (route) => withTimeout(route, http.timeoutMs));
   // A page of another site may send a form or plain text without asking; JSON it may not.
   app.removeContentTypeParser("text/plain");
-  const metrics = metricsOf(audience);
+  const metrics = metricsOf(audience, http.metricsSegmentsMax);
   app.addHook("onResponse", (request, reply, done) => {
     metrics.observe(request.routeOptions.url ?? "unknown", reply.statusCode, reply.elapsedTime / 1_000);
     done();

@@ -120,6 +120,13 @@ export interface Counters {
   watermarks: number;
   /** Messages to other partitions, stored. */
   links: number;
+  /** Of the events, those that were refused as bad input. */
+  eventsRefused: number;
+  /** Of the deltas, those that say joined. */
+  joined: number;
+  /** Messages applied, of whatever kind, and the time that took. */
+  steps: number;
+  evalMs: number;
   publishRetries: number;
   publishTimeouts: number;
   checkpoints: number;

@@ -219,11 +219,12 @@ function changing(name: string): Grant[] {
   return [
     { why: "events", subjects: eventsOf(name) },
     {
-      why: "definitions, keys, where partitions shall be, and the log of who changed what",
+      why: "definitions, keys, where partitions shall be, what was sent again, and the log of who changed what",
       subjects: [
         names.definitionsSubject,
         `$KV.${names.keysBucket}.*`,
         `$KV.${names.clusterBucket}.wishes`,
+        `$KV.${names.clusterBucket}.replayed.*`,
         names.auditSubject("*.*"),
       ],
     },

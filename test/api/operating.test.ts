@@ -1,9 +1,8 @@
 // Workers and partitions over memory: what is shown of each, and what may be wished.
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { newCounters } from "../../actors/partition/counters.ts";
-import type { PartitionStatus } from "../../lib/ports/questions.ts";
 import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
 import { shardOf } from "./cluster-in-memory.ts";
+import { statusOf } from "./status-of.ts";
 
 let api: ApiInMemory;
 
@@ -12,35 +11,6 @@ beforeEach(async () => {
   api.audience.statuses = [statusOf(0, "worker-1"), statusOf(1, "worker-b-1"), null];
 });
 afterEach(() => api.close());
-
-function statusOf(partition: number, owner: string, more: Partial<PartitionStatus> = {}): PartitionStatus {
-  return {
-    partition,
-    phase: "running",
-    owner,
-    epoch: 3,
-    position: 100,
-    done: 100,
-    clock: 0,
-    universe: 12,
-    deadline: null,
-    lag: 4,
-    lagMs: 250,
-    eventsPerSecond: 90,
-    unsaid: 0,
-    unsaidLinks: 0,
-    checkpointAgeMs: 1_500.4,
-    checkpointPosition: 90,
-    revision: 1,
-    folding: [],
-    unsettled: [],
-    residentBytes: 4_096,
-    problem: null,
-    error: null,
-    counters: newCounters(),
-    ...more,
-  };
-}
 
 interface Told {
   readonly workers: readonly { readonly id: string; readonly problems: readonly string[] }[];
