@@ -63,7 +63,7 @@ function universe(name: string): string[] {
     `${names.serviceName}.js.CONSUMER.CREATE.${stream}.mine`,
   ]);
   const buckets = [names.checkpointBucket, names.clusterBucket, names.keysBucket, names.seriesBucket].flatMap(
-    (bucket) => ["0.1.2.3", "shard.a", "wishes", "a"].map((key) => `$KV.${bucket}.${key}`),
+    (bucket) => ["0.1.2.3", "shard.a", "wishes", "replayed.7", "a"].map((key) => `$KV.${bucket}.${key}`),
   );
   const questions = ["decide", "user", "account", "explain", "members", "sizes", "segments", "search"].map(
     names.serviceSubject,
@@ -176,6 +176,7 @@ describe("the table", () => {
     ["$KV.CHECKPOINT.0.manifest", ["worker"]],
     ["$KV.CLUSTER.shard.a", ["worker"]],
     ["$KV.CLUSTER.wishes", ["worker", "api", "operator"]],
+    ["$KV.CLUSTER.replayed.7", ["api", "operator"]],
     ["$KV.SERIES.a", ["api"]],
     ["ask.0", ["api", "operator"]],
     ["ask.v1.decide", ["channel", "subscriber", "operator"]],
