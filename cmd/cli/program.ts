@@ -7,6 +7,7 @@ import { addAudit } from "./audit.ts";
 import { addCluster } from "./cluster.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEnrich } from "./enrich.ts";
+import { addErase } from "./erase.ts";
 import { addGlobalFlags } from "./globals.ts";
 import { addImport } from "./import.ts";
 import { addItems } from "./items.ts";
@@ -60,6 +61,7 @@ function program(): Command {
     addRejects,
     addKeys,
     addAudit,
+    addErase,
     addSettings,
   ]) {
     add(root);

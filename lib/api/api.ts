@@ -8,6 +8,7 @@ import type { Tables } from "../enrich/enrich.ts";
 import type { AuditLog } from "../ports/audit.ts";
 import type { ClusterBook } from "../ports/cluster.ts";
 import type { ControlLog } from "../ports/control-log.ts";
+import type { Erasures } from "../ports/erasures.ts";
 import type { EventTap } from "../ports/event-tap.ts";
 import type { EventIntake } from "../ports/intake.ts";
 import type { RejectLog } from "../ports/reject-log.ts";
@@ -73,6 +74,7 @@ export interface ApiOptions {
   readonly keepIp: boolean;
   /** Where the time series of segments are kept. */
   readonly series: SeriesStore;
+  readonly erasures: Erasures;
   readonly limits: Limits;
   readonly clock: "log" | "event";
   readonly http: HttpSettings;

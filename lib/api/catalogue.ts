@@ -14,6 +14,8 @@ export type CatalogueEntry = Omit<SegmentDetail, "size">;
 export class Catalogue {
   state: ControlState;
   readonly lists = new Map<string, ReadonlySet<MemberId>>();
+  /** Whose is not said; oldest first. */
+  readonly erasures: { readonly revision: number; readonly kind: MemberKind; readonly at: Millis }[] = [];
   /** What each revision meant; `rejected` says why nothing came of it. */
   readonly outcomes = new Map<number, ControlOutcome>();
   /** How many people and accounts were erased so far. */
@@ -155,7 +157,10 @@ export class Catalogue {
     if (entry !== null) this.vocabularyHistory.take(entry, outcome, state, storedAt);
     this.outcomes.set(state.revision, outcome);
     if (outcome.type === "list") this.takeList(outcome);
-    if (outcome.type === "erase") this.forget(outcome.erased);
+    if (outcome.type === "erase") {
+      this.forget(outcome.erased);
+      this.erasures.push({ revision: state.revision, kind: outcome.erased.kind, at: storedAt });
+    }
     if (entry.op === "removeList") this.lists.delete(entry.id);
     const ready = this.waiting.filter(({ until }) => until());
     this.waiting = this.waiting.filter((wait) => !ready.includes(wait));

@@ -7,6 +7,7 @@ import type { PlacesOptions } from "../enrich/places.ts";
 import { NatsAuditLog } from "../nats/audit.ts";
 import { NatsCluster } from "../nats/cluster.ts";
 import { NatsControlLog } from "../nats/control-log.ts";
+import { NatsErasures } from "../nats/erasing.ts";
 import { NatsEventTap } from "../nats/event-tap.ts";
 import { NatsIntake } from "../nats/intake.ts";
 import { NatsKeyStore } from "../nats/keys.ts";
@@ -115,6 +116,7 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
     rejects: new NatsRejectLog(nc, names, partitions),
     tap: new NatsEventTap(nc, names),
     series: store,
+    erasures: new NatsErasures(nc, names),
     intake: new NatsIntake(nc, names, partitions),
     tables,
     keepIp: door.keepIp ?? false,

@@ -13,11 +13,12 @@ import {
   type StandIn,
   type StreamEraser,
 } from "../ports/erasing.ts";
+import type { Erasures, PhaseCounts } from "../ports/erasures.ts";
 import type { Published } from "../ports/publishing.ts";
 import { PARTITION_HEADER } from "./delta-sink.ts";
 import type { Names } from "./names.ts";
 import { StreamReader } from "./stream-reader.ts";
-import { ApiError, eraseMessage, expectLast, publish, storedMessage } from "./wire.ts";
+import { ApiError, api, eraseMessage, expectLast, publish, storedMessage } from "./wire.ts";
 
 const STREAM_NOT_FOUND = 10059;
 const IN_FLIGHT_MAX = 1_000;
@@ -71,6 +72,47 @@ export class NatsLedger implements ErasureLedger {
     const subject = this.names.erasedSubject(this.partition, name);
     return publish(this.nc, subject, body, expectLast(headers(), subject, 0));
   }
+}
+
+/** Of all partitions, from the names of what they have written. */
+export class NatsErasures implements Erasures {
+  private readonly nc: NatsConnection;
+  private readonly names: Names;
+
+  constructor(nc: NatsConnection, names: Names) {
+    this.nc = nc;
+    this.names = names;
+  }
+
+  async phases(): Promise<ReadonlyMap<number, PhaseCounts>> {
+    const found = new Map<number, Record<ErasurePhase, number>>();
+    for (const subject of await this.subjects()) {
+      const [revision, phase] = subject.split(".").slice(-2) as [string, ErasurePhase];
+      const counts = found.get(Number(revision)) ?? { listed: 0, cleared: 0, deleted: 0 };
+      found.set(Number(revision), { ...counts, [phase]: counts[phase] + 1 });
+    }
+    return found;
+  }
+
+  /** The server gives them in pages. */
+  private async subjects(): Promise<readonly string[]> {
+    const filter = { subjects_filter: this.names.erasedSubject("*", "phase.>") };
+    const all: string[] = [];
+    for (;;) {
+      const reply = await api<SubjectsReply>(this.nc, `STREAM.INFO.${this.names.erasedStream}`, {
+        ...filter,
+        offset: all.length,
+      }).catch(noStream);
+      const page = Object.keys(reply?.state.subjects ?? {});
+      all.push(...page);
+      if (page.length === 0 || all.length >= (reply?.total ?? 0)) return all;
+    }
+  }
+}
+
+interface SubjectsReply {
+  readonly total?: number;
+  readonly state: { readonly subjects?: Readonly<Record<string, number>> };
 }
 
 /** A data set that was made by an older version has no ledger before its first worker of this one: nothing was erased. */

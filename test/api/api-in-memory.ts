@@ -84,6 +84,7 @@ export async function apiInMemory(
     tables: TABLES,
     keepIp: false,
     series: new SeriesInMemory(),
+    erasures: { phases: async () => new Map() },
     cluster,
     limits: DEFAULT_LIMITS,
     clock: "log",

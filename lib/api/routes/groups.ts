@@ -6,6 +6,7 @@ import { candidateRoutes } from "./candidates.ts";
 import { clusterRoutes } from "./cluster.ts";
 import { compareRoutes } from "./compare.ts";
 import { decideRoutes } from "./decide.ts";
+import { erasureRoutes } from "./erasure.ts";
 import { explainRoutes } from "./explain.ts";
 import { itemRoutes, situationRoutes } from "./feeds.ts";
 import { ingestRoutes } from "./ingest.ts";
@@ -51,6 +52,7 @@ export const GROUPS: readonly RouteGroup[] = [
   pageRoutes,
   keyRoutes,
   auditRoutes,
+  erasureRoutes,
   clusterRoutes,
   rejectRoutes,
   operationRoutes,
@@ -69,6 +71,7 @@ export const TAGS: Readonly<Record<string, string>> = {
   feeds: "What feeds say of items and places",
   live: "What happens now",
   keys: "Who may ask, and who changed what",
+  privacy: "Forgetting people and accounts",
   operations: "Whether it runs, and how",
   events: "What people do, as the Segment API takes it",
 };

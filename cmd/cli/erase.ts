@@ -1,0 +1,105 @@
+// rollcall erase: forgets a user or an account, shows how far that is, and looks whether anything is left in a server's files.
+// What an erasure is stands in lib/api/erasure.ts; docs/privacy.md says what it reaches and what it does not.
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { type ErasureState, erasureStates, forget, NoSuchId } from "../../lib/api/erasure.ts";
+import { CliError, EXIT } from "../../lib/cli/errors.ts";
+import { counted, instant } from "../../lib/cli/numbers.ts";
+import { type Column, type Format, printRows } from "../../lib/cli/table.ts";
+import type { MemberKind } from "../../lib/core/types.ts";
+import { NatsErasures } from "../../lib/nats/erasing.ts";
+import { type Context, connected } from "./context.ts";
+import { note, print, withOutput } from "./output.ts";
+
+const FILES_SHOWN_MAX = 50;
+
+interface EraseOptions {
+  readonly account?: boolean;
+  readonly status?: boolean;
+  readonly scan?: readonly string[];
+  readonly store?: string;
+  readonly output: Format;
+}
+
+export function addErase(program: Command): void {
+  withOutput(
+    program
+      .command("erase")
+      .description("erase a user or an account: state, messages, deltas")
+      .argument("[id]", "the user's id itself, or with --account the account's")
+      .option("--account", "it is an account's id")
+      .option("--status", "show erasures and how far they are")
+      .option("--scan <values...>", "look for these bytes in the files of a server's store; exit 1 where one is found")
+      .option("--store <folder>", "the server's store (jetstream.store_dir), for --scan"),
+  ).action(async (id: string | undefined, options: EraseOptions, command: Command) => {
+    const asked = [id, options.status, options.scan].filter((one) => one !== undefined).length;
+    if (asked !== 1) throw new CliError(EXIT.usage, "Give an id, or --status, or --scan with what to look for.");
+    if (options.scan !== undefined) await scan(options.scan, options.store);
+    else if (id !== undefined)
+      await connected(command, (context) => erase(context, options.account === true ? "account" : "user", id));
+    else await connected(command, (context) => showAll(context, options.output));
+  });
+}
+
+async function erase(context: Context, kind: MemberKind, id: string): Promise<void> {
+  const { control, config } = context;
+  try {
+    const catalogue = await context.catalogue();
+    const revision = await forget({ control, catalogue, limits: config.limits }, kind, id);
+    await context.audited({ what: "erasures.begin", target: `${revision}`, detail: { kind } });
+    note(`The ${kind} is being erased, as revision ${revision}. See it through: rollcall erase --status`);
+  } catch (error) {
+    if (error instanceof NoSuchId) throw new CliError(EXIT.usage, error.message);
+    throw error;
+  }
+}
+
+const COLUMNS: readonly Column<ErasureState>[] = [
+  { title: "REVISION", key: "revision", value: ({ revision }) => revision, align: "right" },
+  { title: "KIND", key: "kind", value: ({ kind }) => kind },
+  { title: "AT", key: "at", value: ({ at }) => new Date(at).toISOString(), show: ({ at }) => instant(at) },
+  { title: "STATE", key: "state", value: ({ state }) => state },
+  {
+    title: "CLEARED",
+    key: "cleared",
+    value: ({ cleared }) => cleared,
+    show: ({ cleared, partitions }) => `${cleared} of ${partitions}`,
+    align: "right",
+  },
+  {
+    title: "DELETED",
+    key: "deleted",
+    value: ({ deleted }) => deleted,
+    show: ({ deleted, partitions }) => `${deleted} of ${partitions}`,
+    align: "right",
+  },
+];
+
+async function showAll(context: Context, format: Format): Promise<void> {
+  const erasures = new NatsErasures(context.nc, context.names);
+  const rows = await erasureStates(await context.catalogue(), erasures, context.partitions);
+  print(printRows(rows, COLUMNS, format, context.style));
+  if (rows.length === 0) note("Nobody was ever erased.");
+}
+
+/** Reads the files as they are, so it is to be run where they are. */
+async function scan(values: readonly string[], store: string | undefined): Promise<void> {
+  if (store === undefined) throw new CliError(EXIT.usage, "Say where the server keeps its files: --store <folder>.");
+  const found: string[] = [];
+  let files = 0;
+  for (const entry of await readdir(store, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    // A file that the server removed meanwhile has nothing in it any more.
+    const bytes = await readFile(path).catch(() => undefined);
+    if (bytes === undefined) continue;
+    files += 1;
+    for (const value of values) if (bytes.includes(value)) found.push(`${JSON.stringify(value)} in ${path}`);
+  }
+  for (const line of found.slice(0, FILES_SHOWN_MAX)) print(line);
+  if (found.length > FILES_SHOWN_MAX) note(`… and ${found.length - FILES_SHOWN_MAX} more`);
+  if (found.length > 0)
+    throw new CliError(EXIT.failed, `${counted(found.length, "place")} in ${counted(files, "file")}.`);
+  note(`Nothing of it in ${counted(files, "file")}.`);
+}
