@@ -18,8 +18,6 @@ export class Catalogue {
   readonly erasures: { readonly revision: number; readonly kind: MemberKind; readonly at: Millis }[] = [];
   /** What each revision meant; `rejected` says why nothing came of it. */
   readonly outcomes = new Map<number, ControlOutcome>();
-  /** How many people and accounts were erased so far. */
-  erasures = 0;
   private readonly fates = new Map<number, "in force" | "given up">();
   private readonly versionsOf = new Versions();
   private readonly vocabularyHistory = new VocabularyHistory();
@@ -177,7 +175,6 @@ export class Catalogue {
   }
 
   private forget(erased: Erased): void {
-    this.erasures += 1;
     for (const [list, members] of this.lists) {
       if (this.state.lists.get(list) !== erased.kind) continue;
       const left = [...members].filter((member) => !isMeant(erased, member));

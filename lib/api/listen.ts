@@ -96,7 +96,7 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
       partitions,
       limits,
       now: () => performance.now(),
-      erasures: () => audience.catalogue.erasures,
+      erasures: () => audience.catalogue.erasures.length,
     }),
     control: new NatsControlLog(nc, names),
     catalogue: audience.catalogue,

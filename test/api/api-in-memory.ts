@@ -71,7 +71,7 @@ export async function apiInMemory(
       partitions: people.partitions,
       limits: DEFAULT_LIMITS,
       now: () => performance.now(),
-      erasures: () => catalogue.erasures,
+      erasures: () => catalogue.erasures.length,
     }),
     control,
     catalogue,
