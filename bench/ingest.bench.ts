@@ -12,7 +12,7 @@ import { beside, inChild } from "./support/child.ts";
 import { runAlone } from "./support/cli.ts";
 import { requestBytes, sendAll } from "./support/http-load.ts";
 import { hashOf, median, micros, millis, quantile, ratioOf, thousands } from "./support/measure.ts";
-import { type BenchServer, logEnds, startBenchServer } from "./support/server.ts";
+import { answered, type BenchServer, logEnds, startBenchServer } from "./support/server.ts";
 
 const SIDE = beside(import.meta.url, "./sides/take-in");
 const ORDER: readonly TakerName[] = ["rollcall", "fastify"];
@@ -88,7 +88,7 @@ async function measureSide(server: BenchServer, { side, key, round, ways, sizes 
     const spec: TakeInSpec = { side, url: natsUrl, partitions, ready: `${subject}.ready`, stop: `${subject}.stop` };
     const served = inChild(SIDE, takeInSide, spec);
     const url = await Promise.race([
-      addressOf(server, spec.ready),
+      answered(nc, spec.ready),
       served.then(() => Promise.reject(new Error("it stopped"))),
     ]);
     const events = size(sizes, "events");
@@ -115,19 +115,6 @@ async function measureSide(server: BenchServer, { side, key, round, ways, sizes 
     });
   }
   return samples;
-}
-
-const ASK_MS = 200;
-const PATIENCE_MS = 20_000;
-
-async function addressOf({ nc }: BenchServer, subject: string): Promise<string> {
-  const startedMs = performance.now();
-  for (;;) {
-    const answer = await nc.request(subject, undefined, { timeout: ASK_MS }).catch(() => undefined);
-    if (answer !== undefined) return answer.string();
-    if (performance.now() - startedMs > PATIENCE_MS) throw new Error("the side did not come up");
-    await new Promise((resolve) => setTimeout(resolve, ASK_MS / 4));
-  }
 }
 
 async function storedIn(server: BenchServer): Promise<number> {

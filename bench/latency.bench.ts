@@ -3,13 +3,12 @@
 //
 // Every event flips one person's one segment, so every event gives one delta. This process publishes and listens; the worker
 // or the relay runs in a process of its own, never two at a time.
-import type { NatsConnection } from "@nats-io/transport-node";
 import { type ServerName, type ServeSpec, serveSide } from "./sides/serve.ts";
 import { type Bench, type Progress, type Row, type Sizes, size } from "./support/bench.ts";
 import { beside, inChild } from "./support/child.ts";
 import { runAlone } from "./support/cli.ts";
 import { hashOf, median, millis, quantile, ratioOf } from "./support/measure.ts";
-import { type BenchServer, forgetAll, startBenchServer } from "./support/server.ts";
+import { answered, type BenchServer, forgetAll, startBenchServer } from "./support/server.ts";
 import { putInForce } from "./support/shard.ts";
 import { SWITCH, Switching } from "./support/switching.ts";
 
@@ -80,7 +79,7 @@ async function measureSide(
   const spec: ServeSpec = { side, url: server.url, partitions: server.partitions, ready, stop };
   const ended = inChild(SIDE, serveSide, spec);
   await Promise.race([
-    answers(server.nc, ready),
+    answered(server.nc, ready),
     ended.then(() => Promise.reject(new Error(`${side} ended by itself`))),
   ]);
   // Compiled code on both sides before anything counts.
@@ -95,18 +94,6 @@ async function measureSide(
   const { cpuUs } = await ended;
   const events = switching.sent - before;
   return samples.map((sample) => ({ ...sample, cpuUs: cpuUs / events }));
-}
-
-async function answers(nc: NatsConnection, subject: string): Promise<void> {
-  for (;;) {
-    try {
-      await nc.request(subject, "", { timeout: 200 });
-      return;
-    } catch {
-      // Nobody listens yet.
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
 }
 
 function rowsOf(rate: number, samples: readonly Sample[]): Row[] {

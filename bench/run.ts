@@ -18,6 +18,7 @@ const BENCHES: Readonly<Record<string, string>> = {
   memory: "bytes per resident actor against Map/Set objects",
   sync: "sync_interval: always against the default",
   "wake-ups": "wake-ups that flip nothing against all",
+  decide: "200 decisions at once while events come in, beside a bare fastify route",
   accounts: "a flip of an account that concerns a hundred thousand users",
   ingest: "events by HTTP, beside a bare fastify route with an acknowledged publish",
   backfill: "a rule that asks history of five million events, while deltas flow",

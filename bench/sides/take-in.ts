@@ -1,5 +1,5 @@
-// One side of the ingest bench, alive until it is told to stop: the product's HTTP interface, or a bare fastify route that
-// publishes what it is sent and waits for the acknowledgement.
+// One side of the ingest and the decide bench, alive until it is told to stop: the product's HTTP interface, or bare fastify
+// routes, which publish what they are sent and wait for the acknowledgement, or answer a decision that stands written.
 import type { NatsConnection } from "@nats-io/transport-node";
 import Fastify from "fastify";
 import { loadConfig } from "../../config/load.ts";
@@ -83,5 +83,12 @@ async function bare(nc: NatsConnection): Promise<Listening> {
     await Promise.all((body as Body).batch!.map(store));
     return { success: true };
   });
+  app.post("/v1/decide", async ({ body }) => decisionOf((body as { readonly user: string }).user));
   return { url: await app.listen({ host: "127.0.0.1", port: 0 }), stop: () => app.close() };
+}
+
+/** As much as the product says. */
+function decisionOf(user: string): object {
+  const segments = [{ id: "switched-on", n: 1, since: "2026-11-23T10:00:00.000Z" }];
+  return { user, known: true, fresh: true, position: { partition: 3, seq: 5_120 }, segments };
 }

@@ -149,3 +149,18 @@ export async function forgetAll({ nc, names }: Pick<BenchServer, "nc" | "names">
   ];
   for (const stream of streams) await api(nc, `STREAM.PURGE.${stream}`);
 }
+
+const ASK_MS = 200;
+const PATIENCE_MS = 60_000;
+
+/** What a process of ours says, once it is there to say it. */
+export async function answered(nc: NatsConnection, subject: string): Promise<string> {
+  const untilMs = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const answer = await nc.request(subject, "", { timeout: ASK_MS }).catch(() => undefined);
+    if (answer !== undefined) return answer.string();
+    if (performance.now() > untilMs) throw new Error(`nobody answers on ${subject}`);
+    // Nobody listens yet.
+    await new Promise((resolve) => setTimeout(resolve, ASK_MS / 10));
+  }
+}

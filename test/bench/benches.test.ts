@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { bench as accounts } from "../../bench/accounts.bench.ts";
 import { bench as backfill } from "../../bench/backfill.bench.ts";
 import { bench as checkpoint } from "../../bench/checkpoint.bench.ts";
+import { bench as decide } from "../../bench/decide.bench.ts";
 import { bench as endToEnd } from "../../bench/end-to-end.bench.ts";
 import { bench as evaluate } from "../../bench/evaluate.bench.ts";
 import { bench as ingest } from "../../bench/ingest.bench.ts";
@@ -17,7 +18,7 @@ import { bench as sync } from "../../bench/sync.bench.ts";
 import { bench as wakeUps } from "../../bench/wake-ups.bench.ts";
 
 const ALONE: readonly Bench[] = [segments, evaluate, wakeUps, memory];
-const WITH_SERVER: readonly Bench[] = [endToEnd, latency, checkpoint, sync, backfill, accounts, ingest];
+const WITH_SERVER: readonly Bench[] = [endToEnd, latency, checkpoint, sync, backfill, accounts, decide, ingest];
 
 const quiet = (): void => undefined;
 
