@@ -32,8 +32,21 @@ export function openPlaces({ placesFile = "", networksFile = "" }: PlacesOptions
   const places = placesFile === "" ? builtIn() : fromFile("placesFile", placesFile);
   const networks = networksFile === "" ? undefined : fromFile("networksFile", networksFile);
   return {
-    placeOf: (address) => knownOf(address, places, readPlace),
-    networkOf: (address) => networks && knownOf(address, networks, readNetwork),
+    placeOf: remembered((address) => knownOf(address, places, readPlace)),
+    networkOf:
+      networks === undefined ? () => undefined : remembered((address) => knownOf(address, networks, readNetwork)),
+  };
+}
+
+/** A person's events come from the same address, one after the other. */
+function remembered(ask: (address: string) => JsonObject | undefined): (address: string) => JsonObject | undefined {
+  const kept = new LRUCache<string, { readonly found: JsonObject | undefined }>({ max: RECORDS_KEPT_MAX });
+  return (address) => {
+    const known = kept.get(address);
+    if (known !== undefined) return known.found;
+    const found = ask(address);
+    if (address.length <= ADDRESS_LENGTH_MAX) kept.set(address, { found });
+    return found;
   };
 }
 
@@ -44,6 +57,8 @@ type Lookup = (address: string, family: 4 | 6) => JsonObject | undefined;
 
 /** A city's record is large and asked for again and again; those of the last addresses are kept decoded. */
 const RECORDS_KEPT_MAX = 10_000;
+/** The longest that an address can be written; what is longer is none, and not worth keeping. */
+const ADDRESS_LENGTH_MAX = 64;
 
 /** Two files, each read when an address of its family first comes: a shop without IPv6 spends no memory on it. */
 function builtIn(): Lookup {
