@@ -14,6 +14,8 @@ import { NAMED, WAITING, waiting } from "./named.ts";
 import type { NamedOperation } from "./operations.ts";
 import { Contract } from "./suite.ts";
 
+/** Some 1,500 requests, one after the other, on a machine that does other things meanwhile. */
+const ASKING_MS_MAX = 300_000;
 const PARTITIONS = 2;
 const SEGMENT = "id: cart-under-100\nname: Cart under $100\nrule: { cart: { value: { gt: 0, lt: 100 } } }\n";
 const BIG = "id: big-spenders\nname: Big spenders\nrule: { cart: { value: { gte: 100 } } }\n";
@@ -23,7 +25,7 @@ const quiet = { warn: () => {}, error: () => {} };
 const IDLE = { shard: "worker-b-1", beat: 1, host: "here", pid: 1, holds: [], wants: [] };
 
 let rig: CliRig;
-let beating: NodeJS.Timeout;
+let beating: NodeJS.Timeout | undefined;
 let api: RunningApi;
 let contract: Contract;
 
@@ -47,9 +49,6 @@ beforeAll(async () => {
     version: "0.0.0",
     log: quiet,
   });
-  const cluster = new NatsCluster(nc, names);
-  await cluster.beat(IDLE);
-  beating = setInterval(() => void cluster.beat(IDLE), 500);
   contract = await Contract.of({ url: api.url, authorization });
 });
 afterAll(async () => {
@@ -81,15 +80,24 @@ async function whatExamplesName({ server, rollcall, fileOf, caughtUp }: CliRig):
 }
 
 test("every route answers as the document says, when it is asked as its examples say", async () => {
-  for (const operation of contract.operations) {
-    await whileItWaits(operation, () => contract.good(operation));
-  }
+  const [waitingOnes, others] = [true, false].map((one) =>
+    contract.operations.filter(({ name }) => Object.hasOwn(WAITING, name) === one),
+  ) as [NamedOperation[], NamedOperation[]];
+  // First, while there is one worker: a second one that claims nothing would get the partitions of the first, once it goes.
+  for (const operation of waitingOnes) await whileItWaits(operation, () => contract.good(operation));
+  await beatIdle();
+  for (const operation of others) await contract.good(operation);
 });
+
+async function beatIdle(): Promise<void> {
+  const cluster = new NatsCluster(await rig.server.connection("api"), rig.server.names);
+  await cluster.beat(IDLE);
+  beating = setInterval(() => void cluster.beat(IDLE), 500);
+}
 
 /** What reads its history is there to be asked for while there is no worker. */
 async function whileItWaits({ name }: NamedOperation, ask: () => Promise<void>): Promise<void> {
-  const id = WAITING[name];
-  if (id === undefined) return ask();
+  const id = WAITING[name]!;
   await rig.stopWorker();
   const log = new NatsControlLog(await rig.server.connection(), rig.server.names);
   await log.append(waiting(id), await log.lastRevision());
@@ -98,11 +106,15 @@ async function whileItWaits({ name }: NamedOperation, ask: () => Promise<void>):
   await rig.startWorker();
 }
 
-test("and refuses in the documented way whatever else it is asked", async () => {
-  let asked = 0;
-  for (const operation of contract.operations) asked += await contract.bad(operation);
-  expect(asked).toBeGreaterThan(100);
-});
+test(
+  "and refuses in the documented way whatever else it is asked",
+  async () => {
+    let asked = 0;
+    for (const operation of contract.operations) asked += await contract.bad(operation);
+    expect(asked).toBeGreaterThan(100);
+  },
+  ASKING_MS_MAX,
+);
 
 test("what was changed stands in the log of changes, by command line and by key", async () => {
   const { out } = await rig.rollcall("audit", "-o", "json");
