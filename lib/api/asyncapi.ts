@@ -37,7 +37,7 @@ export function asyncApi(version: string, names: Names): object {
     },
     channels: merged("channels"),
     operations: merged("operations"),
-    components: { messages: merged("messages"), schemas: Object.fromEntries(namedSchemas().map(namedOf)) },
+    components: { messages: merged("messages"), schemas: schemasOf(merged("messages")) },
   };
   return withOwnReferences(document) as object;
 }
@@ -154,8 +154,19 @@ function messageOf(schema: TSchema, summary: string): object {
   return { summary, payload, ...shown };
 }
 
-function namedOf({ $id, ...schema }: ReturnType<typeof namedSchemas>[number]): [string, object] {
-  return [$id, schema];
+/** The named schemas that messages refer to, and those that these refer to. */
+function schemasOf(messages: object): object {
+  const all = new Map(namedSchemas().map(({ $id, ...schema }) => [$id, schema]));
+  const found = new Map<string, object>();
+  const look = (value: object): void => {
+    for (const [, name] of JSON.stringify(value).matchAll(/"\$ref":"([^"#]+)#"/g)) {
+      if (found.has(name!)) continue;
+      found.set(name!, all.get(name!)!);
+      look(all.get(name!)!);
+    }
+  };
+  look(messages);
+  return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Within this document a schema's name stands elsewhere than where the routes' compiler looks for it. */

@@ -76,7 +76,7 @@ ${mappings(dataSet)}
 export function natsUsersConfig(dataSet: DataSet): string {
   const { rights, shared } = rolesOf(dataSet);
   const account = accountName(dataSet);
-  const outside = (role: "channel" | "subscriber"): string => `${account}_${role.toUpperCase()}S`;
+  const outside = (role: "channel" | "subscriber"): string => `${accountPrefix(dataSet)}${role.toUpperCase()}S`;
   const inside = ["worker", "api", "operator"] as const;
   const exports = (["channel", "subscriber"] as const).flatMap((role) =>
     shared[role].map((share) => exported(share, outside(role))),
@@ -131,6 +131,11 @@ function needs(): string {
 
 function accountName({ name }: DataSet): string {
   return name === "" ? "ROLLCALL" : `ROLLCALL_${name.toUpperCase()}`;
+}
+
+/** Several data sets may share a server. */
+function accountPrefix({ name }: DataSet): string {
+  return name === "" ? "" : `${name.toUpperCase()}_`;
 }
 
 function user(role: NatsRole, { publish, subscribe }: RoleRights): string {

@@ -65,6 +65,7 @@ interface Streams {
   readonly cluster: string;
   readonly keys: string;
   readonly series: string;
+  readonly erased: string;
   readonly all: readonly string[];
 }
 
@@ -80,6 +81,7 @@ function streamsOf({ name, partitions }: { readonly name: string; readonly parti
     cluster: `KV_${names.clusterBucket}`,
     keys: `KV_${names.keysBucket}`,
     series: `KV_${names.seriesBucket}`,
+    erased: names.erasedStream,
   };
   return { logs, ...one, all: [...logs, ...Object.values(one)] };
 }
@@ -164,7 +166,7 @@ function reading(streams: readonly string[]): readonly string[] {
 
 function worker(name: string, streams: Streams): RoleRights {
   const names = namesOf(name);
-  const { logs, segments, definitions, checkpoint, cluster, all } = streams;
+  const { logs, segments, definitions, rejects, checkpoint, cluster, erased, all } = streams;
   const answers = [`${inboxOf("api")}.>`, `${inboxOf("operator")}.>`];
   return {
     publish: [
@@ -192,8 +194,19 @@ function worker(name: string, streams: Streams): RoleRights {
           `$JS.API.STREAM.PURGE.${checkpoint}`,
         ],
       },
+      {
+        why: "erasure: what is to go, and single messages that go",
+        subjects: [
+          names.erasedSubject("*", ">"),
+          `$JS.API.STREAM.MSG.GET.${erased}`,
+          ...[...logs, segments, rejects, checkpoint].map((stream) => `$JS.API.STREAM.MSG.DELETE.${stream}`),
+        ],
+      },
       { why: "answers to questions", subjects: answers },
-      { why: "reading logs, definitions, and what was said", subjects: reading([...logs, segments, definitions]) },
+      {
+        why: "reading logs, definitions, and what was said",
+        subjects: reading([...logs, segments, definitions, rejects]),
+      },
       {
         why: "looking whether every stream is as it must be",
         subjects: all.map((stream) => `$JS.API.STREAM.INFO.${stream}`),
