@@ -48,7 +48,12 @@ export class Backfills {
   }
 
   get folding(): PartitionStatus["folding"] {
-    return [...this.jobs.values()].map((job) => ({
+    // One that is held back has not begun, and is to be waited for all the same.
+    const held = this.machine.backfillJobs().filter(({ revision }) => !this.jobs.has(revision));
+    const waiting = held.map(({ revision, segments }) => {
+      return { revision, from: 1, position: 0, perSecond: 0, segments, failed: null };
+    });
+    const begun = [...this.jobs.values()].map((job) => ({
       revision: job.revision,
       from: job.first,
       position: job.shadow.position,
@@ -56,6 +61,7 @@ export class Backfills {
       segments: job.segments,
       failed: job.failed?.message ?? null,
     }));
+    return [...begun, ...waiting];
   }
 
   private rateOf({ folded, pace }: Job): number {

@@ -59,7 +59,6 @@ export class Checkpointer {
   private finishing: Promise<void> | undefined;
   private earliestMs: number;
   private finishedMs: number | undefined;
-  private cleanedUp = false;
   position: Seq;
   /** Both generations are to stand at or after this place, and no page of older ones is to be kept. */
   private renewTo: Seq = 0;
@@ -269,11 +268,9 @@ export class Checkpointer {
     try {
       const keys = await world.pages.list();
       const named = await this.namedKeys();
-      const isOurs = (key: string): boolean => epochOf(key) === this.epoch;
-      const isOld = (key: string): boolean => epochOf(key) <= this.epoch;
-      const dead = keys.filter((key) => !named.has(key) && (this.cleanedUp ? isOurs(key) : isOld(key)));
+      // Also of owners before, each time: what one of them sent may arrive long after, and somebody erased may stand on it.
+      const dead = keys.filter((key) => !named.has(key) && epochOf(key) <= this.epoch);
       await Promise.all(dead.map((key) => world.pages.remove(key)));
-      this.cleanedUp = true;
       this.cleanTo = Math.min(...this.manifest.generations.map(({ position }) => position));
     } catch (error) {
       log.warn({ partition, err: error }, "partition: clean-up of old pages failed, the next checkpoint tries again");
