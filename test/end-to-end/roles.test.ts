@@ -195,6 +195,20 @@ test("what an operator does at the command line", async () => {
   await operator("doctor");
 });
 
+test("rejects, time series, partitions, and somebody who is erased", async () => {
+  channel.publish("events.bad", "no json");
+  await until("it is refused", async () => ((await http("/v1/rejects")).items as object[]).length > 0);
+  for (const path of [`/v1/segments/${CART}/series?step=hour`, "/v1/workers", "/v1/partitions", "/v1/search?q=ann"]) {
+    await http(path);
+  }
+  const begun = await fetch(`${api.url}/v1/users/bob`, { method: "DELETE", headers: { authorization } });
+  expect(begun.status).toBe(202);
+  await until("nothing is left of bob but deltas, which services may still have to hear", async () => {
+    const { erasures } = (await http("/v1/erasures")) as unknown as { erasures: { state: string }[] };
+    return erasures.length === 1 && erasures[0]!.state !== "under way";
+  });
+});
+
 test("nobody was refused anything that it needs", async () => {
   const log = await readFile(join(server.dataDir, "nats-server.log"), "utf8");
   const told = log.matchAll(/user:(\w+)" - (Publish|Subscription) Violation - Subject "([^"]+)"/g);
