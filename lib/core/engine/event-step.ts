@@ -5,7 +5,7 @@ import type { JsonObject, MemberKind, Millis, RejectReason } from "../types.ts";
 import { emptyCounter, newCounter } from "./counting/counters.ts";
 import { type CountingStep, count, type EventContext } from "./counting/counting.ts";
 import type { Evaluation } from "./evaluation.ts";
-import { recordOf } from "./event-record.ts";
+import { makesVisit, recordOf } from "./event-record.ts";
 import { campaignStreamsOf } from "./indexes/routes.ts";
 import { countItems, tellViews } from "./item-step.ts";
 import { changeAt, meansChange } from "./leaves/changes.ts";
@@ -107,8 +107,7 @@ export function applyEvent(
   const zoneMoved = !isAccount && userZone(actor) !== zoneBefore;
 
   if (!isAccount) learnIdentities(evaluation, actor, event);
-  // What nobody did is no visit of the account either.
-  const visiting = !isCall && event.channel !== "server" && event.userId !== NOBODY;
+  const visiting = makesVisit(event);
   if (visiting) noteRecords(evaluation, actor, event);
   const visits = visiting ? joinVisits(step, actor, event, context) : NO_VISITS;
   if (prepared.cart !== undefined) values = changeCart(plan, evaluation, actor, prepared.cart, context) || values;
@@ -132,9 +131,6 @@ export function applyEvent(
   if (at > actor.newest) actor.newest = at;
   return values || zoneMoved;
 }
-
-/** Of an account's own event. */
-export const NOBODY = "";
 
 /** An identify writes those of the user, a group call those of the account. */
 function writesTraits({ kind }: Actor, { type }: UserEvent): boolean {
