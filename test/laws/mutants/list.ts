@@ -695,8 +695,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "account-ahead-of-the-clock",
     bug: "an event of a user is not cut to the clock of his account",
     file: `${ENGINE}/links/link-step.js`,
-    find: "const at = followsLog ? Math.min(given, clock) : given;\n        const refuse",
-    replace: "const at = given;\n        const refuse",
+    find: "const at = this.#room.eventTime(given);",
+    replace: "const at = given;",
     variables: ACCOUNTS,
   },
   {
