@@ -1,7 +1,7 @@
 // What goes out as JSON, over HTTP and from the command line: moments are ISO 8601, as in the deltas. Inside they are
 // milliseconds. Used by server.ts, live.ts and cmd/cli.
 import { encodeDelta } from "../core/deltas.ts";
-import type { AccountView, DecidedBy, ExplainNode, UserView } from "../core/partition.ts";
+import type { AccountView, DecidedBy, ExplainNode, MemberView, UserView } from "../core/partition.ts";
 import type { Delta, Json, Millis } from "../core/types.ts";
 import type { MemberEntry } from "../ports/questions.ts";
 import type { Explanation, MemberList } from "./audience.ts";
@@ -28,12 +28,8 @@ function memberOut(member: MemberEntry): object {
 export function userOut(user: UserView): object {
   const { account } = user;
   return {
-    ...user,
+    ...memberViewOut(user),
     ...(account === undefined ? {} : { account: accountOfOut(account) }),
-    visits: visitsOut(user.visits),
-    memberships: user.memberships.map(withSince),
-    firstSeen: moment(user.firstSeen),
-    lastSeen: moment(user.lastSeen),
   };
 }
 
@@ -42,16 +38,20 @@ function accountOfOut({ id, since }: NonNullable<UserView["account"]>): object {
 }
 
 export function accountOut(account: AccountView): object {
+  return memberViewOut(account);
+}
+
+function memberViewOut(view: MemberView): object {
   return {
-    ...account,
-    visits: visitsOut(account.visits),
-    memberships: account.memberships.map(withSince),
-    firstSeen: moment(account.firstSeen),
-    lastSeen: moment(account.lastSeen),
+    ...view,
+    visits: visitsOut(view.visits),
+    memberships: view.memberships.map(withSince),
+    firstSeen: moment(view.firstSeen),
+    lastSeen: moment(view.lastSeen),
   };
 }
 
-function visitsOut({ count, newest }: UserView["visits"]): object {
+function visitsOut({ count, newest }: MemberView["visits"]): object {
   if (newest === undefined) return { count };
   return { count, newest: { ...newest, start: moment(newest.start), last: moment(newest.last) } };
 }
