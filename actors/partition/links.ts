@@ -14,14 +14,13 @@ import type { PartitionNo, Seq } from "../../lib/core/types.ts";
 import { DigestMismatch, LinkRegressed, MachineFault, Refusal } from "../../lib/ports/errors.ts";
 import type { LinkSink } from "../../lib/ports/link-sink.ts";
 import type { Counters } from "../../lib/ports/questions.ts";
-import { pause, type Runtime } from "../../lib/ports/runtime.ts";
-import { Backoff, Signal } from "./signal.ts";
+import type { Runtime } from "../../lib/ports/runtime.ts";
+import { Retries } from "./retries.ts";
+import { Signal } from "./signal.ts";
 
 /** More waiting than this go as one batch. */
 const SINGLES_MAX = 8;
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
-const RETRY_MS_MIN = 10;
-const RETRY_MS_MAX = 1_000;
 const COMPACT_AFTER = 1_024;
 
 export interface LinksOptions {
@@ -138,7 +137,6 @@ interface Last {
 
 /** All that one partition says to one other. */
 class Lane {
-  problem: string | undefined;
   private readonly to: PartitionNo;
   private readonly options: LaneOptions;
   private queue: LinkMessage[] = [];
@@ -146,12 +144,17 @@ class Lane {
   /** Undefined until it is read, and whenever it has to be read again. */
   private last: Last | undefined;
   private readonly signal = new Signal();
-  private readonly backoff = new Backoff(RETRY_MS_MIN, RETRY_MS_MAX);
+  private readonly retries: Retries;
 
   constructor(to: PartitionNo, options: LaneOptions) {
     this.to = to;
     this.options = options;
+    this.retries = new Retries(options.runtime, options.counters);
     void this.run();
+  }
+
+  get problem(): string | undefined {
+    return this.retries.problem;
   }
 
   get waiting(): number {
@@ -207,7 +210,7 @@ class Lane {
         this.drop(messages.length);
         return;
       case "retry":
-        return this.holdBack(outcome.reason);
+        return this.retries.holdBack(outcome.reason);
       case "fenced":
         this.last = undefined;
         return;
@@ -238,7 +241,7 @@ class Lane {
       last = await this.lastThere();
     } catch (error) {
       if (error instanceof Refusal) throw error;
-      return this.holdBack("reading what was said last");
+      return this.retries.holdBack("reading what was said last");
     }
     const said = Math.max(0, Math.min(this.waiting, last.n - this.queue[this.head]!.n + 1));
     this.last = last;
@@ -295,15 +298,8 @@ class Lane {
       this.queue = this.queue.slice(this.head);
       this.head = 0;
     }
-    this.problem = undefined;
-    this.backoff.reset();
+    this.retries.wentWell();
     this.options.onProgress();
-  }
-
-  private async holdBack(reason: string): Promise<void> {
-    this.problem = reason;
-    this.options.counters.publishRetries += 1;
-    await pause(this.options.runtime, this.backoff.next(this.options.runtime.random()));
   }
 
   private refusalOf(error: unknown): Refusal {

@@ -13,9 +13,10 @@ import type { Fingerprint } from "../../lib/ports/event-log.ts";
 import type { Published } from "../../lib/ports/publishing.ts";
 import type { Counters } from "../../lib/ports/questions.ts";
 import type { Rejects } from "../../lib/ports/rejects.ts";
-import { pause, type Runtime, type Timer } from "../../lib/ports/runtime.ts";
+import type { Runtime, Timer } from "../../lib/ports/runtime.ts";
+import { Retries } from "./retries.ts";
 import type { PartitionSettings } from "./settings.ts";
-import { Backoff, Signal } from "./signal.ts";
+import { Signal } from "./signal.ts";
 import { Disagreement, type Progress, type Speech } from "./speech.ts";
 
 /** More deltas waiting than this are said as one batch. */
@@ -23,8 +24,6 @@ const SINGLES_MAX = 8;
 /** When SEGMENTS has grown by so much since our last record, it is written again: no restore scans a longer tail. */
 const TAIL_MESSAGES_MAX = 100_000;
 const REJECTS_AT_ONCE_MAX = 100;
-const RETRY_MS_MIN = 10;
-const RETRY_MS_MAX = 1_000;
 
 export interface SpeakerOptions {
   readonly partition: PartitionNo;
@@ -53,19 +52,18 @@ export class Speaker {
   private readonly options: SpeakerOptions;
   private readonly speech: Speech;
   private readonly signal = new Signal();
-  private readonly backoff = new Backoff(RETRY_MS_MIN, RETRY_MS_MAX);
+  private readonly retries: Retries;
   private waiters: DoneWaiter[] = [];
   private watermarkDue = false;
   private watermarkTimer: Timer | undefined;
   private releasing = false;
-  /** Why the last publish has to be tried again. */
-  problem: string | undefined;
   private stopped = false;
   private ended: Promise<void> = Promise.resolve();
 
   constructor(options: SpeakerOptions) {
     this.options = options;
     this.speech = options.speech;
+    this.retries = new Retries(options.runtime, options.counters);
   }
 
   start(): void {
@@ -75,6 +73,11 @@ export class Speaker {
   /** Every delta of inputs up to here is stored, and a stored watermark says so. */
   get done(): Seq {
     return this.speech.stored.done;
+  }
+
+  /** Why the last publish has to be tried again. */
+  get problem(): string | undefined {
+    return this.retries.problem;
   }
 
   get unsaid(): number {
@@ -170,7 +173,7 @@ export class Speaker {
       this.speech.markToldRejects(rejects.length);
       this.options.counters.rejects += rejects.length;
       this.wentWell();
-    } else await this.holdBack("rejects");
+    } else await this.retries.holdBack("rejects");
     return true;
   }
 
@@ -247,7 +250,7 @@ export class Speaker {
       case "stored":
         return;
       case "retry":
-        return this.holdBack(outcome.reason);
+        return this.retries.holdBack(outcome.reason);
       case "fenced":
         throw this.lost();
       case "unknown":
@@ -272,7 +275,7 @@ export class Speaker {
         return;
       }
       if (outcome.kind === "fenced" && (await this.adopt(unanswered, from))) return;
-      await this.holdBack("an unanswered publish is being settled");
+      await this.retries.holdBack("an unanswered publish is being settled");
     }
   }
 
@@ -301,21 +304,14 @@ export class Speaker {
         return;
       } catch (error) {
         if (error instanceof Refusal || error instanceof Disagreement) throw error;
-        await this.holdBack("scanning SEGMENTS");
+        await this.retries.holdBack("scanning SEGMENTS");
       }
     }
   }
 
   private wentWell(): void {
-    this.problem = undefined;
-    this.backoff.reset();
+    this.retries.wentWell();
     this.options.onProgress();
-  }
-
-  private async holdBack(reason: string): Promise<void> {
-    this.problem = reason;
-    this.options.counters.publishRetries += 1;
-    await pause(this.options.runtime, this.backoff.next(this.options.runtime.random()));
   }
 
   private refusalOf(error: unknown): Refusal {

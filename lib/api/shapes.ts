@@ -1,7 +1,7 @@
 // What goes out as JSON, over HTTP and from the command line: moments are ISO 8601, as in the deltas. Inside they are
 // milliseconds. Used by server.ts, live.ts and cmd/cli.
 import { encodeDelta } from "../core/deltas.ts";
-import type { AccountUser, AccountView, DecidedBy, ExplainNode, UserView } from "../core/partition.ts";
+import type { AccountUser, AccountView, DecidedBy, ExplainNode, MemberView, UserView } from "../core/partition.ts";
 import type { Delta, Json, MemberId, Millis } from "../core/types.ts";
 import type { Series } from "../series/reading.ts";
 import type { AccountUsers, Decision, Explanation, MemberList } from "./audience.ts";
@@ -45,13 +45,8 @@ export function seriesOut({ segment, step, points, counted, isBehind }: Series):
 export function userOut(user: UserView): object {
   const { account } = user;
   return {
-    ...user,
-    online: user.visits.newest?.underWay === true,
+    ...memberViewOut(user),
     ...(account === undefined ? {} : { account: accountOfOut(account) }),
-    visits: visitsOut(user.visits),
-    memberships: user.memberships.map(withSince),
-    firstSeen: moment(user.firstSeen),
-    lastSeen: moment(user.lastSeen),
   };
 }
 
@@ -60,13 +55,17 @@ function accountOfOut({ id, since }: NonNullable<UserView["account"]>): object {
 }
 
 export function accountOut(account: AccountView): object {
+  return memberViewOut(account);
+}
+
+function memberViewOut(view: MemberView): object {
   return {
-    ...account,
-    online: account.visits.newest?.underWay === true,
-    visits: visitsOut(account.visits),
-    memberships: account.memberships.map(withSince),
-    firstSeen: moment(account.firstSeen),
-    lastSeen: moment(account.lastSeen),
+    ...view,
+    online: view.visits.newest?.underWay === true,
+    visits: visitsOut(view.visits),
+    memberships: view.memberships.map(withSince),
+    firstSeen: moment(view.firstSeen),
+    lastSeen: moment(view.lastSeen),
   };
 }
 
@@ -74,7 +73,7 @@ export function decisionOut(user: MemberId, { known, fresh, partition, position,
   return { user, known, fresh, position: { partition, seq: position }, segments: segments.map(withSince) };
 }
 
-function visitsOut({ count, newest }: UserView["visits"]): object {
+function visitsOut({ count, newest }: MemberView["visits"]): object {
   if (newest === undefined) return { count };
   return { count, newest: { ...newest, start: moment(newest.start), last: moment(newest.last) } };
 }

@@ -1,6 +1,6 @@
 // What is known of a user or an account as a terminal shows it: a title to each line, what is long below itself.
 // Used by cmd/cli/people.ts and cmd/cli/accounts.ts; JSON has all, this what a person reads at a glance.
-import type { AccountView, MembershipView, UserView } from "../core/partition.ts";
+import type { AccountView, MembershipView, MemberView, UserView } from "../core/partition.ts";
 import type { MemberKind } from "../core/types.ts";
 import { count, counted, instant } from "./numbers.ts";
 import { plain, type Style } from "./style.ts";
@@ -87,7 +87,7 @@ function membershipLines(memberships: readonly MembershipView[], style: Style): 
   ];
 }
 
-function behaviourLines(view: UserView | AccountView, style: Style): readonly string[] {
+function behaviourLines(view: MemberView, style: Style): readonly string[] {
   const line = liner(style);
   return [
     line("visits", visitsText(view.visits)),
@@ -100,7 +100,7 @@ function behaviourLines(view: UserView | AccountView, style: Style): readonly st
   ];
 }
 
-function heldLines({ objects, lists }: UserView | AccountView, style: Style): readonly string[] {
+function heldLines({ objects, lists }: MemberView, style: Style): readonly string[] {
   const line = liner(style);
   return [
     line("objects", objectsText(objects)),
@@ -120,14 +120,14 @@ function cut(ids: readonly string[]): string {
 }
 
 /** One line a value, with the feed's kind before it. */
-function situationsText(situations: UserView["situations"]): string {
+function situationsText(situations: MemberView["situations"]): string {
   return Object.entries(situations)
     .flatMap(([kind, values]) => Object.entries(values).map(([key, value]) => ({ kind, key, value })))
     .map(({ kind, key, value }) => plain(`${kind}  ${key}  ${JSON.stringify(value)}`))
     .join("\n");
 }
 
-function objectsText(objects: UserView["objects"]): string {
+function objectsText(objects: MemberView["objects"]): string {
   const types = Object.entries(objects);
   if (types.length === 0) return "none";
   return types
@@ -142,7 +142,7 @@ function objectsText(objects: UserView["objects"]): string {
     .join("\n");
 }
 
-function pairs(value: UserView["traits"]): string {
+function pairs(value: MemberView["traits"]): string {
   if (value === null || typeof value !== "object") return plain(JSON.stringify(value));
   const entries = Object.entries(value);
   if (entries.length === 0) return "none";

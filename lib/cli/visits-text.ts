@@ -1,12 +1,12 @@
 // A person's visits as a terminal shows them: how many, what is known of the newest, where they came from.
 // Used by rollcall user.
-import type { UserView } from "../core/partition.ts";
+import type { MemberView } from "../core/partition.ts";
 import type { Json, JsonObject } from "../core/types.ts";
 import { count, counted, duration, instant } from "./numbers.ts";
 import { plain } from "./style.ts";
 
 /** Place, device and source of the newest visit are those of the person, shown beside it. */
-export function visitsText({ count: visits, newest }: UserView["visits"]): string {
+export function visitsText({ count: visits, newest }: MemberView["visits"]): string {
   if (newest === undefined) return "none";
   const { start, last, underWay, visit } = newest;
   const { pages, events, entry, page, channel } = visit;

@@ -43,3 +43,8 @@ export function compareIds(left: string, right: string): number {
   }
   return left < right ? -1 : 1;
 }
+
+/** What is kept by id, in the order of the ids. */
+export function inIdOrder<T>(byId: ReadonlyMap<MemberId, T>): (readonly [MemberId, T])[] {
+  return [...byId].sort(([left], [right]) => compareIds(left, right));
+}

@@ -94,12 +94,9 @@ export interface VisitsView {
   };
 }
 
-export interface UserView {
+/** What is shown of users and of accounts; the records of an account are of its users' events, as if one person had sent them. */
+export interface MemberView {
   readonly id: MemberId;
-  /** Absent: in none. `since` is the clock at the group call that brought them there. */
-  readonly account?: { readonly id: MemberId; readonly since?: Millis };
-  /** Ids by type, in the order of first coming. */
-  readonly identities: Readonly<Record<string, readonly string[]>>;
   readonly traits: Json;
   /** The last known place, network and device; absent: none was ever told. */
   readonly place?: JsonObject;
@@ -111,8 +108,6 @@ export interface UserView {
   readonly source?: JsonObject;
   /** What feeds say of that place, by the feed's kind. */
   readonly situations: Readonly<Record<string, JsonObject>>;
-  readonly cart: Json;
-  readonly orders: number;
   /** By type, then by id. */
   readonly objects: Readonly<Record<string, Readonly<Record<string, JsonObject>>>>;
   readonly lists: readonly string[];
@@ -123,28 +118,22 @@ export interface UserView {
   readonly lastSeen: Millis;
 }
 
-export interface AccountView {
-  readonly id: MemberId;
-  readonly traits: Json;
+export interface UserView extends MemberView {
+  /** Absent: in none. `since` is the clock at the group call that brought them there. */
+  readonly account?: { readonly id: MemberId; readonly since?: Millis };
+  /** Ids by type, in the order of first coming. */
+  readonly identities: Readonly<Record<string, readonly string[]>>;
+  readonly cart: Json;
+  readonly orders: number;
+}
+
+export interface AccountView extends MemberView {
   /** Those who are its users now, with or without events. */
   readonly users: number;
   /** By the text of each `users` rule that some segment asks: of how many it holds. Absent where none asks. */
   readonly usersByRule?: Readonly<Record<string, number>>;
-  /** Of its users' events, as if one person had sent them. */
-  readonly place?: JsonObject;
-  readonly network?: JsonObject;
-  readonly device?: JsonObject;
-  readonly visits: VisitsView;
-  readonly source?: JsonObject;
-  readonly situations: Readonly<Record<string, JsonObject>>;
   /** Completed and not cancelled; what they come to, in the vocabulary's currency. */
   readonly orders: { readonly count: number; readonly revenue: number };
-  readonly objects: Readonly<Record<string, Readonly<Record<string, JsonObject>>>>;
-  readonly lists: readonly string[];
-  readonly memberships: readonly MembershipView[];
-  readonly affinities?: Json;
-  readonly firstSeen: Millis;
-  readonly lastSeen: Millis;
 }
 
 /** A user of an account, and the texts of the `users` rules that hold for them. */

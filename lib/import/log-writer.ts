@@ -8,6 +8,7 @@
 import { headers, type MsgHdrs, type NatsConnection, nuid } from "@nats-io/transport-node";
 import type { PartitionNo } from "../core/types.ts";
 import type { Names } from "../nats/names.ts";
+import { batchHeaders } from "../nats/wire.ts";
 import type { RowKind } from "./mapping.ts";
 
 export const MARK_HEADER = "Rollcall-Import";
@@ -166,20 +167,14 @@ async function publishBatch(
   if (rows.length > 1) {
     const id = nuid.next();
     for (const [index, { body }] of rows.slice(0, -1).entries()) {
-      nc.publish(subject, body, { headers: batched(headers(), id, index + 1) });
+      nc.publish(subject, body, { headers: batchHeaders(headers(), id, index + 1) });
     }
-    batched(marked, id, rows.length).set("Nats-Batch-Commit", "1");
+    batchHeaders(marked, id, rows.length, true);
   }
   const stored = await requestStored(nc, subject, last.body, marked);
   if (rows.length > 1 && stored !== rows.length) {
     throw new Error(`the server stored ${stored} of ${rows.length} rows of a batch, which it says it never does`);
   }
-}
-
-function batched(header: MsgHdrs, id: string, sequence: number): MsgHdrs {
-  header.set("Nats-Batch-Id", id);
-  header.set("Nats-Batch-Sequence", String(sequence));
-  return header;
 }
 
 interface PubAck {

@@ -1,6 +1,6 @@
 // Where a partition speaks: fenced publishes into the stream SEGMENTS. Answers lib/ports/delta-sink.ts.
 // The client's batch API silently drops `expect`, `msgID` and `ttl`, so every header that a fence rests on is set here by hand.
-import { headers, type Msg, type MsgHdrs, type NatsConnection, nuid } from "@nats-io/transport-node";
+import { headers, type Msg, type MsgHdrs, type NatsConnection } from "@nats-io/transport-node";
 import type { PartitionNo } from "../core/types.ts";
 import type { DeltaSink, Saying, StoredSaying, StoredWatermark, Watermark } from "../ports/delta-sink.ts";
 import type { LogBounds } from "../ports/event-log.ts";
@@ -8,7 +8,7 @@ import type { Published } from "../ports/publishing.ts";
 import type { Gate } from "./gate.ts";
 import type { Names } from "./names.ts";
 import { StreamReader } from "./stream-reader.ts";
-import { batchHeaders, expectLast, publish, storedMessage, streamState, tooLargeFor } from "./wire.ts";
+import { expectLast, publish, publishBatch, storedMessage, streamState, tooLargeFor } from "./wire.ts";
 
 export const DELTA_ID_HEADER = "Rollcall-Delta-Id";
 export const PARTITION_HEADER = "Rollcall-Partition";
@@ -49,19 +49,18 @@ export class NatsDeltaSink implements DeltaSink {
     return tooLarge ?? this.batches.run(() => this.sendBatch(fence, sayings, watermark));
   }
 
-  private async sendBatch(fence: number, sayings: readonly Saying[], watermark: Watermark): Promise<Published> {
-    const batchId = nuid.next();
-    try {
-      sayings.forEach((saying, index) => {
-        const mh = batchHeaders(this.deltaHeaders(saying), batchId, index + 1);
-        this.nc.publish(this.subjectOf(saying), saying.body, { headers: mh });
-      });
-    } catch (error) {
-      // A connection that was closed for good says so by throwing. Without its last message a batch is never stored.
-      return { kind: "retry", reason: (error as Error).message };
-    }
-    const mh = batchHeaders(this.watermarkHeaders(fence), batchId, sayings.length + 1, true);
-    return publish(this.nc, this.watermarkSubject, JSON.stringify(watermark), mh);
+  private sendBatch(fence: number, sayings: readonly Saying[], watermark: Watermark): Promise<Published> {
+    const messages = sayings.map((saying) => ({
+      subject: this.subjectOf(saying),
+      payload: saying.body,
+      headers: this.deltaHeaders(saying),
+    }));
+    const record = {
+      subject: this.watermarkSubject,
+      payload: JSON.stringify(watermark),
+      headers: this.watermarkHeaders(fence),
+    };
+    return publishBatch(this.nc, [...messages, record]);
   }
 
   putWatermark(fence: number, watermark: Watermark): Promise<Published> {

@@ -1,13 +1,13 @@
 // Where a partition speaks to others: fenced publishes into their logs, the streams EVENTS_<q>. Answers lib/ports/link-sink.ts.
 // The fence is the subject that is written: whoever stores a message there moves it, so the same may be sent again at any time.
-import { headers, type MsgHdrs, type NatsConnection, nuid } from "@nats-io/transport-node";
+import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/transport-node";
 import type { PartitionNo, Seq } from "../core/types.ts";
 import type { LogBounds } from "../ports/event-log.ts";
 import type { LinkSink, StoredLink } from "../ports/link-sink.ts";
 import type { Published } from "../ports/publishing.ts";
 import type { Gate } from "./gate.ts";
 import type { Names } from "./names.ts";
-import { batchHeaders, expectLast, publish, storedMessage, streamState, tooLargeFor } from "./wire.ts";
+import { expectLast, publish, publishBatch, storedMessage, streamState, tooLargeFor } from "./wire.ts";
 
 /** The server takes 1,000; a batch lies in its memory until it is whole. */
 const BATCH_MESSAGES_MAX = 500;
@@ -42,20 +42,14 @@ export class NatsLinkSink implements LinkSink {
   }
 
   /** The fence stands on the first message: within a batch, what comes after would have to expect the one before it. */
-  private async sendBatch(to: PartitionNo, expected: Seq, bodies: readonly string[]): Promise<Published> {
+  private sendBatch(to: PartitionNo, expected: Seq, bodies: readonly string[]): Promise<Published> {
     const subject = this.subjectTo(to);
-    const batch = nuid.next();
-    try {
-      for (const [index, body] of bodies.slice(0, -1).entries()) {
-        const mh = index === 0 ? this.fenced(to, expected) : headers();
-        this.nc.publish(subject, body, { headers: batchHeaders(mh, batch, index + 1) });
-      }
-    } catch (error) {
-      // A connection that was closed for good says so by throwing. Without its last message a batch is never stored.
-      return { kind: "retry", reason: (error as Error).message };
-    }
-    const mh = batchHeaders(headers(), batch, bodies.length, true);
-    return publish(this.nc, subject, bodies.at(-1)!, mh);
+    const messages = bodies.map((payload, index) => ({
+      subject,
+      payload,
+      headers: index === 0 ? this.fenced(to, expected) : headers(),
+    }));
+    return publishBatch(this.nc, messages);
   }
 
   bounds(to: PartitionNo): Promise<LogBounds> {

@@ -5,6 +5,7 @@ import {
   type Msg,
   type MsgHdrs,
   type NatsConnection,
+  nuid,
   RequestError,
   type RequestOptions,
 } from "@nats-io/transport-node";
@@ -71,6 +72,27 @@ export function expectLast(mh: MsgHdrs, subject: string, seq: number): MsgHdrs {
   mh.append("Nats-Expected-Last-Subject-Sequence", `${seq}`);
   mh.append("Nats-Expected-Last-Subject-Sequence-Subject", subject);
   return mh;
+}
+
+export interface Message {
+  readonly subject: string;
+  readonly payload: string;
+  readonly headers: MsgHdrs;
+}
+
+/** Stores two messages or more, all or none: the answer to the last answers for all. Never throws. */
+export async function publishBatch(nc: NatsConnection, messages: readonly Message[]): Promise<Published> {
+  const batch = nuid.next();
+  const last = messages.at(-1)!;
+  try {
+    for (const [index, { subject, payload, headers }] of messages.slice(0, -1).entries()) {
+      nc.publish(subject, payload, { headers: batchHeaders(headers, batch, index + 1) });
+    }
+  } catch (error) {
+    // A connection that was closed for good says so by throwing. Without its last message a batch is never stored.
+    return { kind: "retry", reason: (error as Error).message };
+  }
+  return publish(nc, last.subject, last.payload, batchHeaders(last.headers, batch, messages.length, true));
 }
 
 /** One message of an atomic batch, the first is 1. With the last one, `commit`, all are stored, or none. */

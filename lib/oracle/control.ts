@@ -11,7 +11,7 @@ import type { Vocabulary } from "../core/vocabulary.ts";
 import { parseVocabulary } from "../core/vocabulary-document.ts";
 import { KnownItems } from "./catalogue.ts";
 import { depthBeyond, Flags } from "./flags.ts";
-import { levelsOf, type Readable } from "./nesting.ts";
+import { levelsOf, nestedIn, type Readable } from "./nesting.ts";
 import { isSituation, Situations } from "./situations.ts";
 
 export interface Versioned {
@@ -180,6 +180,9 @@ export class Control {
     if (ids.size < definitions.length) return rejected("a batch defines one segment twice; keep one of the two");
     const removed = new Set(remove.filter((id) => !ids.has(id)));
     const vocabulary = this.#newestVocabulary;
+    if (this.#leavesSomebodyWithout(definitions, removed)) {
+      return rejected("the batch would remove a segment that another one uses");
+    }
     if (!this.#isSound(definitions, removed, vocabulary)) {
       return rejected("the batch would close a cycle of segments");
     }
@@ -272,6 +275,14 @@ export class Control {
     const version = (this.#versions.get(definition.id) ?? 0) + 1;
     this.#versions.set(definition.id, version);
     return { definition, version, vocabulary };
+  }
+
+  /** Whether a segment that stays reads one that goes. */
+  #leavesSomebodyWithout(definitions: readonly Definition[], removed: ReadonlySet<SegmentId>): boolean {
+    const after = new Map<SegmentId, Readable>(this.#newestWords());
+    for (const id of removed) after.delete(id);
+    for (const definition of definitions) after.set(definition.id, { definition, vocabulary: this.#newestVocabulary });
+    return [...after.values()].some((word) => nestedIn(word).some((id) => removed.has(id)));
   }
 
   /** No cycle, once everything that waits has taken effect. */

@@ -23,12 +23,11 @@ afterAll(() => {
 function definitions(dice: Dice): JsonObject[] {
   const sources: JsonObject[] = [];
   while (sources.length < 8) {
-    const source = definition(
-      dice,
-      `s${sources.length}`,
-      sources.map(({ id }) => id as string),
-      sources.length === Number(WEIGHED.slice(1)) ? rowsWithout("engagement", ALL_ROWS) : ALL_ROWS,
-    );
+    const id = `s${sources.length}`;
+    const isWeighed = id === WEIGHED;
+    // The weighed one reads no other: what came before it may weigh it, and the two would read each other.
+    const others = isWeighed ? [] : sources.map((other) => other.id as string);
+    const source = definition(dice, id, others, isWeighed ? rowsWithout("engagement", ALL_ROWS) : ALL_ROWS);
     if (parseDefinition(source, DEFAULT_LIMITS).ok) sources.push(source);
   }
   return sources;

@@ -32,7 +32,7 @@ export interface StoryOptions {
   readonly vocabulary?: Partial<Vocabulary>;
 }
 
-interface Said {
+export interface Said {
   /** Event time; default: none, so that the stamp counts. */
   readonly at?: string;
   readonly channel?: string;
@@ -75,9 +75,7 @@ export class Story {
 
   /** Segments as YAML documents `id: {rule…}`; activated at once, whatever they ask. */
   define(stamp: string, segments: string, header: Record<string, unknown> = {}): string[] {
-    const rules = parse(segments) as Record<string, unknown>;
-    const define = Object.entries(rules).map(([id, rule]) => ({ id, ...header, rule }));
-    return this.apply(stamp, define);
+    return this.apply(stamp, definitionsIn(segments, header));
   }
 
   apply(stamp: string, define: readonly unknown[], remove: readonly string[] = []): string[] {
@@ -119,9 +117,7 @@ export class Story {
   }
 
   event(stamp: string, body: Record<string, unknown>, said: Said = {}): string[] {
-    const { at, ...rest } = said;
-    const timestamp = at === undefined ? {} : { timestamp: new Date(instant(at)).toISOString() };
-    return told(this.deltas(stamp, "event", { ...body, ...rest, ...timestamp }));
+    return told(this.deltas(stamp, "event", bodyOf(body, said)));
   }
 
   tick(stamp: string): string[] {
@@ -137,6 +133,18 @@ export class Story {
   get reasons(): string[] {
     return this.oracle.rejects.map(({ reason }) => reason);
   }
+}
+
+/** The definitions of segments that are written as a YAML document `id: {rule…}`. */
+export function definitionsIn(segments: string, header: Record<string, unknown>): Record<string, unknown>[] {
+  const rules = parse(segments) as Record<string, unknown>;
+  return Object.entries(rules).map(([id, rule]) => ({ id, ...header, rule }));
+}
+
+/** A message, with what is said beside it. */
+export function bodyOf(body: Readonly<Record<string, unknown>>, { at, ...rest }: Said): Record<string, unknown> {
+  const timestamp = at === undefined ? {} : { timestamp: new Date(instant(at)).toISOString() };
+  return { ...body, ...rest, ...timestamp };
 }
 
 /** "+big ann 01:00", "-big ann +7 01:00:01": what was announced, and its instant as a story tells it (else its date). */

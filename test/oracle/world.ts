@@ -1,6 +1,5 @@
 // Several partitions and what they say to each other: each has a log of its own, and a link message stands in the log of
 // its receiver when the story says so. accounts.test.ts tells stories with it; of one partition alone tells story.ts.
-import { parse } from "yaml";
 import { partitionOf } from "../../lib/core/ids.ts";
 import type { LinkMessage } from "../../lib/core/links.ts";
 import {
@@ -12,20 +11,12 @@ import {
   type LogRecord,
 } from "../../lib/core/types.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
-import { instant, told } from "./story.ts";
+import { bodyOf, definitionsIn, instant, type Said, told } from "./story.ts";
 
 /** Who hears one partition's log. */
 export interface Hearer {
   hear(record: LogRecord): Delta[];
   takeLinks(): LinkMessage[];
-}
-
-interface Said {
-  /** Event time; default: none, so that the stamp counts. */
-  readonly at?: string;
-  readonly messageId?: string;
-  readonly channel?: string;
-  readonly context?: Json;
 }
 
 export interface WorldOptions {
@@ -121,9 +112,7 @@ export class World {
 
   /** Segments as YAML documents `id: {rule…}`, in force once all partitions know what others evaluate for them. */
   define(stamp: string, segments: string, header: Record<string, unknown> = {}): string[] {
-    const rules = parse(segments) as Record<string, unknown>;
-    const define = Object.entries(rules).map(([id, rule]) => ({ id, ...header, rule }));
-    return this.apply(stamp, define);
+    return this.apply(stamp, definitionsIn(segments, header));
   }
 
   apply(stamp: string, define: readonly unknown[], remove: readonly string[] = []): string[] {
@@ -135,10 +124,9 @@ export class World {
   }
 
   /** In the user's log. */
-  event(stamp: string, body: Readonly<Record<string, unknown>>, { at, ...rest }: Said = {}): string[] {
-    const timestamp = at === undefined ? {} : { timestamp: new Date(instant(at)).toISOString() };
+  event(stamp: string, body: Readonly<Record<string, unknown>>, said: Said = {}): string[] {
     const partition = partitionOf(body.userId as string, this.partitions);
-    return told(this.deltas(partition, stamp, "event", { ...body, ...rest, ...timestamp }));
+    return told(this.deltas(partition, stamp, "event", bodyOf(body, said)));
   }
 
   track(stamp: string, userId: string, event: string, properties: Json = {}, said: Said = {}): string[] {
@@ -150,10 +138,9 @@ export class World {
   }
 
   /** In the account's log, by no user. */
-  account(stamp: string, body: Readonly<Record<string, unknown>>, { at, ...rest }: Said = {}): string[] {
-    const timestamp = at === undefined ? {} : { timestamp: new Date(instant(at)).toISOString() };
+  account(stamp: string, body: Readonly<Record<string, unknown>>, said: Said = {}): string[] {
     const partition = partitionOf(body.groupId as string, this.partitions);
-    return told(this.deltas(partition, stamp, "account", { ...body, ...rest, ...timestamp }));
+    return told(this.deltas(partition, stamp, "account", bodyOf(body, said)));
   }
 
   tick(stamp: string): string[] {

@@ -6,7 +6,7 @@ import type { Situation } from "../feeds.ts";
 import type { Definition } from "../rules/ast.ts";
 import { checkFunnels } from "../rules/checks/check-funnels.ts";
 import { questionsInForce } from "../rules/checks/cost.ts";
-import { orderSegments } from "../rules/checks/graph.ts";
+import { orderSegments, references } from "../rules/checks/graph.ts";
 import { parseDefinition } from "../rules/parse/parse.ts";
 import { questionKeys } from "../rules/questions/questions.ts";
 import { vocabularyText } from "../rules/questions/vocabulary-reads.ts";
@@ -227,6 +227,8 @@ export class ControlState {
     const after = this.words();
     for (const id of removed) after.delete(id);
     for (const definition of definitions) after.set(definition.id, { definition, vocabulary });
+    const [used, user] = usedOf(removed, after.values());
+    if (used !== undefined) return rejected(`the segment ${used} cannot be removed: ${user} uses it`);
     if (!isSound(after)) return rejected("the batch would close a cycle of segments");
     if (!this.#isSoundOnTheWay(new Set([...ids, ...removed]))) return rejected(UNSOUND_ON_THE_WAY);
     return this.#takeWords(definitions, removed, vocabulary);
@@ -420,6 +422,16 @@ export function editedBy(vocabulary: Vocabulary, words: Iterable<Word>): Definit
     if (vocabularyText(definition, vocabulary) !== vocabularyText(definition, before)) edited.push(definition);
   }
   return edited;
+}
+
+/** One of some segments that others read, and one of those. */
+function usedOf(ids: ReadonlySet<SegmentId>, words: Iterable<Word>): [SegmentId, SegmentId] | [undefined, undefined] {
+  if (ids.size === 0) return [undefined, undefined];
+  for (const { definition, vocabulary } of words) {
+    const used = references(definition.rule, vocabulary).find((id) => ids.has(id));
+    if (used !== undefined) return [used, definition.id];
+  }
+  return [undefined, undefined];
 }
 
 function isSound(words: ReadonlyMap<SegmentId, Word>): boolean {

@@ -21,16 +21,13 @@ export function* sweep(
 ): Generator<Need, void, void> {
   const cause: Cause = { type: "definition", seq };
   const said: Ranked[] = [];
-  for (const no of room.pages.numbers()) {
-    yield null;
-    if (!room.pages.isResident(no)) yield no;
-    const page = room.pages.get(no);
+  yield* room.pages.pass(room.pages.numbers(), (page) => {
     room.pages.willChange(page);
     for (const kind of KINDS) {
       for (const actor of page[kind].values()) sweepActor(room, control, actor, outcome, cause, said);
     }
     room.pages.reschedule(page);
-  }
+  });
   const compare = (left: Ranked, right: Ranked): number =>
     compareMembers(left.delta, right.delta) || compareRanks(left, right);
   yield* inOrder(said, compare, ({ delta }) => room.say(delta));
@@ -77,18 +74,14 @@ export function* applyList(
   const mine = new Set(outcome.members.filter((id) => partitionOf(id, partitions) === partition));
   const said: Delta[] = [];
   if (outcome.mode === "replace") {
-    for (const no of room.pages.numbers()) {
-      yield null;
-      if (!room.pages.isResident(no)) yield no;
-      const page = room.pages.get(no);
+    yield* room.pages.pass(room.pages.numbers(), (page) => {
       for (const actor of [...page[outcome.kind].values()]) {
         if (!mine.has(actor.id) && actor.lists?.has(outcome.id)) setList(room, actor.id, outcome, false, seq, said);
       }
-    }
+    });
   }
   for (const id of mine) {
-    const page = room.pages.pageOf(id);
-    if (!room.pages.isResident(page)) yield page;
+    yield* room.pages.bring(room.pages.pageOf(id));
     setList(room, id, outcome, outcome.mode !== "remove", seq, said);
   }
   yield* room.sayInOrder(said);
@@ -133,10 +126,7 @@ export function* applySituation(
   if (!room.readsFeed(kind)) return;
   const clock = room.clock;
   const said: Delta[] = [];
-  for (const no of room.pages.numbersAt(place)) {
-    yield null;
-    if (!room.pages.isResident(no)) yield no;
-    const page = room.pages.get(no);
+  yield* room.pages.pass(room.pages.numbersAt(place), (page) => {
     for (const actor of KINDS.flatMap((one) => [...page[one].values()])) {
       if (!isThere(actor.place, place)) continue;
       const { evaluation } = room.step[actor.kind];
@@ -148,7 +138,7 @@ export function* applySituation(
       evaluation.arm(joined);
       room.pages.armed(page, actor.due);
     }
-  }
+  });
   yield* room.sayInOrder(said);
 }
 

@@ -224,10 +224,10 @@ export class PartitionCore implements PartitionMachine {
   }
 
   *#bringAndApply(record: LogRecord, event: UserEvent, hash: number): Generator<Need, void, void> {
-    const page = this.#room.pages.pageAt(hash);
-    if (!this.#room.pages.isResident(page)) yield page;
-    if (event.type === "group") yield* bringCrowds(this.#room, event, this.#room.pages.get(page));
-    applyUserEvent(this.#room, record, event, this.#room.pages.get(page));
+    const { pages } = this.#room;
+    const page = yield* pages.bring(pages.pageAt(hash));
+    if (event.type === "group") yield* bringCrowds(this.#room, event, page);
+    applyUserEvent(this.#room, record, event, page);
   }
 
   *#applyOther(record: LogRecord): Generator<Need, void, void> {
@@ -248,8 +248,7 @@ export class PartitionCore implements PartitionMachine {
   }
 
   *#bringAndHear(record: LogRecord, event: AccountEvent): Generator<Need, void, void> {
-    const no = this.#room.pages.pageOf(event.accountId);
-    if (!this.#room.pages.isResident(no)) yield no;
+    yield* this.#room.pages.bring(this.#room.pages.pageOf(event.accountId));
     hearOwn(this.#room, record, event);
   }
 
@@ -274,10 +273,6 @@ export class PartitionCore implements PartitionMachine {
     }
     this.#sayRounds();
   }
-
-  // ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  // ── events ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   // ── control ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -336,8 +331,6 @@ export class PartitionCore implements PartitionMachine {
       .filter((batch) => !this.#rounds.isSettled(batch.revision, this.#control.roundsOf(batch)))
       .map(({ revision }) => revision);
   }
-
-  // ── sweeps and lists ──────────────────────────────────────────────────────────────────────────────────────────────
 
   // ── history ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -400,11 +393,9 @@ export class PartitionCore implements PartitionMachine {
         else this.#since.set(sinceKey(kind, question), shadow.since);
       }
     }
-    for (const no of this.#room.pages.numbers()) {
-      yield null;
-      if (!this.#room.pages.isResident(no)) yield no;
-      const page = this.#room.pages.get(no);
-      this.#room.pages.willChange(page);
+    const { pages } = this.#room;
+    yield* pages.pass(pages.numbers(), (page) => {
+      pages.willChange(page);
       for (const actor of KINDS.flatMap((kind) => [...page[kind].values()])) {
         shadow.giveTo(actor, fresh[actor.kind]);
         // Silence moves a memory before anybody asks it, and from what it was then the next events go on. A counter that
@@ -412,8 +403,8 @@ export class PartitionCore implements PartitionMachine {
         actor.counterDue = earliestOf(actor);
         actor.due = Math.min(actor.due, actor.counterDue);
       }
-      this.#room.pages.reschedule(page);
-    }
+      pages.reschedule(page);
+    });
     this.#shadow = undefined;
     this.#installed = [...this.#installed, revision];
     this.#room.follow(this.#control.plans(this.#installed), this.#control);

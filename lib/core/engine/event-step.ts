@@ -1,11 +1,11 @@
 // What one accepted event does to one member: first everything it would be refused for, then traits, visits, cart,
 // orders and counters in that order, each touching the leaves it may flip. The caller evaluates once, at the end.
 import type { UserEvent } from "../events.ts";
-import type { JsonObject, MemberKind, Millis, RejectReason } from "../types.ts";
+import type { Cause, JsonObject, MemberKind, Millis, RejectReason, Seq } from "../types.ts";
 import { emptyCounter, newCounter } from "./counting/counters.ts";
 import { type CountingStep, count, type EventContext } from "./counting/counting.ts";
 import type { Evaluation } from "./evaluation.ts";
-import { recordOf } from "./event-record.ts";
+import { makesVisit, recordOf } from "./event-record.ts";
 import { campaignStreamsOf } from "./indexes/routes.ts";
 import { countItems, tellViews } from "./item-step.ts";
 import { changeAt, meansChange } from "./leaves/changes.ts";
@@ -30,14 +30,15 @@ import { isZoneName } from "./time/zones.ts";
 import { find, isEqual, type TestContext, whereHolds } from "./values.ts";
 import type { Refuse, World } from "./world.ts";
 
-export type Prepared =
-  | {
-      readonly ok: true;
-      readonly cart: CartLine[] | undefined;
-      readonly order: Extract<OrderEffect, { ok: true }> | undefined;
-      readonly object: ObjectEffect | undefined;
-    }
-  | { readonly ok: false; readonly reason: RejectReason; readonly detail: string };
+/** What an event is found to do before it does it. */
+export interface Accepted {
+  readonly ok: true;
+  readonly cart: CartLine[] | undefined;
+  readonly order: Extract<OrderEffect, { ok: true }> | undefined;
+  readonly object: ObjectEffect | undefined;
+}
+
+type Prepared = Accepted | { readonly ok: false; readonly reason: RejectReason; readonly detail: string };
 
 /** Everything an event can be refused for, seen before anything changes: a refused event leaves no trace. */
 export function prepareEvent(
@@ -70,7 +71,7 @@ export function prepareEvent(
   return { ok: true, cart, order, object };
 }
 
-const NOTHING_MORE: Prepared = { ok: true, cart: undefined, order: undefined, object: undefined };
+const NOTHING_MORE: Accepted = { ok: true, cart: undefined, order: undefined, object: undefined };
 
 function traitsAfter(actor: Actor | undefined, written: JsonObject, at: Millis): number {
   let count = actor === undefined ? 0 : Object.keys(actor.traits).length;
@@ -87,12 +88,21 @@ function takesWrite(actor: Actor, name: string, at: Millis): boolean {
   return at >= held;
 }
 
+export function causeOf({ messageId }: UserEvent, seq: Seq, late: boolean): Cause {
+  return {
+    type: "event",
+    seq,
+    ...(messageId === undefined ? {} : { messageId }),
+    ...(late ? { late: true } : {}),
+  };
+}
+
 /** True when the deadlines of values (dates, joined windows) must be set anew. */
 export function applyEvent(
   step: CountingStep,
   actor: Actor,
   event: UserEvent,
-  prepared: Extract<Prepared, { ok: true }>,
+  prepared: Accepted,
   context: EventContext,
   refuse: Refuse,
 ): boolean {
@@ -107,8 +117,7 @@ export function applyEvent(
   const zoneMoved = !isAccount && userZone(actor) !== zoneBefore;
 
   if (!isAccount) learnIdentities(evaluation, actor, event);
-  // What nobody did is no visit of the account either.
-  const visiting = !isCall && event.channel !== "server" && event.userId !== NOBODY;
+  const visiting = makesVisit(event);
   if (visiting) noteRecords(evaluation, actor, event);
   const visits = visiting ? joinVisits(step, actor, event, context) : NO_VISITS;
   if (prepared.cart !== undefined) values = changeCart(plan, evaluation, actor, prepared.cart, context) || values;
@@ -132,9 +141,6 @@ export function applyEvent(
   if (at > actor.newest) actor.newest = at;
   return values || zoneMoved;
 }
-
-/** Of an account's own event. */
-export const NOBODY = "";
 
 /** An identify writes those of the user, a group call those of the account. */
 function writesTraits({ kind }: Actor, { type }: UserEvent): boolean {

@@ -122,6 +122,11 @@ export class Room {
     return stamp > this.clock ? stamp : this.clock;
   }
 
+  /** The time of an event that was given this one: a clock in front of ours is not believed, where the log's is ours. */
+  eventTime(given: Millis): Millis {
+    return this.followsLog ? Math.min(given, this.clock) : given;
+  }
+
   /** In event mode a refused message does not move the clock. */
   clockOfRefused(record: LogRecord): Millis {
     return this.followsLog ? this.clockOf(record.stamp) : this.clock;

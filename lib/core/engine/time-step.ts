@@ -37,8 +37,7 @@ function* fireAll(
 ): Generator<Need, void, void> {
   for (const no of pages) {
     if (ending.length > 0) yield null;
-    if (!room.pages.isResident(no)) yield no;
-    fire(room, room.pages.get(no), due, seq, said, ending);
+    fire(room, yield* room.pages.bring(no), due, seq, said, ending);
   }
 }
 

@@ -3,8 +3,8 @@
 import type { UserEvent } from "../events.ts";
 import { partitionOf } from "../ids.ts";
 import type { Need } from "../partition.ts";
-import type { Cause, LogRecord, Millis, Seq } from "../types.ts";
-import { applyEvent, prepareEvent } from "./event-step.ts";
+import type { LogRecord, Millis, Seq } from "../types.ts";
+import { applyEvent, causeOf, prepareEvent } from "./event-step.ts";
 import { flagsOn } from "./member/accounts.ts";
 import { type Actor, newActor } from "./member/actor.ts";
 import { leaveTrail } from "./member/trail.ts";
@@ -14,16 +14,13 @@ import type { Room } from "./room.ts";
 /** The pages on which it stands where users are: of the account that he leaves, and of the one that he joins. */
 export function* bringCrowds(room: Room, { userId, groupId }: UserEvent, page: Page): Generator<Need, void, void> {
   for (const account of [page.user.get(userId)?.account?.id, groupId]) {
-    if (account === undefined || account === null) continue;
-    const no = room.pages.pageOf(account);
-    if (!room.pages.isResident(no)) yield no;
+    if (account !== undefined && account !== null) yield* room.pages.bring(room.pages.pageOf(account));
   }
 }
 
 export function applyUserEvent(room: Room, record: LogRecord, event: UserEvent, home: Page): void {
   const clock = room.clock;
-  const given = event.timestamp ?? record.stamp;
-  const at = room.followsLog ? Math.min(given, clock) : given;
+  const at = room.eventTime(event.timestamp ?? record.stamp);
   let page = home;
   let actor = page.user.get(event.userId);
   const step = room.step.user;
@@ -49,7 +46,7 @@ export function applyUserEvent(room: Room, record: LogRecord, event: UserEvent, 
   if (!room.isPast) leaveTrail(actor, record.seq);
   tellAccount(room, actor, event, at, record.seq);
   // Most events flip nothing, so a cause is only made where something was touched.
-  const joined = !evaluation.isIdle && evaluation.flip(causeOf(record.seq, event.messageId, late), room.say);
+  const joined = !evaluation.isIdle && evaluation.flip(causeOf(event, record.seq, late), room.say);
   evaluation.arm(values || joined);
   if (actor.place !== place) page.places.add(actor.place);
   room.pages.armed(page, actor.due);
@@ -96,15 +93,6 @@ function callGroup(room: Room, actor: Actor, event: UserEvent, at: Millis, seq: 
   }
   const called = { account: groupId, user, at, traits, ...messageIdOf(event.messageId) };
   room.outbox.tell(actor.account!, { op: "group", ...called, ...(moves ? { join: { seq, on } } : {}) });
-}
-
-function causeOf(seq: Seq, messageId: string | undefined, late: boolean): Cause {
-  return {
-    type: "event",
-    seq,
-    ...(messageId === undefined ? {} : { messageId }),
-    ...(late ? { late: true } : {}),
-  };
 }
 
 function messageIdOf(messageId: string | undefined): { readonly messageId?: string } {

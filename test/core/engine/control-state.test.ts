@@ -179,6 +179,20 @@ test("a newer word that takes an older one away is refused where a revision betw
   expect(told(...chained, again, activate(2), activate(3), again).outcome.type).toBe("sweep");
 });
 
+test("what others read is not removed, unless they go or read something else with it", () => {
+  const within: [string, unknown] = ["within", { segment: { in: ["cart"] } }];
+  const remove = (ids: string[], ...segments: [string, unknown][]): ControlEntry =>
+    ({ ...define(...segments), remove: ids }) as ControlEntry;
+  const refused = told(define(CART, within), remove(["cart"]));
+  expect(refused.outcome).toEqual({ type: "rejected", detail: "the segment cart cannot be removed: within uses it" });
+  expect(refused.state.active.has("cart")).toBe(true);
+  for (const entry of [remove(["cart", "within"]), remove(["cart"], ["within", LINES[1]])]) {
+    const { outcome, state } = told(define(CART, within), entry);
+    expect(outcome.type).toBe("sweep");
+    expect(state.active.has("cart")).toBe(false);
+  }
+});
+
 describe("items", () => {
   const items = (mode: "merge" | "replace" | "remove", id: string, attributes = {}): ControlEntry => ({
     op: "items",

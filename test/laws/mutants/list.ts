@@ -695,8 +695,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "account-ahead-of-the-clock",
     bug: "an event of a user is not cut to the clock of his account",
     file: `${ENGINE}/links/link-step.js`,
-    find: "const at = followsLog ? Math.min(given, clock) : given;\n        const refuse",
-    replace: "const at = given;\n        const refuse",
+    find: "const at = this.#room.eventTime(given);",
+    replace: "const at = given;",
     variables: ACCOUNTS,
   },
   {
@@ -801,17 +801,17 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "nobody-visits",
     bug: "an event of the account itself is a visit",
-    file: `${ENGINE}/event-step.js`,
-    find: " && event.userId !== NOBODY",
-    replace: "",
+    file: `${ENGINE}/event-record.js`,
+    find: " && userId !== NOBODY;",
+    replace: ";",
     variables: ACCOUNTS,
   },
   {
     name: "users-unnamed",
     bug: "of an account's event nobody knows who did it",
     file: `${ENGINE}/event-record.js`,
-    find: 'kind === "account" && userId !== ""',
-    replace: 'kind === "nobody" && userId !== ""',
+    find: 'kind === "account" && userId !== NOBODY',
+    replace: 'kind === "nobody" && userId !== NOBODY',
     variables: ACCOUNTS,
   },
   {

@@ -54,7 +54,7 @@ export const MUTANTS: readonly Mutant[] = [
     bug: "a publish that was never answered is simply sent again",
     file: SPEAKER,
     find: "return this.settle(mine === undefined ? [] : [mine]);",
-    replace: "return this.holdBack(outcome.reason);",
+    replace: "return this.retries.holdBack(outcome.reason);",
   },
   {
     name: "settle-without-scan",

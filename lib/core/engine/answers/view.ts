@@ -1,6 +1,6 @@
 // What is shown of a person: the actor as plain data, amounts as people write them.
 import type { FlagId } from "../../links.ts";
-import type { AccountView, HeldSegment, UserView } from "../../partition.ts";
+import type { AccountView, HeldSegment, MemberView, UserView } from "../../partition.ts";
 import type { JsonObject, Millis } from "../../types.ts";
 import type { Vocabulary } from "../../vocabulary.ts";
 import { affinitiesShown } from "../leaves/favorites.ts";
@@ -44,7 +44,7 @@ export function accountViewOf(
 }
 
 /** What is shown of users and of accounts. */
-function commonOf(actor: Actor, now: Millis, world: World) {
+function commonOf(actor: Actor, now: Millis, world: World): Omit<MemberView, "id"> {
   return {
     traits: { ...actor.traits },
     ...recordsOf(actor),
@@ -88,7 +88,7 @@ export function standingOrders(
   });
 }
 
-function recordsOf({ place, network, device }: Actor): Pick<UserView, "place" | "network" | "device"> {
+function recordsOf({ place, network, device }: Actor): Pick<MemberView, "place" | "network" | "device"> {
   return {
     ...(place === undefined ? {} : { place }),
     ...(network === undefined ? {} : { network }),
@@ -100,7 +100,7 @@ function visitsOf(
   actor: Actor,
   now: Millis,
   { visitIdleMs, referrers }: Vocabulary,
-): Pick<UserView, "visits" | "source"> {
+): Pick<MemberView, "visits" | "source"> {
   const list = shownList(actor, visitIdleMs);
   const count = list.times.length / 2;
   if (count === 0) return { visits: { count } };
@@ -124,7 +124,7 @@ function situationsOf({ place }: Actor, now: Millis, { situations }: World): Rec
 }
 
 /** Only what some rule has kept: nothing is worked out for showing alone. */
-function affinitiesOf(actor: Actor): Pick<UserView, "affinities"> {
+function affinitiesOf(actor: Actor): Pick<MemberView, "affinities"> {
   const affinities = affinitiesShown(actor);
   return affinities.length === 0 ? {} : { affinities };
 }

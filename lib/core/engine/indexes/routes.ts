@@ -1,8 +1,10 @@
 // Which counters an event is for: by its name, and by the ids of campaigns and items that stand in it, so that rules
 // about others cost nothing. plan/compile.ts lays the routes, event-step.ts and item-step.ts follow them.
+
 import type { UserEvent } from "../../events.ts";
 import type { CampaignRule, EventRule, ItemRule } from "../../rules/ast.ts";
 import { actionNames, outcomeNames } from "../../rules/questions/journey-questions.ts";
+import { push } from "../lists.ts";
 import { type Interaction, nameOf } from "../member/interactions.ts";
 import type { ItemMeaning, ItemStreams, Routes, RuleScope, Stream } from "../plan/shapes.ts";
 
@@ -48,33 +50,24 @@ export function routesOf(streams: Iterable<{ readonly route: Route; readonly str
   for (const { route, stream } of streams) {
     if (route.by === "name") {
       if (route.names === "*") streamsOfAll.push(stream);
-      else for (const name of route.names) listAt(streamsByName, name).push(stream);
+      else for (const name of route.names) push(streamsByName, name, stream);
     } else if (route.by === "campaign") {
-      for (const name of route.names) listAt(mapAt(campaignStreams, name), route.key).push(stream);
+      for (const name of route.names) push(mapAt(campaignStreams, name), route.key, stream);
     } else {
       const text = JSON.stringify(route.means);
       const meaning = meanings.get(text) ?? { means: route.means, byKey: new Map<string, Stream[]>() };
       meanings.set(text, meaning);
-      for (const key of route.keys) listAt(meaning.byKey, key).push(stream);
+      for (const key of route.keys) push(meaning.byKey, key, stream);
     }
   }
   const itemStreams = new Map<string, ItemStreams[]>();
   for (const { means, byKey } of meanings.values()) {
     const { action } = means;
     for (const [name, of] of means.events) {
-      listAt(itemStreams, name).push({ means: { action, of }, meaning: means, byKey });
+      push(itemStreams, name, { means: { action, of }, meaning: means, byKey });
     }
   }
   return { streamsByName, streamsOfAll, campaignStreams, itemStreams };
-}
-
-function listAt<V>(map: Map<string, V[]>, key: string): V[] {
-  let list = map.get(key);
-  if (list === undefined) {
-    list = [];
-    map.set(key, list);
-  }
-  return list;
 }
 
 function mapAt<V>(maps: Map<string, Map<string, V>>, key: string): Map<string, V> {

@@ -1,6 +1,8 @@
 // Which leaves may flip when the value at one path changes: those that name the old or the new value, those whose
 // bound lies between two numbers, and, for the operators that have no order, those that answer differently.
+
 import type { Scalar, Test } from "../../rules/ast.ts";
+import { push } from "../lists.ts";
 import { type Found, type TestContext, testHolds } from "../values.ts";
 import { type LeafNo, NumericIndex } from "./numeric-index.ts";
 
@@ -33,21 +35,15 @@ export class ValueIndex {
     for (const leaf of leaves) {
       const part = leaf.test[0]!;
       if (leaf.test.length === 1 && (part.op === "eq" || part.op === "ne") && !part.fold) {
-        this.#name(part.value, leaf.leaf);
+        push(this.#named, part.value, leaf.leaf);
       } else if (leaf.test.length === 1 && (part.op === "in" || part.op === "notIn") && !part.fold) {
-        for (const value of part.values) this.#name(value, leaf.leaf);
+        for (const value of part.values) push(this.#named, value, leaf.leaf);
       } else if (leaf.test.length === 1 && part.op === "exists") this.#exists.push(leaf.leaf);
       else if (isNumeric(leaf.test)) numeric.push(leaf);
       else this.#others.push(leaf);
     }
     this.#numeric = new NumericIndex(numeric);
     this.#numericLeaves = numeric.map(({ leaf }) => leaf);
-  }
-
-  #name(value: Scalar, leaf: LeafNo): void {
-    const leaves = this.#named.get(value);
-    if (leaves === undefined) this.#named.set(value, [leaf]);
-    else leaves.push(leaf);
   }
 
   changed(from: Found, to: Found, context: (zone: string) => TestContext, touch: (leaf: LeafNo) => void): void {

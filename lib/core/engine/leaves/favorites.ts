@@ -2,6 +2,7 @@
 // which values fewer than `top` others exceed. One memory for all rules that measure the same, whatever they ask of it.
 //
 //   per value   a row of tiles or days like a counter's ──▶ its amount now ──▶ all amounts in order ──▶ its standing
+
 import type { UserEvent } from "../../events.ts";
 import type { FavoriteMeasure, FavoriteRule, Window } from "../../rules/ast.ts";
 import { favoriteAction, favoriteKey } from "../../rules/questions/item-questions.ts";
@@ -20,6 +21,7 @@ import {
   settle,
   shapeOf,
 } from "../counting/counters.ts";
+import { makesVisit } from "../event-record.ts";
 import type { Actor } from "../member/actor.ts";
 import { type Interaction, interactionsOf } from "../member/interactions.ts";
 import { viewTimeOf } from "../member/view-times.ts";
@@ -223,7 +225,7 @@ function visitIdleOf({ window }: FavoriteRule, { vocabulary }: RuleScope): Milli
 /** True when some value was added to. */
 function hear(measuring: Measuring, data: Affinities, event: UserEvent, heard: Heard): boolean {
   const { by, type } = measuring.rule;
-  if (by === "time" && event.channel !== "server") tellTimes(measuring, data, heard);
+  if (by === "time" && makesVisit(event)) tellTimes(measuring, data, heard);
   const { vocabulary, zone } = measuring.scope;
   const action = favoriteAction(by);
   for (const interaction of interactionsOf(event, vocabulary, heard.world.catalogue)) {

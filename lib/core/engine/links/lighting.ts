@@ -10,10 +10,7 @@ import { KINDS, type Room } from "../room.ts";
 export function* light(room: Room, flags: readonly FlagId[], seq: Seq): Generator<Need, void, void> {
   const hidden = flags.map(hiddenId);
   const said: Delta[] = [];
-  for (const no of room.pages.numbers()) {
-    yield null;
-    if (!room.pages.isResident(no)) yield no;
-    const page = room.pages.get(no);
+  yield* room.pages.pass(room.pages.numbers(), (page) => {
     room.pages.willChange(page);
     for (const kind of KINDS) {
       const { plan, evaluation } = room.step[kind];
@@ -28,6 +25,6 @@ export function* light(room: Room, flags: readonly FlagId[], seq: Seq): Generato
       }
     }
     room.pages.reschedule(page);
-  }
+  });
   yield* room.sayInOrder(said);
 }

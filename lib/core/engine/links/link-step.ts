@@ -2,11 +2,13 @@
 // All items that concern one member are applied in their order, then he is evaluated once.
 
 import type { AccountEvent, UserEvent } from "../../events.ts";
-import { compareIds } from "../../ids.ts";
+import { compareIds, inIdOrder } from "../../ids.ts";
 import type { AccountItem, FlagId, LinkBody, UserItem } from "../../links.ts";
 import type { Need } from "../../partition.ts";
-import type { Cause, Delta, JsonObject, LogRecord, MemberId, Millis, RejectReason } from "../../types.ts";
-import { applyEvent, NOBODY, prepareEvent } from "../event-step.ts";
+import type { Cause, Delta, JsonObject, LogRecord, MemberId, Millis } from "../../types.ts";
+import { NOBODY } from "../event-record.ts";
+import { type Accepted, applyEvent, causeOf, prepareEvent } from "../event-step.ts";
+import { push } from "../lists.ts";
 import { addTo, flagsOn } from "../member/accounts.ts";
 import { type Actor, newActor } from "../member/actor.ts";
 import { leaveTrail } from "../member/trail.ts";
@@ -26,9 +28,8 @@ export function* hearLink(room: Room, record: LogRecord, { from, items }: LinkBo
     else if (item.op === "answer") answers.push(item);
     else if (item.op !== "lit" && item.op !== "erased") push(toAccounts, item.account, item);
   }
-  for (const [id, own] of byId(toAccounts)) {
-    const no = room.pages.pageOf(id);
-    if (!room.pages.isResident(no)) yield no;
+  for (const [id, own] of inIdOrder(toAccounts)) {
+    yield* room.pages.bring(room.pages.pageOf(id));
     new AccountStep(room, record, id).hear(own, from);
   }
   const said: Delta[] = [];
@@ -83,8 +84,8 @@ class AccountStep {
   }
 
   /** Of nobody: a message about the account itself. */
-  hearOwn(event: UserEvent, given: Millis): void {
-    this.#apply(event, given);
+  hearOwn(event: UserEvent, at: Millis, prepared: Accepted): void {
+    this.#accept(event, at, prepared);
     this.#finish();
   }
 
@@ -127,21 +128,20 @@ class AccountStep {
 
   /** What the account cannot take of it, it passes over. */
   #apply(event: UserEvent, given: Millis): void {
-    const { step, clock, followsLog } = this.#room;
-    const at = followsLog ? Math.min(given, clock) : given;
-    const refuse = (reason: RejectReason, detail: string): void => this.#room.refuse(this.#record, reason, detail);
-    const prepared = prepareEvent("account", this.#actor, event, at, step.account.world);
-    if (!prepared.ok) {
-      refuse(prepared.reason, prepared.detail);
-      return;
-    }
+    const at = this.#room.eventTime(given);
+    const prepared = prepareEvent("account", this.#actor, event, at, this.#room.world);
+    if (prepared.ok) this.#accept(event, at, prepared);
+    else this.#room.refuse(this.#record, prepared.reason, prepared.detail);
+  }
+
+  #accept(event: UserEvent, at: Millis, prepared: Accepted): void {
+    const { step, clock } = this.#room;
     const { seq } = this.#record;
     const late = at < this.#actor.newest;
-    const { messageId } = event;
-    this.#cause = { type: "event", seq, ...(messageId === undefined ? {} : { messageId }), ...(late ? { late } : {}) };
+    this.#cause = causeOf(event, seq, late);
     const { place } = this.#actor;
     const moved = applyEvent(step.account, this.#actor, event, prepared, { seq, at, clock }, ({ reason, detail }) =>
-      refuse(reason, detail),
+      this.#room.refuse(this.#record, reason, detail),
     );
     this.#values ||= moved;
     if (!this.#room.isPast) leaveTrail(this.#actor, seq);
@@ -158,12 +158,10 @@ class AccountStep {
 
 /** A message about an account, whose page is resident. What is refused of it, as a whole, makes no account known. */
 export function hearOwn(room: Room, record: LogRecord, event: AccountEvent): void {
-  const { clock, step, followsLog } = room;
   const own = { ...event, userId: NOBODY, anonymousId: undefined, isAnonymous: false };
-  const given = event.timestamp ?? record.stamp;
-  const at = followsLog ? Math.min(given, clock) : given;
-  const prepared = prepareEvent("account", room.member("account", event.accountId), own, at, step.account.world);
-  if (prepared.ok) new AccountStep(room, record, event.accountId).hearOwn(own, given);
+  const at = room.eventTime(event.timestamp ?? record.stamp);
+  const prepared = prepareEvent("account", room.member("account", event.accountId), own, at, room.world);
+  if (prepared.ok) new AccountStep(room, record, event.accountId).hearOwn(own, at, prepared);
   else room.refuse(record, prepared.reason, prepared.detail);
 }
 
@@ -192,12 +190,8 @@ function* hearFlips(
   say: Say,
 ): Generator<Need, void, void> {
   const { pages } = room;
-  const home = pages.pageOf(account);
-  if (!pages.isResident(home)) yield home;
-  for (const no of pages.crowdPages(account)) {
-    yield null;
-    if (!pages.isResident(no)) yield no;
-    const page = pages.get(no);
+  yield* pages.bring(pages.pageOf(account));
+  yield* pages.pass(pages.crowdPages(account), (page) => {
     for (const actor of page.user.values()) {
       const on = actor.account?.id === account ? actor.account.on : undefined;
       if (on === undefined) continue;
@@ -207,7 +201,7 @@ function* hearFlips(
       for (const flag of moved) if (!on.delete(flag)) on.add(flag);
       reevaluate(room, record, page, actor, moved, say);
     }
-  }
+  });
 }
 
 function* hearAnswer(
@@ -217,9 +211,7 @@ function* hearAnswer(
   say: Say,
 ): Generator<Need, void, void> {
   const { pages } = room;
-  const no = pages.pageOf(user);
-  if (!pages.isResident(no)) yield no;
-  const page = pages.get(no);
+  const page = yield* pages.bring(pages.pageOf(user));
   const actor = page.user.get(user);
   const belonging = actor?.account;
   // He may have gone to another account since, or have gone and come back.
@@ -243,14 +235,4 @@ function reevaluate(
   const joined = evaluation.flip({ type: "event", seq }, say);
   evaluation.arm(joined);
   pages.armed(page, actor.due);
-}
-
-function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
-}
-
-function byId<T>(one: ReadonlyMap<MemberId, T>): (readonly [MemberId, T])[] {
-  return [...one].sort(([left], [right]) => compareIds(left, right));
 }

@@ -1,6 +1,6 @@
 // What a partition has to say to others: gathered while a step goes on, told as one message a target when it is over
 // (more where it is much). What turned there and back within the step is not told at all.
-import { compareIds } from "../../ids.ts";
+import { inIdOrder } from "../../ids.ts";
 import {
   type AccountItem,
   encodeLink,
@@ -11,6 +11,7 @@ import {
   type UserItem,
 } from "../../links.ts";
 import type { MemberId, PartitionNo, Seq } from "../../types.ts";
+import { push } from "../lists.ts";
 import { addTo, type Belonging } from "../member/accounts.ts";
 import type { Actor } from "../member/actor.ts";
 
@@ -55,9 +56,7 @@ export class Outbox {
 
   /** What a user does, to his account. */
   tell({ home }: Belonging, item: UserItem): void {
-    const items = this.#users.get(home);
-    if (items === undefined) this.#users.set(home, [item]);
-    else items.push(item);
+    push(this.#users, home, item);
   }
 
   /** A flag has turned for a user. */
@@ -83,9 +82,7 @@ export class Outbox {
   }
 
   answer(to: PartitionNo, item: Answer): void {
-    const answers = this.#answers.get(to);
-    if (answers === undefined) this.#answers.set(to, [item]);
-    else answers.push(item);
+    push(this.#answers, to, item);
   }
 
   /** To everybody: what is asked for that revision is evaluated here. */
@@ -121,16 +118,12 @@ export class Outbox {
 
   #gather(): Map<PartitionNo, LinkItem[]> {
     const byTarget = new Map<PartitionNo, LinkItem[]>();
-    const add = (to: PartitionNo, item: LinkItem): void => {
-      const items = byTarget.get(to);
-      if (items === undefined) byTarget.set(to, [item]);
-      else items.push(item);
-    };
+    const add = (to: PartitionNo, item: LinkItem): void => push(byTarget, to, item);
     for (const [to, items] of this.#users) for (const item of items) add(to, item);
-    for (const [account, { home, by }] of inOrder(this.#counts)) {
+    for (const [account, { home, by }] of inIdOrder(this.#counts)) {
       for (const flag of [...by.keys()].sort()) add(home, { op: "count", account, flag, by: by.get(flag)! });
     }
-    for (const [account, { targets, flags }] of inOrder(this.#turned)) {
+    for (const [account, { targets, flags }] of inIdOrder(this.#turned)) {
       for (const flag of [...flags.keys()].sort()) {
         const { on, times } = flags.get(flag)!;
         if (times % 2 === 1) for (const to of targets) add(to, { op: "flip", account, flag, on });
@@ -151,8 +144,4 @@ export class Outbox {
     if (taken.length > 0) this.#messages = [];
     return taken;
   }
-}
-
-function inOrder<T>(byId: ReadonlyMap<MemberId, T>): (readonly [MemberId, T])[] {
-  return [...byId].sort(([left], [right]) => compareIds(left, right));
 }

@@ -5,7 +5,7 @@
 import { LRUCache } from "lru-cache";
 import type { SituationPlace } from "../../control.ts";
 import { hashOf } from "../../ids.ts";
-import type { EvictedPage, PageNo } from "../../partition.ts";
+import type { EvictedPage, Need, PageNo } from "../../partition.ts";
 import type { MemberId, MemberKind, Millis } from "../../types.ts";
 import { PlaceSketch } from "../leaves/situations.ts";
 import { addTo, bucketOf, CROWD_BUCKETS, type Crowd } from "../member/accounts.ts";
@@ -211,7 +211,23 @@ export class PageTable {
     return [...pages].sort((a, b) => a - b);
   }
 
-  /** Runs a pass over all pages; a page that leaves memory meanwhile is not split, so that none is missed. */
+  // ── passes ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The page, when it is in memory. */
+  *bring(no: PageNo): Generator<Need, Page, void> {
+    if (!this.isResident(no)) yield no;
+    return this.get(no);
+  }
+
+  /** Looks at page after page, and gives the event loop a breath before each. */
+  *pass(pages: Iterable<PageNo>, look: (page: Page) => void): Generator<Need, void, void> {
+    for (const no of pages) {
+      yield null;
+      look(yield* this.bring(no));
+    }
+  }
+
+  /** Runs what passes over pages; a page that leaves memory meanwhile is not split, so that none is missed. */
   *keepingPages<T>(pass: Generator<T, void, void>): Generator<T, void, void> {
     this.#keeping = true;
     try {

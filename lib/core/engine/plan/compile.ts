@@ -1,5 +1,6 @@
 // All active definitions compiled into one plan: each rule a program over leaves, the same question one leaf. Beside it:
 // rule-leaves.ts (what a rule asks), movers.ts (what moves a leaf), postings.ts (whom a moved leaf concerns), nobody.ts.
+
 import {
   type CampaignRule,
   type ChangeRule,
@@ -23,6 +24,7 @@ import { changeStream, changeStreamKey, leafOfChange } from "../leaves/changes.t
 import { favoriteReading } from "../leaves/favorites.ts";
 import { objectReading } from "../leaves/objects.ts";
 import { funnelReading, sequenceReading } from "../leaves/registers.ts";
+import { push } from "../lists.ts";
 import { hiddenId } from "../member/accounts.ts";
 import type { Keep } from "../readings.ts";
 import {
@@ -30,7 +32,6 @@ import {
   keepsByWhatTheyHear,
   leavesBy,
   pathEntries,
-  push,
   readsUserZone,
   segmentsRead,
   situationEntries,

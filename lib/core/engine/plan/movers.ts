@@ -4,6 +4,7 @@ import { visitDetailsKey, visitsKey } from "../../rules/questions/visit-question
 import type { Millis, SegmentId } from "../../types.ts";
 import { type LeafNo, NumericIndex } from "../indexes/numeric-index.ts";
 import { ValueIndex, type ValueLeaf } from "../indexes/value-index.ts";
+import { push } from "../lists.ts";
 import type { Keep } from "../readings.ts";
 import { testMovesByTime } from "../values.ts";
 import {
@@ -31,12 +32,6 @@ export function usersReadsOf(leaves: readonly Leaf[]): Map<FlagId, UsersReads> {
       return [flag, { counts: new NumericIndex(counts), shares }] as const;
     }),
   );
-}
-
-export function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
 }
 
 export function leavesBy(leaves: readonly Leaf[], keysOf: (leaf: Leaf) => readonly string[]): Map<string, LeafNo[]> {

@@ -1,7 +1,7 @@
 // Which segments are to be looked at when a leaf moves: those that insist on a trait's value only for people who have it.
 import type { Path, Scalar } from "../../rules/ast.ts";
 import { type LeafNo, NumericIndex } from "../indexes/numeric-index.ts";
-import { push } from "./movers.ts";
+import { push } from "../lists.ts";
 import {
   ALL,
   type CounterBounds,
