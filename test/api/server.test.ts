@@ -157,7 +157,7 @@ describe("operations", () => {
   test("metrics name the sizes, the partitions and the requests by route, not by id", async () => {
     await get("/v1/users/somebody");
     const { body } = await get("/metrics");
-    expect(body).toContain('rollcall_segment_members{segment="cart-under-100"} 1234');
+    expect(body).toContain('rollcall_segment_size{segment="cart-under-100"} 1234');
     expect(body).toContain('rollcall_partition_running{partition="0"} 0');
     expect(body).toContain('route="/v1/users/:id",status="404"');
     expect(body).not.toContain("somebody");

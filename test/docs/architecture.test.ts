@@ -71,6 +71,8 @@ describe.each(PAGES)("%s", (page) => {
     const whole = read(page);
     const known = new Set([
       "ROLLCALL_CONFIG",
+      // Of the tests alone: which browser shows them a page.
+      "ROLLCALL_CHROMIUM",
       ...NAMED_OPTIONS.flatMap(({ env }) => env),
       ...NAMED_OPTIONS.map(({ name }) => name),
     ]);

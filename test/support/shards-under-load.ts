@@ -89,6 +89,17 @@ export class ShardsUnderLoad {
     await until(`${events} more events`, () => this.sent >= goal, timeoutMs);
   }
 
+  /** Until somebody owns every partition and says what follows from its log. */
+  async everythingOwned(timeoutMs = 40_000): Promise<void> {
+    const { partitions } = this.options;
+    const isRunning = (p: number): boolean =>
+      this.statuses().some(({ partition, phase, counters }) => {
+        return partition === p && phase === "running" && counters.deltas > 0;
+      });
+    const all = Array.from({ length: partitions }, (_, p) => p);
+    await until("an owner who speaks for every partition", () => all.every(isRunning), timeoutMs);
+  }
+
   /** Publishes that were never answered. */
   get timeouts(): number {
     return this.statuses().reduce((total, { counters }) => total + counters.publishTimeouts, 0);
