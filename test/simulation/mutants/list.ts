@@ -237,9 +237,9 @@ export const MUTANTS: readonly Mutant[] = [
     name: "clean-up-of-a-newer-epoch",
     bug: "an owner that was stopped in its clean-up removes the next owner's pages",
     file: CHECKPOINT,
-    find: "const isOld = (key) => epochOf(key) <= this.epoch;",
-    replace: "const isOld = (key) => true;",
-    seed: 297,
+    find: "const dead = keys.filter((key) => !named.has(key) && epochOf(key) <= this.epoch);",
+    replace: "const dead = keys.filter((key) => !named.has(key));",
+    seed: 366,
   },
   {
     name: "picture-not-frozen",
@@ -339,8 +339,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "hole-unnoticed",
     bug: "a reader steps over a missing message",
     file: "lib/memory/log-reading.js",
-    find: "if (message.seq !== this.last.seq + 1) {",
-    replace: "if (false) {",
+    find: "if (message.seq !== this.last.seq + 1 && !this.fill(message.seq)) {",
+    replace: "if (message.seq !== this.last.seq + 1 && !this.fill(message.seq) && false) {",
     seed: 257,
   },
   // ── hearing ───────────────────────────────────────────────────────────────────────────────────────────────────────
