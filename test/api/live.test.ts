@@ -206,7 +206,7 @@ describe("coming back", () => {
     let told = 0;
     // Each message of twenty long events is some 80 KB, and half a megabyte is kept.
     while (told < 8) {
-      for (let n = 0; n < 20; n += 1) hearEvent(long);
+      for (let n = 0; n < 100; n += 1) hearEvent(long);
       await first.next(isDelta("events"));
       told += 1;
     }
@@ -290,7 +290,7 @@ describe("who may listen, how many, for how long", () => {
     await until(
       "the silent one is cut",
       async () => {
-        for (let n = 0; n < 20; n += 1) hearEvent(long);
+        for (let n = 0; n < 100; n += 1) hearEvent(long);
         await reading.next(isDelta("events"));
         return isCut || (await openStreams()) === 1;
       },

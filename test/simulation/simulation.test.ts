@@ -6,7 +6,7 @@ import { planOf } from "./plan.ts";
 import { Simulation } from "./simulation.ts";
 import { storyOf } from "./story.ts";
 
-const SEEDS = 60;
+const SEEDS = 40;
 const TWICE = 3;
 
 describe("whatever dies, is cut off, answers late, or is harmed on disk", () => {
