@@ -5,6 +5,7 @@ import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance, FastifySchema, RouteOptions } from "fastify";
 import type { Names } from "../nats/names.ts";
 import { asyncApi } from "./asyncapi.ts";
+import { ICON, LOGO } from "./icon.ts";
 import { TAGS } from "./routes/groups.ts";
 import { AnyObject, namedSchemas, refusal } from "./schemas/common.ts";
 import type { Right } from "./security/rights.ts";
@@ -17,6 +18,13 @@ const SECURITY = {
   bearer: { type: "http", scheme: "bearer", description: "`Authorization: Bearer rk_…`" },
   basic: { type: "http", scheme: "basic", description: "The key is the user, the password is empty." },
 } as const;
+
+/** Its own document is all that /docs shows, so nobody is asked for an address of one. */
+const DOCS_STYLE = `
+.swagger-ui .topbar { background: #1b2133; }
+.swagger-ui .topbar .download-url-wrapper { display: none; }
+.swagger-ui .topbar-wrapper { justify-content: space-between; }
+`;
 
 export function addDocument(app: FastifyInstance, version: string, names: Names): void {
   const messages = asyncApi(version, names);
@@ -37,7 +45,17 @@ export function addDocument(app: FastifyInstance, version: string, names: Names)
     refResolver: { buildLocalReference: (json) => String(json.$id) },
     transform: ({ schema, url, route }) => ({ schema: described(schema, route), url }),
   });
-  app.register(swaggerUi, { routePrefix: "/docs", staticCSP: true, theme: { title: "Rollcall" } });
+  app.register(swaggerUi, {
+    routePrefix: "/docs",
+    staticCSP: true,
+    uiConfig: { deepLinking: true, displayRequestDuration: true, tryItOutEnabled: true },
+    logo: { type: "image/svg+xml", content: Buffer.from(LOGO), href: "/", target: "_self" },
+    theme: {
+      title: "Rollcall",
+      css: [{ filename: "rollcall.css", content: DOCS_STYLE }],
+      favicon: [{ filename: "icon.svg", rel: "icon", type: "image/svg+xml", sizes: "any", content: ICON }],
+    },
+  });
   app.register(async (routes) => {
     routes.get(
       "/openapi.json",

@@ -2,6 +2,7 @@
 // Rendered here, kept up to date by page-script.ts over /v1/live. No file from elsewhere, no framework.
 import type { Delta } from "../core/types.ts";
 import type { Overview, SegmentSummary } from "./audience.ts";
+import { ICON } from "./icon.ts";
 import { PAGE_SCRIPT } from "./page-script.ts";
 import { PAGE_STYLE } from "./page-style.ts";
 
@@ -120,6 +121,3 @@ const ENTITIES: Readonly<Record<string, string>> = {
 function html(text: string): string {
   return text.replace(/[&<>"']/g, (char) => ENTITIES[char]!);
 }
-
-const ICON =
-  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" width="32" height="32" aria-hidden="true"><rect width="32" height="32" rx="8" fill="#3553d1"/><circle cx="11" cy="12" r="3.5" fill="#fff"/><circle cx="21" cy="12" r="3.5" fill="#aebcf5"/><path d="M5 25c0-4 2.700-6.500 6-6.500s6 2.500 6 6.500z" fill="#fff"/><path d="M18.500 25c0-2.400-.6-4.300-1.600-5.700 1-.5 2.500-.8 4.100-.8 3.300 0 6 2.500 6 6.500z" fill="#aebcf5"/></svg>';
