@@ -40,11 +40,16 @@ export class Coordinator {
     }
   }
 
+  /**
+   * A partition answers for the entries that it has applied. One that changed who carries a flag may have made another flag
+   * of what a batch asks, which nobody evaluates yet: whoever has not come to that entry cannot know.
+   */
   private allReady(revision: number, reports: ReadonlyMap<PartitionNo, PartitionReport>): boolean {
+    const known = Math.max(revision, this.state.flags.revision);
     for (let partition = 0; partition < this.partitions; partition += 1) {
       const report = reports.get(partition);
       if (report === undefined || report.phase !== "running") return false;
-      if (report.revision < revision || report.folding.includes(revision)) return false;
+      if (report.revision < known || report.folding.includes(revision)) return false;
     }
     return true;
   }

@@ -15,9 +15,8 @@ const APPLY: ControlEntry = {
 };
 const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
-function cluster(partitions: number) {
+function cluster(partitions: number, entries: ControlEntry[] = [APPLY]) {
   const appended: { readonly entry: ControlEntry; readonly expectedLast: number }[] = [];
-  const entries: ControlEntry[] = [APPLY];
   const control: ControlLog = {
     lastRevision: async () => entries.length,
     follow: () => ({ stop: () => undefined }),
@@ -56,6 +55,28 @@ test("a batch is activated once every partition has applied and folded it, and o
   expect(appended).toEqual([{ entry: { op: "activate", revision: 1 }, expectedLast: 1 }]);
   await coordinator.tend(ready);
   expect(appended).toHaveLength(1);
+});
+
+test("a batch whose flag another one gave up waits for whoever has not heard of that", async () => {
+  const tier = { account: { trait: { tier: "y" } } };
+  const define = (id: string, rule: object): ControlEntry => ({
+    op: "apply",
+    define: [{ id, kind: "user", rule } as never],
+    remove: [],
+  });
+  // Revision 5 lets go of the flag that 1 carried in force; what 4 asks is another one from there on.
+  const entries = [
+    define("first", tier),
+    { op: "activate", revision: 1 } as const,
+    define("first", { event: { name: "A" } }),
+  ];
+  const { appended, coordinator } = cluster(1, [...entries, define("second", tier), { op: "activate", revision: 3 }]);
+  await coordinator.tend(new Map([report(0, { revision: 4 })]));
+  expect(appended).toEqual([]);
+  await coordinator.tend(new Map([report(0, { revision: 5, folding: [4] })]));
+  expect(appended).toEqual([]);
+  await coordinator.tend(new Map([report(0, { revision: 5 })]));
+  expect(appended).toEqual([{ entry: { op: "activate", revision: 4 }, expectedLast: 5 }]);
 });
 
 test("partitions spread evenly, and a shard that comes or goes moves only its share", () => {

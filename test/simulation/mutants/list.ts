@@ -420,8 +420,16 @@ export const MUTANTS: readonly Mutant[] = [
     name: "activated-too-early",
     bug: "definitions are activated before every partition is ready",
     file: COORDINATOR,
-    find: "if (report.revision < revision || report.folding.includes(revision))",
+    find: "if (report.revision < known || report.folding.includes(revision))",
     replace: "if (false)",
+  },
+  {
+    name: "activated-by-old-news",
+    bug: "a partition that has not come to the entry which made another flag of an old one is taken for ready",
+    file: COORDINATOR,
+    find: "Math.max(revision, this.state.flags.revision)",
+    replace: "revision",
+    seed: 162,
   },
   {
     name: "vocabulary-activated-too-early",
