@@ -10,6 +10,7 @@
 //   fenced   read the last again: another owner of this partition, or an unanswered publish of mine, was first
 //   unknown  the same; what comes late then is refused, for its own subject has moved
 import { decodeLink, type LinkMessage } from "../../lib/core/links.ts";
+import type { Trace } from "../../lib/core/trace.ts";
 import type { PartitionNo, Seq } from "../../lib/core/types.ts";
 import { DigestMismatch, LinkRegressed, MachineFault, Refusal } from "../../lib/ports/errors.ts";
 import type { LinkSink } from "../../lib/ports/link-sink.ts";
@@ -66,9 +67,12 @@ export class Links {
     return undefined;
   }
 
-  /** What the step of one input made. */
-  take(messages: readonly LinkMessage[]): void {
-    for (const message of messages) this.laneTo(message.to).add(message);
+  /** What the step of one input made, and the trace that came with it. */
+  take(messages: readonly LinkMessage[], trace?: Trace): void {
+    for (const message of messages) {
+      const isTraced = trace !== undefined && message.isOfTime !== true;
+      this.laneTo(message.to).add(isTraced ? { ...message, trace } : message);
+    }
   }
 
   /** A replay may be through: what waited for that goes out. */
@@ -123,6 +127,10 @@ export class Links {
   }
 }
 
+interface Outgoing extends LinkMessage {
+  readonly trace?: Trace;
+}
+
 interface LaneOptions extends LinksOptions {
   stopped(): boolean;
 }
@@ -139,7 +147,7 @@ interface Last {
 class Lane {
   private readonly to: PartitionNo;
   private readonly options: LaneOptions;
-  private queue: LinkMessage[] = [];
+  private queue: Outgoing[] = [];
   private head = 0;
   /** Undefined until it is read, and whenever it has to be read again. */
   private last: Last | undefined;
@@ -170,7 +178,7 @@ class Lane {
     return this.waiting > 0 && this.last === undefined;
   }
 
-  add(message: LinkMessage): void {
+  add(message: Outgoing): void {
     // A replay makes again what was said long ago; that need not wait for its turn.
     if (this.waiting === 0 && this.last !== undefined && message.n <= this.last.n) {
       if (message.n === this.last.n) this.assertSame(message, this.last);
@@ -202,11 +210,12 @@ class Lane {
     const messages = this.next();
     this.assertFollows(last.n, messages[0]!);
     const bodies = messages.map(({ body }) => body);
-    const outcome = await this.options.sink.publish(this.to, last.seq, bodies);
+    const traces = messages.map(({ trace }) => trace);
+    const outcome = await this.options.sink.publish(this.to, last.seq, bodies, traces);
     switch (outcome.kind) {
       case "stored":
         this.options.counters.links += messages.length;
-        this.last = { ...messages.at(-1)!, seq: outcome.seq };
+        this.last = lastOf(messages.at(-1)!, outcome.seq);
         this.drop(messages.length);
         return;
       case "retry":
@@ -222,7 +231,7 @@ class Lane {
   }
 
   /** Few go one by one: a batch takes the server ten times as long as a single message. */
-  private next(): readonly LinkMessage[] {
+  private next(): readonly Outgoing[] {
     const { batchMax, sink } = this.options;
     if (this.waiting <= SINGLES_MAX) return [this.queue[this.head]!];
     const most = this.queue.slice(this.head, this.head + Math.min(batchMax, sink.batchMax));
@@ -307,6 +316,10 @@ class Lane {
     const why = error instanceof Error ? error.message : String(error);
     return new MachineFault(this.options.partition, `links to partition ${this.to}: ${why}`, { cause: error });
   }
+}
+
+function lastOf({ n, body }: Outgoing, seq: Seq): Last {
+  return { seq, n, body };
 }
 
 function parsed(body: string): unknown {

@@ -3,6 +3,7 @@
 // loses nothing and repeats nothing: what was said is found in SEGMENTS, and the rest is made again from the log.
 import { deltaId } from "../../lib/core/deltas.ts";
 import type { Need, PartitionMachine } from "../../lib/core/partition.ts";
+import type { Trace } from "../../lib/core/trace.ts";
 import type { LogRecord, Seq } from "../../lib/core/types.ts";
 import { ControlLogLost, DigestMismatch, MachineFault, Refusal } from "../../lib/ports/errors.ts";
 import type { Fingerprint, LogReading } from "../../lib/ports/event-log.ts";
@@ -272,8 +273,8 @@ export class Running {
     const deltas = this.machine.takeDeltas();
     const rejects = this.machine.takeRejects();
     this.refused = rejects.length > 0;
-    this.links.take(this.machine.takeLinks());
-    if (deltas.length > 0 || rejects.length > 0) this.guard(() => this.speaker.say(deltas, rejects));
+    this.links.take(this.machine.takeLinks(), record.trace);
+    if (deltas.length > 0 || rejects.length > 0) this.guard(() => this.speaker.say(deltas, rejects, record.trace));
     this.passed(record);
     return true;
   }
@@ -287,7 +288,7 @@ export class Running {
       steps = this.begin(record);
     }
     if (steps !== undefined) await this.drive(record, steps);
-    await this.say();
+    await this.say(record.trace);
     this.passed(record);
   }
 
@@ -346,16 +347,16 @@ export class Running {
   }
 
   /** A sweep can make a million deltas at once: they are put in words a slice at a time. */
-  private async say(): Promise<void> {
+  private async say(trace: Trace | undefined): Promise<void> {
     const deltas = this.machine.takeDeltas();
     const rejects = this.machine.takeRejects();
     this.refused = rejects.length > 0;
-    this.links.take(this.machine.takeLinks());
+    this.links.take(this.machine.takeLinks(), trace);
     if (deltas.length === 0 && rejects.length === 0) return;
-    this.guard(() => this.speaker.say(deltas.length <= DELTAS_PER_SLICE ? deltas : [], rejects));
+    this.guard(() => this.speaker.say(deltas.length <= DELTAS_PER_SLICE ? deltas : [], rejects, trace));
     if (deltas.length <= DELTAS_PER_SLICE) return;
     for (let from = 0; from < deltas.length; from += DELTAS_PER_SLICE) {
-      this.guard(() => this.speaker.say(deltas.slice(from, from + DELTAS_PER_SLICE), []));
+      this.guard(() => this.speaker.say(deltas.slice(from, from + DELTAS_PER_SLICE), [], trace));
       await this.context.runtime.breathe();
       while (this.heldBack()) {
         this.throwFault();

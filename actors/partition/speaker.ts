@@ -6,6 +6,7 @@
 //   fenced   somebody wrote the watermark: was it an unanswered record of mine? Else I am no longer the owner
 //   unknown  compare-and-set a new watermark, scan up to it, confirm what is found, go on under the new fence
 //            (resending under the old fence would store twice when a paused server wakes)
+import type { Trace } from "../../lib/core/trace.ts";
 import type { Delta, PartitionNo, Reject, Seq } from "../../lib/core/types.ts";
 import type { DeltaSink, Watermark } from "../../lib/ports/delta-sink.ts";
 import { DigestMismatch, DuplicateWorkerName, OwnershipLost, Refusal } from "../../lib/ports/errors.ts";
@@ -92,10 +93,10 @@ export class Speaker {
     return this.speech.digestMade;
   }
 
-  /** What the step of one input made, or a slice of it. */
-  say(deltas: readonly Delta[], rejects: readonly Reject[]): void {
+  /** What the step of one input made, or a slice of it, and the trace that came with the input. */
+  say(deltas: readonly Delta[], rejects: readonly Reject[], trace?: Trace): void {
     if (deltas.length === 0 && rejects.length === 0) return;
-    this.speech.say(deltas, rejects);
+    this.speech.say(deltas, rejects, trace);
     this.signal.raise();
   }
 

@@ -5,6 +5,7 @@
 //   deltas      a   b     (none)      c   d     e
 //               ────confirmed─────────▲ head              done = 41, digest over a and b, from ≤ where c is stored
 
+import type { Trace } from "../../lib/core/trace.ts";
 import type { Delta, Millis, Reject, Seq } from "../../lib/core/types.ts";
 import type { Saying, StoredSaying, StoredWatermark } from "../../lib/ports/delta-sink.ts";
 import type { Fingerprint } from "../../lib/ports/event-log.ts";
@@ -114,12 +115,12 @@ export class Speech {
   }
 
   /** Deltas of the input being processed, in order. Throws Disagreement when a replay makes others than were said. */
-  say(deltas: readonly Delta[], rejects: readonly Reject[]): void {
+  say(deltas: readonly Delta[], rejects: readonly Reject[], trace?: Trace): void {
     for (const reject of rejects) {
       this.enterInput(reject.seq);
       if (reject.seq > this.stored.done) this.push(undefined, reject, reject.seq, false);
     }
-    for (const delta of deltas) this.sayDelta(delta);
+    for (const delta of deltas) this.sayDelta(delta, trace);
   }
 
   /** The step of the input at `position` is complete. */
@@ -134,7 +135,7 @@ export class Speech {
     }
   }
 
-  private sayDelta(delta: Delta): void {
+  private sayDelta(delta: Delta, trace: Trace | undefined): void {
     const seq = delta.cause.seq;
     this.enterInput(seq);
     const body = this.encode(delta);
@@ -156,7 +157,10 @@ export class Speech {
       this.dropTold();
       return;
     }
-    this.push({ deltaId, segment: delta.segment, change: delta.change, body }, undefined, seq, false);
+    const saying = { deltaId, segment: delta.segment, change: delta.change, body };
+    // Time fires before the message that moved the clock, and is not that message's doing.
+    const isTraced = trace !== undefined && delta.cause.type === "event";
+    this.push(isTraced ? { ...saying, trace } : saying, undefined, seq, false);
     this.deltas += 1;
   }
 

@@ -2,6 +2,7 @@
 // door resolves is written into them, and each is told whose log it belongs to. Only what cannot be read is refused here: what
 // an event means, the partition judges, and tells the rejects stream. Stands before storing.ts.
 import { createHash, randomUUID } from "node:crypto";
+import type { Trace } from "../core/trace.ts";
 import type { Json, JsonObject, Limits, MemberId, Millis } from "../core/types.ts";
 import { channelOfLibrary } from "../enrich/channels.ts";
 import { enrich, type Tables } from "../enrich/enrich.ts";
@@ -30,7 +31,7 @@ export interface Arrival {
   readonly isFromPage: boolean;
   /** The name of the key. While there are none, an event's own channel is believed. */
   readonly source: string | undefined;
-  readonly traceparent: string | undefined;
+  readonly trace: Trace | undefined;
 }
 
 export function eventOfCall(call: Call, body: unknown, arrival: Arrival): EventToStore {
@@ -74,12 +75,12 @@ function eventOf(said: JsonObject, place: string, arrival: Arrival): EventToStor
   const body = JSON.stringify(enrich(message, heardOf(message, arrival)));
   assertFits(body, place, arrival.limits);
   const dedupId = dedupIdOf(message.messageId!);
-  const { traceparent } = arrival;
+  const { trace } = arrival;
   return {
     ...whoseLog(message, dedupId, arrival.limits),
     dedupId,
     body,
-    ...(traceparent === undefined ? {} : { traceparent }),
+    ...(trace === undefined ? {} : { trace }),
   };
 }
 

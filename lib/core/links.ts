@@ -81,6 +81,8 @@ export interface LinkMessage {
   /** The input in whose step it was made. */
   readonly seq: Seq;
   readonly body: string;
+  /** Some of it comes of time that had passed, and not of that input: the input's trace does not go on with it. */
+  readonly isOfTime?: true;
 }
 
 /** What stands for all that an erased user did for an account: nobody's step makes a count of 0. */

@@ -1,5 +1,6 @@
 // The nouns that everything else is built from: times, positions, JSON values, what a log holds and what it says.
-// Knows nobody; every other file of lib/core may import it.
+// Knows nobody but trace.ts; every other file of lib/core may import it.
+import type { Trace } from "./trace.ts";
 
 /** Milliseconds since 1970-01-01 UTC. Branding is by name only: arithmetic on times is too common to wrap. */
 export type Millis = number;
@@ -25,6 +26,8 @@ export interface LogRecord {
   readonly stamp: Millis;
   readonly kind: LogKind;
   readonly body: Uint8Array;
+  /** Of whoever sent it: goes on with what the message causes, and decides nothing. */
+  readonly trace?: Trace;
 }
 
 /** Why a membership changed. */

@@ -1,5 +1,6 @@
 // Reading a log in memory: delivered ahead into a bounded queue, checked against the remembered past whenever it begins again.
 // Beside world.ts, whose event log opens it; does what lib/nats/event-log.ts and its stream reader do with a real server.
+import { traceOf } from "../core/trace.ts";
 import type { LogKind, LogRecord, PartitionNo } from "../core/types.ts";
 import type { ErasureLedger } from "../ports/erasing.ts";
 import { LogHole, Refusal } from "../ports/errors.ts";
@@ -143,9 +144,11 @@ export class MemoryLogReading implements LogReading {
     return true;
   }
 
-  private receive({ seq, stamp, subject, body }: MemoryMessage): void {
+  private receive({ seq, stamp, subject, body, headers }: MemoryMessage): void {
     this.last = { seq, stamp };
-    this.waiting.push({ seq, stamp, kind: memoryKindOf(subject), body });
+    const record = { seq, stamp, kind: memoryKindOf(subject), body };
+    const trace = traceOf(headers.traceparent, headers.tracestate);
+    this.waiting.push(trace === undefined ? record : { ...record, trace });
     this.waitingBytes += body.length;
   }
 

@@ -1,6 +1,7 @@
 // Everything a shard asks of the world, answered in memory: the same promises as lib/nats, with faults on request.
 // One MemoryServer is shared by all clients of a test or simulation; each shard has a client name of its own.
 import type { ControlCopy, ControlEntry } from "../core/control.ts";
+import type { Trace } from "../core/trace.ts";
 import type { LogKind, Millis, PartitionNo, Reject } from "../core/types.ts";
 import {
   type Cluster,
@@ -185,7 +186,7 @@ export class MemoryDeltaSink implements DeltaSink {
     return {
       subject: `segment.${saying.segment}.${saying.change}`,
       body: bytesOf(saying.body),
-      headers: { deltaId: saying.deltaId, partition: `${this.partition}` },
+      headers: { deltaId: saying.deltaId, partition: `${this.partition}`, ...saying.trace },
     };
   }
 
@@ -213,10 +214,19 @@ export class MemoryLinkSink implements LinkSink {
     });
   }
 
-  async publish(to: PartitionNo, expected: number, bodies: readonly string[]): Promise<Published> {
+  async publish(
+    to: PartitionNo,
+    expected: number,
+    bodies: readonly string[],
+    traces: readonly (Trace | undefined)[] = [],
+  ): Promise<Published> {
     if (bodies.length === 0 || bodies.length > this.batchMax)
       throw new RangeError(`a batch of links holds 1 to ${this.batchMax} messages, not ${bodies.length}`);
-    const messages = bodies.map((body) => ({ subject: this.subject, body: bytesOf(body) }));
+    const messages = bodies.map((body, index) => ({
+      subject: this.subject,
+      body: bytesOf(body),
+      headers: { ...traces[index] },
+    }));
     const seen = { subject: this.subject, seq: expected };
     return publish(this.server, this.client, "link", messages, () => this.logOf(to).store(messages, seen));
   }

@@ -8,6 +8,7 @@ import type { Published } from "../ports/publishing.ts";
 import type { Gate } from "./gate.ts";
 import type { Names } from "./names.ts";
 import { StreamReader } from "./stream-reader.ts";
+import { addTrace } from "./trace-headers.ts";
 import { expectLast, publish, publishBatch, storedMessage, streamState, tooLargeFor } from "./wire.ts";
 
 export const DELTA_ID_HEADER = "Rollcall-Delta-Id";
@@ -125,7 +126,7 @@ export class NatsDeltaSink implements DeltaSink {
     const mh = headers();
     mh.append(DELTA_ID_HEADER, saying.deltaId);
     mh.append(PARTITION_HEADER, `${this.partition}`);
-    return mh;
+    return addTrace(mh, saying.trace);
   }
 
   /** Without `never` a stream's age limit removes the watermark, and a writer that expects none is taken for new. */

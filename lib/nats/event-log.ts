@@ -1,6 +1,6 @@
 // A partition's log in JetStream: the stream EVENTS_<p>. Answers lib/ports/event-log.ts.
 // Reading checks three things the server does not: no hole, the same past after every reconnect, a bound on what is under way.
-import type { NatsConnection } from "@nats-io/transport-node";
+import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import type { LogKind, LogRecord, PartitionNo } from "../core/types.ts";
 import { LogHole, type Refusal } from "../ports/errors.ts";
 import type { EventLog, Fingerprint, LogBounds, LogReading, ReadOptions } from "../ports/event-log.ts";
@@ -11,6 +11,7 @@ import type { Delivery } from "./delivery.ts";
 import { NatsLedger } from "./erasing.ts";
 import type { Names } from "./names.ts";
 import { StreamReader } from "./stream-reader.ts";
+import { traceIn } from "./trace-headers.ts";
 import { publish, storedMessage, streamState } from "./wire.ts";
 
 export class NatsEventLog implements EventLog {
@@ -95,7 +96,7 @@ class NatsLogReading implements LogReading {
         this.awaited = this.last.seq + 1;
         return true;
       },
-      onMessage: (message, delivery) => this.receive(message.subject, message.data, delivery),
+      onMessage: (message, delivery) => this.receive(message, delivery),
       onFault: (error) => this.fault(error),
     });
   }
@@ -127,7 +128,7 @@ class NatsLogReading implements LogReading {
     return this.waiting.length - this.taken;
   }
 
-  private receive(subject: string, body: Uint8Array, { seq, stampMs, pending }: Delivery): void {
+  private receive(message: Msg, { seq, stampMs, pending }: Delivery): void {
     const expected = this.last.seq + 1;
     if (seq !== expected && !this.fill(expected, seq)) {
       if (seq > expected) this.suspectHole(expected, seq);
@@ -135,7 +136,10 @@ class NatsLogReading implements LogReading {
     }
     if (seq + pending > this.knownLast) this.knownLast = seq + pending;
     this.last = { seq, stamp: stampMs };
-    this.waiting.push({ seq, stamp: stampMs, kind: this.kindOf(subject), body });
+    const body = message.data;
+    const record = { seq, stamp: stampMs, kind: this.kindOf(message.subject), body };
+    const trace = traceIn(message, body);
+    this.waiting.push(trace === undefined ? record : { ...record, trace });
     this.waitingBytes += body.length;
     if (this.queued === 1 || seq !== expected) this.options.onReadable();
   }

@@ -3,6 +3,7 @@ import { headers, type NatsConnection } from "@nats-io/transport-node";
 import { encodeId, partitionOf } from "../core/ids.ts";
 import type { EventIntake, EventToStore, Taken } from "../ports/intake.ts";
 import type { Names } from "./names.ts";
+import { addTrace } from "./trace-headers.ts";
 import { publish } from "./wire.ts";
 
 export class NatsIntake implements EventIntake {
@@ -34,13 +35,12 @@ export class NatsIntake implements EventIntake {
     for (const send of turn) send();
   }
 
-  private async send({ kind, id, dedupId, body, traceparent }: EventToStore): Promise<Taken> {
+  private async send({ kind, id, dedupId, body, trace }: EventToStore): Promise<Taken> {
     const mh = headers();
     mh.set("Nats-Msg-Id", dedupId);
-    if (traceparent !== undefined) mh.set("traceparent", traceparent);
     const token = encodeId(id);
     const subject = kind === "event" ? this.names.eventSubject(token) : this.names.accountSubject(token);
-    const ended = await publish(this.nc, subject, body, mh);
+    const ended = await publish(this.nc, subject, body, addTrace(mh, trace));
     if (ended.kind !== "stored") return ended;
     return { kind: "stored", partition: partitionOf(id, this.partitions), seq: ended.seq };
   }

@@ -1,12 +1,14 @@
 // Where a partition speaks to others: fenced publishes into their logs, the streams EVENTS_<q>. Answers lib/ports/link-sink.ts.
 // The fence is the subject that is written: whoever stores a message there moves it, so the same may be sent again at any time.
 import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/transport-node";
+import type { Trace } from "../core/trace.ts";
 import type { PartitionNo, Seq } from "../core/types.ts";
 import type { LogBounds } from "../ports/event-log.ts";
 import type { LinkSink, StoredLink } from "../ports/link-sink.ts";
 import type { Published } from "../ports/publishing.ts";
 import type { Gate } from "./gate.ts";
 import type { Names } from "./names.ts";
+import { addTrace } from "./trace-headers.ts";
 import { expectLast, publish, publishBatch, storedMessage, streamState, tooLargeFor } from "./wire.ts";
 
 /** The server takes 1,000; a batch lies in its memory until it is whole. */
@@ -32,22 +34,32 @@ export class NatsLinkSink implements LinkSink {
     return stored === undefined ? undefined : { seq: stored.seq, body: Buffer.from(stored.data).toString("utf8") };
   }
 
-  async publish(to: PartitionNo, expected: Seq, bodies: readonly string[]): Promise<Published> {
+  async publish(
+    to: PartitionNo,
+    expected: Seq,
+    bodies: readonly string[],
+    traces: readonly (Trace | undefined)[] = [],
+  ): Promise<Published> {
     if (bodies.length === 0 || bodies.length > BATCH_MESSAGES_MAX)
       throw new RangeError(`a batch of links holds 1 to ${BATCH_MESSAGES_MAX} messages, not ${bodies.length}`);
     const tooLarge = tooLargeFor(this.nc, bodies);
     if (tooLarge !== undefined) return tooLarge;
-    if (bodies.length === 1) return publish(this.nc, this.subjectTo(to), bodies[0]!, this.fenced(to, expected));
-    return this.batches.run(() => this.sendBatch(to, expected, bodies));
+    if (bodies.length > 1) return this.batches.run(() => this.sendBatch(to, expected, bodies, traces));
+    return publish(this.nc, this.subjectTo(to), bodies[0]!, addTrace(this.fenced(to, expected), traces[0]));
   }
 
   /** The fence stands on the first message: within a batch, what comes after would have to expect the one before it. */
-  private sendBatch(to: PartitionNo, expected: Seq, bodies: readonly string[]): Promise<Published> {
+  private sendBatch(
+    to: PartitionNo,
+    expected: Seq,
+    bodies: readonly string[],
+    traces: readonly (Trace | undefined)[],
+  ): Promise<Published> {
     const subject = this.subjectTo(to);
     const messages = bodies.map((payload, index) => ({
       subject,
       payload,
-      headers: index === 0 ? this.fenced(to, expected) : headers(),
+      headers: addTrace(index === 0 ? this.fenced(to, expected) : headers(), traces[index]),
     }));
     return publishBatch(this.nc, messages);
   }

@@ -1,5 +1,6 @@
 // Where one partition speaks: fenced deltas and the watermark that says how far it has spoken.
 // Answered by lib/nats/delta-sink.ts and lib/memory/delta-sink.ts; used by actors/partition/speaker.ts and claiming.ts.
+import type { Trace } from "../core/trace.ts";
 import type { Millis, SegmentId, Seq } from "../core/types.ts";
 import type { LogBounds } from "./event-log.ts";
 import type { Published } from "./publishing.ts";
@@ -36,6 +37,8 @@ export interface Saying {
   readonly segment: SegmentId;
   readonly change: "joined" | "left";
   readonly body: string;
+  /** Of the event that caused it. Beside the delta, not of it: no scan gives it, and nothing is compared by it. */
+  readonly trace?: Trace;
 }
 
 export interface StoredSaying {

@@ -1,5 +1,6 @@
 // Where channels' events go in: the log of whoever an event is about.
 // Answered by lib/nats/intake.ts; asked by lib/api/storing.ts.
+import type { Trace } from "../core/trace.ts";
 import type { MemberId, PartitionNo, Seq } from "../core/types.ts";
 import type { Published } from "./publishing.ts";
 
@@ -12,8 +13,8 @@ export interface EventToStore {
   readonly dedupId: string;
   /** JSON. */
   readonly body: string;
-  /** Of the request that it came in, as W3C Trace Context has it. */
-  readonly traceparent?: string;
+  /** Of the request that it came in. */
+  readonly trace?: Trace;
 }
 
 export type Taken =

@@ -251,7 +251,7 @@ function silentTo(to: number, sink: LinksOptions["sink"]): LinksOptions["sink"] 
     batchMax: sink.batchMax,
     bounds: (target) => sink.bounds(target),
     last: (target) => (target === to ? Promise.reject(new Error("silent")) : sink.last(target)),
-    publish: (target, expected, bodies) => sink.publish(target, expected, bodies),
+    publish: (...said) => sink.publish(...said),
   };
 }
 

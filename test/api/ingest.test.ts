@@ -120,9 +120,18 @@ describe("bodies", () => {
 
   test("a trace goes on", async () => {
     const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const tracestate = "vendor=1,other=2";
+    await post("/v1/batch", { batch: [track(), track()] }, { headers: { traceparent, tracestate } });
     await post("/v1/track", track(), { headers: { traceparent } });
-    await post("/v1/track", track(), { headers: { traceparent: "nonsense" } });
-    expect(api.intake.stored.map((event) => event.traceparent)).toEqual([traceparent, undefined]);
+    await post("/v1/track", track(), { headers: { traceparent: "nonsense", tracestate } });
+    await post("/v1/track", track(), { headers: { tracestate } });
+    expect(api.intake.stored.map(({ trace }) => trace)).toEqual([
+      { traceparent, tracestate },
+      { traceparent, tracestate },
+      { traceparent },
+      undefined,
+      undefined,
+    ]);
   });
 });
 

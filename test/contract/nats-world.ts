@@ -3,6 +3,7 @@
 import { connect as dial, type Socket } from "node:net";
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { type NatsConnection, RequestError } from "@nats-io/transport-node";
+import { type Trace, traceOf } from "../../lib/core/trace.ts";
 import type { RejectReason } from "../../lib/core/types.ts";
 import { connectNats } from "../../lib/nats/connect.ts";
 import { DELTA_ID_HEADER } from "../../lib/nats/delta-sink.ts";
@@ -163,6 +164,14 @@ async function levers(servers: NatsServers): Promise<OpenWorld> {
         return state.last_seq <= now.state.last_seq && Object.keys(now.state.subjects ?? {}).length === 0;
       });
       await streams.update(names.segmentsStream, config);
+    },
+    traces: async () => {
+      const found = new Map<string, Trace | undefined>();
+      for await (const { subject, header } of everything(names.segmentsStream)) {
+        if (!subject.startsWith("segment.")) continue;
+        found.set(header.get(DELTA_ID_HEADER), traceOf(header.get("traceparent"), header.get("tracestate")));
+      }
+      return found;
     },
     segments: async () => {
       const subjects: string[] = [];

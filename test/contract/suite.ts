@@ -6,6 +6,7 @@ import { linkingContract } from "./linking.ts";
 import { logContract } from "./logs.ts";
 import { rememberingContract } from "./remembering.ts";
 import { speakingContract } from "./speaking.ts";
+import { tracingContract } from "./tracing.ts";
 import type { ContractWorld } from "./worlds.ts";
 
 export function contract(worlds: readonly ContractWorld[]): void {
@@ -15,5 +16,6 @@ export function contract(worlds: readonly ContractWorld[]): void {
     speakingContract(here);
     linkingContract(here);
     rememberingContract(here);
+    tracingContract(here);
   });
 }

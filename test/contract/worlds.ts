@@ -3,6 +3,7 @@
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { systemRuntime } from "../../actors/worker/system-runtime.ts";
+import { type Trace, traceOf } from "../../lib/core/trace.ts";
 import type { PartitionNo, RejectReason } from "../../lib/core/types.ts";
 import { MemoryServer } from "../../lib/memory/server.ts";
 import { type MemoryQuestionDesk, memoryEar, memoryLogStream, memoryWorld } from "../../lib/memory/world.ts";
@@ -67,6 +68,8 @@ export interface OpenWorld {
   /** What stands in SEGMENTS now gets too old, and what comes later does not. */
   ageSegments(): Promise<void>;
 
+  /** What stands beside the deltas in SEGMENTS, by their ids; undefined: nothing. */
+  traces(): Promise<ReadonlyMap<string, Trace | undefined>>;
   /** Subjects of everything in SEGMENTS, in order. */
   segments(): Promise<readonly string[]>;
   rejects(): Promise<readonly ToldReject[]>;
@@ -133,6 +136,12 @@ async function openMemory(): Promise<OpenWorld> {
     dropDefinition: async (seq) => server.stream("DEFINITIONS").drop(seq),
     replaceDefinitions: async () => void server.replaceStream("DEFINITIONS"),
     ageSegments: async () => server.stream("SEGMENTS").expire(server.stream("SEGMENTS").last + 1),
+    traces: async () =>
+      new Map(
+        [...server.stream("SEGMENTS").from(1)].flatMap(({ headers: { deltaId, traceparent, tracestate } }) =>
+          deltaId === undefined ? [] : [[deltaId, traceOf(traceparent, tracestate)]],
+        ),
+      ),
     segments: async () => [...server.stream("SEGMENTS").from(1)].map(({ subject }) => subject),
     rejects: async () =>
       [...server.stream("REJECTS").from(1)].map(({ subject, headers, body }) => ({

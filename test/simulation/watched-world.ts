@@ -38,13 +38,13 @@ export function watched(world: World, { onViolation, onRestore }: Eye): World {
         batchMax: links.batchMax,
         last: (to) => links.last(to),
         bounds: (to) => links.bounds(to),
-        publish: async (to, expected, bodies) => {
+        publish: async (to, expected, bodies, traces) => {
           if (speakingTo.has(to))
             onViolation(
               new Violation("two-outstanding", `partition ${partition} has two publishes to ${to} outstanding`),
             );
           speakingTo.add(to);
-          const outcome = await links.publish(to, expected, bodies);
+          const outcome = await links.publish(to, expected, bodies, traces);
           speakingTo.delete(to);
           return outcome;
         },

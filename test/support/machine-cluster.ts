@@ -3,6 +3,7 @@
 import type { ControlEntry } from "../../lib/core/control.ts";
 import { createPartition, type PartitionCore } from "../../lib/core/engine/core.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
+import type { LinkMessage } from "../../lib/core/links.ts";
 import type { Need } from "../../lib/core/partition.ts";
 import {
   DEFAULT_LIMITS,
@@ -25,6 +26,8 @@ export class MachineCluster {
   stamp = Date.UTC(2026, 0, 5);
   /** Told each message as it is applied. */
   onRecord: ((partition: number, record: LogRecord) => void) | undefined;
+  /** Told each message of one partition to another as it is carried. */
+  onLink: ((link: LinkMessage) => void) | undefined;
 
   constructor(partitions: number, watch: (step: Iterator<Need, void, void>) => void = drive) {
     this.#watch = watch;
@@ -99,8 +102,9 @@ export class MachineCluster {
     for (let moved = true; moved; ) {
       moved = false;
       for (const machine of this.machines) {
-        for (const { to, body } of machine.takeLinks()) {
-          this.#applyBody(to, "link", body);
+        for (const link of machine.takeLinks()) {
+          this.onLink?.(link);
+          this.#applyBody(link.to, "link", link.body);
           moved = true;
         }
       }

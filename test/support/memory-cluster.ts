@@ -7,6 +7,7 @@ import { DEFAULT_SHARD_SETTINGS } from "../../actors/worker/settings.ts";
 import { Shard } from "../../actors/worker/shard.ts";
 import type { ControlEntry } from "../../lib/core/control.ts";
 import type { PartitionOptions as MachineOptions, PartitionMachine } from "../../lib/core/partition.ts";
+import type { Trace } from "../../lib/core/trace.ts";
 import { DEFAULT_LIMITS, type LogKind, type LogRecord, type PartitionNo } from "../../lib/core/types.ts";
 import { memoryKindOf } from "../../lib/memory/log-reading.ts";
 import { type Fate, MemoryServer } from "../../lib/memory/server.ts";
@@ -106,12 +107,13 @@ export class MemoryCluster {
     return shard?.drain() ?? Promise.resolve();
   }
 
-  event(partition: PartitionNo, id: string): void {
-    this.append(partition, "event", JSON.stringify({ id }));
+  event(partition: PartitionNo, id: string, trace?: Trace): void {
+    this.append(partition, "event", JSON.stringify({ id }), trace);
   }
 
-  append(partition: PartitionNo, kind: LogKind, body: string): void {
-    this.server.stream(memoryLogStream(partition)).store([{ subject: kind, body: bytes.encode(body) }]);
+  append(partition: PartitionNo, kind: LogKind, body: string, trace?: Trace): void {
+    const message = { subject: kind, body: bytes.encode(body), headers: { ...trace } };
+    this.server.stream(memoryLogStream(partition)).store([message]);
   }
 
   control(entry: ControlEntry): void {

@@ -11,12 +11,12 @@ import { exact } from "../schemas/common.ts";
 import { BatchIn, callIn, IngestTold, SettingsOut, WriteKeyIn } from "../schemas/ingest.ts";
 import { isAdmitted, noKey } from "../security/guard.ts";
 import { type Positions, QueueFull, Storing } from "../storing.ts";
+import { traceOfRequest } from "../tracing.ts";
 
 /** Where the logs are read up to here, what was sent is heard: `partition:sequence`, with commas between. */
 export const POSITION_HEADER = "rollcall-position";
 
 const FULL_RETRY_S = 1;
-const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 /** Of every route that takes events. */
 const SCHEMA = {
   tags: ["events"],
@@ -104,8 +104,6 @@ function arrivalOf(
   { ip, headers, caller }: FastifyRequest,
   { tables, keepIp, limits, catalogue }: ApiServices,
 ): Arrival {
-  const { traceparent } = headers;
-  const isTrace = typeof traceparent === "string" && TRACEPARENT.test(traceparent);
   return {
     tables,
     trustedSources: catalogue.state.vocabulary.trustedSources,
@@ -118,7 +116,7 @@ function arrivalOf(
     // header of theirs, sec-fetch-mode, too.
     isFromPage: headers.origin !== undefined || headers["sec-fetch-site"] !== undefined,
     source: caller.key?.name,
-    traceparent: isTrace ? traceparent : undefined,
+    trace: traceOfRequest(headers),
   };
 }
 

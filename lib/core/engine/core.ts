@@ -214,6 +214,7 @@ export class PartitionCore implements PartitionMachine {
   /** A whole step: what falls due first, then what the message does. */
   *#after(record: LogRecord, clock: Millis, work?: Generator<Need, void, void>): Generator<Need, void, void> {
     yield* advance(this.#room, clock, record.seq);
+    this.#room.outbox.timePassed();
     if (work !== undefined) yield* work;
     this.#complete(record);
   }

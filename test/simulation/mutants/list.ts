@@ -592,7 +592,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "link-two-outstanding",
     bug: "the next link message is sent before the one before it is answered",
     file: LINKS,
-    find: "const outcome = await this.options.sink.publish(this.to, last.seq, bodies);",
+    find: "const outcome = await this.options.sink.publish(this.to, last.seq, bodies, traces);",
     replace:
       "void this.options.sink.publish(this.to, last.seq, bodies); const outcome = await this.options.sink.publish(this.to, last.seq, bodies);",
   },
@@ -630,7 +630,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "links-of-a-waiting-step-late",
     bug: "what a step that waited for a page says to others is taken with the step after it",
     file: RUNNING,
-    find: "this.links.take(this.machine.takeLinks());\n        if (deltas.length === 0",
+    find: "this.links.take(this.machine.takeLinks(), trace);\n        if (deltas.length === 0",
     replace: "if (deltas.length === 0",
   },
   {

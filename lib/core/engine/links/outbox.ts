@@ -17,6 +17,8 @@ import type { Actor } from "../member/actor.ts";
 
 type Answer = Extract<AccountItem, { op: "answer" }>;
 
+const NOBODY: ReadonlySet<MemberId> = new Set();
+
 /** Of one account: for how many more of this partition's users each flag holds. */
 interface Counted {
   readonly home: PartitionNo;
@@ -39,6 +41,8 @@ export class Outbox {
   readonly #turned = new Map<MemberId, Turned>();
   readonly #answers = new Map<PartitionNo, Answer[]>();
   readonly #lit: LinkItem[] = [];
+  /** Of whom something is told, in the step under way, because time has passed. */
+  #ofTime: ReadonlySet<MemberId> = NOBODY;
   /** Each is a message of its own, to one partition or to all. */
   readonly #erased: { readonly to: PartitionNo | undefined; readonly item: LinkItem }[] = [];
   #messages: LinkMessage[] = [];
@@ -100,6 +104,12 @@ export class Outbox {
     this.#erased.push({ to, item: { op: "erased", revision, heard: true } });
   }
 
+  /** What has been gathered so far comes of time that has passed, and not of the message that moved the clock. */
+  timePassed(): void {
+    if (this.#counts.size + this.#turned.size > 0)
+      this.#ofTime = new Set([...this.#counts.keys(), ...this.#turned.keys()]);
+  }
+
   /** The step of the input `seq` is over. */
   close(seq: Seq): void {
     const gathered = this.#users.size + this.#counts.size + this.#turned.size + this.#answers.size;
@@ -112,6 +122,7 @@ export class Outbox {
       for (const erased of this.#erased) if ((erased.to ?? to) === to) this.#say(to, seq, [erased.item]);
     }
     for (const told of [this.#users, this.#counts, this.#turned, this.#answers]) told.clear();
+    this.#ofTime = NOBODY;
     this.#lit.length = 0;
     this.#erased.length = 0;
   }
@@ -136,7 +147,13 @@ export class Outbox {
 
   #say(to: PartitionNo, seq: Seq, items: readonly LinkItem[]): void {
     const n = addTo(this.#made, to, 1);
-    this.#messages.push({ to, n, seq, body: encodeLink({ from: this.#from, n, items }) });
+    const message = { to, n, seq, body: encodeLink({ from: this.#from, n, items }) };
+    this.#messages.push(this.#isOfTime(items) ? { ...message, isOfTime: true } : message);
+  }
+
+  #isOfTime(items: readonly LinkItem[]): boolean {
+    if (this.#ofTime.size === 0) return false;
+    return items.some((item) => (item.op === "count" || item.op === "flip") && this.#ofTime.has(item.account));
   }
 
   take(): LinkMessage[] {
