@@ -7,6 +7,7 @@
 //               ├─────────────┴────────────┴────────────┴──▶ lost      somebody else owns it now
 //               ├─────────────┴────────────┴────────────┴──▶ refused   doubt: an operator must look ──┘
 //               └─────────────┴────────────┴────────────┴──▶ halted    told to stop at once
+import { type Trace, traceIdOf } from "../../lib/core/trace.ts";
 import type { PartitionNo } from "../../lib/core/types.ts";
 import type { PartitionReport } from "../../lib/ports/cluster.ts";
 import { CheckpointCorrupt, MachineFault, Refusal } from "../../lib/ports/errors.ts";
@@ -62,7 +63,10 @@ export class Partition {
     this.context = { ...context, halted: () => this.halted };
     this.pace = new Pace(context.runtime.monotonicMs());
     this.eventsBefore = context.counters.events;
-    this.answering = context.world.desk.answer((question) => this.answer(question));
+    this.answering = context.world.desk.answer((question, trace) => {
+      if (trace !== undefined) this.noteAsked(question, trace);
+      return this.answer(question);
+    });
   }
 
   /** Lives; resolves when the partition is released, lost, refused or halted. Never rejects. */
@@ -239,6 +243,11 @@ export class Partition {
   /** What was known at the end stays readable: the status of a refused partition shows it. */
   private stopRunning(): void {
     this.running?.stop();
+  }
+
+  private noteAsked({ op }: Question, trace: Trace): void {
+    const { partition, log } = this.context;
+    log.debug({ partition, op, trace: traceIdOf(trace) }, "partition: asked");
   }
 
   private answer(question: Question): Promise<Reply> {

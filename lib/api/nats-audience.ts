@@ -26,6 +26,7 @@ import { type Comparison, compareSegments } from "./comparing.ts";
 import { explained } from "./explaining.ts";
 import { type MemberAsk, type MemberPage, memberPage, membersOf } from "./members.ts";
 import { saidOf } from "./said.ts";
+import { traceNow } from "./tracing.ts";
 
 const RECENT_MAX = 50;
 const REASONS_MAX = 8;
@@ -61,7 +62,7 @@ export class NatsAudience implements Audience {
     this.partitionCount = partitions;
     this.limits = limits;
     this.catalogue = catalogue;
-    this.questions = new Questions(nc, names, partitions);
+    this.questions = new Questions(nc, names, partitions, traceNow);
     const subscription = nc.subscribe(names.segmentSubject("*", "*"), {
       callback: (error, message) => {
         if (error === null) this.hear(message.string());

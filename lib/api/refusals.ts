@@ -3,10 +3,12 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { HttpError } from "./http-error.ts";
 import { NotPossible, type Why } from "./not-possible.ts";
+import { traceField, traceOfRequest } from "./tracing.ts";
 
 /** The part of a pino logger that is used here. */
 export interface ApiLog {
   error(fields: object, message: string): void;
+  debug?(fields: object, message: string): void;
 }
 
 const CODES: Readonly<Record<number, string>> = {
@@ -19,7 +21,10 @@ const CODES: Readonly<Record<number, string>> = {
 
 export function sendError(error: FastifyError | Error, reply: FastifyReply, log: ApiLog | undefined): FastifyReply {
   const refusal = refusalOf(error);
-  if (refusal.statusCode >= 500 && refusal.code === "internal") log?.error({ err: error }, "http: a request failed");
+  if (refusal.statusCode >= 500 && refusal.code === "internal") {
+    const trace = traceOfRequest(reply.request.headers);
+    log?.error({ err: error, ...traceField(trace) }, "http: a request failed");
+  }
   const { statusCode, code } = refusal;
   if (statusCode === 401) reply.header("www-authenticate", 'Bearer, Basic realm="Rollcall", charset="UTF-8"');
   if (code === "too-many-streams") reply.header("retry-after", "10");

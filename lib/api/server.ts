@@ -13,6 +13,7 @@ import { Rejected } from "./rejects.ts";
 import { GROUPS } from "./routes/groups.ts";
 import { ID_LENGTH_MAX } from "./schemas/common.ts";
 import { assertGuarded } from "./security/guard.ts";
+import { traceField, traceOfRequest, within } from "./tracing.ts";
 
 export function buildApi(options: ApiOptions): FastifyInstance {
   const { http, log, audience, version } = options;
@@ -38,8 +39,15 @@ export function buildApi(options: ApiOptions): FastifyInstance {
   // A page of another site may send a form or plain text without asking; JSON it may not.
   app.removeContentTypeParser("text/plain");
   const metrics = metricsOf(audience, http.metricsSegmentsMax);
+  app.addHook("preHandler", ({ headers }, _reply, done) => within(traceOfRequest(headers), done));
   app.addHook("onResponse", (request, reply, done) => {
-    metrics.observe(request.routeOptions.url ?? "unknown", reply.statusCode, reply.elapsedTime / 1_000);
+    const route = request.routeOptions.url ?? "unknown";
+    metrics.observe(route, reply.statusCode, reply.elapsedTime / 1_000);
+    const trace = traceOfRequest(request.headers);
+    if (trace !== undefined) {
+      const told = { method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) };
+      log?.debug?.({ ...traceField(trace), ...told }, "http: answered");
+    }
     done();
   });
   addDoors(app, options);

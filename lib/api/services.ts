@@ -5,6 +5,7 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Static, TSchema } from "typebox";
 import Type from "typebox";
+import type { Trace } from "../core/trace.ts";
 import type { Names } from "../nats/names.ts";
 import { NatsService, type ServiceRefusal } from "../nats/service.ts";
 import type { ApiServices } from "./api.ts";
@@ -24,6 +25,7 @@ import { SEGMENTS_MAX, SegmentsOut, SegmentsQuery } from "./schemas/segments.ts"
 import type { Masking } from "./security/masking.ts";
 import { segmentsFound } from "./segment-list.ts";
 import { accountOut, decisionOut, explanationOut, membersOut, userOut } from "./shapes.ts";
+import { traceField, within } from "./tracing.ts";
 
 /** What endpoints ask. */
 export type Asking = Pick<ApiServices, "audience" | "people">;
@@ -170,10 +172,13 @@ export function serveQuestions({ nc, names, partitions, version, log, ...service
         name,
         subject: names.serviceSubject(name),
         metadata: { summary },
-        answer: async (asked) => ask(services, check(asked)),
+        answer: async (asked, trace) => {
+          if (trace !== undefined) log.debug?.({ endpoint: name, ...traceField(trace) }, "nats: asked");
+          return within(trace, () => ask(services, check(asked)));
+        },
       };
     }),
-    refused: (error) => refused(error, log),
+    refused: (error, trace) => refused(error, trace, log),
   });
 }
 
@@ -188,9 +193,9 @@ function checkOf(request: TSchema): (asked: unknown) => unknown {
   };
 }
 
-function refused(error: unknown, log: ApiLog): ServiceRefusal {
+function refused(error: unknown, trace: Trace | undefined, log: ApiLog): ServiceRefusal {
   const { statusCode, code, message, problems } = refusalOf(error as Error);
-  if (code === "internal") log.error({ err: error }, "nats: a question failed");
+  if (code === "internal") log.error({ err: error, ...traceField(trace) }, "nats: a question failed");
   return {
     code: statusCode,
     message,

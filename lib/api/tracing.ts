@@ -4,7 +4,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { IncomingHttpHeaders } from "node:http";
 import { type Trace, traceIdOf, traceOf } from "../core/trace.ts";
 
-const underWay = new AsyncLocalStorage<Trace>();
+const underWay = new AsyncLocalStorage<Trace | undefined>();
 
 /** A header that came twice is joined, and cannot be read. */
 export function traceOfRequest({ traceparent, tracestate }: IncomingHttpHeaders): Trace | undefined {
@@ -15,9 +15,9 @@ function textOf(header: string | string[] | undefined): string | undefined {
   return Array.isArray(header) ? header.join(",") : header;
 }
 
-/** Whatever `run` begins, now or later, belongs to the trace. */
+/** Whatever `run` begins, now or later, belongs to the trace; without one, to none. */
 export function within<T>(trace: Trace | undefined, run: () => T): T {
-  return trace === undefined ? run() : underWay.run(trace, run);
+  return trace === traceNow() ? run() : underWay.run(trace, run);
 }
 
 export function traceNow(): Trace | undefined {

@@ -1,8 +1,9 @@
 // Questions to the owners of partitions over plain request and reply: the owner's desk and the client.
 // The client knows which partition a user lives in; what concerns all of them it asks all and puts the answers together.
-import { type NatsConnection, RequestError } from "@nats-io/transport-node";
+import { headers, type NatsConnection, RequestError, type RequestOptions } from "@nats-io/transport-node";
 import { partitionOf } from "../core/ids.ts";
 import type { AccountUser, SearchAsked } from "../core/partition.ts";
+import type { Trace } from "../core/trace.ts";
 import type { Json, MemberId, Millis, PartitionNo, SegmentId } from "../core/types.ts";
 import {
   type Answering,
@@ -18,6 +19,7 @@ import {
   replyText,
 } from "../ports/questions.ts";
 import type { Names } from "./names.ts";
+import { addTrace, traceIn } from "./trace-headers.ts";
 import { isInbox } from "./wire.ts";
 
 const ANSWER_TIMEOUT_MS = 5_000;
@@ -35,13 +37,15 @@ export class NatsQuestionDesk implements QuestionDesk {
     this.subject = names.askSubject(partition);
   }
 
-  answer(reply: (question: Question) => Promise<Reply>): Answering {
+  answer(reply: (question: Question, trace?: Trace) => Promise<Reply>): Answering {
     const subscription = this.nc.subscribe(this.subject, {
       callback: (error, message) => {
         // A worker may publish where whoever asks may not: it speaks to inboxes alone.
         if (error !== null || !isInbox(message.reply)) return;
         const bytesMax = (this.nc.info?.max_payload ?? 1024 * 1024) - REPLY_BYTES_SPARE;
-        void replyText(message.string(), reply, bytesMax).then((text) => message.respond(text));
+        const trace = traceIn(message);
+        const answer = (question: Question): Promise<Reply> => reply(question, trace);
+        void replyText(message.string(), answer, bytesMax).then((text) => message.respond(text));
       },
     });
     return { stop: () => subscription.unsubscribe() };
@@ -78,11 +82,19 @@ export class Questions {
   private readonly nc: NatsConnection;
   private readonly names: Names;
   readonly partitions: number;
+  private readonly traceNow: () => Trace | undefined;
 
-  constructor(nc: NatsConnection, names: Names, partitions: number) {
+  /** `traceNow` gives the trace that a question goes on with. */
+  constructor(
+    nc: NatsConnection,
+    names: Names,
+    partitions: number,
+    traceNow: () => Trace | undefined = () => undefined,
+  ) {
     this.nc = nc;
     this.names = names;
     this.partitions = partitions;
+    this.traceNow = traceNow;
   }
 
   user(id: MemberId): Promise<Answers["user"]> {
@@ -200,9 +212,11 @@ export class Questions {
   }
 
   private async request(partition: PartitionNo, question: Question): Promise<Reply> {
-    const timeout = patienceMs(question);
+    const options: RequestOptions = { timeout: patienceMs(question) };
+    const trace = this.traceNow();
+    if (trace !== undefined) options.headers = addTrace(headers(), trace);
     try {
-      const message = await this.nc.request(this.names.askSubject(partition), JSON.stringify(question), { timeout });
+      const message = await this.nc.request(this.names.askSubject(partition), JSON.stringify(question), options);
       return message.json<Reply>();
     } catch (error) {
       const nobody = error instanceof RequestError && error.isNoResponders();

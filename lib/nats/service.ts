@@ -4,6 +4,8 @@
 // By hand, because the library for it exists for an older line of the client alone, and because it answers wherever a request
 // asks to: we speak to inboxes and to nothing else, for we may publish where whoever asks may not.
 import { headers, type Msg, type NatsConnection, nuid, type Subscription } from "@nats-io/transport-node";
+import type { Trace } from "../core/trace.ts";
+import { traceIn } from "./trace-headers.ts";
 import { isInbox } from "./wire.ts";
 
 const TYPES = {
@@ -35,7 +37,7 @@ export interface ServiceEndpoint {
   readonly subject: string;
   readonly metadata: Readonly<Record<string, string>>;
   /** Throws what `refused` understands. */
-  answer(request: unknown): Promise<unknown>;
+  answer(request: unknown, trace: Trace | undefined): Promise<unknown>;
 }
 
 export interface ServiceOptions {
@@ -46,7 +48,7 @@ export interface ServiceOptions {
   readonly description: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly endpoints: readonly ServiceEndpoint[];
-  refused(error: unknown): ServiceRefusal;
+  refused(error: unknown, trace: Trace | undefined): ServiceRefusal;
 }
 
 interface Counted {
@@ -132,15 +134,16 @@ export class NatsService {
 
   private async answer(counted: Counted, message: Msg): Promise<void> {
     const beganMs = performance.now();
+    const trace = traceIn(message);
     this.underWay += 1;
     counted.requests += 1;
     try {
       if (this.underWay > UNDER_WAY_MAX) throw new TooMany();
-      const answer = JSON.stringify(await counted.endpoint.answer(requestOf(message)));
+      const answer = JSON.stringify(await counted.endpoint.answer(requestOf(message), trace));
       this.assertFits(answer);
       respond(message, answer);
     } catch (error) {
-      this.refuse(counted, message, error);
+      this.refuse(counted, message, refusalOf(error) ?? this.options.refused(error, trace));
     } finally {
       counted.tookMs += performance.now() - beganMs;
       this.underWay -= 1;
@@ -148,8 +151,7 @@ export class NatsService {
     }
   }
 
-  private refuse(counted: Counted, message: Msg, error: unknown): void {
-    const { code, message: why, body } = refusalOf(error) ?? this.options.refused(error);
+  private refuse(counted: Counted, message: Msg, { code, message: why, body }: ServiceRefusal): void {
     counted.errors += 1;
     counted.lastError = `${code}:${why}`.slice(0, ERROR_LENGTH_MAX);
     const mh = headers();

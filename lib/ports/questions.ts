@@ -18,6 +18,7 @@ import type {
   UserView,
   VisitsPage,
 } from "../core/partition.ts";
+import type { Trace } from "../core/trace.ts";
 import type { Json, MemberId, MemberKind, Millis, PartitionNo, SegmentId, Seq } from "../core/types.ts";
 
 export type Question =
@@ -280,7 +281,8 @@ export interface Answering {
 
 /** The owner's ear for one partition. */
 export interface QuestionDesk {
-  answer(reply: (question: Question) => Promise<Reply>): Answering;
+  /** `trace` came with the question. */
+  answer(reply: (question: Question, trace?: Trace) => Promise<Reply>): Answering;
 }
 
 /** The reply as it travels. Whatever goes wrong at the desk, and whatever does not fit, is an answer too. */

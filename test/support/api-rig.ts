@@ -2,7 +2,7 @@
 // Stands on cli-rig.ts. Used by tests that send what programs and pages send.
 
 import type { HttpSettings } from "../../lib/api/http-settings.ts";
-import { listen, type RunningApi } from "../../lib/api/listen.ts";
+import { type ListenLog, listen, type RunningApi } from "../../lib/api/listen.ts";
 import type { Role } from "../../lib/api/security/rights.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { HTTP_DEFAULTS } from "../api/api-in-memory.ts";
@@ -18,7 +18,13 @@ export interface ApiRig {
   close(): Promise<void>;
 }
 
-export async function openApiRig(partitions: number, http: Partial<HttpSettings> = {}): Promise<ApiRig> {
+const SILENT: ListenLog = { warn: () => {}, error: () => {} };
+
+export async function openApiRig(
+  partitions: number,
+  http: Partial<HttpSettings> = {},
+  log: ListenLog = SILENT,
+): Promise<ApiRig> {
   const cli = await openCliRig(partitions);
   const keyOf = async (role: Role, ...flags: string[]): Promise<string> =>
     (await cli.rollcall("keys", "create", `the ${role}`, "--role", role, ...flags)).out.trim();
@@ -35,7 +41,7 @@ export async function openApiRig(partitions: number, http: Partial<HttpSettings>
     port: 0,
     natsUrl: server.url,
     version: "0.0.0",
-    log: { warn: () => {}, error: () => {} },
+    log,
   });
   return {
     cli,

@@ -6,6 +6,7 @@ import { TOPICS_DEFAULT, topicsOf } from "../live/topics.ts";
 import { answerOf } from "../schemas/common.ts";
 import { LiveQuery } from "../schemas/live.ts";
 import { RIGHTS_OF } from "../security/rights.ts";
+import { within } from "../tracing.ts";
 
 const DESCRIPTION = `Each message is an event \`snapshot\` or \`delta\` with \`{topic, data}\`; \`start\` (\`{resumed, reason?}\`) follows what a
 stream begins with, \`end\` (\`{reason, message}\`) says why it ends. Of a topic at most four messages a second; a comment every 15 s.
@@ -40,7 +41,7 @@ export const liveRoutes: RouteGroup = (app, { audience, tap, operating, http, ke
       feed.assertRoom(who);
       const lastEventId = headers["last-event-id"];
       reply.hijack();
-      void feed.connect({
+      const listener = {
         response: reply.raw,
         headers: reply.getHeaders(),
         topics,
@@ -48,7 +49,9 @@ export const liveRoutes: RouteGroup = (app, { audience, tap, operating, http, ke
         who,
         lastEventId: typeof lastEventId === "string" ? lastEventId.slice(0, 200) : "",
         isWelcome: () => isWelcome(request),
-      });
+      };
+      // What it begins, others listen to as well.
+      within(undefined, () => void feed.connect(listener));
     },
   );
 };
