@@ -13,6 +13,12 @@ the questions, docs/events.md of the events, docs/security.md of who may say and
 const REJECTED =
   "The bytes that were refused; headers say why: `Rollcall-Reason`, `Rollcall-Detail`, `Rollcall-Seq`, `Rollcall-Partition`.";
 
+/** What W3C Trace Context has, beside whatever else a message bears. */
+const TRACE_HEADERS = {
+  traceparent: { type: "string", description: "W3C Trace Context: an event's goes on with the deltas that it causes." },
+  tracestate: { type: "string", description: "Beside it; at most 512 characters go on." },
+};
+
 interface Part {
   readonly channels: Readonly<Record<string, object>>;
   readonly operations: Readonly<Record<string, object>>;
@@ -54,7 +60,18 @@ function eventsIn(address: string, channel: string, about: "user" | "account", s
       },
     },
     operations: { [`take-${channel}`]: operation("receive", channel, [message], summary) },
-    messages: { [message]: messageOf(messageIn(about), summary) },
+    messages: {
+      [message]: {
+        ...messageOf(messageIn(about), summary),
+        headers: {
+          type: "object",
+          properties: {
+            "Nats-Msg-Id": { type: "string", description: "A repeat of it within two minutes is stored once." },
+            ...TRACE_HEADERS,
+          },
+        },
+      },
+    },
   };
 }
 
@@ -70,7 +87,23 @@ function deltasOut(names: Names): Part {
       },
     },
     operations: { "tell-deltas": operation("send", "deltas", ["Delta"], summary) },
-    messages: { Delta: messageOf(DeltaOut, summary) },
+    messages: {
+      Delta: {
+        ...messageOf(DeltaOut, summary),
+        headers: {
+          type: "object",
+          required: ["Rollcall-Delta-Id", "Rollcall-Partition"],
+          properties: {
+            "Rollcall-Delta-Id": {
+              type: "string",
+              description: "Segment, kind, id and n: the identity of the change.",
+            },
+            "Rollcall-Partition": { type: "string", description: "Whose partition spoke." },
+            ...TRACE_HEADERS,
+          },
+        },
+      },
+    },
   };
 }
 
