@@ -33,8 +33,8 @@ beforeAll(() => {
 });
 
 test.each([
-  ["of one partition", 4, []],
-  ["of several partitions, with accounts", 3, ["--accounts"]],
+  ["of one partition", 3, []],
+  ["of several partitions, with accounts", 2, ["--accounts"]],
 ])(`the engine says what the oracle says %s, ${CHECKS} times or for %i minutes`, async (_, minutes, more) => {
   const ran = await run([join(PROGRAM, "run.js"), "--checks", `${CHECKS}`, "--minutes", `${minutes}`, ...more]);
   expect(ran.stdout).toMatch(/^mismatches +none$/m);
