@@ -21,5 +21,8 @@ export function inflated({ headers }: FastifyRequest, payload: RequestPayload): 
     gunzip.receivedEncodedLength! += chunk.length;
   });
   payload.once("error", (error) => gunzip.destroy(error));
+  // Whoever reads it hears of it, too. But a request may be refused before its body is read, and then nobody does: an error
+  // without a listener would end the process.
+  gunzip.on("error", () => {});
   return payload.pipe(gunzip);
 }

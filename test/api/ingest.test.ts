@@ -86,6 +86,15 @@ describe("bodies", () => {
     expect(api.intake.stored.length).toBe(2);
   });
 
+  test("what is gzipped and broken, in a request that is refused before its body is read, harms nobody", async () => {
+    const broken = gzipSync(JSON.stringify({ batch: [track()] })).subarray(0, -9);
+    const headers = { "content-type": "text/csv", "content-encoding": "gzip" };
+    expect((await post("/v1/batch", broken, { headers })).statusCode).toBe(415);
+    // An error that nobody listened for ended the process, here the test, in one of the next turns.
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    expect((await post("/v1/track", track())).statusCode).toBe(200);
+  });
+
   test("a message without an id gets one, and each id is what the log is asked to know it by", async () => {
     await post("/v1/batch", {
       batch: [track(), track({ messageId: "m1" }), track({ messageId: `ä${"x".repeat(300)}` })],
