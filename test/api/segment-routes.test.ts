@@ -47,6 +47,21 @@ describe("a segment", () => {
     expect([control.entries.length, said()]).toEqual([1, [["segments.create", "rich"]]]);
   });
 
+  test("and a list are refused whose id holds half a character: no address could name them", async () => {
+    await ask("POST", "/v1/segments", cart("rich", 500));
+    const id = '"a\\ud800"';
+    const json = { "content-type": "application/json" };
+    const refused = [
+      await ask("POST", "/v1/segments/rich/clone", `{"id":${id}}`, json),
+      await ask("POST", "/v1/segments/rich/clone", `{"id":${id},"draft":true}`, json),
+      await ask("POST", "/v1/lists", `{"id":${id},"members":["u1"]}`, json),
+      await ask("POST", "/v1/segments", `{"id":${id},"rule":{"cart":{"value":{"gt":1}}}}`, json),
+    ];
+    expect(refused.map(({ status, headers }) => [status, headers.location])).toEqual(Array(4).fill([422, undefined]));
+    expect(refused[2]!.body.error).toMatchObject({ code: "bad-id", problems: [{ path: "body.id" }] });
+    expect([control.entries.length, said()]).toEqual([1, [["segments.create", "rich"]]]);
+  });
+
   test("that asks history is accepted, and waits", async () => {
     const made = await ask("POST", "/v1/segments", { id: "pinged", rule: { event: { name: "Ping" } } });
     expect([made.status, made.body.waits, made.body.costs.pinged.class]).toEqual([202, true, "history"]);

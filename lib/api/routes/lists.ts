@@ -14,6 +14,7 @@ import {
   membersOf,
   removeList,
 } from "../lists.ts";
+import { placeOf } from "../places.ts";
 import { exact, idOf, refusals } from "../schemas/common.ts";
 import {
   CsvIn,
@@ -109,7 +110,7 @@ export const listRoutes: RouteGroup = (app, services) => {
     async (request, reply) => {
       const { id, kind = "user", members = [] } = request.body;
       const assertStill = (): void => assertNoList(catalogue, id);
-      reply.code(201).header("location", `/v1/lists/${encodeURIComponent(id)}`);
+      reply.code(201).header("location", placeOf("lists", id));
       return changed(services, request, "create", { id, kind, members, mode: "replace", assertStill });
     },
   );

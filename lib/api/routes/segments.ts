@@ -6,6 +6,7 @@ import type { JsonObject, SegmentId } from "../../core/types.ts";
 import { givenList } from "../../definitions/given.ts";
 import type { RouteGroup } from "../api.ts";
 import { HttpError } from "../http-error.ts";
+import { placeOf } from "../places.ts";
 import { noSegment } from "../refusals.ts";
 import { exact, idOf, refusals, SegmentIdIn } from "../schemas/common.ts";
 import {
@@ -120,7 +121,7 @@ export const segmentRoutes: RouteGroup = (app, services) => {
       const id = String(source.id);
       const done = await applied(services, { definitions: [source], assertStill: () => assertNew(services, id) });
       await request.audit({ what: "segments.create", target: id, detail: detailOf(done) });
-      reply.header("location", `/v1/segments/${encodeURIComponent(id)}`);
+      reply.header("location", placeOf("segments", id));
       return answered(services, reply, done, { id, good: 201 });
     },
   );
@@ -199,7 +200,7 @@ export const segmentRoutes: RouteGroup = (app, services) => {
       const { id, draft = false, name = id, ...others } = request.body;
       const { enabled: _, ...rest } = entry.definition as JsonObject;
       const definition: JsonObject = { ...rest, id, name, ...others };
-      reply.header("location", `/v1/segments/${encodeURIComponent(id)}`);
+      const place = placeOf("segments", id);
       if (draft) {
         assertNew(services, id);
         const revision = await keepDrafts(services, [definition]);
@@ -208,7 +209,7 @@ export const segmentRoutes: RouteGroup = (app, services) => {
           target: id,
           detail: { from: entry.id, draft, revision: revision ?? null },
         });
-        reply.code(201);
+        reply.code(201).header("location", place);
         return {
           ...NOTHING,
           revisions: revision === undefined ? [] : [revision],
@@ -218,6 +219,7 @@ export const segmentRoutes: RouteGroup = (app, services) => {
       }
       const done = await applied(services, { definitions: [definition], assertStill: () => assertNew(services, id) });
       await request.audit({ what: "segments.clone", target: id, detail: { from: entry.id, ...detailOf(done) } });
+      reply.header("location", place);
       return answered(services, reply, done, { id, good: 201 });
     },
   );
