@@ -3,6 +3,7 @@
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type RouteOptions } from "fastify";
 import { namesOf } from "../nats/names.ts";
 import type { Api, ApiOptions } from "./api.ts";
+import { answerClientError } from "./client-errors.ts";
 import { addDocument, withRight } from "./document.ts";
 import { addDoors } from "./doors.ts";
 import { inputCompiler } from "./input.ts";
@@ -24,6 +25,7 @@ export function buildApi(options: ApiOptions): FastifyInstance {
     trustProxy: http.proxies.length > 0 && [...http.proxies],
     // A browser opens connections ahead of need; an orderly close would wait a minute for a request that never comes.
     forceCloseConnections: true,
+    clientErrorHandler: answerClientError,
     frameworkErrors: (error, _request, reply) => sendError(error, reply as FastifyReply, log),
     // An id of so many characters may be escaped to three bytes each.
     routerOptions: { maxParamLength: ID_LENGTH_MAX * 3 },

@@ -1,0 +1,40 @@
+// What comes in and is no request: a line that breaks off, a length that lies, headers without end, a body that never comes. The
+// parser of HTTP refuses it before any route is known; here it is answered in the same words and shape as all other refusals.
+// server.ts hands it to fastify.
+
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import { HttpError } from "./http-error.ts";
+import { errorOut } from "./refusals.ts";
+
+/** The connection ends with it: where the next request would begin, nobody knows. */
+export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
+  // Who has gone is told nothing.
+  if (error.code === "ECONNRESET" || socket.destroyed) return;
+  if (socket.writable) socket.write(refusalText(refusalOf(error.code)));
+  socket.destroy(error);
+}
+
+function refusalOf(code: string | undefined): HttpError {
+  switch (code) {
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return new HttpError(408, "too-slow", "The request did not arrive in time (httpTimeoutMs); send it again.");
+    case "HPE_HEADER_OVERFLOW":
+      return new HttpError(431, "too-large", "The address and the headers are larger together than what is taken.");
+    case "HPE_CHUNK_EXTENSIONS_OVERFLOW":
+      return new HttpError(413, "too-large", "The chunks of the body say more about themselves than what is taken.");
+    default:
+      return new HttpError(400, "bad-request", "This is no request as HTTP/1.1 has it.");
+  }
+}
+
+function refusalText(refusal: HttpError): string {
+  const body = JSON.stringify(errorOut(refusal));
+  const head = [
+    `HTTP/1.1 ${refusal.statusCode} ${STATUS_CODES[refusal.statusCode]}`,
+    "content-type: application/json; charset=utf-8",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+  ];
+  return `${head.join("\r\n")}\r\n\r\n${body}`;
+}

@@ -1,0 +1,49 @@
+// What is no request as HTTP has it, over a bare socket: it is refused in the same shape as everything else.
+import { once } from "node:events";
+import { connect } from "node:net";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
+
+let api: ApiInMemory;
+let port: number;
+beforeEach(async () => {
+  api = await apiInMemory();
+  port = Number(new URL(await api.app.listen({ host: "127.0.0.1", port: 0 })).port);
+});
+afterEach(() => api.close());
+
+/** All that comes back, until the connection ends. */
+async function answered(bytes: string): Promise<string> {
+  const socket = connect(port, "127.0.0.1").setEncoding("utf8");
+  let text = "";
+  socket.on("data", (more) => {
+    text += more;
+  });
+  socket.write(bytes);
+  await once(socket, "close");
+  return text;
+}
+
+const HEAD = "POST /v1/track HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n";
+
+test.each([
+  ["bytes of no kind", "\x16\x03\x01\x00\xf8\r\n\r\n", "400 Bad Request", "bad-request"],
+  ["a length that is none", `${HEAD}content-length: x\r\n\r\n`, "400 Bad Request", "bad-request"],
+  [
+    "a length and chunks",
+    `${HEAD}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}`,
+    "400 Bad Request",
+    "bad-request",
+  ],
+  [
+    "headers without end",
+    `GET / HTTP/1.1\r\nhost: a\r\nx: ${"x".repeat(70_000)}`,
+    "431 Request Header Fields Too Large",
+    "too-large",
+  ],
+])("%s", async (_, bytes, status, code) => {
+  const [head, body] = (await answered(bytes)).split("\r\n\r\n") as [string, string];
+  expect(head.split("\r\n")[0]).toBe(`HTTP/1.1 ${status}`);
+  expect(head).toMatch(/^content-type: application\/json/m);
+  expect(JSON.parse(body)).toEqual({ error: { code, message: expect.stringMatching(/\.$/) } });
+});
