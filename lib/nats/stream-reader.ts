@@ -4,7 +4,7 @@
 import { createInbox, type Msg, type NatsConnection, nuid, type Subscription } from "@nats-io/transport-node";
 import { Refusal } from "../ports/errors.ts";
 import { type Delivery, headLength, readDelivery } from "./delivery.ts";
-import { api, onReconnect } from "./wire.ts";
+import { api, inboxPrefixOf, onReconnect } from "./wire.ts";
 
 const PULL_EXPIRES_MS = 30_000;
 const HEARTBEAT_MS = 5_000;
@@ -192,11 +192,6 @@ export class StreamReader {
     if (ended) this.refill();
     else this.reopen();
   }
-}
-
-/** Permissions may allow one inbox prefix only; the client keeps the configured one among its options. */
-function inboxPrefixOf(nc: NatsConnection): string | undefined {
-  return (nc as { options?: { inboxPrefix?: string } }).options?.inboxPrefix;
 }
 
 function sleep(delayMs: number): Promise<void> {

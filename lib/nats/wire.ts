@@ -8,6 +8,7 @@ import {
   nuid,
   RequestError,
   type RequestOptions,
+  type Status,
 } from "@nats-io/transport-node";
 import type { Published } from "../ports/publishing.ts";
 
@@ -116,7 +117,8 @@ interface PubAck extends ApiReply {
   readonly seq?: number;
 }
 
-function classify(message: Msg): Published {
+/** What a stream's answer to a publish means. */
+export function classify(message: Msg): Published {
   const ack = message.json<PubAck>();
   if (ack.error !== undefined) {
     const { code = 0, err_code: errCode = 0, description = "refused" } = ack.error;
@@ -135,10 +137,10 @@ function isFull(code: number, errCode: number, description: string): boolean {
   return errCode === STORE_FAILED && /^maximum /.test(description);
 }
 
-function classifyFailure(error: unknown): Published {
-  if (error instanceof RequestError && error.isNoResponders()) {
-    return { kind: "retry", reason: "no stream listens on this subject just now" };
-  }
+export const NO_STREAM: Published = { kind: "retry", reason: "no stream listens on this subject just now" };
+
+export function classifyFailure(error: unknown): Published {
+  if (error instanceof RequestError && error.isNoResponders()) return NO_STREAM;
   // The client refuses what is larger than the server takes before it sends anything.
   if (error instanceof InvalidArgumentError) return { kind: "retry", reason: tooLarge(error.message) };
   return { kind: "unknown", reason: error instanceof Error ? error.message : String(error) };
@@ -260,24 +262,34 @@ function ask(nc: NatsConnection, subject: string, payload: string | Uint8Array, 
   });
 }
 
-const reconnectListeners = new WeakMap<NatsConnection, Set<() => void>>();
-
-/** Calls `run` after every reconnect; one status loop a connection, however many listen. */
+/** Calls `run` after every reconnect. */
 export function onReconnect(nc: NatsConnection, run: () => void): () => void {
-  let listeners = reconnectListeners.get(nc);
+  return onStatus(nc, ({ type }) => {
+    if (type === "reconnect") run();
+  });
+}
+
+const statusListeners = new WeakMap<NatsConnection, Set<(status: Status) => void>>();
+
+/** What the client tells of the connection; one loop for each of them, however many listen. */
+export function onStatus(nc: NatsConnection, hear: (status: Status) => void): () => void {
+  let listeners = statusListeners.get(nc);
   if (listeners === undefined) {
     listeners = new Set();
-    reconnectListeners.set(nc, listeners);
-    void tellReconnects(nc, listeners);
+    statusListeners.set(nc, listeners);
+    void tellStatus(nc, listeners);
   }
-  listeners.add(run);
+  listeners.add(hear);
   return () => {
-    listeners.delete(run);
+    listeners.delete(hear);
   };
 }
 
-async function tellReconnects(nc: NatsConnection, listeners: ReadonlySet<() => void>): Promise<void> {
-  for await (const status of nc.status()) {
-    if (status.type === "reconnect") for (const listener of [...listeners]) listener();
-  }
+async function tellStatus(nc: NatsConnection, listeners: ReadonlySet<(status: Status) => void>): Promise<void> {
+  for await (const status of nc.status()) for (const hear of [...listeners]) hear(status);
+}
+
+/** Permissions may allow one inbox prefix only; the client keeps the configured one among its options. */
+export function inboxPrefixOf(nc: NatsConnection): string | undefined {
+  return (nc as { options?: { inboxPrefix?: string } }).options?.inboxPrefix;
 }

@@ -14,7 +14,7 @@ export interface EventToStore {
   /** JSON. */
   readonly body: string;
   /** Of the request that it came in. */
-  readonly trace?: Trace;
+  readonly trace?: Trace | undefined;
 }
 
 export type Taken =
