@@ -1,9 +1,9 @@
 // What stands before every route: headers that browsers heed, other sites, limits on what comes in and how often, and the
 // guard. server.ts opens them in this order.
 import cors from "@fastify/cors";
-import helmet from "@fastify/helmet";
+import helmet, { type FastifyHelmetOptions } from "@fastify/helmet";
 import rateLimit from "@fastify/rate-limit";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import type { ApiOptions } from "./api.ts";
 import { HttpError } from "./http-error.ts";
 import type { HttpSettings } from "./http-settings.ts";
@@ -47,29 +47,49 @@ export function addDoors(app: FastifyInstance, { http, keyring, audit }: ApiOpti
 }
 
 /** Nothing here is for frames, scripts or caches; the page and /docs say themselves what they need. */
+const HELMET: FastifyHelmetOptions = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+  },
+  // Whether there is TLS in front is known to whoever put it there.
+  strictTransportSecurity: false,
+  referrerPolicy: { policy: "no-referrer" },
+  xFrameOptions: { action: "deny" },
+  // Of no use to answers that are data, and each is written and read with every one of them.
+  crossOriginOpenerPolicy: false,
+  originAgentCluster: false,
+  xDnsPrefetchControl: false,
+  xDownloadOptions: false,
+  xPermittedCrossDomainPolicies: false,
+  xXssProtection: false,
+};
+
 function addHeaders(app: FastifyInstance): void {
-  app.register(helmet, {
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
-    },
-    // Whether there is TLS in front is known to whoever put it there.
-    strictTransportSecurity: false,
-    referrerPolicy: { policy: "no-referrer" },
-    xFrameOptions: { action: "deny" },
-    // Of no use to answers that are data, and each is written and read with every one of them.
-    crossOriginOpenerPolicy: false,
-    originAgentCluster: false,
-    xDnsPrefetchControl: false,
-    xDownloadOptions: false,
-    xPermittedCrossDomainPolicies: false,
-    xXssProtection: false,
+  let headers: Readonly<Record<string, string>> = {};
+  app.addHook("onReady", async () => {
+    headers = { ...(await helmetHeaders()), "cache-control": "no-store" };
   });
   app.addHook("onRequest", (_request, reply, done) => {
-    reply.header("cache-control", "no-store");
+    reply.headers(headers);
     done();
   });
 }
+
+/** They are the same for every answer, and the plugin works them out anew for each: so it is asked once. */
+async function helmetHeaders(): Promise<Record<string, string>> {
+  const asked = Fastify();
+  asked.register(helmet, HELMET);
+  asked.get("/", (_request, reply) => reply.send());
+  const { headers } = await asked.inject("/");
+  await asked.close();
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) => (OF_EVERY_ANSWER.has(name) ? [] : [[name, String(value)]])),
+  );
+}
+
+/** What an answer has without the plugin, too. */
+const OF_EVERY_ANSWER: ReadonlySet<string> = new Set(["connection", "content-length", "date", "keep-alive"]);
 
 function addCors(app: FastifyInstance, { origins }: HttpSettings): void {
   app.register(cors, {

@@ -108,6 +108,21 @@ describe("a key in the body", () => {
   });
 });
 
+describe("a write key that was right before", () => {
+  test("is refused from the moment it is revoked, and a secret that differs is no less wrong for it", async () => {
+    const [write, admin] = [await api.header("ingest"), await api.header("admin")];
+    const send = async (sent: Headers) => (await post("/v1/track", { userId: "u1", event: "Looked" }, sent)).statusCode;
+    expect([await send(write), await send(write)]).toEqual([200, 200]);
+    const wrong = {
+      authorization: `${write.authorization!.slice(0, -1)}${write.authorization.endsWith("x") ? "y" : "x"}`,
+    };
+    expect([await send(wrong), await send(write)]).toEqual([401, 200]);
+    const id = write.authorization.slice("Bearer rk_".length).split("_")[0]!;
+    const revoked = await api.app.inject({ method: "DELETE", url: `/v1/keys/${id}`, headers: admin });
+    expect([revoked.statusCode, await send(write)]).toEqual([200, 401]);
+  });
+});
+
 describe("keys over HTTP", () => {
   test("the first is an admin's, is shown once, closes the door, and makes others", async () => {
     expect((await post("/v1/keys", { name: "shop", role: "ingest" })).json().error.code).toBe("first-key");
@@ -176,16 +191,18 @@ describe("pages of other sites", () => {
 
 describe("headers", () => {
   test("let no answer be framed, guessed, cached or run", async () => {
-    const { headers } = await get("/v1/segments");
-    expect(headers).toMatchObject({
-      "content-security-policy": "default-src 'none';frame-ancestors 'none'",
-      "x-content-type-options": "nosniff",
-      "x-frame-options": "DENY",
-      "referrer-policy": "no-referrer",
-      "cross-origin-resource-policy": "same-origin",
-      "cache-control": "no-store",
-    });
-    expect(headers["x-powered-by"]).toBeUndefined();
+    for (const url of ["/v1/segments", "/v1/segments/unknown", "/nowhere"]) {
+      const { headers } = await get(url);
+      expect(headers, url).toMatchObject({
+        "content-security-policy": "default-src 'none';frame-ancestors 'none'",
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "referrer-policy": "no-referrer",
+        "cross-origin-resource-policy": "same-origin",
+        "cache-control": "no-store",
+      });
+      expect(headers["x-powered-by"], url).toBeUndefined();
+    }
   });
 
   test("the page of the document works under a policy of its own, and needs a key like all else", async () => {

@@ -1,5 +1,6 @@
 // The keys that a process knows: followed from their store, so that one made or revoked elsewhere counts here at once.
 // Asked by guard.ts for every request; changed by the routes and the command line.
+import { LRUCache } from "lru-cache";
 import type { KeyFollowing, KeyRevision, KeyStore, StoredKey } from "../../ports/keys.ts";
 import { hashOf, isSecretOf, keyPartsOf, newKey } from "./keys.ts";
 import { ROLES, type Role } from "./rights.ts";
@@ -23,12 +24,19 @@ export interface MadeKey {
 const ATTEMPTS_MAX = 8;
 /** A use is noted so often at most: knowing the day is what tells a forgotten key. */
 const USE_NOTED_MS = 60 * 60 * 1_000;
+/** Of so many write keys it is remembered that their secret was right. */
+const PROVED_MAX = 1_000;
 /** Compared with when nobody knows the id, so that an unknown id takes as long as a wrong secret. */
 const NO_HASH = hashOf("");
 
 export class Keyring {
   private readonly store: KeyStore;
   private readonly known = new Map<string, KeyRevision & { readonly key: KnownKey }>();
+  /**
+   * By the text that was sent: the hash that it fits. Hashing it again would cost each event's request as much as reading it.
+   * Of write keys alone, which stand in web pages: no other secret stays in memory.
+   */
+  private readonly proved = new LRUCache<string, string>({ max: PROVED_MAX });
   private following: KeyFollowing | undefined;
   private fault: Error | undefined;
 
@@ -67,8 +75,11 @@ export class Keyring {
     const parts = keyPartsOf(text);
     if (parts === undefined) return undefined;
     const key = this.known.get(parts.id)?.key;
+    if (key !== undefined && this.proved.get(text) === key.hash) return key.revoked === undefined ? key : undefined;
     const isRight = isSecretOf(parts.secret, key?.hash ?? NO_HASH);
-    return isRight && key !== undefined && key.revoked === undefined ? key : undefined;
+    if (!isRight || key === undefined || key.revoked !== undefined) return undefined;
+    if (key.role === "ingest") this.proved.set(text, key.hash);
+    return key;
   }
 
   async create({ name, role, personal }: KeyWish, createdBy: string): Promise<MadeKey> {
