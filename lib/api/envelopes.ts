@@ -3,10 +3,10 @@
 // an event means, the partition judges, and tells the rejects stream. Stands before storing.ts.
 import { createHash, randomUUID } from "node:crypto";
 import type { Trace } from "../core/trace.ts";
-import type { Json, JsonObject, Limits, MemberId, Millis } from "../core/types.ts";
+import type { Json, Limits, MemberId, Millis } from "../core/types.ts";
 import { channelOfLibrary } from "../enrich/channels.ts";
-import { enrich, type Tables } from "../enrich/enrich.ts";
-import { isObject, objectOf } from "../enrich/json.ts";
+import { enrichOwn, type Heard, type Tables } from "../enrich/enrich.ts";
+import { type Draft, isObject, objectOf } from "../enrich/json.ts";
 import type { EventToStore } from "../ports/intake.ts";
 import { HttpError } from "./http-error.ts";
 
@@ -34,13 +34,16 @@ export interface Arrival {
   readonly trace: Trace | undefined;
 }
 
+/** The body belongs to whoever calls: it is completed where it is, and not read again. */
 export function eventOfCall(call: Call, body: unknown, arrival: Arrival): EventToStore {
-  return eventOf({ ...objectAt("body", body), type: call }, "body", arrival);
+  const message = draftAt("body", body);
+  message.type = call;
+  return eventOf(message, "body", arrival);
 }
 
-/** In the order in which they stand there. */
+/** In the order in which they stand there; likewise. */
 export function eventsOfBatch(body: unknown, arrival: Arrival): EventToStore[] {
-  const { batch, context, sentAt } = objectAt("body", body);
+  const { batch, context, sentAt } = draftAt("body", body);
   if (!Array.isArray(batch))
     throw badAt("body.batch", `is ${nameOf(batch)}; send {"batch": [{"type": "track", …}, …]}`);
   if (batch.length > BATCH_EVENTS_MAX) {
@@ -48,48 +51,48 @@ export function eventsOfBatch(body: unknown, arrival: Arrival): EventToStore[] {
   }
   return batch.map((item: unknown, index) => {
     const place = `body.batch[${index}]`;
-    const event = objectAt(place, item);
-    return eventOf({ ...event, ...sharedBy({ context, sentAt }, event) }, place, arrival);
+    const message = draftAt(place, item);
+    addShared(message, context, sentAt);
+    return eventOf(message, place, arrival);
   });
 }
 
 /** What a batch says once, it says of each event that does not say it itself. */
-function sharedBy(
-  batch: { readonly context: Json | undefined; readonly sentAt: Json | undefined },
-  event: JsonObject,
-): JsonObject {
-  const own = event.context ?? {};
-  const shared: Record<string, Json> = {};
-  if (isObject(batch.context) && isObject(own)) shared.context = { ...batch.context, ...own };
-  if (!isMissing(batch.sentAt) && isMissing(event.sentAt)) shared.sentAt = batch.sentAt;
-  return shared;
+function addShared(message: Draft, context: Json | undefined, sentAt: Json | undefined): void {
+  const own = message.context ?? {};
+  if (isObject(context) && isObject(own)) message.context = { ...context, ...own };
+  if (isMissing(message.sentAt) && !isMissing(sentAt)) message.sentAt = sentAt;
 }
 
-function eventOf(said: JsonObject, place: string, arrival: Arrival): EventToStore {
-  const message: Record<string, Json> = { ...said };
-  // A key is a secret, and the log is read by many. Only what is there is taken out: leaving a field out of a copy is slow.
-  if (Object.hasOwn(message, "writeKey")) delete message.writeKey;
+function eventOf(message: Draft, place: string, arrival: Arrival): EventToStore {
+  // A key is a secret, and the log is read by many. Undefined is left out of JSON; to delete a field makes an object slow.
+  if (message.writeKey !== undefined) message.writeKey = undefined;
   // Libraries write an id that they do not have as an empty text.
-  for (const field of ["userId", "anonymousId"]) if (message[field] === "") delete message[field];
+  if (message.userId === "") message.userId = undefined;
+  if (message.anonymousId === "") message.anonymousId = undefined;
   if (isMissing(message.messageId) || message.messageId === "") message.messageId = randomUUID();
-  const body = JSON.stringify(enrich(message, heardOf(message, arrival)));
+  enrichOwn(message, heardOf(message, arrival));
+  const body = JSON.stringify(message);
   assertFits(body, place, arrival.limits);
   const dedupId = dedupIdOf(message.messageId!);
-  const { trace } = arrival;
-  return {
-    ...whoseLog(message, dedupId, arrival.limits),
-    dedupId,
-    body,
-    ...(trace === undefined ? {} : { trace }),
-  };
+  const { kind, id } = whoseLog(message, dedupId, arrival.limits);
+  return { kind, id, dedupId, body, trace: arrival.trace };
 }
 
 /** A server's own address is not the person's, and of a program without a name it is not known what it is. */
-function heardOf(message: JsonObject, arrival: Arrival): Parameters<typeof enrich>[1] {
+function heardOf(message: Draft, arrival: Arrival): Heard {
   const { tables, trustedSources, keepIp, receivedAt, ip, userAgent, isFromPage, source } = arrival;
   const channel = message.channel ?? channelOfLibrary(objectOf(message.context) ?? {});
   const isPersons = isFromPage || channel === "web" || channel === "mobile";
-  return { tables, trustedSources, keepIp, receivedAt, source, ...(isPersons ? { ip, userAgent } : {}) };
+  return {
+    tables,
+    trustedSources,
+    keepIp,
+    receivedAt,
+    source,
+    ip: isPersons ? ip : undefined,
+    userAgent: isPersons ? userAgent : undefined,
+  };
 }
 
 function assertFits(body: string, place: string, { eventBytesMax }: Limits): void {
@@ -109,7 +112,7 @@ function assertFits(body: string, place: string, { eventBytesMax }: Limits): voi
  * As the decoder reads it: the user, else the account of a message by nobody. One of which nobody can tell goes to some log
  * all the same, always the same one for the same message: the partition refuses it there, and says why.
  */
-function whoseLog(message: JsonObject, otherwise: string, limits: Limits): Pick<EventToStore, "kind" | "id"> {
+function whoseLog(message: Draft, otherwise: string, limits: Limits): Pick<EventToStore, "kind" | "id"> {
   const { type, groupId } = message;
   const user = message.userId ?? message.anonymousId;
   if (!isMissing(user)) return { kind: "event", id: idOf(user, limits) ?? otherwise };
@@ -130,8 +133,8 @@ function dedupIdOf(messageId: Json): string {
   return DEDUP_ID.test(text) ? text : createHash("sha256").update(text).digest("hex");
 }
 
-function objectAt(place: string, value: unknown): JsonObject {
-  if (isObject(value as Json)) return value as JsonObject;
+function draftAt(place: string, value: unknown): Draft {
+  if (isObject(value as Json)) return value as Draft;
   throw badAt(place, `is ${nameOf(value)}; an event is an object such as {"userId": "u1", "event": "Product Viewed"}`);
 }
 

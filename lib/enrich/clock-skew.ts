@@ -1,12 +1,13 @@
 // The clock of a device may be wrong by years; how long ago something happened, it knows. enrich.ts writes what comes out.
 import { parseDay, parseInstant } from "../core/rules/parse/dates.ts";
-import type { Json, JsonObject, Millis } from "../core/types.ts";
+import type { Json, Millis } from "../core/types.ts";
+import type { Draft } from "./json.ts";
 
 /**
  * When it happened by the receiver's clock: as long before the receipt as it was, by the device's clock, before the
  * sending. Undefined: the message does not tell, or tells what is no date.
  */
-export function correctedTime(message: JsonObject, receivedAt: Millis | undefined): Millis | undefined {
+export function correctedTime(message: Readonly<Draft>, receivedAt: Millis | undefined): Millis | undefined {
   const sentAt = instantOf(message.sentAt);
   const original = instantOf(message.originalTimestamp ?? message.timestamp);
   if (receivedAt === undefined || sentAt === undefined || original === undefined) return undefined;

@@ -5,7 +5,7 @@ import { DEFAULT_VOCABULARY } from "../core/vocabulary.ts";
 import { channelOfLibrary } from "./channels.ts";
 import { correctedTime } from "./clock-skew.ts";
 import { type Devices, openDevices } from "./devices.ts";
-import { isObject, objectOf, textOf } from "./json.ts";
+import { type Draft, isObject, textOf } from "./json.ts";
 import { openPlaces, type Places, type PlacesOptions } from "./places.ts";
 
 /** What is looked up in: databases, and what was read from them lately. One for a process. */
@@ -36,50 +36,66 @@ export interface Heard {
 export function enrich(message: JsonObject, heard: Heard): JsonObject {
   // A list of messages may hold anything.
   if (!isObject(message)) return message;
-  const said = objectOf(message.context) ?? {};
-  const channel = message.channel ?? channelOfLibrary(said);
-  const enriched: Record<string, Json> = { ...message };
-  if (channel !== undefined) enriched.channel = channel;
-  writeTime(enriched, message, heard.receivedAt);
+  const { context } = message;
+  const enriched: Draft = { ...message };
+  if (isObject(context)) enriched.context = { ...context };
+  enrichOwn(enriched, heard);
+  return enriched as JsonObject;
+}
+
+/**
+ * The same, written into the message and its context themselves: for who has just read it and gives it to nobody else. A copy
+ * that fields are added to costs several times what the rest does.
+ */
+export function enrichOwn(message: Draft, heard: Heard): void {
+  const { context } = message;
+  const said: Draft = isObject(context) ? (context as Draft) : {};
+  const channel = message.channel ?? channelOfLibrary(said as JsonObject);
+  if (channel !== undefined) message.channel = channel;
+  writeTime(message, heard.receivedAt);
+  if (isObject(context)) writeContext(said, textOf(channel), heard);
   // A context that is no object is refused by the engine; writing over it would hide that.
-  if (isMissing(message.context) || isObject(message.context)) {
-    const context = contextOf(said, textOf(channel), heard);
-    if (Object.keys(context).length > 0 || isObject(message.context)) enriched.context = context;
+  else if (isMissing(context)) {
+    writeContext(said, textOf(channel), heard);
+    if (Object.keys(said).length > 0) message.context = said as JsonObject;
   }
-  return enriched;
 }
 
 /** The three times by which anyone can do the sum again stay in the message, as the Segment spec has them. */
-function writeTime(enriched: Record<string, Json>, message: JsonObject, receivedAt: Millis | undefined): void {
+function writeTime(message: Draft, receivedAt: Millis | undefined): void {
   const time = correctedTime(message, receivedAt);
   if (time === undefined) return;
-  enriched.originalTimestamp = message.originalTimestamp ?? message.timestamp!;
-  enriched.receivedAt = new Date(receivedAt!).toISOString();
-  enriched.timestamp = new Date(time).toISOString();
+  message.originalTimestamp ??= message.timestamp!;
+  message.receivedAt = receiptText(receivedAt!);
+  message.timestamp = new Date(time).toISOString();
 }
 
-function contextOf(said: JsonObject, channel: string | undefined, heard: Heard): JsonObject {
+let receipt = { ms: Number.NaN, text: "" };
+
+/** Many messages are received in the same millisecond. */
+function receiptText(ms: Millis): string {
+  if (receipt.ms !== ms) receipt = { ms, text: new Date(ms).toISOString() };
+  return receipt.text;
+}
+
+function writeContext(context: Draft, channel: string | undefined, heard: Heard): void {
   const { tables, trustedSources = DEFAULT_VOCABULARY.trustedSources } = heard;
   const source = heard.source ?? channel;
   const isTrusted = source !== undefined && trustedSources.includes(source);
-  const ip = choose(heard.ip, textOf(said.ip), channel, isTrusted);
-  const userAgent = choose(heard.userAgent, textOf(said.userAgent), channel, isTrusted);
-  const resolved = {
-    place: ip === undefined ? undefined : tables.placeOf(ip),
-    network: ip === undefined ? undefined : tables.networkOf(ip),
-    device: tables.deviceOf(userAgent, said, channel === "mobile"),
-  };
-  const context: Record<string, Json> = { ...said };
-  for (const [field, value] of Object.entries(resolved)) {
-    if (isTrusted && isObject(said[field])) continue;
+  const ip = choose(heard.ip, textOf(context.ip), channel, isTrusted);
+  const userAgent = choose(heard.userAgent, textOf(context.userAgent), channel, isTrusted);
+  const write = (field: string, value: JsonObject | undefined): void => {
+    if (isTrusted && isObject(context[field])) return;
+    if (value !== undefined) context[field] = value;
     // What an untrusted source says goes even where nothing is resolved: else leaving out an address would be a way to
     // claim any place.
-    if (value === undefined) delete context[field];
-    else context[field] = value;
-  }
+    else if (Object.hasOwn(context, field)) delete context[field];
+  };
+  write("place", ip === undefined ? undefined : tables.placeOf(ip));
+  write("network", ip === undefined ? undefined : tables.networkOf(ip));
+  write("device", tables.deviceOf(userAgent, context as JsonObject, channel === "mobile"));
   if (heard.keepIp === true && ip !== undefined) context.ip = ip;
-  else delete context.ip;
-  return context;
+  else if (Object.hasOwn(context, "ip")) delete context.ip;
 }
 
 /** Whose address or user agent counts. A server sends for others: only what it says of them is the person's. */

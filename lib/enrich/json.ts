@@ -2,6 +2,11 @@
 // Shared by the files of this folder, which must take whatever a channel sends.
 import type { Json, JsonObject } from "../core/types.ts";
 
+/** An object that is still being put together. What is undefined is not there, as JSON has it. */
+export interface Draft {
+  [field: string]: Json | undefined;
+}
+
 export function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -16,6 +21,11 @@ export function textOf(value: Json | undefined): string | undefined {
 }
 
 /** The fields of which something is known. */
-export function known(fields: Readonly<Record<string, Json | undefined>>): JsonObject {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as JsonObject;
+export function known(fields: Readonly<Draft>): JsonObject {
+  const found: Record<string, Json> = {};
+  for (const name of Object.keys(fields)) {
+    const value = fields[name];
+    if (value !== undefined) found[name] = value;
+  }
+  return found;
 }
