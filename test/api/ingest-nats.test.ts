@@ -49,6 +49,13 @@ async function stored({ partition, seq }: Position): Promise<{ subject: string; 
   return { subject: found!.subject, message: JSON.parse(Buffer.from(found!.data).toString()) as JsonObject };
 }
 
+function answersWithin(waitMs: number): Promise<boolean> {
+  const late = new Promise<boolean>((resolve) => {
+    setTimeout(resolve, waitMs, false);
+  });
+  return Promise.race([nc.flush().then(() => true), late]);
+}
+
 const lastOf = async (partition: number): Promise<number> =>
   (await streamState(nc, rig.cli.server.names.eventsStream(partition))).last;
 
@@ -169,6 +176,8 @@ test("a full log is answered 429 with a time to wait; sent again when there is r
 test("a server that does not answer is told as 503; the repeat is stored once", async () => {
   const event = { userId: "u1", event: "Silence", messageId: "silence" };
   rig.cli.server.pause();
+  // The signal is only on its way: until it is there, an event is stored as ever.
+  await until("the server stands still", async () => !(await answersWithin(200)));
   const silent = await send("track", event).finally(() => rig.cli.server.resume());
   expect([silent.status, silent.headers.get("retry-after")]).toEqual([503, "1"]);
   // What was on its way when it fell silent is stored as it wakes; the repeat finds it.
