@@ -17,6 +17,8 @@ export interface Names {
   readonly auditStream: string;
   readonly seriesBucket: string;
   readonly erasedStream: string;
+  readonly jobsBucket: string;
+  readonly exportsStream: string;
   /** The one subject of the control log. */
   readonly definitionsSubject: string;
 
@@ -49,6 +51,8 @@ export interface Names {
   auditSubject(what: string): string;
   /** What the ledger of erasures says of partition p's log; `name` is one of its own, or ">". */
   erasedSubject(p: PartitionNo | "*", name: string): string;
+  /** One piece of what an export made; both may be "*". */
+  exportSubject(id: string, index: string): string;
   /** Questions to the owner of partition p. */
   askSubject(p: PartitionNo | "*"): string;
   /** Questions to whichever API process is free, as an endpoint of a NATS service; ">" is all of them. */
@@ -77,6 +81,8 @@ export function namesOf(name = ""): Names {
     auditStream: stream("AUDIT"),
     seriesBucket: stream("SERIES"),
     erasedStream: stream("ERASED"),
+    jobsBucket: stream("JOBS"),
+    exportsStream: stream("EXPORTS"),
     definitionsSubject: `${root}definitions`,
     eventsStream: (p) => stream(`EVENTS_${p}`),
     eventSubject: (token) => `${root}events.${token}`,
@@ -96,6 +102,7 @@ export function namesOf(name = ""): Names {
     rejectedSubject: (reason) => `${root}rejected.${reason}`,
     auditSubject: (what) => `${root}audit.${what}`,
     erasedSubject: (p, name) => `${root}erased.${p}.${name}`,
+    exportSubject: (id, index) => `${root}exports.${id}.${index}`,
     askSubject: (p) => `${root}ask.${p}`,
     serviceSubject: (endpoint) => `${root}ask.v1.${endpoint}`,
     serviceName: name === "" ? "rollcall" : `rollcall-${name}`,

@@ -60,6 +60,8 @@ export class MappingMissing extends Error {
   override readonly name = "MappingMissing";
 }
 
+/** Longer than any export may be kept (config/options.ts). */
+const EXPORTS_LEFT_ALONE_MS = 31 * 86_400_000;
 const ORIGIN_TIMEOUT_MS = 5_000;
 const WRONG_LAST_SEQUENCE = 10_071;
 
@@ -120,8 +122,14 @@ async function markOrigin(nc: NatsConnection, names: Names): Promise<void> {
 export function wantedStreams(names: Names, options: DataSetOptions): Wanted[] {
   const logs = Array.from({ length: options.partitions }, (_, p) => eventsStream(names, p, options));
   const all = [definitionsStream(names, options), segmentsStream(names), rejectsStream(names, options), ...logs];
-  const buckets = [checkpointBucket(names), clusterBucket(names), keysBucket(names), seriesBucket(names)];
-  return [...all, auditStream(names), erasedStream(names), ...buckets].map((stream) => ({
+  const buckets = [
+    checkpointBucket(names),
+    clusterBucket(names),
+    keysBucket(names),
+    seriesBucket(names),
+    jobsBucket(names),
+  ];
+  return [...all, auditStream(names), erasedStream(names), exportsStream(names), ...buckets].map((stream) => ({
     ...stream,
     num_replicas: options.replicas,
   }));
@@ -201,6 +209,20 @@ function erasedStream(names: Names): Wanted {
   };
 }
 
+/**
+ * What exports have made, in pieces. Whoever serves HTTP takes them away in time and overwrites them, which an age limit of the
+ * server does not; the one here is for a data set that nobody serves any more.
+ */
+function exportsStream(names: Names): Wanted {
+  return {
+    ...KEPT,
+    name: names.exportsStream,
+    subjects: [names.exportSubject("*", "*")],
+    max_age: EXPORTS_LEFT_ALONE_MS * NANOS_PER_MS,
+    allow_rollup_hdrs: false,
+  };
+}
+
 /** The control log. Its metadata says what the data set was made as. */
 function definitionsStream(names: Names, { partitions, clock }: DataSetOptions): Wanted {
   return {
@@ -234,6 +256,11 @@ function keysBucket(names: Names): Wanted {
 /** Time series of segments. What is fine ends by itself (TTL), and a batch writes chunks and position together. */
 function seriesBucket(names: Names): Wanted {
   return bucket(names.seriesBucket, { allow_atomic: true, allow_msg_ttl: true });
+}
+
+/** Jobs and the heartbeats of those who run them, which end by themselves. */
+function jobsBucket(names: Names): Wanted {
+  return bucket(names.jobsBucket, { allow_msg_ttl: true });
 }
 
 /** A key-value bucket is a stream of this form; `@nats-io/kv` opens it. */
@@ -306,8 +333,8 @@ function assertSameDataSet(options: DataSetOptions, names: Names, existing: Exis
 
 /**
  * Once all was there, a missing log is lost data, and making an empty one would hide that. Checkpoints are a short cut,
- * heartbeats and rejects are news, and data sets made before there were keys, an audit log, time series and a ledger of
- * erasures get them at their next start: those may be made again.
+ * heartbeats and rejects are news, and data sets made before there were keys, an audit log, time series, a ledger of
+ * erasures and jobs get them at their next start: those may be made again.
  */
 function assertNothingLost(names: Names, existing: Existing): void {
   const definitions = existing.get(names.definitionsStream);

@@ -66,6 +66,8 @@ interface Streams {
   readonly keys: string;
   readonly series: string;
   readonly erased: string;
+  readonly jobs: string;
+  readonly exports: string;
   readonly all: readonly string[];
 }
 
@@ -82,6 +84,8 @@ function streamsOf({ name, partitions }: { readonly name: string; readonly parti
     keys: `KV_${names.keysBucket}`,
     series: `KV_${names.seriesBucket}`,
     erased: names.erasedStream,
+    jobs: `KV_${names.jobsBucket}`,
+    exports: names.exportsStream,
   };
   return { logs, ...one, all: [...logs, ...Object.values(one)] };
 }
@@ -164,6 +168,10 @@ function reading(streams: readonly string[]): readonly string[] {
   ]);
 }
 
+function without(streams: readonly string[], one: string): readonly string[] {
+  return streams.filter((stream) => stream !== one);
+}
+
 function worker(name: string, streams: Streams): RoleRights {
   const names = namesOf(name);
   const { logs, segments, definitions, rejects, checkpoint, cluster, erased, all } = streams;
@@ -226,16 +234,23 @@ function clusterOf(name: string): readonly string[] {
   return [`$KV.${clusterBucket}.shard.*`, `$KV.${clusterBucket}.wishes`];
 }
 
+/** What is written down of each job, and who lives that runs some. */
+function jobsOf(name: string): readonly string[] {
+  const { jobsBucket } = namesOf(name);
+  return [`$KV.${jobsBucket}.job.*`, `$KV.${jobsBucket}.process.*`];
+}
+
 /** What people change, by HTTP or at the command line. */
 function changing(name: string): Grant[] {
   const names = namesOf(name);
   return [
     { why: "events", subjects: eventsOf(name) },
     {
-      why: "definitions, keys, where partitions shall be, what was sent again, and the log of who changed what",
+      why: "definitions, keys, jobs, where partitions shall be, what was sent again, and the log of who changed what",
       subjects: [
         names.definitionsSubject,
         `$KV.${names.keysBucket}.*`,
+        ...jobsOf(name),
         `$KV.${names.clusterBucket}.wishes`,
         `$KV.${names.clusterBucket}.replayed.*`,
         names.auditSubject("*.*"),
@@ -244,12 +259,16 @@ function changing(name: string): Grant[] {
   ];
 }
 
-function api(name: string, { all, checkpoint }: Streams): RoleRights {
+function api(name: string, { all, checkpoint, exports }: Streams): RoleRights {
   const names = namesOf(name);
   return {
     publish: [
       ...changing(name),
       { why: "time series of segments", subjects: [`$KV.${names.seriesBucket}.>`] },
+      {
+        why: "what exports make; single pieces go, overwritten, when they have been kept long enough or somebody is erased",
+        subjects: [names.exportSubject("*", "*"), `$JS.API.STREAM.MSG.DELETE.${exports}`],
+      },
       { why: "questions to the owners of partitions", subjects: [names.askSubject("*")] },
       {
         why: "answers to questions: within the account, and to others by way of the server",
@@ -257,7 +276,7 @@ function api(name: string, { all, checkpoint }: Streams): RoleRights {
       },
       {
         why: "reading all but checkpoints",
-        subjects: reading(all.filter((stream) => stream !== checkpoint)),
+        subjects: reading(without(all, checkpoint)),
       },
     ],
     subscribe: [
@@ -272,7 +291,7 @@ function api(name: string, { all, checkpoint }: Streams): RoleRights {
   };
 }
 
-function operator(name: string, { all }: Streams): RoleRights {
+function operator(name: string, { all, exports }: Streams): RoleRights {
   const names = namesOf(name);
   return {
     publish: [
@@ -283,8 +302,12 @@ function operator(name: string, { all }: Streams): RoleRights {
       },
       { why: "looking at the server", subjects: ["$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST"] },
       {
-        why: "reading every stream, how long they are kept, and backups; neither purge, delete nor restore",
-        subjects: all.flatMap((stream) => [
+        why: "whether what exports made is kept as it must be, but nothing of it: a backup would keep whom it names",
+        subjects: [`$JS.API.STREAM.INFO.${exports}`],
+      },
+      {
+        why: "reading every other stream, how long they are kept, and backups; neither purge, delete nor restore",
+        subjects: without(all, exports).flatMap((stream) => [
           `$JS.API.STREAM.INFO.${stream}`,
           `$JS.API.STREAM.MSG.GET.${stream}`,
           `$JS.API.STREAM.UPDATE.${stream}`,

@@ -4,10 +4,12 @@ import { Kvm } from "@nats-io/kv";
 import { headers, type NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { encodeId, partitionOf } from "../../lib/core/ids.ts";
+import { NatsJobStore } from "../../lib/nats/jobs.ts";
 import { KeysMissing, NatsKeyStore } from "../../lib/nats/keys.ts";
 import { namesOf } from "../../lib/nats/names.ts";
 import { type DataSetOptions, MappingMissing, ProvisionMismatch, provision } from "../../lib/nats/provision.ts";
 import { api, streamState } from "../../lib/nats/wire.ts";
+import { JobsMissing } from "../../lib/ports/jobs.ts";
 import { startTestServer, type TestServer, testDataSet } from "../support/nats.ts";
 
 /** One server for all; each test has a data set of its own, and the mapping knows them all. */
@@ -49,7 +51,7 @@ async function ask(
 describe("streams and buckets", () => {
   test("are made once and found again", async () => {
     const first = await make("fresh");
-    expect(first.created).toHaveLength(13);
+    expect(first.created).toHaveLength(15);
     expect(first.found).toEqual([]);
     const again = await make("fresh");
     expect(again.created).toEqual([]);
@@ -61,27 +63,30 @@ describe("streams and buckets", () => {
   test("are not made by a worker that may not, which says what is missing", async () => {
     const refused = provision(nc, dataSet("unmade"), { create: false });
     await expect(refused).rejects.toThrow(
-      /Missing: unmade_DEFINITIONS, unmade_SEGMENTS.*and 7 more.*ROLLCALL_PROVISION/,
+      /Missing: unmade_DEFINITIONS, unmade_SEGMENTS.*and 9 more.*ROLLCALL_PROVISION/,
     );
   });
 
   test("that an older version did not know are added to its data set, and nothing else is touched", async () => {
     const names = namesOf("older");
     await make("older");
-    for (const stream of [names.auditStream, `KV_${names.keysBucket}`, `KV_${names.seriesBucket}`])
-      await api(nc, `STREAM.DELETE.${stream}`);
+    const unknown = [names.auditStream, names.exportsStream];
+    for (const bucket of [names.keysBucket, names.seriesBucket, names.jobsBucket]) unknown.push(`KV_${bucket}`);
+    for (const stream of unknown) await api(nc, `STREAM.DELETE.${stream}`);
     const before = await streamState(nc, names.segmentsStream);
     await expect(new NatsKeyStore(nc, names).all()).rejects.toThrow(KeysMissing);
+    await expect(new NatsJobStore(nc, names).all()).rejects.toThrow(JobsMissing);
     const { created } = await make("older");
-    expect(created.toSorted()).toEqual(["KV_older_KEYS", "KV_older_SERIES", "older_AUDIT"]);
+    expect(created.toSorted()).toEqual(unknown.toSorted());
     expect(await streamState(nc, names.segmentsStream)).toEqual(before);
     expect(await new NatsKeyStore(nc, names).all()).toEqual([]);
+    expect(await new NatsJobStore(nc, names).all()).toEqual([]);
   });
 
   test("are made by four workers at once, as by one", async () => {
     const reports = await Promise.all([1, 2, 3, 4].map(() => make("race")));
     expect(reports).toHaveLength(4);
-    expect((await make("race")).found).toHaveLength(13);
+    expect((await make("race")).found).toHaveLength(15);
   });
 
   test("of workers that disagree: one is told, and the number of logs is the other's", async () => {

@@ -62,8 +62,14 @@ function universe(name: string): string[] {
     `${names.serviceName}.js.CONSUMER.INFO.${stream}.mine`,
     `${names.serviceName}.js.CONSUMER.CREATE.${stream}.mine`,
   ]);
-  const buckets = [names.checkpointBucket, names.clusterBucket, names.keysBucket, names.seriesBucket].flatMap(
-    (bucket) => ["0.1.2.3", "shard.a", "wishes", "replayed.7", "a"].map((key) => `$KV.${bucket}.${key}`),
+  const buckets = [
+    names.checkpointBucket,
+    names.clusterBucket,
+    names.keysBucket,
+    names.seriesBucket,
+    names.jobsBucket,
+  ].flatMap((bucket) =>
+    ["0.1.2.3", "shard.a", "wishes", "replayed.7", "job.a", "process.a", "a"].map((key) => `$KV.${bucket}.${key}`),
   );
   const questions = ["decide", "user", "account", "explain", "members", "sizes", "segments", "search"].map(
     names.serviceSubject,
@@ -80,6 +86,7 @@ function universe(name: string): string[] {
     names.auditSubject("keys.create"),
     names.rejectedSubject("not-json"),
     names.erasedSubject(0, "phase.1.listed"),
+    names.exportSubject("a", "0"),
     ...NATS_ROLES.map((role) => `_INBOX.${role}.a.b`),
     "_INBOX.a.b",
     ...["INFO", "STREAM.NAMES", "STREAM.LIST", "META.LEADER.STEPDOWN", "ACCOUNT.PURGE.ROLLCALL"].map(
@@ -179,6 +186,12 @@ describe("the table", () => {
     ["$KV.CLUSTER.wishes", ["worker", "api", "operator"]],
     ["$KV.CLUSTER.replayed.7", ["api", "operator"]],
     ["$KV.SERIES.a", ["api"]],
+    ["$KV.JOBS.job.a", ["api", "operator"]],
+    ["$KV.JOBS.process.a", ["api", "operator"]],
+    ["exports.a.0", ["api"]],
+    ["$JS.API.STREAM.MSG.GET.EXPORTS", ["api"]],
+    ["$JS.API.STREAM.MSG.DELETE.EXPORTS", ["api"]],
+    ["$JS.API.STREAM.SNAPSHOT.EXPORTS", []],
     ["ask.0", ["api", "operator"]],
     ["ask.v1.decide", ["channel", "subscriber", "operator"]],
     ["ask.v1.user", ["operator"]],
