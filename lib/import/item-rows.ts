@@ -34,7 +34,7 @@ export async function openItems(path: string, types: ReadonlyMap<string, ColumnT
   const name = path.replace(/\.gz$/, "");
   if (/\.(ya?ml|json)$/.test(name)) return { rows: yamlItems(path), fraction: () => 0 };
   const source = await openLines(path);
-  const fraction = (): number => source.bytesRead() / Math.max(1, source.bytesTotal);
+  const fraction = (): number => source.bytesRead() / Math.max(1, source.bytesTotal ?? 0);
   if (/\.(jsonl|ndjson)$/.test(name)) return { rows: objects(ndjsonRows(source.chunks)), fraction };
   let header: readonly string[] = [];
   const rows = csvRows(source.chunks, { delimiter: name.endsWith(".tsv") ? "\t" : "," }, (names) => {

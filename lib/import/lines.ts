@@ -1,7 +1,8 @@
 // A file's lines, streaming, gzip or not, with their numbers. First of the importer's stages; rows.ts is the next.
 // Nothing in a file is fatal: a cut-off archive or an endless line becomes a value that says so.
 import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
+import { stat } from "node:fs/promises";
+import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 
 export interface LineSource {
@@ -9,7 +10,8 @@ export interface LineSource {
   readonly chunks: AsyncIterable<readonly Line[]>;
   /** Bytes of the file read so far, compressed as they lie there. */
   bytesRead(): number;
-  readonly bytesTotal: number;
+  /** Null: nobody knows. */
+  readonly bytesTotal: number | null;
 }
 
 export interface Line {
@@ -24,24 +26,48 @@ export const LINE_CHARS_MAX = 1_048_576;
 const GZIP_MAGIC = [0x1f, 0x8b];
 
 export async function openLines(path: string): Promise<LineSource> {
-  const handle = await open(path, "r");
-  const head = Buffer.alloc(2);
-  const { bytesRead: headBytes } = await handle.read(head, 0, 2, 0);
-  const { size } = await handle.stat();
-  await handle.close();
-  const file = createReadStream(path, { highWaterMark: 256 * 1024 });
-  const zipped = headBytes === 2 && head[0] === GZIP_MAGIC[0] && head[1] === GZIP_MAGIC[1];
-  return {
-    chunks: splitLines(zipped ? unzipped(file) : file),
-    bytesRead: () => file.bytesRead,
-    bytesTotal: size,
+  const { size } = await stat(path);
+  return linesOf(createReadStream(path, { highWaterMark: 256 * 1024 }), size);
+}
+
+/** Of bytes that come from anywhere. Whether they are packed is seen by their beginning. */
+export function linesOf(bytes: AsyncIterable<Buffer>, bytesTotal: number | null): LineSource {
+  let read = 0;
+  const counted = async function* (): AsyncGenerator<Buffer> {
+    for await (const chunk of bytes) {
+      read += chunk.length;
+      yield chunk;
+    }
   };
+  return { chunks: splitLines(unpacked(counted())), bytesRead: () => read, bytesTotal };
+}
+
+async function* unpacked(bytes: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  const head = await beginning(bytes, GZIP_MAGIC.length);
+  const all = joined(head, bytes);
+  yield* GZIP_MAGIC.every((byte, index) => head[index] === byte) ? unzipped(Readable.from(all)) : all;
+}
+
+/** At least so many bytes, unless there are no more. */
+export async function beginning(bytes: AsyncIterator<Buffer>, atLeast: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for (let length = 0; length < atLeast; length += parts.at(-1)!.length) {
+    const { done, value } = await bytes.next();
+    if (done === true) break;
+    parts.push(value);
+  }
+  return Buffer.concat(parts);
+}
+
+export async function* joined(head: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  yield head;
+  yield* rest;
 }
 
 class TruncatedArchive extends Error {}
 
 /** Gives all that can be unpacked of a damaged archive before it says that there should have been more. */
-async function* unzipped(file: ReturnType<typeof createReadStream>): AsyncGenerator<Buffer> {
+async function* unzipped(file: Readable): AsyncGenerator<Buffer> {
   const gunzip = createGunzip();
   file.on("error", (error) => gunzip.destroy(error));
   try {

@@ -8,7 +8,7 @@
 import { headers, type MsgHdrs, type NatsConnection, nuid } from "@nats-io/transport-node";
 import type { PartitionNo } from "../core/types.ts";
 import type { Names } from "../nats/names.ts";
-import { batchHeaders } from "../nats/wire.ts";
+import { batchHeaders, headerOf, storedMessage } from "../nats/wire.ts";
 import type { RowKind } from "./mapping.ts";
 
 export const MARK_HEADER = "Rollcall-Import";
@@ -55,6 +55,56 @@ interface Lane {
   waiting: Waiting[];
   busy: boolean;
 }
+
+/** The logs that imports go into; answered below for NATS, and from memory in tests of the HTTP interface. */
+export interface ImportLogs {
+  readonly partitions: number;
+  /** For the rows of one file, which the mark tells from any other. */
+  writer(mark: string): ImportWriter;
+  /** Of each log the last line of that very file that it holds, when nothing came after it. */
+  storedUpTo(mark: string): Promise<ReadonlyMap<LogLane, number>>;
+  /** Moves every partition's clock, so that what is due by then comes due. */
+  moveClocks(to: number): Promise<void>;
+}
+
+export type ImportWriter = Pick<LogWriter, "stored" | "add" | "flush">;
+
+export class NatsImportLogs implements ImportLogs {
+  readonly partitions: number;
+  private readonly nc: NatsConnection;
+  private readonly names: Names;
+
+  constructor(nc: NatsConnection, names: Names, partitions: number) {
+    this.nc = nc;
+    this.names = names;
+    this.partitions = partitions;
+  }
+
+  writer(mark: string): ImportWriter {
+    const { nc, names, partitions } = this;
+    return new LogWriter({ nc, names, partitions, mark });
+  }
+
+  async storedUpTo(mark: string): Promise<ReadonlyMap<LogLane, number>> {
+    const lines = new Map<LogLane, number>();
+    const ask = async (partition: PartitionNo, kind: RowKind): Promise<void> => {
+      const last_by_subj = this.names.logSubject(partition, kind);
+      const message = await storedMessage(this.nc, this.names.eventsStream(partition), { last_by_subj });
+      const [found, line] = (message === undefined ? undefined : headerOf(message, MARK_HEADER))?.split(" ") ?? [];
+      if (found === mark) lines.set(laneOf(partition, kind), Number(line));
+    };
+    const partitions = Array.from({ length: this.partitions }, (_, partition) => partition);
+    await Promise.all(partitions.flatMap((partition) => KINDS.map((kind) => ask(partition, kind))));
+    return lines;
+  }
+
+  moveClocks(to: number): Promise<void> {
+    const { nc, names, partitions } = this;
+    return moveClocks({ nc, names, partitions }, to);
+  }
+}
+
+type ClocksOf = Omit<LogWriterOptions, "mark">;
 
 export interface LogWriterOptions {
   readonly nc: NatsConnection;
@@ -197,8 +247,7 @@ async function requestStored(
   return ack.count ?? 1;
 }
 
-/** Moves every partition's clock to `to`, so that what is due by then comes due. */
-export async function moveClocks({ nc, names, partitions }: Omit<LogWriterOptions, "mark">, to: number): Promise<void> {
+async function moveClocks({ nc, names, partitions }: ClocksOf, to: number): Promise<void> {
   const all = Array.from({ length: partitions }, (_, partition) => partition);
   await Promise.all(
     all.map((partition) => requestStored(nc, names.logSubject(partition, "clock"), JSON.stringify({ to }))),

@@ -21,6 +21,11 @@ export interface CsvOptions {
   readonly header?: readonly string[];
 }
 
+/** Nothing after it can be read, either. */
+export class HeaderUnreadable extends Error {
+  override readonly name = "HeaderUnreadable";
+}
+
 /** A quoted field may run over several lines, but a forgotten quote must not swallow the rest of the file. */
 const RECORD_LINES_MAX = 100;
 const UNCLOSED = "a quote is opened and never closed";
@@ -40,7 +45,9 @@ export async function* csvRows(
     const first = rows[0];
     if (names === undefined && first !== undefined) {
       if (!first.ok)
-        throw new Error(`line ${first.line}, which should name the columns, cannot be read: ${first.reason}`);
+        throw new HeaderUnreadable(
+          `line ${first.line}, which should name the columns, cannot be read: ${first.reason}`,
+        );
       names = (first.cells as readonly string[]).map((name) => name.trim());
       header(names);
       rows.shift();

@@ -1,5 +1,5 @@
 // One import from beginning to end: lines → rows → messages → logs, with what went wrong on the way.
-// Used by cmd/cli/import.ts, which shows it to people.
+// Used by lib/api/jobs/importing.ts, for the command line and for HTTP.
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { encodeId, fnv1a } from "../core/ids.ts";
@@ -11,7 +11,10 @@ import type { Mapped, Mapping, RowKind, RowReader } from "./mapping.ts";
 import { csvRows, ndjsonRows, type Row } from "./rows.ts";
 
 export interface ImportOptions {
-  readonly path: string;
+  readonly source: LineSource;
+  /** Of the file; where nothing else says so, its ending tells the format. */
+  readonly name: string;
+  readonly format?: FileFormat;
   /** Undefined: the file's lines are Segment-spec messages as they are (NDJSON). */
   readonly mapping: Mapping | undefined;
   readonly partitions: number;
@@ -38,7 +41,7 @@ export interface RejectedRow {
 export interface ImportProgress {
   readonly rows: number;
   readonly bytesRead: number;
-  readonly bytesTotal: number;
+  readonly bytesTotal: number | null;
 }
 
 export interface ImportResult {
@@ -55,8 +58,16 @@ const readIso = dateReader("iso");
 
 type Reader = (cells: never, line: number) => Mapped;
 
-export async function importFile(options: ImportOptions): Promise<ImportResult> {
-  const source = await openLines(options.path);
+export type FileFormat = "csv" | "ndjson";
+
+export async function importFile(
+  options: Omit<ImportOptions, "source" | "name"> & { readonly path: string },
+): Promise<ImportResult> {
+  return importLines({ ...options, name: options.path, source: await openLines(options.path) });
+}
+
+export async function importLines(options: ImportOptions): Promise<ImportResult> {
+  const { source } = options;
   let read: Reader = (cells: JsonObject) => envelope(options.enrich(cells));
   const chunks = rowsOf(source, options, (reader) => {
     read = reader;
@@ -109,12 +120,12 @@ function rowsOf(
   options: ImportOptions,
   use: (reader: Reader) => void,
 ): AsyncIterable<readonly Row[]> {
-  const { mapping, path } = options;
-  if (formatOf(mapping, path) === "ndjson") {
+  const { mapping, name, format = formatOf(mapping, name) } = options;
+  if (format === "ndjson") {
     if (mapping !== undefined) use(mapped(mapping.reader(undefined), options));
     return ndjsonRows(source.chunks);
   }
-  if (mapping === undefined) throw new Error(`${path}: a CSV file needs a mapping; see --map`);
+  if (mapping === undefined) throw new Error(`${name}: a CSV file needs a mapping; see --map`);
   const csv = { delimiter: mapping.delimiter, ...(mapping.header === undefined ? {} : { header: mapping.header }) };
   return csvRows(source.chunks, csv, (names) => use(mapped(mapping.reader(names), options)));
 }
@@ -127,7 +138,7 @@ function mapped(read: RowReader, { enrich }: ImportOptions): RowReader {
   };
 }
 
-export function formatOf(mapping: Mapping | undefined, path: string): "csv" | "ndjson" {
+export function formatOf(mapping: Mapping | undefined, path: string): FileFormat {
   return mapping?.format ?? (/\.(ndjson|jsonl|json)(\.gz)?$/i.test(path) ? "ndjson" : "csv");
 }
 
@@ -156,7 +167,7 @@ function tokenOf(id: MemberId): string | undefined {
   }
 }
 
-const MARK_BYTES = 65_536;
+export const MARK_BYTES = 65_536;
 
 /** Tells a file from others by its size and its beginning; short enough to stand in a header. */
 export async function markOf(path: string): Promise<string> {
@@ -164,8 +175,14 @@ export async function markOf(path: string): Promise<string> {
   try {
     const { size } = await handle.stat();
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(MARK_BYTES), 0, MARK_BYTES, 0);
-    return createHash("sha256").update(`${size}\n`).update(buffer.subarray(0, bytesRead)).digest("hex").slice(0, 16);
+    return markOfBeginning(size, buffer.subarray(0, bytesRead));
   } finally {
     await handle.close();
   }
+}
+
+/** Of the first MARK_BYTES of it; a size that nobody knows is one, too. */
+export function markOfBeginning(size: number | null, beginning: Buffer): string {
+  const hash = createHash("sha256").update(`${size ?? "unknown"}\n`);
+  return hash.update(beginning.subarray(0, MARK_BYTES)).digest("hex").slice(0, 16);
 }

@@ -5,7 +5,7 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { logRecords } from "../../lib/cli/read-streams.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
-import { LogWriter, laneOf, moveClocks } from "../../lib/import/log-writer.ts";
+import { LogWriter, laneOf, NatsImportLogs } from "../../lib/import/log-writer.ts";
 import { importFile } from "../../lib/import/run.ts";
 import { namesOf } from "../../lib/nats/names.ts";
 import { provision } from "../../lib/nats/provision.ts";
@@ -118,7 +118,7 @@ test("a resumed import leaves out what each log holds already, and refuses what 
 
 test("at the end every partition's clock is moved", async () => {
   const at = Date.UTC(2026, 10, 23, 12);
-  await moveClocks({ nc, names: server.names, partitions: PARTITIONS }, at);
+  await new NatsImportLogs(nc, server.names, PARTITIONS).moveClocks(at);
   for (let partition = 0; partition < PARTITIONS; partition += 1) {
     const { last } = await streamState(nc, server.names.eventsStream(partition));
     const bodies: string[] = [];
