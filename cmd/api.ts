@@ -1,7 +1,7 @@
 // The process that answers people: the page, HTTP, metrics. It holds no state; any number of them may run.
 import { fileURLToPath } from "node:url";
 import { loadConfig } from "../config/load.ts";
-import { type Config, httpSettingsOf, natsSettingsOf, retentionOf } from "../config/options.ts";
+import { type Config, httpSettingsOf, jobSettingsOf, natsSettingsOf, retentionOf } from "../config/options.ts";
 import { dataSetMade } from "../lib/api/data-set.ts";
 import { listen } from "../lib/api/listen.ts";
 import { CliError, EXIT, endingOf } from "../lib/cli/errors.ts";
@@ -36,6 +36,7 @@ export async function runApiProcess(config: Config): Promise<number> {
       machine: config,
       http: httpSettingsOf(config),
       series: retentionOf(config),
+      jobs: jobSettingsOf(config),
       host,
       port,
       natsUrl: settings.url,

@@ -3,6 +3,7 @@
 
 import { isIP } from "node:net";
 import type { HttpSettings } from "../lib/api/http-settings.ts";
+import { JOB_SETTINGS_DEFAULT, type JobSettings } from "../lib/api/jobs/settings.ts";
 import { DEFAULT_LIMITS, type Limits } from "../lib/core/types.ts";
 import type { NatsSettings } from "../lib/nats/connect.ts";
 import { namesOf } from "../lib/nats/names.ts";
@@ -11,6 +12,7 @@ import { RETENTION_DEFAULT, type Retention } from "../lib/series/keeper.ts";
 import { bytes, choice, count, duration, type Option, text, toggle } from "./values.ts";
 
 const SECOND = 1_000;
+const HOUR = 3_600_000;
 const DAY = 86_400_000;
 const KB = 1024;
 const MB = 1024 * KB;
@@ -51,6 +53,36 @@ export const OPTIONS = {
   seriesHoursKeptMs: duration({
     default: RETENTION_DEFAULT.hoursKeptMs,
     why: "The same for hours; days are kept for ever.",
+  }),
+  jobsKeptMs: duration({
+    default: JOB_SETTINGS_DEFAULT.keptMs,
+    min: HOUR,
+    why: "How long what is written down of an import or an export is kept after its last word.",
+  }),
+  jobsKeptMax: count({
+    default: JOB_SETTINGS_DEFAULT.keptMax,
+    min: 10,
+    max: 5_000,
+    unit: "jobs",
+    why: "Of those that have ended, the newest so many are kept.",
+  }),
+  exportsKeptMs: duration({
+    default: JOB_SETTINGS_DEFAULT.exportsKeptMs,
+    min: SECOND,
+    max: 30 * DAY,
+    why: "How long what an export has made is kept; then it is overwritten. An erasure ends it at once.",
+  }),
+  exportBytesMax: bytes({
+    default: JOB_SETTINGS_DEFAULT.exportBytesMax,
+    min: KB,
+    why: "What one export may make.",
+  }),
+  exportsAtOnceMax: count({
+    default: JOB_SETTINGS_DEFAULT.exportsAtOnceMax,
+    min: 1,
+    max: 64,
+    unit: "exports",
+    why: "That one process makes at the same time; others wait.",
   }),
   provision: toggle({ default: true, why: "Make missing streams and buckets; off, they are only checked." }),
 
@@ -390,6 +422,18 @@ export function dataSetOf(config: Config): DataSetOptions {
 /** What lib/series/keeper.ts needs. */
 export function retentionOf({ seriesMinutesKeptMs, seriesHoursKeptMs }: Config): Retention {
   return { minutesKeptMs: seriesMinutesKeptMs, hoursKeptMs: seriesHoursKeptMs };
+}
+
+/** What lib/api/jobs needs. */
+export function jobSettingsOf(config: Config): JobSettings {
+  return {
+    keptMs: config.jobsKeptMs,
+    keptMax: config.jobsKeptMax,
+    exportsKeptMs: config.exportsKeptMs,
+    exportBytesMax: config.exportBytesMax,
+    exportsAtOnceMax: config.exportsAtOnceMax,
+    sayEveryMs: JOB_SETTINGS_DEFAULT.sayEveryMs,
+  };
 }
 
 /** What lib/api/server.ts needs. */

@@ -5,18 +5,24 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyTypeProvider } from "fa
 import type { Static, TSchema } from "typebox";
 import type { Limits } from "../core/types.ts";
 import type { Tables } from "../enrich/enrich.ts";
+import type { ImportLogs } from "../import/log-writer.ts";
 import type { AuditLog } from "../ports/audit.ts";
 import type { ClusterBook } from "../ports/cluster.ts";
 import type { ControlLog } from "../ports/control-log.ts";
 import type { Erasures } from "../ports/erasures.ts";
 import type { EventTap } from "../ports/event-tap.ts";
 import type { EventIntake } from "../ports/intake.ts";
+import type { ExportFiles, JobStore } from "../ports/jobs.ts";
 import type { RejectLog } from "../ports/reject-log.ts";
 import type { SeriesStore } from "../ports/series.ts";
 import type { Audience } from "./audience.ts";
 import type { Candidates } from "./candidates.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { HttpSettings } from "./http-settings.ts";
+import type { JobBook } from "./jobs/book.ts";
+import type { Exports } from "./jobs/exporting.ts";
+import type { JobRunner } from "./jobs/runner.ts";
+import type { JobSettings } from "./jobs/settings.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Observed } from "./observed.ts";
 import type { Operating } from "./operating.ts";
@@ -47,6 +53,9 @@ export interface ApiServices extends ApiOptions {
   readonly operating: Operating;
   readonly rejected: Rejected;
   readonly metrics: Metrics;
+  readonly jobs: JobBook;
+  readonly jobRunner: JobRunner;
+  readonly exports: Exports;
 }
 
 /** What the process brings; tests bring it from memory. */
@@ -75,6 +84,12 @@ export interface ApiOptions {
   /** Where the time series of segments are kept. */
   readonly series: SeriesStore;
   readonly erasures: Erasures;
+  /** Where jobs are written down, and what exports have made. */
+  readonly jobStore: JobStore;
+  readonly exportFiles: ExportFiles;
+  readonly jobSettings: JobSettings;
+  /** The logs that imports go into. */
+  readonly importLogs: ImportLogs;
   readonly limits: Limits;
   readonly clock: "log" | "event";
   readonly http: HttpSettings;

@@ -5,12 +5,15 @@
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { HttpError } from "./http-error.ts";
+import { isLong } from "./long-requests.ts";
 import { errorOut } from "./refusals.ts";
 
 /** The connection ends with it: where the next request would begin, nobody knows. */
 export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
   // Who has gone is told nothing.
   if (error.code === "ECONNRESET" || socket.destroyed) return;
+  // The server asks once: it has taken the request off its list of those that it waits for.
+  if (error.code === "ERR_HTTP_REQUEST_TIMEOUT" && isLong(socket)) return;
   if (socket.writable) socket.write(refusalText(refusalOf(error.code)));
   socket.destroy(error);
 }

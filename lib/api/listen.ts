@@ -4,12 +4,14 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import type { Limits } from "../core/types.ts";
 import { openTables } from "../enrich/enrich.ts";
 import type { PlacesOptions } from "../enrich/places.ts";
+import { NatsImportLogs } from "../import/log-writer.ts";
 import { NatsAuditLog } from "../nats/audit.ts";
 import { NatsCluster } from "../nats/cluster.ts";
 import { NatsControlLog } from "../nats/control-log.ts";
 import { NatsErasures } from "../nats/erasing.ts";
 import { NatsEventTap } from "../nats/event-tap.ts";
 import { NatsIntake } from "../nats/intake.ts";
+import { NatsExportFiles, NatsJobStore } from "../nats/jobs.ts";
 import { NatsKeyStore } from "../nats/keys.ts";
 import { NatsLogLookup } from "../nats/log-lookup.ts";
 import type { Names } from "../nats/names.ts";
@@ -17,6 +19,9 @@ import { NatsRejectLog } from "../nats/reject-log.ts";
 import { NatsSeriesStore } from "../nats/series.ts";
 import { RETENTION_DEFAULT, type Retention, SeriesKeeper } from "../series/keeper.ts";
 import type { HttpSettings } from "./http-settings.ts";
+import { JobBook } from "./jobs/book.ts";
+import { JobKeeper } from "./jobs/keeper.ts";
+import { JOB_SETTINGS_DEFAULT, type JobSettings } from "./jobs/settings.ts";
 import { type NatsAudience, openAudience } from "./nats-audience.ts";
 import { MACHINE_DEFAULT, NatsCandidates } from "./nats-candidates.ts";
 import { ObservedInLogs } from "./observed.ts";
@@ -42,6 +47,8 @@ export interface ListenOptions {
   readonly log: ListenLog;
   /** How long time series are kept; by default as the options say. */
   readonly series?: Retention;
+  /** How long jobs and exports are kept, and how many; by default as the options say. */
+  readonly jobs?: JobSettings;
   /** What is looked up for events, and kept of them; by default as the options are when nobody says anything. */
   readonly door?: PlacesOptions & { readonly keepIp?: boolean };
 }
@@ -73,7 +80,7 @@ function openDoor(host: string): OpenDoor {
 }
 
 export async function listen(options: ListenOptions): Promise<RunningApi> {
-  const { series = RETENTION_DEFAULT, machine = MACHINE_DEFAULT } = options;
+  const { series = RETENTION_DEFAULT, machine = MACHINE_DEFAULT, jobs = JOB_SETTINGS_DEFAULT } = options;
   const { nc, names, partitions, clock, limits, http, host, port, natsUrl, version, log, door = {} } = options;
   // A file that cannot be used is told before anything listens.
   const tables = openTables(door);
@@ -85,6 +92,7 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
   if (keyring.isOpen) log.warn({}, OPEN);
   const audience = await openAudience({ nc, names, partitions, limits });
   const store = new NatsSeriesStore(nc, names);
+  const [jobStore, exportFiles] = [new NatsJobStore(nc, names), new NatsExportFiles(nc, names)];
   const subjectPrefix = names.name === "" ? "" : `${names.name}.`;
   const logs = new NatsLogLookup(nc, names);
   const people = { partitions, clock, questions: audience.questions, log: logs };
@@ -117,6 +125,10 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
     tap: new NatsEventTap(nc, names),
     series: store,
     erasures: new NatsErasures(nc, names),
+    jobStore,
+    exportFiles,
+    jobSettings: jobs,
+    importLogs: new NatsImportLogs(nc, names, partitions),
     intake: new NatsIntake(nc, names, partitions),
     tables,
     keepIp: door.keepIp ?? false,
@@ -130,6 +142,16 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
   });
   await app.listen({ host, port });
   const keeper = new SeriesKeeper({ store, log, ...series });
+  const { catalogue } = audience;
+  const book = new JobBook({
+    control: new NatsControlLog(nc, names),
+    catalogue,
+    limits,
+    store: jobStore,
+    keptMs: jobs.keptMs,
+    statuses: () => audience.partitions(),
+  });
+  const tidier = new JobKeeper({ store: jobStore, files: exportFiles, book, catalogue, settings: jobs, log });
   const services = serveQuestions({ nc, names, partitions, audience, people, version, log });
   const address = app.server.address();
   const actual = typeof address === "object" && address !== null ? address.port : port;
@@ -140,6 +162,7 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
       await services.stop();
       await app.close();
       await keeper.stop();
+      await tidier.stop();
       audience.close();
       keyring.close();
     },

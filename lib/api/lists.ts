@@ -47,6 +47,8 @@ export interface ListChange {
   readonly kind?: MemberKind;
   /** Throws when the list is not as it must be; looked at before the first entry is written. */
   readonly assertStill?: () => void;
+  /** Where it takes more than one entry: told before the first is written, and gives whom to tell of each that is. May throw to end it. */
+  readonly inParts?: () => Promise<(members: number) => void>;
 }
 
 export interface ListChanged {
@@ -87,9 +89,19 @@ export async function changeList(desk: Desk, change: ListChange): Promise<ListCh
     if (revision !== undefined) revisions.push(revision);
   };
   const parts = partsOf(members, bytesMax);
-  if (mode !== "replace" || parts.length === 1) for (const part of parts) await write(mode, part);
+  const told = parts.length > 1 ? await change.inParts?.() : undefined;
+  let written = 0;
+  const writeAll = async (how: ListMode): Promise<void> => {
+    for (const part of parts) {
+      told?.(written);
+      await write(how, part);
+      written += part.length;
+    }
+    told?.(written);
+  };
+  if (mode !== "replace" || parts.length === 1) await writeAll(mode);
   else {
-    for (const part of parts) await write("add", part);
+    await writeAll("add");
     const stays = new Set(members);
     const goes = [...membersOf(catalogue, id)].filter((member) => !stays.has(member));
     if (goes.length > 0) for (const part of partsOf(goes, bytesMax)) await write("remove", part);

@@ -14,6 +14,7 @@ export interface ApiLog {
 const CODES: Readonly<Record<number, string>> = {
   404: "not-found",
   405: "not-allowed",
+  408: "too-slow",
   413: "too-large",
   415: "unsupported-type",
   429: "too-many-requests",
@@ -69,6 +70,7 @@ export function refusalOf(error: FastifyError | Error): HttpError {
   if (error.name === "SeriesMissing" || error.name === "SeriesBusy") {
     return new HttpError(503, "no-series", error.message);
   }
+  if (error.name === "JobsMissing") return new HttpError(503, "no-jobs", error.message);
   if (error.name === "NotAudited") return new HttpError(503, "not-audited", error.message);
   const code = "code" in error ? error.code : undefined;
   if (code === "FST_ERR_HANDLER_TIMEOUT") {

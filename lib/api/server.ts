@@ -2,11 +2,14 @@
 // stands in lib/api/routes, what it means in lib/api/<topic>.ts.
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type RouteOptions } from "fastify";
 import { namesOf } from "../nats/names.ts";
-import type { Api, ApiOptions } from "./api.ts";
+import type { Api, ApiOptions, ApiServices } from "./api.ts";
 import { answerClientError } from "./client-errors.ts";
 import { addDocument, withRight } from "./document.ts";
 import { addDoors } from "./doors.ts";
 import { inputCompiler } from "./input.ts";
+import { JobBook } from "./jobs/book.ts";
+import { Exports } from "./jobs/exporting.ts";
+import { JobRunner } from "./jobs/runner.ts";
 import { metricsOf } from "./metrics.ts";
 import { Operating } from "./operating.ts";
 import { nothingThere, sendError } from "./refusals.ts";
@@ -56,9 +59,20 @@ export function buildApi(options: ApiOptions): FastifyInstance {
   addDocument(app, version, namesOf(options.subjectPrefix.slice(0, -1)));
   const operating = new Operating(options.cluster, () => audience.partitions());
   const rejected = new Rejected(options.rejects, options.limits);
-  const services = { ...options, metrics, operating, rejected };
+  const services = { ...options, metrics, operating, rejected, ...jobServices(options) };
+  app.addHook("preClose", () => services.jobRunner.stop());
   for (const group of GROUPS) app.register(async (routes) => group(routes as unknown as Api, services));
   return app;
+}
+
+function jobServices(options: ApiOptions): Pick<ApiServices, "jobs" | "jobRunner" | "exports"> {
+  const { jobStore: store, exportFiles: files, jobSettings: settings, audience } = options;
+  const runner = new JobRunner(store, settings);
+  return {
+    jobs: new JobBook({ ...options, store, keptMs: settings.keptMs, statuses: () => audience.partitions() }),
+    jobRunner: runner,
+    exports: new Exports({ ...options, runner, files, settings }),
+  };
 }
 
 /** What a stream or one owner answers has a time limit of its own, and is asked too often for a timer more. */

@@ -1,6 +1,7 @@
 // Rows for people, spreadsheets and programs: one list of columns, three ways to print it.
 // Used by every command that lists something.
 import type { Json } from "../core/types.ts";
+import { csvCell } from "../csv.ts";
 import { plain, type Style, widthOf } from "./style.ts";
 
 export const FORMATS = ["table", "json", "csv"] as const;
@@ -55,11 +56,4 @@ function pad(text: string, width: number, align: "right" | undefined, last: bool
 function textOf(value: Json): string {
   if (value === null) return "–";
   return typeof value === "string" ? value : JSON.stringify(value);
-}
-
-/** A cell that begins with = + - @ is a formula to a spreadsheet, and ids come from outside. */
-function csvCell(value: Json): string {
-  const text = value === null ? "" : typeof value === "string" ? value : JSON.stringify(value);
-  const safe = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

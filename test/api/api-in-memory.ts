@@ -6,12 +6,14 @@ import { httpSettingsOf } from "../../config/options.ts";
 import type { ApiOptions } from "../../lib/api/api.ts";
 import { Catalogue } from "../../lib/api/catalogue.ts";
 import type { HttpSettings } from "../../lib/api/http-settings.ts";
+import { JOB_SETTINGS_DEFAULT } from "../../lib/api/jobs/settings.ts";
 import { ObservedInLogs } from "../../lib/api/observed.ts";
 import { Keyring } from "../../lib/api/security/keyring.ts";
 import type { Role } from "../../lib/api/security/rights.ts";
 import { buildApi } from "../../lib/api/server.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { openTables } from "../../lib/enrich/enrich.ts";
+import { ExportFilesInMemory, ImportLogsInMemory, JobsInMemory } from "../support/jobs-in-memory.ts";
 import { SeriesInMemory } from "../support/series-in-memory.ts";
 import { CandidatesInMemory } from "./candidates-in-memory.ts";
 import { ClusterInMemory } from "./cluster-in-memory.ts";
@@ -42,6 +44,9 @@ export interface ApiInMemory {
   readonly intake: IntakeInMemory;
   readonly cluster: ClusterInMemory;
   readonly rejects: RejectsInMemory;
+  readonly jobStore: JobsInMemory;
+  readonly exportFiles: ExportFilesInMemory;
+  readonly importLogs: ImportLogsInMemory;
   /** Makes a key; the first one closes the door. Gives the header that sends it. */
   header(role: Role, personal?: boolean): Promise<{ authorization: string }>;
   close(): Promise<void>;
@@ -63,6 +68,7 @@ export async function apiInMemory(
   const people = new PeopleInMemory();
   const cluster = new ClusterInMemory();
   const rejects = new RejectsInMemory();
+  const [jobStore, exportFiles, importLogs] = [new JobsInMemory(), new ExportFilesInMemory(), new ImportLogsInMemory()];
   const app = buildApi({
     audience,
     people,
@@ -85,6 +91,10 @@ export async function apiInMemory(
     keepIp: false,
     series: new SeriesInMemory(),
     erasures: { phases: async () => new Map() },
+    jobStore,
+    exportFiles,
+    jobSettings: JOB_SETTINGS_DEFAULT,
+    importLogs,
     cluster,
     limits: DEFAULT_LIMITS,
     clock: "log",
@@ -108,6 +118,9 @@ export async function apiInMemory(
     intake,
     cluster,
     rejects,
+    jobStore,
+    exportFiles,
+    importLogs,
     async header(role, personal = false) {
       const { text } = await keyring.create({ name: role, role, personal }, "test");
       return { authorization: `Bearer ${text}` };

@@ -9,7 +9,9 @@ import { decideRoutes } from "./decide.ts";
 import { erasureRoutes } from "./erasure.ts";
 import { explainRoutes } from "./explain.ts";
 import { itemRoutes, situationRoutes } from "./feeds.ts";
+import { importRoutes } from "./imports.ts";
 import { ingestRoutes } from "./ingest.ts";
+import { jobRoutes } from "./jobs.ts";
 import { keyRoutes } from "./keys.ts";
 import { draftRoutes, lifecycleRoutes } from "./lifecycle.ts";
 import { listRoutes, listUploadRoutes } from "./lists.ts";
@@ -53,6 +55,8 @@ export const GROUPS: readonly RouteGroup[] = [
   keyRoutes,
   auditRoutes,
   erasureRoutes,
+  jobRoutes,
+  importRoutes,
   clusterRoutes,
   rejectRoutes,
   operationRoutes,
@@ -72,6 +76,7 @@ export const TAGS: Readonly<Record<string, string>> = {
   live: "What happens now",
   keys: "Who may ask, and who changed what",
   privacy: "Forgetting people and accounts",
+  jobs: "Backfills, imports and exports: how far they are, and what came of them",
   operations: "Whether it runs, and how",
   events: "What people do, as the Segment API takes it",
 };

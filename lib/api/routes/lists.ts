@@ -3,6 +3,7 @@
 import type { FastifyRequest } from "fastify";
 import type { RouteGroup } from "../api.ts";
 import { HttpError } from "../http-error.ts";
+import { inParts } from "../jobs/parts.ts";
 import { idsOfText } from "../list-text.ts";
 import {
   assertNoList,
@@ -210,7 +211,16 @@ export const listUploadRoutes: RouteGroup = (app, services) => {
       const { mode = "add", kind, column } = request.query;
       const members = idsOfText(textOf(request.body), services.limits, column);
       const { id } = request.params;
-      return changed(services, request, "upload", { id, mode, members, ...(kind === undefined ? {} : { kind }) });
+      const wish = { target: id, by: request.caller.who, total: members.length };
+      return inParts(services.jobRunner, wish, (parts) =>
+        changed(services, request, "upload", {
+          id,
+          mode,
+          members,
+          inParts: parts,
+          ...(kind === undefined ? {} : { kind }),
+        }),
+      );
     },
   );
 };

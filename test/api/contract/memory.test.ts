@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { hashOf } from "../../../lib/api/security/keys.ts";
 import { type ApiInMemory, apiInMemory } from "../api-in-memory.ts";
 import { CART } from "../fake-audience.ts";
-import { NAMED, WAITING, waiting } from "./named.ts";
+import { NAMED, putExports, WAITING, waiting } from "./named.ts";
 import { Contract } from "./suite.ts";
 
 let api: ApiInMemory;
@@ -18,7 +18,8 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 /** The examples of the document name these; a group of routes adds its own here. */
-async function whatExamplesName({ control, keys, people }: ApiInMemory): Promise<void> {
+async function whatExamplesName({ control, keys, people, jobStore, exportFiles }: ApiInMemory): Promise<void> {
+  await putExports(jobStore, exportFiles, 0);
   for (const entry of [...NAMED, ...Object.values(WAITING).map(waiting)]) control.write(entry);
   control.write({ op: "apply", define: [CART.definition], remove: [] });
   const added = { type: "track", event: "Product Added", properties: { product_id: "sku-1", price: 60 } };
@@ -46,6 +47,8 @@ test("and refuses in the documented way whatever else it is asked, and does noth
     api.control.entries.length,
     api.keys.kept.size,
     api.intake.stored.length,
+    api.importLogs.rows.length,
+    api.exportFiles.pieces.size,
   ];
   const before = written();
   let asked = 0;

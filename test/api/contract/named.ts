@@ -1,7 +1,10 @@
 // What the examples of the document name, as entries of the control log: written before the contract is asked, in memory and
 // on a real server alike. A group of routes adds its own here.
+import { createHash } from "node:crypto";
+import { expect } from "vitest";
 import type { ControlEntry } from "../../../lib/core/control.ts";
 import type { Json } from "../../../lib/core/types.ts";
+import type { ExportFiles, JobRecord, JobStore } from "../../../lib/ports/jobs.ts";
 
 const cart = (id: string, more: Readonly<Record<string, Json>> = {}): Json => ({
   id,
@@ -33,4 +36,54 @@ export const WAITING: Readonly<Record<string, string>> = {
 
 export function waiting(id: string): ControlEntry {
   return { op: "apply", define: [{ id, rule: { event: { name: id } } }], remove: [] };
+}
+
+/** One that is done, with its content, and one that goes on. */
+export const EXPORTED = "export-0123456789ab";
+export const EXPORTING = "export-0123456789ac";
+export const EXPORT_CONTENT = "id,n,since\r\nu1,1,2026-11-23T10:00:00.000Z\r\n";
+
+export function exportJob(id: string, state: JobRecord["state"], process: string): JobRecord {
+  const at = "2026-11-23T10:00:00.000Z";
+  const isDone = state === "done";
+  return {
+    id,
+    kind: "export",
+    target: "cart-under-100",
+    targetKind: "segment",
+    state,
+    progress: { done: 1, total: 1, unit: "members" },
+    perSecond: 1,
+    createdAt: at,
+    startedAt: at,
+    updatedAt: at,
+    finishedAt: isDone ? at : null,
+    by: "aaaaaaaaaa",
+    process,
+    cancelAsked: false,
+    problem: null,
+    export: {
+      format: "csv",
+      columns: [],
+      personal: true,
+      erasures: Number.MAX_SAFE_INTEGER,
+      rows: 1,
+      bytes: Buffer.byteLength(EXPORT_CONTENT),
+      sha256: isDone ? createHash("sha256").update(EXPORT_CONTENT).digest("hex") : null,
+      chunks: isDone ? 1 : 0,
+      expiresAt: isDone ? "2100-01-01T00:00:00.000Z" : null,
+    },
+    import: null,
+  };
+}
+
+/** Written before the contract is asked; the process that runs the one that goes on is heard for so long. */
+export async function putExports(store: JobStore, files: ExportFiles, heardMs: number): Promise<void> {
+  await store.beat("contract", heardMs);
+  await files.write(EXPORTED, 0, Buffer.from(EXPORT_CONTENT));
+  for (const [id, state] of [
+    [EXPORTED, "done"],
+    [EXPORTING, "running"],
+  ] as const)
+    expect(await store.put(exportJob(id, state, "contract"), 0, 3_600_000)).toMatchObject({ kind: "stored" });
 }

@@ -5,12 +5,13 @@ import { hashOf } from "../../../lib/api/security/keys.ts";
 import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
 import { NatsCluster } from "../../../lib/nats/cluster.ts";
 import { NatsControlLog } from "../../../lib/nats/control-log.ts";
+import { NatsExportFiles, NatsJobStore } from "../../../lib/nats/jobs.ts";
 import { NatsKeyStore } from "../../../lib/nats/keys.ts";
 import { NatsRejects } from "../../../lib/nats/rejects.ts";
 import { type CliRig, openCliRig } from "../../support/cli-rig.ts";
 import { until } from "../../support/until.ts";
 import { HTTP_DEFAULTS } from "../api-in-memory.ts";
-import { NAMED, WAITING, waiting } from "./named.ts";
+import { NAMED, putExports, WAITING, waiting } from "./named.ts";
 import type { NamedOperation } from "./operations.ts";
 import { Contract } from "./suite.ts";
 
@@ -60,6 +61,7 @@ afterAll(async () => {
 /** The examples of the document name these; a group of routes adds its own here, as in memory.test.ts. */
 async function whatExamplesName({ server, rollcall, fileOf, caughtUp }: CliRig): Promise<void> {
   const nc = await server.connection();
+  await putExports(new NatsJobStore(nc, server.names), new NatsExportFiles(nc, server.names), ASKING_MS_MAX);
   const log = new NatsControlLog(nc, server.names);
   for (const entry of NAMED) await log.append(entry, await log.lastRevision());
   await rollcall("segments", "apply", await fileOf("cart.yaml", SEGMENT));

@@ -27,7 +27,15 @@ export function goodRequest(operation: NamedOperation): RequestCase {
 /** The same in every other type that the document names for its body. */
 export function goodRequestsOfOtherTypes(operation: NamedOperation): RequestCase[] {
   const types = Object.keys(operation.operation.requestBody?.content ?? {}).filter((type) => type !== JSON_TYPE);
-  return types.map((type) => ({ ...goodRequest(operation), type, name: `good, as ${type}` }));
+  return types.map((type) => {
+    const own = exampleIn(operation.operation.requestBody!.content[type]!);
+    return {
+      ...goodRequest(operation),
+      ...(own === undefined ? {} : { body: textOf(own) }),
+      type,
+      name: `good, as ${type}`,
+    };
+  });
 }
 
 export function badRequests(operation: NamedOperation): RequestCase[] {
@@ -210,10 +218,14 @@ function textOf(body: unknown): string {
 function bodyOf(operation: NamedOperation): unknown {
   const media = mediaOf(operation);
   if (media === undefined) return undefined;
-  const example = media.example ?? Object.values(media.examples ?? {})[0]?.value;
+  const example = exampleIn(media);
   if (example === undefined)
     throw new Error(`${operation.name}: its body has no example, so nobody knows how to call it`);
   return example;
+}
+
+function exampleIn({ example, examples }: Media): unknown {
+  return example ?? Object.values(examples ?? {})[0]?.value;
 }
 
 function requestOf(

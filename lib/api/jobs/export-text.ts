@@ -1,0 +1,113 @@
+// The content of an export: every member of a segment once, page after page, as lines of CSV or of JSON. What stands in a line is
+// what GET /v1/segments/:id/members shows. Used by exporting.ts and by the command line.
+import type { Json } from "../../core/types.ts";
+import { csvCell } from "../../csv.ts";
+import type { ExportFormat } from "../../ports/jobs.ts";
+import type { ListedMember, MemberPage } from "../members.ts";
+import { memberOut } from "../shapes.ts";
+
+const TRAIT = "trait:";
+/** Of every member, before the columns that were asked for. */
+const ALWAYS = ["id", "n", "since"];
+/** As RFC 4180 has it. */
+const LINE_END = "\r\n";
+const PAUSE_MS_MIN = 250;
+const PAUSE_MS_MAX = 5_000;
+
+export const PAGE_MEMBERS = 2_000;
+
+export interface ExportText {
+  readonly text: string;
+  /** Members so far, and how many the segment had when the first page was read. */
+  readonly rows: number;
+  readonly total: number;
+}
+
+export interface ExportSource {
+  /** A page from a cursor on; undefined is the first. */
+  page(cursor: string | undefined): Promise<MemberPage>;
+  readonly signal: AbortSignal;
+  /** An owner that does not answer is asked again for so long. */
+  readonly patienceMs: number;
+}
+
+/** `columns` are the words of the question: orders, trait:plan. */
+export async function* exportTexts(
+  source: ExportSource,
+  format: ExportFormat,
+  columns: readonly string[],
+): AsyncGenerator<ExportText> {
+  let rows = 0;
+  let total = 0;
+  let head = format === "csv" ? [...ALWAYS, ...columns].map(csvCell).join(",") + LINE_END : "";
+  for (let cursor: string | undefined, isFirst = true; ; isFirst = false) {
+    const page = await patiently(() => source.page(cursor), source);
+    if (isFirst) total = page.size;
+    rows += page.items.length;
+    const lines = page.items.map((member) => lineOf(member, format, columns));
+    yield { text: head + lines.join(""), rows, total: Math.max(rows, total) };
+    head = "";
+    if (page.next === null) return;
+    cursor = page.next;
+  }
+}
+
+function lineOf(member: ListedMember, format: ExportFormat, columns: readonly string[]): string {
+  const out = memberOut(member) as Readonly<Record<string, Json | undefined>>;
+  if (format === "ndjson") return `${JSON.stringify(out)}\n`;
+  const traits = (out.traits ?? {}) as Readonly<Record<string, Json | undefined>>;
+  const cellOf = (column: string): Json | undefined =>
+    column.startsWith(TRAIT) ? own(traits, column.slice(TRAIT.length)) : own(out, column);
+  return [...ALWAYS, ...columns].map((column) => csvCell(cellOf(column))).join(",") + LINE_END;
+}
+
+function own(record: Readonly<Record<string, Json | undefined>>, name: string): Json | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+/** The words as they were asked for, each once. */
+export function columnWords(text: string | undefined): readonly string[] {
+  const words = (text ?? "").split(",").map((word) => word.trim());
+  return [...new Set(words.filter((word) => word !== ""))];
+}
+
+/** A partition that has no owner just now gets one; whoever waits longer than that is told what the owner said last. */
+async function patiently<T>(ask: () => Promise<T>, { signal, patienceMs }: ExportSource): Promise<T> {
+  const until = performance.now() + patienceMs;
+  for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2)) {
+    signal.throwIfAborted();
+    try {
+      return await unlessAborted(ask(), signal);
+    } catch (error) {
+      if ((error as Error).name !== "QuestionFailed" || performance.now() > until) throw error;
+    }
+    await paused(pauseMs, signal);
+  }
+}
+
+/** Whoever is told to end does not wait for an answer. */
+async function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  let leave: () => void = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    leave = () => reject(signal.reason as Error);
+    signal.addEventListener("abort", leave, { once: true });
+  });
+  try {
+    return await Promise.race([answer, aborted]);
+  } finally {
+    signal.removeEventListener("abort", leave);
+  }
+}
+
+export async function paused(ms: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
+  });
+  signal.throwIfAborted();
+}
