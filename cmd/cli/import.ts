@@ -7,23 +7,24 @@ import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import type { Command } from "commander";
 import { addFlags } from "../../config/flags.ts";
+import { jobSettingsOf } from "../../config/options.ts";
+import { type ImportDesk, type Imported, importInto } from "../../lib/api/jobs/importing.ts";
+import { JobRunner, type RunningJob } from "../../lib/api/jobs/runner.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { count, counted, duration, instant } from "../../lib/cli/numbers.ts";
 import { type ProgressBar, progressBar } from "../../lib/cli/progress.ts";
 import { plain, styleFor } from "../../lib/cli/style.ts";
-import { decodeAccountMessage, decodeEvent } from "../../lib/core/decode.ts";
-import type { JsonObject, Limits, PartitionNo } from "../../lib/core/types.ts";
-import { instantOf } from "../../lib/enrich/clock-skew.ts";
-import { enrich, openTables } from "../../lib/enrich/enrich.ts";
+import { openTables } from "../../lib/enrich/enrich.ts";
 import { accountsMapping } from "../../lib/import/account-rows.ts";
 import { type FoundMapping, findMapping, namedMapping } from "../../lib/import/find-mapping.ts";
-import { type LogLane, LogWriter, laneOf, MARK_HEADER, moveClocks } from "../../lib/import/log-writer.ts";
-import type { Mapping, RowKind } from "../../lib/import/mapping.ts";
-import { formatOf, type ImportResult, importFile, markOf, type RejectedRow } from "../../lib/import/run.ts";
+import { openLines } from "../../lib/import/lines.ts";
+import { NatsImportLogs } from "../../lib/import/log-writer.ts";
+import type { Mapping } from "../../lib/import/mapping.ts";
+import { formatOf, markOf, type RejectedRow } from "../../lib/import/run.ts";
 import { CELL_TYPES, type CellType } from "../../lib/import/values.ts";
-import { ApiError, api } from "../../lib/nats/wire.ts";
+import { NatsJobStore } from "../../lib/nats/jobs.ts";
 import { typeOption } from "./column-types.ts";
-import { type Context, connected } from "./context.ts";
+import { type Context, connected, whoIsHere } from "./context.ts";
 import { DOOR_OPTIONS } from "./enrich.ts";
 import { note, print } from "./output.ts";
 import { packageDir } from "./package-dir.ts";
@@ -62,60 +63,85 @@ export function addImport(program: Command): void {
     )
     .action((files: string[], flags: ImportFlags, command: Command) =>
       connected(command, async (context) => {
-        const door = await doorOf(context);
-        for (const file of files) await importOne(context, door, file, flags);
+        const desk = await deskOf(context);
+        for (const file of files) await importOne(context, desk, file, flags);
       }),
     );
 }
 
-type Door = (message: JsonObject) => JsonObject;
-
-/** Whoever may import is trusted as the vocabulary says of `import`. When a line was received, only it can say. */
-async function doorOf(context: Context): Promise<Door> {
-  const tables = openTables(context.config);
+/** Whoever may import is trusted as the vocabulary says of `import`. */
+async function deskOf(context: Context): Promise<ImportDesk> {
+  const { config, nc, names, partitions, clock } = context;
   const { trustedSources } = (await context.catalogue()).state.vocabulary;
-  const { keepIp } = context.config;
-  return (message) =>
-    enrich(message, { tables, trustedSources, keepIp, source: "import", receivedAt: instantOf(message.receivedAt) });
+  return {
+    logs: new NatsImportLogs(nc, names, partitions),
+    door: { tables: openTables(config), trustedSources, keepIp: config.keepIp },
+    limits: config.limits,
+    clock,
+  };
 }
 
-async function importOne(context: Context, door: Door, path: string, flags: ImportFlags): Promise<void> {
+async function importOne(context: Context, desk: ImportDesk, path: string, flags: ImportFlags): Promise<void> {
   await assertReadable(path);
   const found = await mappingFor(path, flags);
-  const { nc, names, partitions, clock } = context;
+  const { resume = false } = flags;
   const mark = await markOf(path);
-  const storedBefore = await storedUpTo(context, mark);
-  warnOfRepeat(path, storedBefore, flags);
-  const writer = new LogWriter({ nc, names, partitions, mark });
-  const bar = progressBar(basename(path));
+  if (!resume && (await desk.logs.storedUpTo(mark)).size > 0) warnOfRepeat(path);
+  const name = basename(path);
+  const source = await openLines(path);
+  const bar = progressBar(name);
   const rejects = new Rejects(bar, flags.rejects);
+  const job = await jobOf(context, name, source.bytesTotal);
   const startedMs = performance.now();
+  let stored = 0;
   try {
-    const result = await importFile({
-      path,
-      mapping: found?.mapping,
-      partitions,
-      clock,
-      storedUpTo: flags.resume === true ? storedBefore : new Map(),
-      enrich: door,
-      write: (partition, line, body, kind) => writer.add(partition, line, body, kind),
-      refusal: (body, kind) => refusalOf(body, kind, context.config.limits),
-      onReject: (row) => rejects.add(row),
-      onProgress: ({ bytesRead, bytesTotal }) =>
-        bar.update({ fraction: bytesRead / Math.max(1, bytesTotal), done: writer.stored, unit: "rows stored" }),
-    });
-    await writer.flush();
-    if (clock === "event" && result.lastTime !== undefined)
-      await moveClocks({ nc, names, partitions }, result.lastTime);
+    const result = await inJob(job, async () =>
+      importInto(
+        desk,
+        {
+          source,
+          name: path,
+          mapping: found?.mapping,
+          mark,
+          resume,
+          onReject: (row) => rejects.add(row),
+          onProgress: (bytesRead, rows) => {
+            stored = rows;
+            bar.update({ fraction: bytesRead / Math.max(1, source.bytesTotal ?? 0), done: rows, unit: "rows stored" });
+          },
+        },
+        job,
+      ),
+    );
     bar.end();
-    if (writer.stored > 0) {
-      await context.audited({ what: "events.import", target: basename(path), detail: { events: writer.stored } });
-    }
-    tell(path, found, result, writer.stored, performance.now() - startedMs, clock);
+    tell(path, found, result, performance.now() - startedMs, desk.clock);
   } finally {
     bar.end();
     await rejects.close();
+    // What is in stays in, whatever came after it.
+    if (stored > 0) await context.audited({ what: "events.import", target: name, detail: { events: stored } });
   }
+}
+
+/** Operators see it in the list of jobs. That it cannot be written down there keeps nobody from importing. */
+async function jobOf(context: Context, name: string, total: number | null): Promise<RunningJob | undefined> {
+  const runner = new JobRunner(new NatsJobStore(context.nc, context.names), jobSettingsOf(context.config));
+  const wish = { kind: "import", target: name, targetKind: "file", by: whoIsHere(), unit: "bytes", total } as const;
+  return runner.begin({ ...wish, import: { stored: 0, refused: 0, skipped: 0 } }).catch(() => undefined);
+}
+
+/** What was thrown is thrown on, once it is written down. */
+async function inJob(job: RunningJob | undefined, work: () => Promise<Imported>): Promise<Imported> {
+  if (job === undefined) return work();
+  let done: Imported | undefined;
+  const { why } = await job.run(async () => {
+    done = await work();
+    const { stored, rejected: refused, skipped, clocks } = done;
+    return { import: { stored, refused, skipped }, problem: clocks };
+  });
+  if (why?.name === "JobEnded") throw new CliError(EXIT.failed, `${why.message} --resume goes on where it stopped.`);
+  if (why !== undefined) throw why;
+  return done!;
 }
 
 async function assertReadable(path: string): Promise<void> {
@@ -156,45 +182,7 @@ async function usersMappingFor(path: string, named: string | undefined): Promise
   );
 }
 
-/** What the engine would refuse is refused here, where the line number is known. */
-function refusalOf(body: Uint8Array, kind: RowKind, limits: Limits): string | undefined {
-  const decoded = kind === "event" ? decodeEvent(body, limits) : decodeAccountMessage(body, limits);
-  return decoded.ok ? undefined : `${decoded.reason}: ${decoded.detail}`;
-}
-
-/** Of each log the last line of this very file that it holds, of users and of accounts, when nothing came after it. */
-async function storedUpTo({ nc, names, partitions }: Context, mark: string): Promise<Map<LogLane, number>> {
-  const lines = new Map<LogLane, number>();
-  const ask = async (partition: PartitionNo, kind: RowKind): Promise<void> => {
-    const found = await lastHeader(nc, names.eventsStream(partition), names.logSubject(partition, kind));
-    const [foundMark, line] = found?.split(" ") ?? [];
-    if (foundMark === mark) lines.set(laneOf(partition, kind), Number(line));
-  };
-  const all = Array.from({ length: partitions }, (_, partition) => [
-    ask(partition, "event"),
-    ask(partition, "account"),
-  ]);
-  await Promise.all(all.flat());
-  return lines;
-}
-
-const NOT_FOUND = 10037;
-
-async function lastHeader(nc: Context["nc"], stream: string, subject: string): Promise<string | undefined> {
-  try {
-    const { message } = await api<{ message: { hdrs?: string } }>(nc, `STREAM.MSG.GET.${stream}`, {
-      last_by_subj: subject,
-    });
-    const text = Buffer.from(message.hdrs ?? "", "base64").toString("latin1");
-    return new RegExp(`^${MARK_HEADER}: ?(.*)$`, "im").exec(text)?.[1]?.trim();
-  } catch (error) {
-    if (error instanceof ApiError && error.errCode === NOT_FOUND) return undefined;
-    throw error;
-  }
-}
-
-function warnOfRepeat(path: string, stored: ReadonlyMap<LogLane, number>, flags: ImportFlags): void {
-  if (stored.size === 0 || flags.resume === true) return;
+function warnOfRepeat(path: string): void {
   const { yellow } = styleFor(process.stderr);
   note(
     yellow(
@@ -233,12 +221,12 @@ class Rejects {
 function tell(
   path: string,
   found: UsedMapping | undefined,
-  result: ImportResult,
-  stored: number,
+  result: Imported,
   elapsedMs: number,
   clock: "log" | "event",
 ): void {
   const { bold, dim, yellow } = styleFor(process.stdout);
+  const { stored } = result;
   const rate = count(Math.round(stored / Math.max(0.001, elapsedMs / 1_000)));
   const refused = `${count(result.rejected)} refused`;
   const parts = [
@@ -247,6 +235,7 @@ function tell(
     ...(result.skipped > 0 ? [`${count(result.skipped)} already in`] : []),
   ];
   print(`${bold(basename(path))}: ${parts.join(", ")} ${dim(`(${duration(elapsedMs)}, ${rate}/s)`)}`);
+  if (result.clocks !== null) note(yellow(result.clocks));
   if (found?.path !== undefined) print(dim(`  mapped by ${found.path}`));
   if (result.firstTime === undefined || result.lastTime === undefined) return;
   const span = `  events from ${instant(result.firstTime)} to ${instant(result.lastTime)}`;

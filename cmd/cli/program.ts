@@ -8,9 +8,11 @@ import { addCluster } from "./cluster.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEnrich } from "./enrich.ts";
 import { addErase } from "./erase.ts";
+import { addExport } from "./export.ts";
 import { addGlobalFlags } from "./globals.ts";
 import { addImport } from "./import.ts";
 import { addItems } from "./items.ts";
+import { addJobs } from "./jobs.ts";
 import { addKeys } from "./keys.ts";
 import { addLists } from "./lists.ts";
 import { packageVersion } from "./package-dir.ts";
@@ -31,6 +33,7 @@ Examples:
   rollcall segments apply config/segments       define segments from files
   rollcall explain cart-under-100 u1            why is u1 in it, or not
   rollcall import clicks.csv.gz                 events from a file
+  rollcall export cart-under-100 --out carts.csv  all its members into a file
   rollcall replay --verify                      recompute everything and compare
 `;
 
@@ -54,6 +57,8 @@ function program(): Command {
     addAccounts,
     addTail,
     addImport,
+    addExport,
+    addJobs,
     addEnrich,
     addReplay,
     addDoctor,

@@ -1,0 +1,178 @@
+// rollcall export: all members of a segment, to a file or to stdout. It reads them by itself and nothing of it is kept on the
+// server, but that it was done stands in the list of jobs and in the log of changes. What is written is lib/api/jobs/export-text.ts.
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+import type { Writable } from "node:stream";
+import { type Command, Option } from "commander";
+import { jobSettingsOf } from "../../config/options.ts";
+import { columnWords, type ExportText, exportTexts, PAGE_MEMBERS } from "../../lib/api/jobs/export-text.ts";
+import { JobRunner, type RunningJob } from "../../lib/api/jobs/runner.ts";
+import { columnsAsked, memberPage, membersOf } from "../../lib/api/members.ts";
+import { CliError, EXIT } from "../../lib/cli/errors.ts";
+import { membersText } from "../../lib/cli/member-text.ts";
+import { bytes as bytesText, duration } from "../../lib/cli/numbers.ts";
+import { progressBar } from "../../lib/cli/progress.ts";
+import { NatsJobStore } from "../../lib/nats/jobs.ts";
+import type { ExportFormat, ExportMade } from "../../lib/ports/jobs.ts";
+import { type Context, connected, whoIsHere } from "./context.ts";
+import { note } from "./output.ts";
+import { segmentNamed } from "./people.ts";
+
+const PATIENCE_MS = 30_000;
+/** What is over sooner needs no bar. */
+const SHOWN_AFTER_MS = 1_000;
+
+interface ExportOptions {
+  readonly format: ExportFormat;
+  readonly columns?: string;
+  readonly out?: string;
+}
+
+export function addExport(program: Command): void {
+  program
+    .command("export")
+    .description("all members of a segment, to a file or to stdout")
+    .argument("<segment>")
+    .addOption(new Option("--format <format>", "how to write them").choices(["csv", "ndjson"]).default("csv"))
+    .option("--columns <columns>", "besides id, n and since: orders,lastSeen,trait:plan")
+    .option("-o, --out <path>", "write to this file, once it is whole (default: stdout)")
+    .addHelpText(
+      "after",
+      [
+        "\nColumns: firstSeen, lastSeen, orders, revenue, visits, cart, account, lists, traits, and single traits as trait:NAME.",
+        "Who is a member from the first moment to the last is in it once; who joins or leaves meanwhile may be.",
+        "In CSV, text that a spreadsheet would take for a formula (it begins with = + - or @) has a ' before it.",
+      ].join("\n"),
+    )
+    .action((segment: string, options: ExportOptions, command: Command) =>
+      connected(command, (context) => exportOne(context, segment, options)),
+    );
+}
+
+async function exportOne(context: Context, id: string, options: ExportOptions): Promise<void> {
+  const { kind, state } = await segmentNamed(context, id);
+  const columns = wordsOf(options.columns);
+  if (state !== "live") throw new CliError(EXIT.usage, `${id} has no members: it is ${state}.`);
+  const job = await jobOf(context, id, options.format, columns);
+  const out = target(options.out);
+  const bar = progressBar(id);
+  const startedMs = performance.now();
+  const hash = createHash("sha256");
+  const made = { rows: 0, bytes: 0 };
+  const write = async ({ text, rows, total }: ExportText): Promise<void> => {
+    const content = Buffer.from(text);
+    hash.update(content);
+    Object.assign(made, { rows, bytes: made.bytes + content.length });
+    if (!out.stream.write(content)) await once(out.stream, "drain");
+    job?.progress(rows, { total });
+    if (performance.now() - startedMs > SHOWN_AFTER_MS) {
+      bar.update({ fraction: total === 0 ? undefined : rows / total, done: rows, unit: `${kind}s` });
+    }
+  };
+  const work = async (): Promise<{ export: ExportMade }> => {
+    const set = membersOf(kind, id);
+    const ask = { order: "any", limit: PAGE_MEMBERS, ...columnsAsked(options.columns) } as const;
+    const source = {
+      page: (cursor: string | undefined) => memberPage(context.questions, set, { ...ask, cursor }),
+      signal: job?.signal ?? new AbortController().signal,
+      patienceMs: PATIENCE_MS,
+    };
+    for await (const text of exportTexts(source, options.format, columns)) await write(text);
+    await out.whole();
+    return { export: { ...exportMade(options.format, columns), ...made, sha256: hash.digest("hex") } };
+  };
+  try {
+    if (job === undefined) await work();
+    else await ran(job, work);
+  } catch (error) {
+    await out.drop();
+    throw error;
+  } finally {
+    bar.end();
+  }
+  const { rows, bytes } = made;
+  await context.audited({ what: "exports.write", target: id, detail: { rows, bytes, columns: [...columns] } });
+  const where = options.out === undefined ? "" : ` in ${options.out}`;
+  note(`${membersText(rows, kind)}, ${bytesText(bytes)}${where} (${duration(performance.now() - startedMs)})`);
+}
+
+function wordsOf(columns: string | undefined): readonly string[] {
+  try {
+    columnsAsked(columns);
+    return columnWords(columns);
+  } catch (error) {
+    throw new CliError(EXIT.usage, (error as Error).message.replace("query.columns", "--columns"));
+  }
+}
+
+async function ran(job: RunningJob, work: () => Promise<{ export: ExportMade }>): Promise<void> {
+  const { why } = await job.run(work);
+  if (why !== undefined) throw why.name === "JobEnded" ? new CliError(EXIT.failed, why.message) : why;
+}
+
+/** That it cannot be written down keeps nobody from exporting; the log of changes has it in any case. */
+async function jobOf(
+  context: Context,
+  segment: string,
+  format: ExportFormat,
+  columns: readonly string[],
+): Promise<RunningJob | undefined> {
+  const runner = new JobRunner(new NatsJobStore(context.nc, context.names), jobSettingsOf(context.config));
+  const { kind } = (await context.catalogue()).entry(segment)!;
+  return runner
+    .begin({
+      kind: "export",
+      target: segment,
+      targetKind: "segment",
+      by: whoIsHere(),
+      unit: kind === "account" ? "accounts" : "members",
+      total: null,
+      export: exportMade(format, columns),
+    })
+    .catch(() => undefined);
+}
+
+/** Its content is whoever's at the command line: nothing of it is kept by the server. */
+function exportMade(format: ExportFormat, columns: readonly string[]): ExportMade {
+  const nothing = { erasures: 0, rows: 0, bytes: 0, sha256: null, chunks: 0, expiresAt: null };
+  return { format, columns, personal: true, ...nothing };
+}
+
+interface Target {
+  readonly stream: Writable;
+  /** All of it is where it belongs. */
+  whole(): Promise<void>;
+  /** Nothing of it is left. */
+  drop(): Promise<void>;
+}
+
+/** A file has its name once it is whole; what breaks off leaves none behind that looks as if it were. */
+function target(path: string | undefined): Target {
+  if (path === undefined) return { stream: process.stdout, whole: async () => {}, drop: async () => {} };
+  const partial = `${path}.part`;
+  const stream = createWriteStream(partial);
+  let failure: Error | undefined;
+  stream.on("error", (error) => {
+    failure = error;
+  });
+  const close = async (): Promise<void> => {
+    if (!stream.closed) {
+      stream.end();
+      await once(stream, "close");
+    }
+    if (failure !== undefined) throw new CliError(EXIT.usage, `${path} cannot be written: ${failure.message}`);
+  };
+  return {
+    stream,
+    async whole() {
+      await close();
+      await rename(partial, path);
+    },
+    async drop() {
+      await close().catch(() => undefined);
+      await rm(partial, { force: true });
+    },
+  };
+}
