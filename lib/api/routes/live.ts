@@ -25,6 +25,8 @@ export const liveRoutes: RouteGroup = (app, { audience, tap, operating, http, ke
   app.get(
     "/v1/live",
     {
+      // Its answer would be held open like the stream, with nobody to read it.
+      exposeHeadRoute: false,
       config: { needs: "read" },
       schema: {
         tags: ["live"],
