@@ -22,6 +22,8 @@ import { Signal } from "./signal.ts";
 /** More waiting than this go as one batch. */
 const SINGLES_MAX = 8;
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
+/** So many go one by one after a batch that was refused, before the next is tried. */
+const SINGLES_AFTER_REFUSAL = 500;
 const COMPACT_AFTER = 1_024;
 
 export interface LinksOptions {
@@ -151,6 +153,7 @@ class Lane {
   private head = 0;
   /** Undefined until it is read, and whenever it has to be read again. */
   private last: Last | undefined;
+  private singlesDue = 0;
   private readonly signal = new Signal();
   private readonly retries: Retries;
 
@@ -214,11 +217,13 @@ class Lane {
     const outcome = await this.options.sink.publish(this.to, last.seq, bodies, traces);
     switch (outcome.kind) {
       case "stored":
+        this.singlesDue = Math.max(0, this.singlesDue - messages.length);
         this.options.counters.links += messages.length;
         this.last = lastOf(messages.at(-1)!, outcome.seq);
         this.drop(messages.length);
         return;
       case "retry":
+        if (messages.length > 1) this.singlesDue = SINGLES_AFTER_REFUSAL;
         return this.retries.holdBack(outcome.reason);
       case "fenced":
         this.last = undefined;
@@ -230,10 +235,13 @@ class Lane {
     }
   }
 
-  /** Few go one by one: a batch takes the server ten times as long as a single message. */
+  /**
+   * Few go one by one: a batch takes the server ten times as long as a single message. So do those after a batch that was
+   * refused: a stream has room for 50 open ones, and whoever may send it events can keep them all.
+   */
   private next(): readonly Outgoing[] {
     const { batchMax, sink } = this.options;
-    if (this.waiting <= SINGLES_MAX) return [this.queue[this.head]!];
+    if (this.waiting <= SINGLES_MAX || this.singlesDue > 0) return [this.queue[this.head]!];
     const most = this.queue.slice(this.head, this.head + Math.min(batchMax, sink.batchMax));
     let bytes = 0;
     const fitting = most.findIndex(({ body }) => {

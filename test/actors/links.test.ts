@@ -171,6 +171,34 @@ describe("the sender", () => {
     await rig.runtime.until("a reason", () => links.problem !== undefined);
   });
 
+  test("where no batch finds room they go one by one, and together again once there is room", async () => {
+    const rig = new Rig();
+    const { links: sink } = memoryWorld(rig.server, "a", 4).partition(FROM);
+    const sizes: number[] = [];
+    let hasRoom = false;
+    const links = rig.sender("a", {
+      sink: {
+        ...silentTo(2, sink),
+        publish: async (to, expected, bodies, traces) => {
+          sizes.push(bodies.length);
+          if (bodies.length > 1 && !hasRoom) return { kind: "retry", reason: "too many batches are open" };
+          return sink.publish(to, expected, bodies, traces);
+        },
+      },
+    });
+    links.take(messages(1, 600));
+    await rig.runtime.until("most to be said", () => rig.heard().length >= 550);
+    hasRoom = true;
+    await rig.untilSaid(links);
+    expect(rig.heard()).toEqual(upTo(600));
+    expect(sizes.slice(0, 3)).toEqual([40, 1, 1]);
+    expect(sizes.filter((size) => size > 1).length).toBeLessThan(6);
+    links.take(messages(601, 1_800));
+    await rig.untilSaid(links);
+    expect(rig.heard()).toEqual(upTo(1_800));
+    expect(sizes.at(-9)).toBe(40);
+  });
+
   test("until said: not before the last message of the inputs up to there is stored", async () => {
     const rig = new Rig();
     const links = rig.sender("a");
