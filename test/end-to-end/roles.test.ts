@@ -4,7 +4,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
-import type { NatsConnection } from "@nats-io/transport-node";
+import { headers, type MsgHdrs, type NatsConnection, PermissionViolationError } from "@nats-io/transport-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type RunningWorker, startWorker } from "../../actors/worker/worker.ts";
 import { loadConfig } from "../../config/load.ts";
@@ -260,3 +260,54 @@ test("an answer that a channel or a subscriber asks for elsewhere reaches no str
   expect(others(after)).toEqual(others(before));
   expect(heard.filter((subject) => subject.startsWith("segment.vip."))).toEqual([]);
 });
+
+test("what a channel asks of the server by headers changes nothing but its own event", async () => {
+  const intruder = await server.connection("channel", credentialsOf("channel"));
+  const refused: string[] = [];
+  const watching = (async () => {
+    for await (const status of intruder.status()) {
+      if (status.type !== "error" || !(status.error instanceof PermissionViolationError)) continue;
+      refused.push(`${status.error.operation} ${status.error.subject}`);
+    }
+  })();
+  const nc = await server.connection("operator", credentialsOf("operator"));
+  const heard: string[] = [];
+  nc.subscribe("segment.vip.*", { callback: (_error, message) => void heard.push(message.subject) });
+  await nc.flush();
+  const before = await stored();
+  const event = JSON.stringify({ type: "track", userId: "mallory", event: "X" });
+  const send = async (fields: Record<string, string>) => {
+    const reply = await intruder.request("events.mallory", event, { headers: headersOf(fields), timeout: 10_000 });
+    return reply.json<{ seq: number; error?: { description: string } }>();
+  };
+  const asked = [
+    [{ "Nats-Rollup": "all" }, "rollup not permitted"],
+    [{ "Nats-Rollup": "sub" }, "rollup not permitted"],
+    [{ "Nats-TTL": "1s" }, "per-message TTL is disabled"],
+    [{ "Nats-Incr": "+1" }, "message counters is disabled"],
+    [{ "Nats-Schedule": "@every 1s", "Nats-Schedule-Target": "log.0.control" }, "message schedules is disabled"],
+  ] as const;
+  for (const [fields, why] of asked) expect((await send(fields)).error?.description).toBe(why);
+  const aims = ["delta.vip.joined", "segment.vip.joined", "watermark.0"];
+  for (const aim of aims)
+    for (const only of [{}, { "Nats-Trace-Only": "true" }])
+      intruder.publish("events.mallory", event, { headers: headersOf({ "Nats-Trace-Dest": aim, ...only }) });
+  // A delta by its headers is an event all the same.
+  const dressed = await send({ "Rollcall-Delta-Id": '["vip","user","mallory",1]', "Rollcall-Partition": "0" });
+  expect(dressed.error).toBeUndefined();
+  await intruder.close();
+  await watching;
+  expect(new Set(refused)).toEqual(new Set(aims.map((aim) => `publish ${aim}`)));
+  const after = await stored();
+  const moved = Object.keys(after).filter((subject) => after[subject] !== before[subject] && !/clock$/.test(subject));
+  expect(moved.map((subject) => subject.replace(/\d/, "N"))).toEqual(["log.N.event"]);
+  expect(after[moved[0]!]).toBe(before[moved[0]!]! + 1);
+  await nc.flush();
+  expect(heard).toEqual([]);
+});
+
+function headersOf(fields: Readonly<Record<string, string>>): MsgHdrs {
+  const mh = headers();
+  for (const [name, value] of Object.entries(fields)) mh.set(name, value);
+  return mh;
+}

@@ -1,20 +1,35 @@
 // The permission matrix: every role is tried with every subject that there is, at a server with the printed configuration.
 // What the table does not list is refused, what it lists is let through. What each role does with it is test/end-to-end/roles.
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type NatsConnection, nkeys, PermissionViolationError } from "@nats-io/transport-node";
+import { connect, type NatsConnection, nkeys, PermissionViolationError } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connectNats } from "../../lib/nats/connect.ts";
 import { namesOf } from "../../lib/nats/names.ts";
 import { wantedStreams } from "../../lib/nats/provision.ts";
 import { natsUsersConfig } from "../../lib/server/conf.ts";
+import { ensureServer } from "../../lib/server/fetch.ts";
 import { NATS_ROLES, type NatsRole, type RoleRights, rolesOf } from "../../lib/server/roles.ts";
 import type { TestServer } from "../support/nats.ts";
-import { testDataSet } from "../support/nats.ts";
+import { BINARY_DIR, testDataSet } from "../support/nats.ts";
 import { credentialsOf, guardedServer } from "../support/nats-roles.ts";
 
 const PARTITIONS = 3;
-const STREAM_VERBS = ["CREATE", "UPDATE", "DELETE", "PURGE", "INFO", "RESTORE", "SNAPSHOT", "MSG.GET", "MSG.DELETE"];
+const STREAM_VERBS = [
+  "CREATE",
+  "UPDATE",
+  "DELETE",
+  "PURGE",
+  "INFO",
+  "RESTORE",
+  "SNAPSHOT",
+  "MSG.GET",
+  "MSG.DELETE",
+  "LEADER.STEPDOWN",
+  "PEER.REMOVE",
+  "PEER.EVACUATE",
+  "CANCEL_MOVE",
+];
 const CONSUMER_VERBS = [
   "CREATE",
   "DURABLE.CREATE",
@@ -24,7 +39,40 @@ const CONSUMER_VERBS = [
   "LIST",
   "NAMES",
   "PAUSE",
+  "UNPIN",
+  "RESET",
   "LEADER.STEPDOWN",
+  "PEER.REMOVE",
+  "PEER.EVACUATE",
+];
+/** About the server and the account. */
+const SERVER_VERBS = [
+  "INFO",
+  "STREAM.NAMES",
+  "STREAM.LIST",
+  "META.LEADER.STEPDOWN",
+  "META.RESCUE",
+  "SERVER.REMOVE",
+  "SERVER.EVACUATE",
+  "ACCOUNT.PURGE.ROLLCALL",
+  "ACCOUNT.STREAM.MOVE.ROLLCALL.SEGMENTS",
+  "ACCOUNT.STREAM.CANCEL_MOVE.ROLLCALL.SEGMENTS",
+];
+/** What servers say to themselves and to each other. */
+const OF_SERVERS = [
+  "$SYS.REQ.SERVER.PING",
+  "$SYS.REQ.SERVER.PING.CONNZ",
+  "$SYS.REQ.ACCOUNT.PING.CONNZ",
+  "$SYS.REQ.USER.INFO",
+  "$SYS.REQ.CLAIMS.UPDATE",
+  "$SYS.ACCOUNT.ROLLCALL.CONNECT",
+  "$SYS.DEBUG.SUBSCRIBERS",
+  "$JS.EVENT.ADVISORY.STREAM.DELETED.SEGMENTS",
+  "$JS.FC.SEGMENTS.mine.1",
+  "$JSC.SYNC.a",
+  "$NRG.AE.a",
+  "$MQTT.JSA.a",
+  "_R_.a.b",
 ];
 
 /** `*` matches one token, `>` the rest. */
@@ -56,7 +104,9 @@ function universe(name: string): string[] {
       `$JS.API.CONSUMER.${verb}.${stream}`,
       `$JS.API.CONSUMER.${verb}.${stream}.mine`,
     ]),
+    `$JS.API.CONSUMER.CREATE.${stream}.mine.${names.segmentSubject("vip", "joined")}`,
     `$JS.API.DIRECT.GET.${stream}`,
+    `$JS.API.DIRECT.GET.${stream}.${names.segmentSubject("vip", "joined")}`,
     `$JS.ACK.${stream}.mine.1.1.1.1.0`,
     `${names.serviceName}.js.CONSUMER.MSG.NEXT.${stream}.mine`,
     `${names.serviceName}.js.CONSUMER.INFO.${stream}.mine`,
@@ -89,18 +139,25 @@ function universe(name: string): string[] {
     names.exportSubject("a", "0"),
     ...NATS_ROLES.map((role) => `_INBOX.${role}.a.b`),
     "_INBOX.a.b",
-    ...["INFO", "STREAM.NAMES", "STREAM.LIST", "META.LEADER.STEPDOWN", "ACCOUNT.PURGE.ROLLCALL"].map(
-      (verb) => `$JS.API.${verb}`,
-    ),
+    ...SERVER_VERBS.map((verb) => `$JS.API.${verb}`),
     ...["PING", "INFO.rollcall", "STATS.rollcall.x"].map((verb) => `$SRV.${verb}`),
-    ...["$SYS.REQ.SERVER.PING", "$SYS.ACCOUNT.ROLLCALL.CONNECT", "_R_.a.b", "anything", "any.thing.else"],
+    ...OF_SERVERS,
+    ...["anything", "any.thing.else"],
   ];
 }
 
 function heardWidely(name: string): string[] {
   const root = name === "" ? "" : `${name}.`;
   const ours = ["segment.>", "segment.*.*", "delta.>", "log.>", "ask.>", "ask.v1.>", "audit.>", "rejected.>"];
-  return [">", "_INBOX.>", "_R_.>", "$JS.>", "$KV.>", "$SRV.>", "$SYS.>", ...ours.map((subject) => root + subject)];
+  const ofServers = ["$JS.>", "$KV.>", "$SRV.>", "$SYS.>", "$JSC.>", "$NRG.>", "$MQTT.>"];
+  return [">", "*", "*.*", "_INBOX.>", "_R_.>", ...ofServers, ...ours.map((subject) => root + subject)];
+}
+
+/** The JetStream API as the server's own program spells it, where it ends in a wildcard. */
+async function apiOfServer(): Promise<string[]> {
+  const { binary } = await ensureServer({ dataDir: BINARY_DIR });
+  const found = (await readFile(binary, "latin1")).matchAll(/\$JS\.API(?:\.[A-Z_]+)+(?:\.\*)+(?:\.>)?/g);
+  return [...new Set(Array.from(found, ([subject]) => subject))].sort();
 }
 
 interface Refused {
@@ -137,8 +194,9 @@ function mayHear({ subscribe }: RoleRights, subject: string): boolean {
 
 describe.each(["", "shop"])("data set %j", (name) => {
   const { rights } = rolesOf({ name, partitions: PARTITIONS });
-  const subjects = universe(name);
-  const wide = heardWidely(name);
+  // Its own, and those of another data set at the same server.
+  const subjects = [...new Set([...universe(name), ...universe(name === "" ? "other" : "")])];
+  const wide = [...new Set([...heardWidely(name), ...heardWidely(name === "" ? "other" : "")])];
   let server: TestServer;
   beforeAll(async () => {
     server = await guardedServer({ name, partitions: PARTITIONS });
@@ -148,12 +206,24 @@ describe.each(["", "shop"])("data set %j", (name) => {
   test.each(NATS_ROLES)("%s says and hears what the table lists, and nothing else", async (role) => {
     const nc = await server.connection(role, credentialsOf(role));
     const refused = await refusals(nc, subjects, wide);
+    // Each of them is a word of the server's own.
+    expect(
+      [...refused.publish, ...refused.subscription].filter((subject) => ![...subjects, ...wide].includes(subject)),
+    ).toEqual([]);
     const said = subjects.filter((subject) => !refused.publish.has(subject));
     const heard = [...subjects, ...wide].filter((subject) => !refused.subscription.has(subject));
     expect(said).toEqual(subjects.filter((subject) => mayPublish(rights[role], subject)));
     expect(heard).toEqual([...subjects, ...wide].filter((subject) => mayHear(rights[role], subject)));
     expect(said.length).toBeGreaterThan(0);
     expect(said.length).toBeLessThan(subjects.length / 2);
+  });
+
+  test("nobody comes in without a user, with another's password, or as somebody there is not", async () => {
+    const { password } = credentialsOf("channel");
+    for (const as of [{}, { user: "operator" }, { user: "operator", password }, { user: "admin", password }]) {
+      const coming = connect({ servers: server.url, reconnect: false, ...as });
+      await expect(coming, JSON.stringify(as)).rejects.toThrow(/Authorization Violation/);
+    }
   });
 
   test("each subject of the table is tried", () => {
@@ -163,6 +233,15 @@ describe.each(["", "shop"])("data set %j", (name) => {
       expect(untried.filter((pattern) => !/EVENTS_1/.test(pattern))).toEqual([]);
     }
   });
+});
+
+test("each subject of the server's JetStream API is tried", async () => {
+  const theirs = await apiOfServer();
+  expect(theirs).toContain("$JS.API.STREAM.PURGE.*");
+  expect(theirs.length).toBeGreaterThan(20);
+  const ours = universe("");
+  const untried = theirs.filter((pattern) => !ours.some((subject) => matches(pattern, subject)));
+  expect(untried).toEqual([]);
 });
 
 describe("the table", () => {
