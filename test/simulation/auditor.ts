@@ -27,6 +27,7 @@ export type Rule =
   | "wrong-link"
   | "repeated-link"
   | "lost-link"
+  | "wrong-trace"
   | "activated-unsettled"
   | "stale-writer"
   | "watermark-ahead"
@@ -91,7 +92,16 @@ const OPENED_EVERY = 4;
 export class Auditor {
   violation: Violation | undefined;
   /** How much was looked at. */
-  readonly counts = { inputs: 0, deltas: 0, links: 0, watermarks: 0, manifests: 0, pictures: 0, takeovers: 0 };
+  readonly counts = {
+    inputs: 0,
+    deltas: 0,
+    links: 0,
+    traces: 0,
+    watermarks: 0,
+    manifests: 0,
+    pictures: 0,
+    takeovers: 0,
+  };
   private readonly server: MemoryServer;
   private readonly options: (partition: PartitionNo) => OracleOptions;
   private readonly standings: Standing[];
@@ -225,6 +235,8 @@ export class Auditor {
     this.counts.links += 1;
     if (next?.body === body) {
       linked.stored += 1;
+      // What time had moved before the message stands in the same link without a trace: nobody's is not wrong.
+      if (message.headers.traceparent !== undefined) this.assertTrace(from, next.seq, message);
       return;
     }
     const place = linked.expected.findIndex((expected) => expected.body === body);
@@ -255,6 +267,8 @@ export class Auditor {
     this.assertOwner(partition, `a delta at ${message.seq}`);
     if (next?.body === body) {
       standing.storedAt.push(message.seq);
+      const { cause } = decodeDelta(body);
+      this.assertTrace(partition, cause.type === "event" ? cause.seq : undefined, message);
       return;
     }
     const place = standing.expected.findIndex((expected) => expected.body === body);
@@ -263,6 +277,20 @@ export class Auditor {
     if (place < standing.storedAt.length)
       throw new Violation("repeated-delta", `${where}, and was at ${standing.storedAt[place]} already`);
     throw new Violation("lost-delta", `${where}, but ${next?.body} comes before it and is not stored`);
+  }
+
+  /** Beside what was said stands what stands beside the message that caused it, or nothing. */
+  private assertTrace(partition: PartitionNo, seq: number | undefined, { headers, seq: at }: MemoryMessage): void {
+    const cause = seq === undefined ? undefined : this.server.stream(memoryLogStream(partition)).at(seq);
+    // What is gone from the log by now says nothing any more.
+    if (seq !== undefined && cause === undefined) return;
+    const told = ({ traceparent, tracestate }: MemoryMessage["headers"]): string => `${traceparent} ${tracestate}`;
+    if (headers.traceparent !== undefined) this.counts.traces += 1;
+    if (told(headers) === told(cause?.headers ?? {})) return;
+    throw new Violation(
+      "wrong-trace",
+      `partition ${partition}: ${told(headers)} stands beside what is stored at ${at}; of message ${seq} it is ${told(cause?.headers ?? {})}`,
+    );
   }
 
   private lookAtWatermark(partition: PartitionNo, message: MemoryMessage): void {

@@ -684,6 +684,28 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "actor.account?.id === account ? (actor.account.on ??= new Set()) : undefined;",
     seed: 12,
   },
+  // ── traces ────────────────────────────────────────────────────────────────────────────────────────────────────────
+  {
+    name: "trace-of-silence",
+    bug: "what silence does bears the trace of the event that moved the clock",
+    file: SPEECH,
+    find: 'trace !== undefined && delta.cause.type === "event"',
+    replace: "trace !== undefined",
+  },
+  {
+    name: "trace-lost-in-waiting",
+    bug: "the trace of a step that waited for a page is forgotten",
+    file: RUNNING,
+    find: "await this.say(record.trace);",
+    replace: "await this.say(undefined);",
+  },
+  {
+    name: "trace-lost-between-partitions",
+    bug: "a message to another partition is read without its trace",
+    file: "lib/memory/log-reading.js",
+    find: "const trace = traceOf(headers.traceparent, headers.tracestate);",
+    replace: 'const trace = subject === "event" ? traceOf(headers.traceparent, headers.tracestate) : undefined;',
+  },
   // ── the audit ─────────────────────────────────────────────────────────────────────────────────────────────────────
   {
     name: "audit-reads-on",
