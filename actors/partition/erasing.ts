@@ -8,7 +8,7 @@ import type { ControlEntry } from "../../lib/core/control.ts";
 import { decodeDelta } from "../../lib/core/deltas.ts";
 import { isMeant } from "../../lib/core/erasure.ts";
 import type { PartitionMachine } from "../../lib/core/partition.ts";
-import type { LogRecord, Seq } from "../../lib/core/types.ts";
+import type { LogRecord, Millis, Seq } from "../../lib/core/types.ts";
 import type { ErasureNote, ErasurePhase, LedgerBook, StandIn } from "../../lib/ports/erasing.ts";
 import { Refusal } from "../../lib/ports/errors.ts";
 import type { Published } from "../../lib/ports/publishing.ts";
@@ -26,7 +26,7 @@ const STAND_INS_PER_ENTRY = 500;
 const DELETES_UNDER_WAY_MAX = 16;
 /** A word that ends an erasure's links is short: longer messages are not looked into. */
 const WORD_BYTES_MAX = 160;
-/** Timers do not reach far, and the wall clock may be set. */
+/** Timers do not reach far, and the server's clock may be set. */
 const HOLD_LOOK_MS = 60_000;
 
 type Entry = Extract<ControlEntry, { op: "erase" }>;
@@ -42,6 +42,7 @@ export class Erasing {
   private readonly checkpointer: Checkpointer;
   /** Wakes the partition's own loop. */
   private readonly wake: () => void;
+  private readonly serverMs: () => Millis;
   private readonly onFault: (error: Refusal) => void;
   private readonly signal = new Signal();
   private book: LedgerBook | undefined;
@@ -58,12 +59,14 @@ export class Erasing {
     machine: PartitionMachine,
     checkpointer: Checkpointer,
     wake: () => void,
+    serverMs: () => Millis,
     onFault: (error: Refusal) => void,
   ) {
     this.context = context;
     this.machine = machine;
     this.checkpointer = checkpointer;
     this.wake = wake;
+    this.serverMs = serverMs;
     this.onFault = onFault;
   }
 
@@ -151,8 +154,8 @@ export class Erasing {
   private leftMs({ revision, entry }: Job): number {
     if (this.book!.phaseOf(revision) !== "cleared") return Number.POSITIVE_INFINITY;
     if (!this.isHome(entry)) return 0;
-    const { settings, runtime } = this.context;
-    return this.noteOf(revision).stamp + settings.erasureHoldMs - runtime.wallMs();
+    const { erasureHoldMs } = this.context.settings;
+    return erasureHoldMs === 0 ? 0 : this.noteOf(revision).stamp + erasureHoldMs - this.serverMs();
   }
 
   private isHome({ hash }: Entry): boolean {

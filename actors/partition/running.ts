@@ -4,7 +4,7 @@
 import { deltaId } from "../../lib/core/deltas.ts";
 import type { Need, PartitionMachine } from "../../lib/core/partition.ts";
 import type { Trace } from "../../lib/core/trace.ts";
-import type { LogRecord, Seq } from "../../lib/core/types.ts";
+import type { LogRecord, Millis, Seq } from "../../lib/core/types.ts";
 import { ControlLogLost, DigestMismatch, MachineFault, Refusal } from "../../lib/ports/errors.ts";
 import type { Fingerprint, LogReading } from "../../lib/ports/event-log.ts";
 import type { PartitionStatus, Question, Reply } from "../../lib/ports/questions.ts";
@@ -96,7 +96,8 @@ export class Running {
       this.backfills.review();
       wake();
     };
-    this.erasing = new Erasing(context, machine, this.checkpointer, mayFold, fail);
+    const serverMs = (): Millis => this.ticks.serverMs;
+    this.erasing = new Erasing(context, machine, this.checkpointer, mayFold, serverMs, fail);
     this.backfills = new Backfills(context, machine, this.signal, () => this.erasing.holdsFolds);
     this.answers = new Answers({ machine, shelf: this.shelf, runtime: context.runtime, status, wake });
     this.audit = new SelfAudit(context, machine, this.shelf, wake);

@@ -38,6 +38,11 @@ export class Ticks {
     } else if (offsetMs > this.offsetMs) this.offsetMs = offsetMs;
   }
 
+  /** The server's clock, as far as is known here: the machine's own may be set to anything. */
+  get serverMs(): Millis {
+    return this.offsetMs + this.context.runtime.monotonicMs();
+  }
+
   /** After a turn that left nothing to read: tick, or wait until it is time. */
   tend(deadline: Millis, position: Seq): void {
     if (this.tickSeq !== undefined && position >= this.tickSeq) {

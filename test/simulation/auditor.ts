@@ -11,12 +11,13 @@ import {
 import { keysOf } from "../../actors/partition/shelf.ts";
 import type { ControlEntry } from "../../lib/core/control.ts";
 import { decodeDelta, encodeDelta } from "../../lib/core/deltas.ts";
-import type { LogRecord, PartitionNo, Reject } from "../../lib/core/types.ts";
-import { memoryKindOf } from "../../lib/memory/log-reading.ts";
+import type { LogRecord, Millis, PartitionNo, Reject, Seq } from "../../lib/core/types.ts";
 import type { MemoryMessage, MemoryServer, MemoryStream } from "../../lib/memory/server.ts";
 import { memoryLogStream } from "../../lib/memory/world.ts";
 import { Oracle, type OracleOptions } from "../../lib/oracle/oracle.ts";
 import type { Watermark } from "../../lib/ports/delta-sink.ts";
+import { ledgerOf, Recording, recordOf } from "../support/erasures.ts";
+import { ErasureAuditor } from "./erasures.ts";
 import { membershipsAfter, shownBy } from "./picture.ts";
 
 /** What was broken, in the words of the protocol; a shrunken failure must break the same. */
@@ -44,6 +45,7 @@ export type Rule =
   | "page-rewritten"
   | "rejects"
   | "membership"
+  | "left-behind"
   | "audit"
   | "liveness"
   | "late-silence"
@@ -79,6 +81,8 @@ interface Standing {
   /** By the one that is spoken to. */
   readonly links: readonly Linked[];
   oracle: Oracle;
+  /** All of its log, whatever has been erased from it since. */
+  readonly log: Recording;
   heard: number;
   readonly expected: Expected[];
   /** So many of them are stored, and where. */
@@ -92,6 +96,7 @@ const OPENED_EVERY = 4;
 export class Auditor {
   violation: Violation | undefined;
   /** How much was looked at. */
+  readonly erasures: ErasureAuditor;
   readonly counts = {
     inputs: 0,
     deltas: 0,
@@ -122,6 +127,7 @@ export class Auditor {
     this.server = server;
     this.options = options;
     this.writer = writer;
+    this.erasures = new ErasureAuditor(server, partitions);
     this.standings = Array.from({ length: partitions }, (_, partition) => this.begin(partition, partitions));
     for (let partition = 0; partition < partitions; partition += 1)
       this.follow(memoryLogStream(partition), () => this.hear(partition));
@@ -134,6 +140,11 @@ export class Auditor {
   progress(partition: PartitionNo): { readonly expected: number; readonly stored: number } {
     const { expected, storedAt } = this.standings[partition]!;
     return { expected: expected.length, stored: storedAt.length };
+  }
+
+  /** Its log as it was before anything was erased. */
+  history(partition: PartitionNo): LogRecord[] {
+    return this.standings[partition]!.log.records;
   }
 
   watermark(partition: PartitionNo): Watermark | undefined {
@@ -181,7 +192,8 @@ export class Auditor {
   private begin(partition: PartitionNo, partitions: number): Standing {
     const oracle = new Oracle(this.options(partition));
     const links = Array.from({ length: partitions }, () => ({ expected: [], stored: 0 }));
-    return { oracle, links, heard: 0, expected: [], storedAt: [], watermark: undefined };
+    const log = new Recording(this.server, memoryLogStream(partition));
+    return { oracle, links, log, heard: 0, expected: [], storedAt: [], watermark: undefined };
   }
 
   private follow(stream: string, look: () => void): void {
@@ -197,11 +209,11 @@ export class Auditor {
   private hear(partition: PartitionNo): void {
     if (this.spoiledLogs.has(partition)) return;
     const standing = this.standings[partition]!;
-    const log = this.server.stream(memoryLogStream(partition));
-    for (const message of log.from(standing.heard + 1)) {
+    for (const message of standing.log.messages.slice(standing.heard)) {
       standing.heard = message.seq;
       this.counts.inputs += 1;
       const record = recordOf(message);
+      this.erasures.hear(partition, record);
       if (record.kind === "link") this.lookAtLink(partition, message);
       for (const delta of standing.oracle.apply(record)) {
         const body = encodeDelta(delta);
@@ -340,9 +352,16 @@ export class Auditor {
     const wanted = digestText(covered === 0 ? EMPTY_DIGEST : expected[covered - 1]!.digest);
     if (digest !== wanted)
       throw new Violation("watermark-digest", `${where} says ${digest} up to ${done}, the deltas say ${wanted}`);
-    const stamp = done === 0 ? null : (this.server.stream(memoryLogStream(partition)).at(done)?.stamp ?? null);
+    const stamp = done === 0 ? null : (this.stampAt(partition, done) ?? null);
     if (fingerprint !== stamp)
       throw new Violation("watermark-fingerprint", `${where} says ${fingerprint} at ${done}, the log ${stamp}`);
+  }
+
+  /** Of a log that was harmed, as it is; else also of what was erased. */
+  private stampAt(partition: PartitionNo, seq: Seq): Millis | undefined {
+    const stored = this.server.stream(memoryLogStream(partition)).at(seq);
+    const { log } = this.standings[partition]!;
+    return (stored ?? (this.erasures.count > 0 ? log.at(seq) : undefined))?.stamp;
   }
 
   /** A stale owner is refused by the stream: whoever speaks is whom the newest watermark names. */
@@ -437,7 +456,7 @@ export class Auditor {
           "manifest-wrong",
           `${where} has digest ${digest}, the deltas say ${this.digestAt(partition, position)}`,
         );
-      if (position > 0 && stamp !== this.server.stream(memoryLogStream(partition)).at(position)?.stamp)
+      if (position > 0 && stamp !== this.stampAt(partition, position))
         throw new Violation("manifest-wrong", `${where} has another fingerprint than the log`);
       const rows = blob(store, where, directory);
       for (const ref of [meta, ...decodeDirectory(partition, number, rows).values()]) blob(store, where, ref);
@@ -476,6 +495,16 @@ export class Auditor {
     }
   }
 
+  /** When the erasures are through, and whoever was stopped meanwhile has had its say: nobody erased stands anywhere. */
+  checkForgotten(keepsDeltas: boolean): void {
+    const [first, ...others] = this.erasures.left(keepsDeltas);
+    if (first === undefined) return;
+    throw new Violation(
+      "left-behind",
+      `${first}${others.length === 0 ? "" : `, and so in ${others.length} other places`}`,
+    );
+  }
+
   /** When everything is over: all that the logs say is stored, and all that was refused was told. */
   checkComplete(): void {
     for (const [partition, { expected, storedAt, oracle }] of this.standings.entries()) {
@@ -496,8 +525,11 @@ export class Auditor {
       if (headers.partition === `${partition}`) told.add(`${headers.seq} ${subject}`);
     }
     const named = new Set(wanted.map(({ seq, reason }) => `${seq} rejected.${reason}`));
+    // Those of whoever was erased are gone with the message.
+    const erased = new Set(ledgerOf(this.server, partition).seqs());
     for (const one of named) {
-      if (!told.has(one)) throw new Violation("rejects", `partition ${partition}: message ${one} was not told`);
+      if (!told.has(one) && !erased.has(Number(one.split(" ", 1)[0])))
+        throw new Violation("rejects", `partition ${partition}: message ${one} was not told`);
     }
     for (const one of told) {
       if (!named.has(one))
@@ -520,8 +552,4 @@ function blob(store: MemoryStream, where: string, ref: BlobRef): Uint8Array {
 
 function entryOf({ body }: MemoryMessage): ControlEntry {
   return JSON.parse(text.decode(body)) as ControlEntry;
-}
-
-export function recordOf({ seq, stamp, subject, body }: MemoryMessage): LogRecord {
-  return { seq, stamp, kind: memoryKindOf(subject), body };
 }

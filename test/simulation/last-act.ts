@@ -2,13 +2,14 @@
 // refused with the right code and says nothing more, or it heals exactly; which of the two follows from protocol.md section 3
 // and is worked out here from what was stored before the harm.
 import { decodeDirectory, decodeManifest, type Manifest } from "../../actors/partition/manifest.ts";
-import { encodeDelta } from "../../lib/core/deltas.ts";
+import { decodeDelta, encodeDelta } from "../../lib/core/deltas.ts";
 import type { LogRecord, PartitionNo } from "../../lib/core/types.ts";
 import type { MemoryStream } from "../../lib/memory/server.ts";
 import { memoryLogStream } from "../../lib/memory/world.ts";
 import { Oracle } from "../../lib/oracle/oracle.ts";
 import type { StoredWatermark, Watermark } from "../../lib/ports/delta-sink.ts";
-import { recordOf, Violation } from "./auditor.ts";
+import { ledgerOf, recordOf } from "../support/erasures.ts";
+import { Violation } from "./auditor.ts";
 import type { LastAct } from "./plan.ts";
 import type { Simulation } from "./simulation.ts";
 
@@ -170,7 +171,10 @@ export class LastActPlay {
       case "checkpoints-gone":
         server.replaceStream("CHECKPOINT");
         sim.auditor.exempt("CHECKPOINT");
-        return everybody(() => undefined);
+        // A log with holes says no more what it said.
+        return new Map(
+          facts.map((_, partition) => [partition, ledgerOf(server, partition).isEmpty ? undefined : "LOG-001"]),
+        );
       case "checkpoints-of-old":
         server.putStream("CHECKPOINT", this.old.get("CHECKPOINT")!);
         sim.auditor.exempt("CHECKPOINT");
@@ -348,9 +352,12 @@ export class LastActPlay {
     const first = now[0]?.seq ?? facts.log.length + 1;
     // Where a message is gone, or another, the true past is the one from before the harm.
     const isSpoiled = this.act.harm === "log-message-gone" || this.act.harm === "log-rewritten";
-    const past = isSpoiled ? merged(now, facts.log) : [...facts.log.slice(0, first - 1), ...now];
+    const { auditor, plan } = this.sim;
+    const unharmed = isSpoiled ? merged(now, facts.log) : [...facts.log.slice(0, first - 1), ...now];
+    const past = plan.world.erases ? auditor.history(partition) : unharmed;
     const oracle = new Oracle(this.sim.oracleOptions(partition));
-    const expected = past.flatMap((record) => oracle.apply(record).map(encodeDelta));
+    const isKept = (body: string): boolean => !auditor.erasures.isForgotten(decodeDelta(body));
+    const expected = past.flatMap((record) => oracle.apply(record).map(encodeDelta)).filter(isKept);
     const { epoch } = this.factsOf(partition).watermark!;
     const isOwnedAnew = !this.act.harm.startsWith("alive-");
     if (epoch < facts.manifest.epoch || (isOwnedAnew && epoch === facts.manifest.epoch))
@@ -358,7 +365,7 @@ export class LastActPlay {
         "epoch",
         `after ${this.act.harm} partition ${partition} has epoch ${epoch}, its manifest had ${facts.manifest.epoch}`,
       );
-    const said = this.said(partition);
+    const said = this.said(partition).filter(isKept);
     const at = expected.findIndex((body, index) => body !== said[index]);
     if (at >= 0 || said.length !== expected.length)
       throw new Violation(

@@ -2,10 +2,11 @@
 // seed gives the same plan; a failure is shrunk by leaving steps out of it.
 import { DEFAULT_PARTITION_SETTINGS, type PartitionSettings } from "../../actors/partition/settings.ts";
 import type { ControlEntry } from "../../lib/core/control.ts";
-import type { JsonObject, MemberId } from "../../lib/core/types.ts";
+import type { JsonObject, MemberId, MemberKind } from "../../lib/core/types.ts";
 import { Dice } from "../support/seed.ts";
 import { withAccounts } from "./accounts.ts";
 import { Entries } from "./entries.ts";
+import { nameOf, withErasures } from "./erasures.ts";
 import type { Weather } from "./network.ts";
 import { SentEvents } from "./sent-events.ts";
 
@@ -17,6 +18,8 @@ export interface World {
   readonly users: readonly MemberId[];
   /** That users belong to; none in most worlds. */
   readonly accounts: readonly MemberId[];
+  /** Some of them are erased. */
+  readonly erases: boolean;
   readonly pageBytesMax: number;
   readonly pageCacheBytesMax: number;
   /** "event": nobody ticks; events' own times and clock messages alone move the clock. */
@@ -46,6 +49,7 @@ export type Deed =
   | { readonly do: "define"; readonly entry: ControlEntry }
   /** What a feed says of a place; it ends by itself after so long. */
   | { readonly do: "situation"; readonly entry: SituationEntry; readonly forMs: number | undefined }
+  | { readonly do: "erase"; readonly kind: MemberKind; readonly id: MemberId }
   /** Of the entries that wait for their activation, one is given up; where none does, the last entry. */
   | { readonly do: "cancel"; readonly which: number }
   | { readonly do: "start"; readonly underOldName: boolean }
@@ -157,24 +161,34 @@ export const CRASH_CALLS = [
 
 const STORE_HARMS: readonly Harm[] = ["checkpoints-gone", "checkpoints-of-old", "segments-of-old", "page-bit-flipped"];
 
+/** What becomes of a log without its checkpoint where somebody was erased, and of the deltas, is worked out for these. */
+const ERASED_HARMS: readonly Harm[] = ["checkpoints-gone", "checkpoints-of-old", "segments-gone", "definitions-cut"];
+
 const LAST_ACT_CHANCE = 0.5;
+export const DAY_MS = 86_400_000;
 /** Worlds with accounts in them, of those whose rules keep no states: both together would cost the oracle too much. */
 const ACCOUNTS_SHARE = 0.5;
 /** Worlds in which rules keep states of their own: what they cost the oracle, all others need not pay. */
 const STATEFUL_SHARE = 0.5;
+/** Worlds in which people are erased. */
+const ERASURES_SHARE = 0.3;
 const CANCELS_PER_ENTRY = 0.15;
 
 export function planOf(seed: number): Plan {
   const dice = new Dice(seed * 2 + 1);
-  const world = worldOf(dice);
+  const erasureDice = new Dice(seed * 17 + 9);
+  const world = worldOf(dice, erasureDice.chance(ERASURES_SHARE));
   const plan = { seed, world, steps: stepsOf(dice, world), lastAct: lastActOf(dice) };
   const accountDice = new Dice(seed * 13 + 8);
-  return !world.stateful && accountDice.chance(ACCOUNTS_SHARE) ? joined(plan, accountDice) : plan;
+  const peopled = !world.stateful && accountDice.chance(ACCOUNTS_SHARE) ? joined(plan, accountDice) : plan;
+  return world.erases ? erasing(peopled, erasureDice) : peopled;
 }
 
 /** The same with accounts in it. What becomes of links when a log is harmed is test/actors/links.test.ts's matter. */
 function joined({ seed, world, steps, lastAct }: Plan, dice: Dice): Plan {
-  const accounts = Array.from({ length: dice.int(1, 5) }, (_, index) => `a${index}`);
+  const accounts = Array.from({ length: dice.int(1, 5) }, (_, index) =>
+    world.erases ? nameOf("account", index) : `a${index}`,
+  );
   const settings = { ...world.settings, linksUnsentMax: dice.pick([1, 10, 10_000]) };
   const peopled = { ...world, accounts, settings };
   const harmsLog = lastAct !== undefined && /^(alive-)?log-/.test(lastAct.harm);
@@ -186,18 +200,32 @@ function joined({ seed, world, steps, lastAct }: Plan, dice: Dice): Plan {
   };
 }
 
-function worldOf(dice: Dice): World {
+/** The same with erasures in it. */
+function erasing({ seed, world, steps, lastAct }: Plan, dice: Dice): Plan {
+  // A clock that is set back makes any time of waiting longer.
+  const isSteady = steps.every((step) => step.do !== "clock");
+  const erasureHoldMs = dice.pick(isSteady ? [0, 2_000, DAY_MS] : [0, DAY_MS]);
+  return {
+    seed,
+    world: { ...world, settings: { ...world.settings, erasureHoldMs } },
+    steps: withErasures(steps, world, dice),
+    lastAct: lastAct && { ...lastAct, harm: dice.pick(ERASED_HARMS) },
+  };
+}
+
+function worldOf(dice: Dice, erases: boolean): World {
   const partitions = dice.pick([1, 1, 2, 2, 3, 4, 5, 8]);
   const stateful = dice.chance(STATEFUL_SHARE);
   // The oracle looks at all that one has done whenever something happens: few people with a long past cost most.
   const count = dice.pick(stateful ? [5, 12, 30, 60] : [2, 5, 12, 30, 60]);
-  const users = Array.from({ length: count }, (_, index) => `u${index}`);
+  const users = Array.from({ length: count }, (_, index) => (erases ? nameOf("user", index) : `u${index}`));
   return {
     stateful,
     partitions,
     workers: dice.pick([1, 2, 2, 3, 3, 4, 5]),
     users,
     accounts: [],
+    erases,
     pageBytesMax: dice.pick([200, 600, 4_000]),
     pageCacheBytesMax: dice.pick([1, 1, 6_000, 12_000, 30_000, 1_000_000]),
     clockMode: dice.chance(0.1) ? "event" : "log",

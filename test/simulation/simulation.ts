@@ -7,7 +7,13 @@ import { Shard } from "../../actors/worker/shard.ts";
 import type { ControlEntry } from "../../lib/core/control.ts";
 import { ControlState } from "../../lib/core/engine/control-state.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
-import { DEFAULT_LIMITS, type JsonObject, type PartitionNo } from "../../lib/core/types.ts";
+import {
+  DEFAULT_LIMITS,
+  type JsonObject,
+  type MemberId,
+  type MemberKind,
+  type PartitionNo,
+} from "../../lib/core/types.ts";
 import type { MemoryMessage } from "../../lib/memory/server.ts";
 import { MemoryQuestionDesk, memoryLogStream, memoryWorld } from "../../lib/memory/world.ts";
 import type { OracleOptions } from "../../lib/oracle/oracle.ts";
@@ -16,7 +22,7 @@ import { Dice } from "../support/seed.ts";
 import { Auditor, Violation } from "./auditor.ts";
 import { LastActPlay } from "./last-act.ts";
 import { CALM, Network } from "./network.ts";
-import type { Plan, SentEvent, Step } from "./plan.ts";
+import { DAY_MS, type Plan, type SentEvent, type Step } from "./plan.ts";
 import { Process, Scheduler, ServerClock } from "./scheduler.ts";
 import { Trace, type TraceLine } from "./trace.ts";
 import { watched } from "./watched-world.ts";
@@ -48,6 +54,9 @@ const CLOCK_STEP_MS_MAX = 600_000;
 /** Law 6. */
 const SILENCE_LATE_MS_MAX = 1_000;
 const MEMBERS_MAX = 100_000;
+/** Longer than any request is under way. */
+const ALL_ARRIVED_MS = 4_000;
+const CHECKPOINTS_KEPT = 2;
 
 export interface Outcome {
   readonly seed: number;
@@ -91,7 +100,7 @@ export class Simulation {
   private fault: Violation | undefined;
   /** Of the entries up to a message of DEFINITIONS. */
   private pending: { readonly of: MemoryMessage | undefined; readonly revisions: readonly number[] } | undefined;
-  private readonly seen = { entries: 0, cancelled: 0, audits: 0 };
+  private readonly seen = { entries: 0, cancelled: 0, audits: 0, forgotten: 0 };
   private lastAct: string | undefined;
   private verdicts: readonly string[] = [];
 
@@ -140,6 +149,7 @@ export class Simulation {
     await this.untilRest();
     await this.untilSilenceHasSpoken();
     await this.checkAll();
+    if (world.erases) await this.untilForgotten();
     if (lastAct === undefined) return;
     const ended = await new LastActPlay(this, lastAct).play();
     this.lastAct = ended.told;
@@ -159,6 +169,9 @@ export class Simulation {
         return;
       case "define":
         this.define(step.entry);
+        return;
+      case "erase":
+        this.erase(step.kind, step.id);
         return;
       case "situation": {
         const { entry, forMs } = step;
@@ -217,7 +230,14 @@ export class Simulation {
     }
   }
 
-  send({ user, kind, message, lateMs, endsInMs }: SentEvent): void {
+  private erase(kind: MemberKind, id: MemberId): void {
+    const revision = this.network.server.stream("DEFINITIONS").last + 1;
+    this.define(this.auditor.erasures.entryFor(kind, id, revision));
+  }
+
+  send(event: SentEvent): void {
+    const { user, kind, lateMs, endsInMs } = event;
+    const message = this.plan.world.erases ? this.auditor.erasures.tagged(event) : event.message;
     const timestamp = lateMs === undefined ? {} : { timestamp: new Date(this.clock.wallMs() - lateMs).toISOString() };
     const ends = endsInMs === undefined ? {} : { ends: new Date(this.clock.wallMs() + endsInMs).toISOString() };
     const properties = endsInMs === undefined ? {} : { properties: { ...(message.properties as JsonObject), ...ends } };
@@ -376,6 +396,22 @@ export class Simulation {
     return this.until("everything to be heard, said and remembered", () => this.atRest());
   }
 
+  /** Whoever was erased is nowhere: also not in what was stored late, of which the next checkpoint finds that nobody names it. */
+  private async untilForgotten(): Promise<void> {
+    const { auditor, plan } = this;
+    const { erasureHoldMs, checkpointIntervalMs } = plan.world.settings;
+    const keepsDeltas = erasureHoldMs >= DAY_MS;
+    await this.until("every erasure to be through", () => auditor.erasures.isThrough(keepsDeltas));
+    await this.advance(ALL_ARRIVED_MS);
+    for (let checkpoint = 0; checkpoint < CHECKPOINTS_KEPT; checkpoint += 1) {
+      this.moveClocks();
+      await this.advance(checkpointIntervalMs * 2 + LOOK_MS);
+      await this.untilRest();
+    }
+    auditor.checkForgotten(keepsDeltas);
+    this.seen.forgotten = auditor.erasures.goneCount;
+  }
+
   /** Law 6: after a long silence nothing that fell due is unsaid, and nothing was said too late. */
   private async untilSilenceHasSpoken(): Promise<void> {
     // Whoever was idle while the server's clock was set learns of it by a message, as it would from any other.
@@ -516,7 +552,7 @@ export class Simulation {
       step: this.step,
       virtualMs: scheduler.nowMs,
       alarms: scheduler.steps,
-      counts: { ...auditor.counts, ...this.seen },
+      counts: { ...auditor.counts, ...this.seen, erasures: auditor.erasures.count },
       struck: network.struck,
       lastAct: this.lastAct,
       verdicts: this.verdicts,

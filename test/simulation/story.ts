@@ -53,6 +53,8 @@ function stepText(step: Step): string {
       const forMs = step.forMs === undefined ? "" : ` for ${step.forMs} ms`;
       return `DEFINITIONS: ${kind} at ${JSON.stringify(place)} is ${JSON.stringify(values)}${forMs}`;
     }
+    case "erase":
+      return `DEFINITIONS: ${step.kind} ${step.id} is erased`;
     case "cancel":
       return "DEFINITIONS: what waits is given up";
     case "start":

@@ -1,0 +1,167 @@
+// Who is erased in a run, and what must come of it. Drawn by dice of their own and woven into the steps of a plan, so that worlds
+// without erasures stay as they are. What members say bears a tag, counted by erasures, so that who comes back is told from
+// who was erased.
+import type { ControlEntry } from "../../lib/core/control.ts";
+import { type Erased, erasedOf, isMeant } from "../../lib/core/erasure.ts";
+import { partitionOf } from "../../lib/core/ids.ts";
+import type { Delta, JsonObject, LogRecord, MemberId, MemberKind, PartitionNo, Seq } from "../../lib/core/types.ts";
+import type { MemoryServer } from "../../lib/memory/server.ts";
+import { leftOf, phasesOf } from "../support/erasures.ts";
+import type { Dice } from "../support/seed.ts";
+import type { Deed, SentEvent, Step, World } from "./plan.ts";
+
+/** The requests of an erasure, and the moments at which one of them can be its worker's last. */
+const ERASURE_CALLS = ["ledger", "ledger", "erase", "erase", "readLedger", "putManifest", "remove"] as const;
+
+/** Members are named so that no id is found inside another, nor in anything that nobody said of them. */
+export function nameOf(kind: MemberKind, index: number): MemberId {
+  return `${kind === "user" ? "person" : "firm"}-${index}-`;
+}
+
+/** With erasures in it, from somewhere in the midst on. */
+export function withErasures(steps: readonly Step[], world: World, dice: Dice): Step[] {
+  const wait = (): number => dice.pick([0, 0, 10, 120, 300]);
+  const [often, strikes] = [dice.pick([0.04, 0.1, 0.25]), dice.pick([0, 0.2, 0.5])];
+  const begins = dice.int(2, Math.floor(steps.length / 2));
+  return steps.flatMap((step, index): Step[] => {
+    if (index < begins || !dice.chance(often)) return [step];
+    const deed = erasure(dice, world);
+    const woven: Step[] = [step, { ...deed, waitMs: wait() }];
+    if (dice.chance(strikes)) woven.push({ ...struck(dice), waitMs: wait() });
+    if (dice.chance(0.2)) woven.push({ ...refusedOf(dice, world), waitMs: wait() });
+    // The same once more: the second finds nobody, or whoever came back.
+    if (dice.chance(0.1)) woven.push({ ...deed, waitMs: wait() });
+    return woven;
+  });
+}
+
+function erasure(dice: Dice, { users, accounts }: World): Deed {
+  const isAccount = accounts.length > 0 && dice.chance(0.25);
+  return { do: "erase", kind: isAccount ? "account" : "user", id: dice.pick(isAccount ? accounts : users) };
+}
+
+function struck(dice: Dice): Deed {
+  const [worker, left] = [dice.int(0, 9), dice.int(0, 4)];
+  const at = { worker, left, call: dice.pick(ERASURE_CALLS), when: dice.pick(["before", "after"] as const) };
+  return dice.chance(0.6) ? { do: "crash", ...at } : { do: "stopAt", ...at, forMs: dice.pick([900, 2_500, 6_000]) };
+}
+
+/** No event, and it says whose it was meant to be. */
+function refusedOf(dice: Dice, { users }: World): Deed {
+  const user = dice.pick(users);
+  return { do: "send", events: [{ user, lateMs: undefined, message: { userId: user, type: "track" } }] };
+}
+
+/** One erasure as it was asked for, and what is known of it by the logs. */
+interface Erasure {
+  readonly kind: MemberKind;
+  readonly id: MemberId;
+  readonly revision: number;
+  readonly erased: Erased;
+  /** Place of the entry's copy in the home log. */
+  copy: Seq | undefined;
+}
+
+const TAG = /\b(?:person|firm)-\d+-#\d+#/g;
+const text = new TextDecoder();
+
+/** Follows the logs of a run, and knows which words must be nowhere in the end. */
+export class ErasureAuditor {
+  private readonly server: MemoryServer;
+  private readonly partitions: number;
+  private readonly erasures: Erasure[] = [];
+  private readonly times = new Map<string, number>();
+  /** By member: tags that stood in the home log. */
+  private readonly seen = new Map<string, Set<string>>();
+  private readonly gone = new Set<string>();
+
+  constructor(server: MemoryServer, partitions: number) {
+    this.server = server;
+    this.partitions = partitions;
+  }
+
+  get count(): number {
+    return this.erasures.length;
+  }
+
+  /** The entry that is about to be written under that revision. */
+  entryFor(kind: MemberKind, id: MemberId, revision: number): ControlEntry {
+    const erased = erasedOf(kind, id, `key of ${revision}`);
+    const member = `${kind} ${id}`;
+    this.erasures.push({ kind, id, revision, erased, copy: undefined });
+    this.times.set(member, (this.times.get(member) ?? 0) + 1);
+    return { op: "erase", ...erased };
+  }
+
+  /** The same message, with the tag of whom it tells about. */
+  tagged({ user, kind, message }: SentEvent): JsonObject {
+    const ofAccount = typeof message.groupId === "string" ? { by: this.tagOf("account", message.groupId) } : {};
+    const own = kind === "account" ? ofAccount : { by: this.tagOf("user", user) };
+    const properties = { ...(message.properties as JsonObject | undefined), ...own };
+    if (message.type === "identify") return { ...message, traits: { ...(message.traits as JsonObject), ...own } };
+    if (message.type !== "group") return { ...message, properties };
+    return "traits" in message ? { ...message, traits: { ...(message.traits as JsonObject), ...ofAccount } } : message;
+  }
+
+  private tagOf(kind: MemberKind, id: MemberId): string {
+    return `${id}#${this.times.get(`${kind} ${id}`) ?? 0}#`;
+  }
+
+  hear(partition: PartitionNo, record: LogRecord): void {
+    if (record.kind === "control") this.hearCopy(partition, record);
+    else if (record.kind !== "clock" && record.kind !== "ready") this.hearMessage(partition, record);
+  }
+
+  private hearCopy(partition: PartitionNo, { seq, body }: LogRecord): void {
+    const { revision } = JSON.parse(text.decode(body)) as { revision: number };
+    const found = this.erasures.find((one) => one.revision === revision);
+    if (found === undefined || found.copy !== undefined || !this.isHome(found, partition)) return;
+    found.copy = seq;
+    for (const tag of this.seen.get(found.id) ?? []) this.gone.add(tag);
+    // An account that has users stays one that has users, so its id stays.
+    if (found.kind === "user") this.gone.add(found.id);
+  }
+
+  /** Whatever comes after the copy tells of whoever comes back. */
+  private hearMessage(partition: PartitionNo, { kind, body }: LogRecord): void {
+    const said = text.decode(body);
+    for (const [tag] of said.matchAll(TAG)) {
+      const id = tag.slice(0, tag.indexOf("#"));
+      if (partitionOf(id, this.partitions) !== partition) continue;
+      this.gone.delete(tag);
+      this.seen.set(id, (this.seen.get(id) ?? new Set()).add(tag));
+    }
+    if (kind !== "event") return;
+    for (const id of this.gone) if (!id.endsWith("#") && said.includes(`"${id}"`)) this.gone.delete(id);
+  }
+
+  private isHome({ erased }: Erasure, partition: PartitionNo): boolean {
+    return erased.hash % this.partitions === partition;
+  }
+
+  /** Said before somebody was erased: it is deleted some time after. */
+  isForgotten({ kind, id, cause }: Delta): boolean {
+    return this.erasures.some(
+      (one) => one.kind === kind && isMeant(one.erased, id) && one.copy !== undefined && cause.seq <= one.copy,
+    );
+  }
+
+  /** Every partition is through with every erasure; of services' deltas, where they are kept so long, all others are. */
+  isThrough(keepsDeltas: boolean): boolean {
+    return this.erasures.every((one) =>
+      phasesOf(this.server, this.partitions, one.revision).every(
+        (phase, partition) =>
+          phase === "deleted" || (keepsDeltas && phase === "cleared" && this.isHome(one, partition)),
+      ),
+    );
+  }
+
+  /** Where a word still stands that must be nowhere. */
+  left(keepsDeltas: boolean): string[] {
+    return leftOf(this.server, this.partitions, [...this.gone], (stream) => keepsDeltas && stream === "SEGMENTS");
+  }
+
+  get goneCount(): number {
+    return this.gone.size;
+  }
+}
