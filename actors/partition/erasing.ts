@@ -297,6 +297,15 @@ export class Erasing {
     }
     const gone = new Set(seqs);
     if (gone.size > 0) await insist(this.context, () => eraser.rejects((seq) => gone.has(seq)));
+    await this.renewLedger();
+  }
+
+  /** A stand-in from before may name the member, as long as what it stood in for named others who were erased before. */
+  private async renewLedger(): Promise<void> {
+    const { ledger, eraser } = this.context.world;
+    for (const chunk of this.book!.disagreeing()) await this.write(() => ledger.rewrite(chunk));
+    this.book = await insist(this.context, () => ledger.read());
+    for (const at of this.book.outdated()) await insist(this.context, () => eraser.fromLedger(at));
   }
 
   private async deleteDeltas(job: Job): Promise<void> {

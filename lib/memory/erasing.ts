@@ -2,6 +2,7 @@
 // Beside world.ts; a message that is erased here is gone at once, and so it is on a real server.
 import type { PartitionNo, Seq } from "../core/types.ts";
 import {
+  type Chunk,
   type ErasureLedger,
   type ErasureNote,
   type ErasurePhase,
@@ -34,8 +35,9 @@ export class MemoryLedger implements ErasureLedger {
   read(): Promise<LedgerBook> {
     return this.server.call(this.client, "readLedger", () => {
       const book = new LedgerBook();
-      for (const { subject, body } of this.stream.from(1)) {
-        if (subject.startsWith(this.prefix)) book.take(subject.slice(this.prefix.length), Buffer.from(body).toString());
+      for (const { subject, body, seq } of this.stream.from(1)) {
+        const isOurs = subject.startsWith(this.prefix);
+        if (isOurs) book.take(subject.slice(this.prefix.length), Buffer.from(body).toString(), seq);
       }
       this.book = book;
       return book;
@@ -50,12 +52,16 @@ export class MemoryLedger implements ErasureLedger {
     return this.put(phaseName(revision, phase), JSON.stringify(note));
   }
 
-  private async put(name: string, body: string): Promise<Published> {
+  rewrite({ name, standIns, at }: Chunk): Promise<Published> {
+    return this.put(name, entryText(standIns), at);
+  }
+
+  private async put(name: string, body: string, expected = 0): Promise<Published> {
     const subject = `${this.prefix}${name}`;
     const message = { subject, body: Buffer.from(body) };
     try {
       const stored = await this.server.call(this.client, "ledger", () =>
-        this.stream.store([message], { subject, seq: 0 }),
+        this.stream.store([message], { subject, seq: expected }),
       );
       return stored === undefined ? { kind: "fenced" } : { kind: "stored", seq: stored };
     } catch (error) {
@@ -81,6 +87,10 @@ export class MemoryEraser implements StreamEraser {
       const log = this.server.stream(`EVENTS_${this.partition}`);
       if (log.at(seq) !== undefined) log.drop(seq);
     });
+  }
+
+  fromLedger(at: Seq): Promise<void> {
+    return this.server.call(this.client, "erase", () => this.server.stream("ERASED").erase(at));
   }
 
   deltas(isTheirs: (body: string) => boolean): Promise<number> {

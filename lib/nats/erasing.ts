@@ -3,6 +3,7 @@
 import { headers, type NatsConnection } from "@nats-io/transport-node";
 import type { PartitionNo, Seq } from "../core/types.ts";
 import {
+  type Chunk,
   type ErasureLedger,
   type ErasureNote,
   type ErasurePhase,
@@ -38,7 +39,7 @@ export class NatsLedger implements ErasureLedger {
     this.partition = partition;
   }
 
-  /** Nothing in it ever changes, so only what is new is asked for. */
+  /** What is written anew comes after what it was, so only what is new is asked for. */
   async read(): Promise<LedgerBook> {
     this.reading ??= this.readOn().finally(() => {
       this.reading = undefined;
@@ -55,7 +56,7 @@ export class NatsLedger implements ErasureLedger {
       );
       if (stored === undefined) return;
       const name = stored.subject.slice(all.length - 1);
-      this.book.take(name, Buffer.from(stored.data).toString("utf8"));
+      this.book.take(name, Buffer.from(stored.data).toString("utf8"), stored.seq);
       this.next = stored.seq + 1;
     }
   }
@@ -68,9 +69,13 @@ export class NatsLedger implements ErasureLedger {
     return this.put(phaseName(revision, phase), JSON.stringify(note));
   }
 
-  private put(name: string, body: string): Promise<Published> {
+  rewrite({ name, standIns, at }: Chunk): Promise<Published> {
+    return this.put(name, entryText(standIns), at);
+  }
+
+  private put(name: string, body: string, expected = 0): Promise<Published> {
     const subject = this.names.erasedSubject(this.partition, name);
-    return publish(this.nc, subject, body, expectLast(headers(), subject, 0));
+    return publish(this.nc, subject, body, expectLast(headers(), subject, expected));
   }
 }
 
@@ -134,6 +139,10 @@ export class NatsEraser implements StreamEraser {
 
   fromLog(seq: Seq): Promise<void> {
     return eraseMessage(this.nc, this.names.eventsStream(this.partition), seq);
+  }
+
+  fromLedger(at: Seq): Promise<void> {
+    return eraseMessage(this.nc, this.names.erasedStream, at);
   }
 
   async deltas(isTheirs: (body: string) => boolean): Promise<number> {

@@ -197,14 +197,16 @@ function auditStream(names: Names): Wanted {
   };
 }
 
-/** Which messages of the logs were erased, and what stands in for them: without it their holes are damage. Nothing in it goes. */
+/**
+ * Which messages of the logs were erased, and what stands in for them: without it their holes are damage. Only what stands there
+ * in other words goes, when it names somebody who was erased later.
+ */
 function erasedStream(names: Names): Wanted {
   return {
     ...KEPT,
     name: names.erasedStream,
     subjects: [names.erasedSubject("*", ">")],
     allow_rollup_hdrs: false,
-    deny_delete: true,
     deny_purge: true,
   };
 }

@@ -26,6 +26,16 @@ export interface ErasureLedger {
   list(revision: number, chunk: number, standIns: readonly StandIn[]): Promise<Published>;
   /** The same. */
   mark(revision: number, phase: ErasurePhase, note: ErasureNote): Promise<Published>;
+  /** A chunk in other words; `fenced` where it is not what the book says it is. What it was is `outdated` from then on. */
+  rewrite(chunk: Chunk): Promise<Published>;
+}
+
+/** What one message of the ledger lists. */
+export interface Chunk {
+  readonly name: string;
+  readonly standIns: readonly StandIn[];
+  /** Its place in the ledger. */
+  readonly at: Seq;
 }
 
 /** The entry's copy in this log: what the member did and said up to there goes. */
@@ -39,37 +49,68 @@ export interface StreamEraser {
   fromLog(seq: Seq): Promise<void>;
   /** This partition's deltas of which `isTheirs` holds for the body; gives how many there were. */
   deltas(isTheirs: (body: string) => boolean): Promise<number>;
+  /** What stood in the ledger before it was written in other words. */
+  fromLedger(at: Seq): Promise<void>;
   /** What was refused at these places of the log. */
   rejects(isTheirs: (seq: Seq) => boolean): Promise<number>;
 }
 
-/** One partition's part of the ledger, taken in message by message. */
+/**
+ * One partition's part of the ledger, taken in message by message. What names one member may name another, too: a stand-in is
+ * listed once more for whoever is erased later, and holds from where that erasure is `listed` on.
+ */
 export class LedgerBook {
   readonly #standIns = new Map<Seq, StandIn>();
   readonly #phases = new Map<number, ErasurePhase>();
   readonly #notes = new Map<number, ErasureNote>();
-  readonly #seqs = new Map<number, Seq[]>();
+  readonly #chunks = new Map<string, Chunk>();
+  readonly #outdated = new Set<Seq>();
   /** The highest place in the log that was erased; 0 where none was. */
   last: Seq = 0;
 
-  /** `name` as entryName and phaseName give it. */
-  take(name: string, body: string): void {
+  /** `name` as entryName and phaseName give it; `at` is its place in the ledger. */
+  take(name: string, body: string, at: Seq): void {
     const [what, revisionText, which] = name.split(".");
     const revision = Number(revisionText);
     if (what === "phase") {
-      const before = this.#phases.get(revision) ?? "listed";
+      const before = this.#phases.get(revision);
       const phase = which as ErasurePhase;
-      this.#phases.set(revision, PHASES.indexOf(phase) > PHASES.indexOf(before) ? phase : before);
       this.#notes.set(revision, JSON.parse(body) as ErasureNote);
+      if (before === undefined || PHASES.indexOf(phase) > PHASES.indexOf(before)) this.#phases.set(revision, phase);
+      if (before === undefined) for (const chunk of this.#chunksOf(revision)) this.#apply(chunk);
       return;
     }
-    const seqs = this.#seqs.get(revision) ?? [];
-    this.#seqs.set(revision, seqs);
-    for (const [seq, stamp, kind, text] of JSON.parse(body) as [Seq, Millis, LogKind, string][]) {
-      this.#standIns.set(seq, { seq, stamp, kind, body: text });
-      seqs.push(seq);
-      this.last = Math.max(this.last, seq);
+    const rows = JSON.parse(body) as [Seq, Millis, LogKind, string][];
+    const standIns = rows.map(([seq, stamp, kind, text]) => ({ seq, stamp, kind, body: text }));
+    const before = this.#chunks.get(name);
+    if (before !== undefined) this.#outdated.add(before.at);
+    const chunk = { name, standIns, at };
+    this.#chunks.set(name, chunk);
+    if (this.#phases.has(revision)) this.#apply(chunk);
+  }
+
+  #apply({ standIns }: Chunk): void {
+    for (const standIn of standIns) {
+      this.#standIns.set(standIn.seq, standIn);
+      this.last = Math.max(this.last, standIn.seq);
     }
+  }
+
+  #chunksOf(revision: number): Chunk[] {
+    return [...this.#chunks.values()].filter(({ name }) => name.startsWith(entryName(revision, "")));
+  }
+
+  /** Chunks that say something else of what they list than holds by now, in the words that hold. */
+  disagreeing(): Chunk[] {
+    return [...this.#chunks.values()].flatMap((chunk) => {
+      const standIns = chunk.standIns.map((standIn) => this.#standIns.get(standIn.seq) ?? standIn);
+      return entryText(standIns) === entryText(chunk.standIns) ? [] : [{ ...chunk, standIns }];
+    });
+  }
+
+  /** Places in the ledger of what stands there in other words by now. */
+  outdated(): Seq[] {
+    return [...this.#outdated];
   }
 
   /** Nothing was ever erased. */
@@ -91,7 +132,7 @@ export class LedgerBook {
   }
 
   seqsOf(revision: number): readonly Seq[] {
-    return this.#seqs.get(revision) ?? [];
+    return this.#chunksOf(revision).flatMap(({ standIns }) => standIns.map(({ seq }) => seq));
   }
 
   /** All that was erased. */
@@ -122,7 +163,7 @@ export class LedgerBook {
   }
 }
 
-export function entryName(revision: number, chunk: number): string {
+export function entryName(revision: number, chunk: number | ""): string {
   return `entry.${revision}.${chunk}`;
 }
 

@@ -35,8 +35,8 @@ export function recordOf({ seq, stamp, subject, body }: MemoryMessage): LogRecor
 export function ledgerOf(server: MemoryServer, partition: PartitionNo): LedgerBook {
   const book = new LedgerBook();
   const prefix = `${partition}.`;
-  for (const { subject, body } of server.stream("ERASED").from(1))
-    if (subject.startsWith(prefix)) book.take(subject.slice(prefix.length), Buffer.from(body).toString());
+  for (const { subject, body, seq } of server.stream("ERASED").from(1))
+    if (subject.startsWith(prefix)) book.take(subject.slice(prefix.length), Buffer.from(body).toString(), seq);
   return book;
 }
 
