@@ -36,11 +36,9 @@ export class ErasureScan {
 
   /** The place from which on nothing of the member comes any more; undefined while something may. */
   get settled(): Seq | undefined {
-    if (this.copy === undefined) return undefined;
-    if (this.erased.kind === "user") {
-      if (!this.saidAll.has(this.home)) return undefined;
-      if (this.isHome && this.heardAll.size < this.options.partitions) return undefined;
-    }
+    if (this.copy === undefined || !this.saidAll.has(this.home)) return undefined;
+    // Whose messages go has said something after them: the last message of a link tells how far it has come.
+    if (this.isHome && this.heardAll.size < this.options.partitions) return undefined;
     return this.settledAt;
   }
 

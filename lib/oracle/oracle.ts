@@ -454,7 +454,7 @@ export class Oracle {
       if (member.crowd.size > 0) this.#keepUsersOf(member, cause);
       else this.#forgotten.remember(member);
     }
-    if (kind === "user") this.#speech.erased(revision);
+    this.#speech.erased(revision);
   }
 
   /** Of an account that has users, this alone is still known. */

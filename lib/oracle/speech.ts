@@ -64,7 +64,7 @@ export class Speech {
     this.#lit.push({ revision, round });
   }
 
-  /** To all, that no more is said of an erased user. */
+  /** To all, that no more is said of an erased member. */
   erased(revision: number): void {
     for (let to = 0; to < this.#partitions; to += 1) this.#erased.push({ to, item: { op: "erased", revision } });
   }

@@ -113,6 +113,10 @@ describe.each(WORLDS)("the %s says", (_, World) => {
       `+peopled ${acme} 00:03`,
       `+quiet ${acme} 00:03`,
     ]);
+    // The last message of a link tells how far it has come, so something must come after all that goes.
+    expect(world.onTheWay(1, 0).at(-1)).toEqual({ op: "erased", revision: 7 });
+    world.deliver("00:04", 1, 1);
+    expect(world.onTheWay(1, 1)).toEqual([{ op: "erased", revision: 7, heard: true }]);
     expect(world.deliverAll("00:04")).toEqual([`-theirs ${ann} 00:04`]);
   });
 });

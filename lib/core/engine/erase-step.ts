@@ -12,7 +12,7 @@ import type { Room } from "./room.ts";
 
 export function* erase(room: Room, control: ControlState, erased: Erased, seq: Seq): Generator<Need, void, void> {
   const { partition, partitions } = room.options;
-  const { kind, hash, key } = erased;
+  const { hash, key } = erased;
   room.floors.keyed(key);
   if (hash % partitions !== partition) return;
   const no = room.pages.pageAt(hash);
@@ -26,8 +26,8 @@ export function* erase(room: Room, control: ControlState, erased: Erased, seq: S
     if (actor.people === undefined || actor.people.users === 0) room.dismiss(page, actor);
     else beginAnew(room, page, actor, seq);
   }
-  // Also where nobody knew the user: messages that were refused may name him, and others wait for this word.
-  if (kind === "user") room.outbox.erased(control.revision);
+  // Also where nobody knew the member: messages that were refused may name it, and others wait for this word.
+  room.outbox.erased(control.revision);
 }
 
 function meant(page: Page, erased: Erased): Actor | undefined {

@@ -94,12 +94,12 @@ export class Outbox {
     this.#lit.push({ op: "lit", revision, round });
   }
 
-  /** To everybody: no more is said here of the user whom that revision forgets. */
+  /** To everybody: no more is said here of the member whom that revision forgets. */
   erased(revision: number): void {
     this.#erased.push({ to: undefined, item: { op: "erased", revision } });
   }
 
-  /** To whoever said so: no more is said here to that user. */
+  /** To whoever said so: no more is said here to that member, or nothing that goes with what was said before. */
   heardErased(to: PartitionNo, revision: number): void {
     this.#erased.push({ to, item: { op: "erased", revision, heard: true } });
   }
