@@ -83,9 +83,16 @@ export class ErasureScan {
     const moves = about?.isOurs === true && !isTooFar;
     if (moves) this.clock = Math.max(this.clock, said);
     if (this.copy !== undefined || about === undefined || !about.ids.some((id) => isMeant(this.erased, id))) return;
+    const { seq, stamp } = record;
+    if (this.erased.kind === "account" && about.isOurs && record.kind === "event") {
+      // Whoever belongs to the account has said so, and still does: only what the account is goes.
+      const { traits, ...rest } = readJson(record.body) as Record<string, unknown>;
+      if (traits !== undefined) this.standIns.push({ seq, stamp, kind: "event", body: JSON.stringify(rest) });
+      return;
+    }
     const isByEvents = this.options.clockMode === "event";
     const body = isByEvents ? JSON.stringify({ to: moves ? said : 0 }) : "{}";
-    this.standIns.push({ seq: record.seq, stamp: record.stamp, kind: "clock", body });
+    this.standIns.push({ seq, stamp, kind: "clock", body });
   }
 
   private aboutOf({ kind, body }: LogRecord): { ids: MemberId[]; at: Millis | undefined; isOurs: boolean } | undefined {
