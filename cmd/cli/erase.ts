@@ -1,11 +1,10 @@
 // rollcall erase: forgets a user or an account, shows how far that is, and looks whether anything is left in a server's files.
 // What an erasure is stands in lib/api/erasure.ts; docs/privacy.md says what it reaches and what it does not.
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Command } from "commander";
 import { type ErasureState, erasureStates, forget, NoSuchId } from "../../lib/api/erasure.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { counted, instant } from "../../lib/cli/numbers.ts";
+import { scanStore } from "../../lib/cli/store-scan.ts";
 import { type Column, type Format, printRows } from "../../lib/cli/table.ts";
 import type { MemberKind } from "../../lib/core/types.ts";
 import { NatsErasures } from "../../lib/nats/erasing.ts";
@@ -86,20 +85,13 @@ async function showAll(context: Context, format: Format): Promise<void> {
 /** Reads the files as they are, so it is to be run where they are. */
 async function scan(values: readonly string[], store: string | undefined): Promise<void> {
   if (store === undefined) throw new CliError(EXIT.usage, "Say where the server keeps its files: --store <folder>.");
-  const found: string[] = [];
-  let files = 0;
-  for (const entry of await readdir(store, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const path = join(entry.parentPath, entry.name);
-    // A file that the server removed meanwhile has nothing in it any more.
-    const bytes = await readFile(path).catch(() => undefined);
-    if (bytes === undefined) continue;
-    files += 1;
-    for (const value of values) if (bytes.includes(value)) found.push(`${JSON.stringify(value)} in ${path}`);
-  }
-  for (const line of found.slice(0, FILES_SHOWN_MAX)) print(line);
+  const { files, found, unread } = await scanStore(store, values);
+  for (const { value, path } of found.slice(0, FILES_SHOWN_MAX)) print(`${JSON.stringify(value)} in ${path}`);
   if (found.length > FILES_SHOWN_MAX) note(`… and ${found.length - FILES_SHOWN_MAX} more`);
+  for (const path of unread.slice(0, FILES_SHOWN_MAX))
+    note(`${path} is compressed and could not be read; look again once the server has written it, or has stopped.`);
   if (found.length > 0)
     throw new CliError(EXIT.failed, `${counted(found.length, "place")} in ${counted(files, "file")}.`);
+  if (unread.length > 0) throw new CliError(EXIT.failed, `${counted(unread.length, "file")} could not be read.`);
   note(`Nothing of it in ${counted(files, "file")}.`);
 }

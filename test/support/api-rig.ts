@@ -20,12 +20,14 @@ export interface ApiRig {
 
 const SILENT: ListenLog = { warn: () => {}, error: () => {} };
 
+/** `variables` are options of the worker. */
 export async function openApiRig(
   partitions: number,
   http: Partial<HttpSettings> = {},
   log: ListenLog = SILENT,
+  variables: Record<string, unknown> = {},
 ): Promise<ApiRig> {
-  const cli = await openCliRig(partitions);
+  const cli = await openCliRig(partitions, variables);
   const keyOf = async (role: Role, ...flags: string[]): Promise<string> =>
     (await cli.rollcall("keys", "create", `the ${role}`, "--role", role, ...flags)).out.trim();
   const [adminKey, writeKey] = [await keyOf("admin", "--personal"), await keyOf("ingest")];
