@@ -6,6 +6,7 @@ import type { Api, ApiOptions, ApiServices } from "./api.ts";
 import { answerClientError } from "./client-errors.ts";
 import { addDocument, withRight } from "./document.ts";
 import { addDoors } from "./doors.ts";
+import type { HttpSettings } from "./http-settings.ts";
 import { inputCompiler } from "./input.ts";
 import { JobBook } from "./jobs/book.ts";
 import { Exports } from "./jobs/exporting.ts";
@@ -19,12 +20,15 @@ import { ID_LENGTH_MAX } from "./schemas/common.ts";
 import { assertGuarded } from "./security/guard.ts";
 import { traceField, traceOfRequest, within } from "./tracing.ts";
 
+const HEADERS_TIMEOUT_MS_MAX = 30_000;
+
 export function buildApi(options: ApiOptions): FastifyInstance {
   const { http, log, audience, version } = options;
   const app = Fastify({
     logger: false,
     bodyLimit: http.bodyBytesMax,
     requestTimeout: http.timeoutMs,
+    http: { headersTimeout: headersTimeoutMs(http), connectionsCheckingInterval: headersTimeoutMs(http) },
     trustProxy: http.proxies.length > 0 && [...http.proxies],
     // A browser opens connections ahead of need; an orderly close would wait a minute for a request that never comes.
     forceCloseConnections: true,
@@ -63,6 +67,14 @@ export function buildApi(options: ApiOptions): FastifyInstance {
   app.addHook("preClose", () => services.jobRunner.stop());
   for (const group of GROUPS) app.register(async (routes) => group(routes as unknown as Api, services));
   return app;
+}
+
+/**
+ * Of the two limits Node takes the longer one for the whole request, and by itself gives headers a minute; it looks every half a
+ * minute. So a request was given longer than httpTimeout says.
+ */
+function headersTimeoutMs({ timeoutMs }: HttpSettings): number {
+  return Math.min(timeoutMs, HEADERS_TIMEOUT_MS_MAX);
 }
 
 function jobServices(options: ApiOptions): Pick<ApiServices, "jobs" | "jobRunner" | "exports"> {
