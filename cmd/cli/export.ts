@@ -2,9 +2,7 @@
 // server, but that it was done stands in the list of jobs and in the log of changes. What is written is lib/api/jobs/export-text.ts.
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { createWriteStream } from "node:fs";
-import { rename, rm } from "node:fs/promises";
-import type { Writable } from "node:stream";
+import { open, rename, rm } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import { jobSettingsOf } from "../../config/options.ts";
 import { columnWords, type ExportText, exportTexts, PAGE_MEMBERS } from "../../lib/api/jobs/export-text.ts";
@@ -55,8 +53,8 @@ async function exportOne(context: Context, id: string, options: ExportOptions): 
   const { kind, state } = await segmentNamed(context, id);
   const columns = wordsOf(options.columns);
   if (state !== "live") throw new CliError(EXIT.usage, `${id} has no members: it is ${state}.`);
+  const out = await targetOf(options.out);
   const job = await jobOf(context, id, options.format, columns);
-  const out = target(options.out);
   const bar = progressBar(id);
   const startedMs = performance.now();
   const hash = createHash("sha256");
@@ -65,7 +63,7 @@ async function exportOne(context: Context, id: string, options: ExportOptions): 
     const content = Buffer.from(text);
     hash.update(content);
     Object.assign(made, { rows, bytes: made.bytes + content.length });
-    if (!out.stream.write(content)) await once(out.stream, "drain");
+    await out.write(content);
     job?.progress(rows, { total });
     if (performance.now() - startedMs > SHOWN_AFTER_MS) {
       bar.update({ fraction: total === 0 ? undefined : rows / total, done: rows, unit: `${kind}s` });
@@ -141,37 +139,36 @@ function exportMade(format: ExportFormat, columns: readonly string[]): ExportMad
 }
 
 interface Target {
-  readonly stream: Writable;
+  write(content: Buffer): Promise<void>;
   /** All of it is where it belongs. */
   whole(): Promise<void>;
   /** Nothing of it is left. */
   drop(): Promise<void>;
 }
 
+const STDOUT: Target = {
+  async write(content) {
+    if (!process.stdout.write(content)) await once(process.stdout, "drain");
+  },
+  whole: async () => {},
+  drop: async () => {},
+};
+
 /** A file has its name once it is whole; what breaks off leaves none behind that looks as if it were. */
-function target(path: string | undefined): Target {
-  if (path === undefined) return { stream: process.stdout, whole: async () => {}, drop: async () => {} };
+async function targetOf(path: string | undefined): Promise<Target> {
+  if (path === undefined) return STDOUT;
   const partial = `${path}.part`;
-  const stream = createWriteStream(partial);
-  let failure: Error | undefined;
-  stream.on("error", (error) => {
-    failure = error;
+  const file = await open(partial, "w").catch((error: Error) => {
+    throw new CliError(EXIT.usage, `${path} cannot be written: ${error.message}`);
   });
-  const close = async (): Promise<void> => {
-    if (!stream.closed) {
-      stream.end();
-      await once(stream, "close");
-    }
-    if (failure !== undefined) throw new CliError(EXIT.usage, `${path} cannot be written: ${failure.message}`);
-  };
   return {
-    stream,
+    write: (content) => file.writeFile(content),
     async whole() {
-      await close();
+      await file.close();
       await rename(partial, path);
     },
     async drop() {
-      await close().catch(() => undefined);
+      await file.close();
       await rm(partial, { force: true });
     },
   };

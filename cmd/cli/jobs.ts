@@ -20,7 +20,8 @@ const KINDS = ["backfill", "import", "export"] as const;
 const STATES = ["waiting", "running", "done", "failed", "cancelled"] as const;
 const LAST_DEFAULT = 20;
 const LOOK_MS = 500;
-const TARGET_COLUMNS = 28;
+/** Whatever the others hold, the table then fits in 80 columns. */
+const TARGET_COLUMNS = 16;
 const TITLE_COLUMNS = 10;
 const COLUMNS_MAX = 100;
 
@@ -71,7 +72,7 @@ const COLUMNS: readonly Column<JobView>[] = [
   { title: "OF", key: "target", value: ({ target }) => target, show: ({ target }) => shortened(plain(target)) },
   { title: "STATE", key: "state", value: ({ state }) => state, show: stateText },
   { title: "DONE", key: "done", value: ({ progress }) => progress.done, show: doneText, align: "right" },
-  { title: "STARTED", key: "startedAt", value: ({ startedAt }) => startedAt, show: startedText },
+  { title: "WHEN", key: "startedAt", value: ({ startedAt }) => startedAt, show: whenText },
 ];
 
 /** What the table leaves out, for spreadsheets and programs. */
@@ -93,28 +94,30 @@ async function list(context: Context, { last: limit, output, ...only }: ListOpti
   if (output !== "table") return;
   if (items.length === 0) note("There are no jobs. `rollcall import` and `rollcall export` make some.");
   if (next !== null) note(`There are older ones: --last shows more than ${count(limit)}.`);
-  if (items.some(({ problem }) => problem !== null)) note("`rollcall jobs show ID` tells why one has failed.");
+  if (items.some(({ state }) => state === "failed")) note("`rollcall jobs show ID` tells why one has failed.");
 }
 
 function shortened(text: string): string {
   return text.length > TARGET_COLUMNS ? `${text.slice(0, TARGET_COLUMNS - 1)}…` : text;
 }
 
-/** "running 43 %, 2m 5s left". */
-function stateText({ state, progress: { done, total }, leftMs }: JobView): string {
-  if (state !== "running") return state;
-  const share = total === null || total === 0 ? "" : ` ${Math.floor((Math.min(done, total) * 100) / total)} %`;
-  return `running${share}${leftMs === null || leftMs < 1_000 ? "" : `, ${duration(leftMs)} left`}`;
+/** "running 43 %"; "done, not kept" of an export whose content is gone. */
+function stateText({ state, progress: { done, total }, export: made }: JobView): string {
+  if (state === "done" && made !== null && made.expiresAt !== null && made.link === null) return "done, not kept";
+  if (state !== "running" || total === null || total === 0) return state;
+  return `running ${Math.floor((Math.min(done, total) * 100) / total)} %`;
 }
 
 /** Of an import the rows tell more than its bytes. */
-function doneText({ progress: { done, unit }, import: made }: JobView): string {
-  if (made !== null && unit === "bytes") return counted(made.stored, "row");
-  return `${count(done)} ${done === 1 ? unit.replace(/s$/, "") : unit}`;
+function doneText({ progress: { done }, import: made }: JobView): string {
+  return count(made?.stored ?? done);
 }
 
-function startedText({ startedAt }: JobView): string {
-  return startedAt === null ? "–" : secondOf(startedAt);
+/** "2m 5s left", or how long ago it ended or began. */
+function whenText({ leftMs, finishedAt, startedAt, createdAt }: JobView): string {
+  if (leftMs !== null) return `${duration(leftMs)} left`;
+  const at = finishedAt ?? startedAt ?? createdAt;
+  return at === null ? "–" : `${duration(Date.now() - Date.parse(at))} ago`;
 }
 
 function secondOf(moment: string): string {
@@ -178,13 +181,15 @@ function jobText(job: JobView, style: Style): string {
     return `${style.dim(title.padEnd(TITLE_COLUMNS))}${lines.join(`\n${" ".repeat(TITLE_COLUMNS)}`)}`;
   };
   const { done, total, unit } = progress;
-  const of = total === null ? `${count(done)} ${unit}` : `${count(done)} of ${count(total)} ${unit}`;
-  const rate = perSecond > 0 ? `${style.dim(" · ")}${count(perSecond)}/s` : "";
+  const isBytes = unit === "bytes";
+  const many = isBytes ? bytes : count;
+  const of = `${total === null ? many(done) : `${many(done)} of ${many(total)}`}${isBytes ? "" : ` ${unit}`}`;
+  const rate = perSecond > 0 ? `${style.dim(" · ")}${many(perSecond)}/s` : "";
   const took =
     startedAt === null || finishedAt === null ? "" : ` (${duration(Date.parse(finishedAt) - Date.parse(startedAt))})`;
   return [
     `${style.bold(plain(target))}  ${style.dim(`${kind} of a ${targetKind} · ${id}`)}`,
-    line("state", stateText(job)),
+    line("state", `${stateText(job)}${job.leftMs === null ? "" : `, ${duration(job.leftMs)} left`}`),
     line("done", `${of}${rate}`),
     ...(startedAt === null ? [] : [line("started", secondOf(startedAt))]),
     ...(finishedAt === null ? [] : [line("ended", `${secondOf(finishedAt)}${took}`)]),
