@@ -6,6 +6,7 @@ import { encodeId } from "../core/ids.ts";
 import type { Limits, MemberId, MemberKind, Millis } from "../core/types.ts";
 import type { ControlLog } from "../ports/control-log.ts";
 import type { Erasures } from "../ports/erasures.ts";
+import { type JobStore, JobsMissing } from "../ports/jobs.ts";
 import { appendEntry } from "./apply.ts";
 import type { Catalogue } from "./catalogue.ts";
 
@@ -43,15 +44,27 @@ export async function forget(
 export async function erasureStates(
   catalogue: Catalogue,
   erasures: Erasures,
+  jobs: Pick<JobStore, "all">,
   partitions: number,
 ): Promise<readonly ErasureState[]> {
-  const phases = await erasures.phases();
+  const [phases, oldest] = await Promise.all([erasures.phases(), oldestExport(jobs)]);
   return catalogue.erasures
     .map(({ revision, kind, at }): ErasureState => {
       const { cleared = 0, deleted = 0 } = phases.get(revision) ?? {};
-      const isCleared = Math.max(cleared, deleted) === partitions;
-      const state = deleted === partitions ? "done" : isCleared ? "kept for services" : "under way";
+      const isCleared = Math.max(cleared, deleted) === partitions && oldest >= revision;
+      const isDeleted = isCleared && deleted === partitions;
+      const state = isDeleted ? "done" : isCleared ? "kept for services" : "under way";
       return { revision, kind, at, partitions, cleared, deleted, state };
     })
     .reverse();
+}
+
+/** What was exported before an erasure may name whoever was erased: the newest erasure that the oldest export kept still knows of. */
+async function oldestExport(jobs: Pick<JobStore, "all">): Promise<number> {
+  const stored = await jobs.all().catch((error: unknown) => {
+    if (error instanceof JobsMissing) return [];
+    throw error;
+  });
+  const known = stored.flatMap(({ job }) => ((job.export?.chunks ?? 0) > 0 ? [job.export!.erasures] : []));
+  return Math.min(Number.POSITIVE_INFINITY, ...known);
 }

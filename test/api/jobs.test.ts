@@ -272,6 +272,7 @@ describe("what is kept", () => {
 
   test("a job without its process has failed once that is seen twice; of those that ended the newest stay", async () => {
     await put(exportJob("export-00000000000a", "running", "gone"));
+    await api.exportFiles.write("export-00000000000a", 0, Buffer.from("half"));
     for (const n of [1, 2, 3]) {
       const job = made(`export-00000000001${n}`, { erasures: 9 });
       await put({ ...job, createdAt: `2026-11-2${n}T10:00:00.000Z` });
@@ -282,6 +283,7 @@ describe("what is kept", () => {
     erase();
     await until("it is told as failed", () => kept("export-00000000000a")?.state === "failed");
     expect(kept("export-00000000000a")?.problem).toContain("is gone");
+    await until("what it had made is gone, too", () => !api.exportFiles.pieces.has("export-00000000000a"));
     expect(kept("export-000000000013")?.state).toBe("done");
   });
 

@@ -195,6 +195,30 @@ test("what an operator does at the command line", async () => {
   await operator("doctor");
 });
 
+test("a file that is imported, members that are exported, and jobs", async () => {
+  const row = { type: "track", userId: "carl", event: "Product Added", properties: { product_id: "p1", price: 60 } };
+  const imported = await fetch(`${api.url}/v1/imports`, {
+    method: "POST",
+    headers: { authorization, "content-type": "application/x-ndjson" },
+    body: JSON.stringify(row),
+  });
+  expect(imported.status).toBe(200);
+  const path = join(server.dataDir, "rows.ndjson");
+  await writeFile(path, JSON.stringify({ ...row, userId: "dora" }));
+  await operator("import", path);
+  await operator("export", CART, "--out", join(server.dataDir, "carts.csv"));
+  const begun = await fetch(`${api.url}/v1/exports`, {
+    method: "POST",
+    headers: { authorization, "content-type": "application/json" },
+    body: JSON.stringify({ segment: CART, format: "csv" }),
+  });
+  const { id } = (await begun.json()) as { id: string };
+  await until("the export is done", async () => (await http(`/v1/jobs/${id}`)).state === "done");
+  const file = await fetch(`${api.url}/v1/exports/${id}/file`, { headers: { authorization } });
+  expect(await file.text()).toContain("ann,1,");
+  expect((await operator("jobs", "-o", "json")).out.match(/"id"/g)).toHaveLength(4);
+});
+
 test("rejects, time series, partitions, and somebody who is erased", async () => {
   channel.publish("events.bad", "no json");
   await until("it is refused", async () => ((await http("/v1/rejects")).items as object[]).length > 0);
@@ -207,6 +231,11 @@ test("rejects, time series, partitions, and somebody who is erased", async () =>
     const { erasures } = (await http("/v1/erasures")) as unknown as { erasures: { state: string }[] };
     return erasures.length === 1 && erasures[0]!.state !== "under way";
   });
+  const { items } = (await http("/v1/jobs?kind=export&state=done")) as unknown as {
+    items: { export: { expiresAt: string | null; link: string | null } }[];
+  };
+  const kept = items.filter((job) => job.export.expiresAt !== null);
+  expect(kept.map((job) => job.export.link)).toEqual([null]);
 });
 
 test("nobody was refused anything that it needs", async () => {

@@ -76,8 +76,8 @@ export class JobKeeper {
 
   private async sweep(): Promise<void> {
     const { store, files } = this.options;
-    const jobs = await store.all();
-    await this.settleLost(jobs);
+    const found = await store.all();
+    const jobs = (await this.settleLost(found)) ? await store.all() : found;
     const byId = new Map(jobs.map((stored) => [stored.job.id, stored.job]));
     const kept = await files.kept();
     for (const { id } of kept) {
@@ -93,8 +93,8 @@ export class JobKeeper {
     await this.forgetOldest(jobs);
   }
 
-  /** Twice in a row, so that a server that was away for a moment costs nobody their job. */
-  private async settleLost(jobs: readonly StoredJob[]): Promise<void> {
+  /** Twice in a row, so that a server that was away for a moment costs nobody their job. True: some were. */
+  private async settleLost(jobs: readonly StoredJob[]): Promise<boolean> {
     const lost = jobs.filter(({ job, isAlive }) => !isAlive && !isEnded(job.state)).map(({ job }) => job.id);
     const again = lost.filter((id) => this.lost.has(id));
     this.lost = new Set(lost);
@@ -103,6 +103,7 @@ export class JobKeeper {
         isAlive || isEnded(job.state) ? undefined : ended(job, "failed", GONE),
       );
     }
+    return again.length > 0;
   }
 
   /** Undefined: it stays. One that goes on is its own process's. */

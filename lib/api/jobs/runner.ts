@@ -136,7 +136,7 @@ export class RunningJob {
   private startedMs = 0;
   /** Others have ended it, and what they said of it stays. */
   private isLeft = false;
-  private writing: Promise<void> = Promise.resolve();
+  private writing: Promise<void> | undefined;
   private hasEnded: () => void = () => {};
 
   constructor(record: JobRecord, revision: number, store: JobStore, bounds: Bounds, onEnd: () => void) {
@@ -148,14 +148,7 @@ export class RunningJob {
     this.ended = new Promise((resolve) => {
       this.hasEnded = resolve;
     });
-    let isWriting = false;
-    this.timer = setInterval(() => {
-      if (isWriting) return;
-      isWriting = true;
-      this.writing = this.write().then(() => {
-        isWriting = false;
-      });
-    }, bounds.sayEveryMs);
+    this.timer = setInterval(() => this.say(), bounds.sayEveryMs);
   }
 
   get record(): JobRecord {
@@ -174,6 +167,14 @@ export class RunningJob {
   start(): void {
     this.startedMs = performance.now();
     this.now = { ...this.now, state: "running", startedAt: new Date().toISOString() };
+    this.say();
+  }
+
+  /** Writes it down as it is now, unless that is under way. */
+  private say(): void {
+    this.writing ??= this.write().then(() => {
+      this.writing = undefined;
+    });
   }
 
   /** Written down with the next word. */

@@ -69,7 +69,7 @@ export const erasureRoutes: RouteGroup = (app, services) => {
     },
     async () => {
       const { length: partitions } = await services.audience.partitions();
-      const states = await erasureStates(services.catalogue, services.erasures, partitions);
+      const states = await erasureStates(services.catalogue, services.erasures, services.jobStore, partitions);
       return { erasures: states.map((state) => ({ ...state, at: new Date(state.at).toISOString() })) };
     },
   );
