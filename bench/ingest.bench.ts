@@ -2,7 +2,8 @@
 // door take, with a key, an envelope, a look at the browser and the place, and de-duplication? Guess: three quarters.
 //
 // The server of each side runs in a process of its own, never two at a time; this one sends, over kept connections, what the
-// library for pages sends. Nobody reads the logs meanwhile.
+// library for pages sends. Nobody reads the logs meanwhile. Beside the rates stand what each process spent: on a machine that
+// is shared, the processor time of an event is the quieter figure, and it tells which process was the narrow one.
 import assert from "node:assert/strict";
 import { Keyring } from "../lib/api/security/keyring.ts";
 import { NatsKeyStore } from "../lib/nats/keys.ts";
@@ -11,11 +12,21 @@ import { type Bench, type Row, type Sizes, size } from "./support/bench.ts";
 import { beside, inChild } from "./support/child.ts";
 import { runAlone } from "./support/cli.ts";
 import { requestBytes, sendAll } from "./support/http-load.ts";
-import { hashOf, median, micros, millis, quantile, ratioOf, thousands } from "./support/measure.ts";
+import { cpuOf, hashOf, median, micros, millis, ownCpu, quantile, ratioOf, thousands } from "./support/measure.ts";
 import { answered, type BenchServer, logEnds, startBenchServer } from "./support/server.ts";
 
 const SIDE = beside(import.meta.url, "./sides/take-in");
-const ORDER: readonly TakerName[] = ["rollcall", "fastify"];
+const ORDER: readonly TakerName[] = ["rollcall", "fastify", "inbox"];
+const LABELS: Readonly<Record<TakerName, string>> = {
+  rollcall: "rollcall",
+  fastify: "bare fastify",
+  inbox: "bare fastify, our publisher",
+};
+const WHAT_THEY_DO = [
+  "rollcall: key, limits, depth, envelope, place, device and clock written in, Nats-Msg-Id, acknowledged, position answered",
+  "bare fastify: JSON parsed and written, the client's request to the same subject, acknowledged; no key, no headers",
+  "bare fastify, our publisher: the same, over one inbox, with one write a turn of the loop",
+] as const;
 const GOAL = { least: 0.5, aim: 0.7, better: "more" } as const;
 const USERS = 5_000;
 const CHROME =
@@ -30,9 +41,16 @@ interface Sample {
   readonly side: TakerName;
   readonly way: Way;
   readonly events: number;
-  readonly perSecond: number;
-  readonly cpuUsAnEvent: number;
+  readonly tookMs: number;
   readonly p99Ms: number;
+  /** Microseconds of processor time: of the side, of nats-server, of this process, which sends. */
+  readonly spent: Spent;
+}
+
+interface Spent {
+  readonly side: number;
+  readonly server: number;
+  readonly client: number;
 }
 
 export const bench: Bench = {
@@ -54,14 +72,16 @@ export const bench: Bench = {
       ];
       const samples: Sample[] = [];
       for (let round = 0; round < size(sizes, "rounds"); round += 1) {
-        for (const side of round % 2 === 0 ? ORDER : [...ORDER].reverse()) {
-          progress(`round ${round + 1}: ${side}`);
-          samples.push(...(await measureSide(server, { side, key, round, ways, sizes })));
+        for (const way of ways) {
+          for (const side of round % 2 === 0 ? ORDER : [...ORDER].reverse()) {
+            progress(`round ${round + 1}: ${LABELS[side]}, ${way.name}`);
+            samples.push(await measure(server, { side, key, round, way, sizes }));
+          }
         }
       }
       const stored = samples.reduce((sum, { events }) => sum + events, 0);
       return {
-        rows: ways.map((way) => rowOf(way, samples)),
+        rows: ways.flatMap((way) => rowsOf(way, samples)),
         checked: [`each of ${stored.toLocaleString("en-US")} events that were answered stands in a log once`],
         hash: hashOf(samples.map(({ side, way, events }) => `${side} ${way.name} ${events}`).sort()),
       };
@@ -76,45 +96,58 @@ interface Turn {
   readonly side: TakerName;
   readonly key: string;
   readonly round: number;
-  readonly ways: readonly Way[];
+  readonly way: Way;
   readonly sizes: Sizes;
 }
 
-async function measureSide(server: BenchServer, { side, key, round, ways, sizes }: Turn): Promise<Sample[]> {
+async function measure(server: BenchServer, { side, key, round, way, sizes }: Turn): Promise<Sample> {
   const { nc, url: natsUrl, partitions } = server;
-  const samples: Sample[] = [];
-  for (const way of ways) {
-    const subject = `bench.${side}.${round}.${way.eventsARequest}`;
-    const spec: TakeInSpec = { side, url: natsUrl, partitions, ready: `${subject}.ready`, stop: `${subject}.stop` };
-    const served = inChild(SIDE, takeInSide, spec);
-    const url = await Promise.race([
-      answered(nc, spec.ready),
-      served.then(() => Promise.reject(new Error("it stopped"))),
-    ]);
-    const events = size(sizes, "events");
-    const warmUp = Math.ceil(events / 5);
-    const before = await storedIn(server);
-    const load = { url, connections: size(sizes, "connections") };
-    await sendAll({ ...load, requests: requestsOf(way, warmUp, key, `${subject} warm`) });
-    const { tookMs, latenciesMs } = await sendAll({ ...load, requests: requestsOf(way, events, key, subject) });
-    nc.publish(spec.stop);
-    const { cpuUs } = await served;
-    const sent = rounded(way, events) + rounded(way, warmUp);
-    assert.equal(
-      (await storedIn(server)) - before,
-      sent,
-      `${side} answered ${sent} events, and the logs hold other ones`,
-    );
-    samples.push({
-      side,
-      way,
-      events: rounded(way, events),
-      perSecond: (rounded(way, events) / tookMs) * 1_000,
-      cpuUsAnEvent: cpuUs / sent,
-      p99Ms: quantile(latenciesMs, 0.99),
-    });
-  }
-  return samples;
+  const subject = `bench.${side}.${round}.${way.eventsARequest}`;
+  const spec = {
+    side,
+    url: natsUrl,
+    partitions,
+    ready: `${subject}.ready`,
+    stop: `${subject}.stop`,
+    cpu: `${subject}.cpu`,
+  } satisfies TakeInSpec;
+  const served = inChild(SIDE, takeInSide, spec);
+  const url = await Promise.race([
+    answered(nc, spec.ready),
+    served.then(() => Promise.reject(new Error("it stopped"))),
+  ]);
+  const spent = async (): Promise<Spent> => {
+    const ofSide = Number(await answered(nc, spec.cpu));
+    return { side: ofSide, server: cpuOf(server.pid), client: ownCpu() };
+  };
+  const [warmUp, events] = [Math.ceil(size(sizes, "events") / 5), size(sizes, "events")];
+  const stored = await storedIn(server);
+  const load = { url, connections: size(sizes, "connections") };
+  await sendAll({ ...load, requests: requestsOf(way, warmUp, key, `${subject} warm`) });
+  const requests = requestsOf(way, events, key, subject);
+  const before = await spent();
+  const { tookMs, latenciesMs } = await sendAll({ ...load, requests });
+  const after = await spent();
+  nc.publish(spec.stop);
+  await served;
+  const sent = rounded(way, events) + rounded(way, warmUp);
+  assert.equal(
+    (await storedIn(server)) - stored,
+    sent,
+    `${side} answered ${sent} events, and the logs hold other ones`,
+  );
+  return {
+    side,
+    way,
+    events: rounded(way, events),
+    tookMs,
+    p99Ms: quantile(latenciesMs, 0.99),
+    spent: {
+      side: after.side - before.side,
+      server: after.server - before.server,
+      client: after.client - before.client,
+    },
+  };
 }
 
 async function storedIn(server: BenchServer): Promise<number> {
@@ -125,7 +158,7 @@ function rounded({ eventsARequest }: Way, events: number): number {
   return Math.ceil(events / eventsARequest) * eventsARequest;
 }
 
-/** As the library for pages sends them: a key in the header, its own context, text/plain in the way of JSON. */
+/** As the library for pages sends them: the key in the header and in the body, and a batch says once when it was sent. */
 function requestsOf({ eventsARequest }: Way, events: number, key: string, run: string): Buffer[] {
   const headers = {
     authorization: `Basic ${Buffer.from(`${key}:`).toString("base64")}`,
@@ -133,15 +166,20 @@ function requestsOf({ eventsARequest }: Way, events: number, key: string, run: s
     "user-agent": CHROME,
   };
   return Array.from({ length: Math.ceil(events / eventsARequest) }, (_, request) => {
-    const batch = Array.from({ length: eventsARequest }, (_, index) => eventOf(request * eventsARequest + index, run));
-    const body = eventsARequest === 1 ? batch[0]! : { batch, sentAt: batch[0]!.sentAt };
-    return requestBytes("POST", eventsARequest === 1 ? "/v1/track" : "/v1/batch", headers, JSON.stringify(body));
+    const sentAt = new Date().toISOString();
+    const batch = Array.from({ length: eventsARequest }, (_, index) =>
+      eventOf(request * eventsARequest + index, key, run),
+    );
+    return eventsARequest === 1
+      ? requestBytes("POST", "/v1/track", headers, JSON.stringify({ ...batch[0]!, sentAt }))
+      : requestBytes("POST", "/v1/batch", headers, JSON.stringify({ writeKey: key, batch, sentAt }));
   });
 }
 
-function eventOf(index: number, run: string) {
-  const at = new Date(Date.now()).toISOString();
+function eventOf(index: number, writeKey: string, run: string) {
   return {
+    timestamp: new Date().toISOString(),
+    integrations: {},
     type: "track",
     userId: `user-${(index * 7_919) % USERS}`,
     anonymousId: `anonymous-${(index * 7_919) % USERS}`,
@@ -155,24 +193,48 @@ function eventOf(index: number, run: string) {
       library: { name: "analytics.js", version: "npm:next-1.84.3" },
     },
     messageId: `ajs-next-${run}-${index}`,
-    timestamp: at,
-    sentAt: at,
+    writeKey,
+    _metadata: { bundled: ["Segment.io"], unbundled: [], bundledIds: [] },
   };
 }
 
-function rowOf(way: Way, samples: readonly Sample[]): Row {
+function rowsOf(way: Way, samples: readonly Sample[]): Row[] {
   const of = (side: TakerName): Sample[] => samples.filter((sample) => sample.side === side && sample.way === way);
-  const rates = (side: TakerName): number[] => of(side).map(({ perSecond }) => perSecond);
-  const noteOf = (side: TakerName): string =>
-    `${side}: ${micros(median(of(side).map(({ cpuUsAnEvent }) => cpuUsAnEvent)))} of processor an event, p99 ${millis(median(of(side).map(({ p99Ms }) => p99Ms)))}`;
-  return {
-    question: `events taken in, ${way.name}`,
-    goal: GOAL,
-    left: { name: "rollcall", value: thousands(median(rates("rollcall"))) },
-    right: { name: "bare fastify", value: thousands(median(rates("fastify"))) },
-    ratio: ratioOf(rates("rollcall"), rates("fastify")),
-    notes: ORDER.map(noteOf),
-  };
+  const rates = (side: TakerName): number[] => of(side).map(({ events, tookMs }) => (events / tookMs) * 1_000);
+  const costs = (side: TakerName): number[] => of(side).map(({ events, spent }) => spent.side / events);
+  const rate = (side: TakerName) => ({ name: LABELS[side], value: thousands(median(rates(side))) });
+  const cost = (side: TakerName) => ({ name: LABELS[side], value: micros(median(costs(side))) });
+  return [
+    {
+      question: `events taken in, ${way.name}`,
+      goal: GOAL,
+      left: rate("rollcall"),
+      right: rate("fastify"),
+      ratio: ratioOf(rates("rollcall"), rates("fastify")),
+      notes: [...(way === samples[0]?.way ? WHAT_THEY_DO : []), ...ORDER.map((side) => busyNote(side, of(side)))],
+    },
+    {
+      question: `processor time of the side for an event, ${way.name}`,
+      left: cost("fastify"),
+      right: cost("rollcall"),
+      ratio: ratioOf(costs("fastify"), costs("rollcall")),
+    },
+    {
+      question: `events taken in beside the fastest acknowledged publish, ${way.name}`,
+      left: rate("rollcall"),
+      right: rate("inbox"),
+      ratio: ratioOf(rates("rollcall"), rates("inbox")),
+      notes: [`processor time: ${cost("inbox").value} an event of ${LABELS.inbox}`],
+    },
+  ];
+}
+
+/** Which process was the narrow one: of a thread that does all the work, a hundred of a hundred is all there is. */
+function busyNote(side: TakerName, samples: readonly Sample[]): string {
+  const busy = (who: keyof Spent): string =>
+    `${median(samples.map(({ spent, tookMs }) => spent[who] / tookMs / 10)).toFixed(0)} %`;
+  const p99 = millis(median(samples.map(({ p99Ms }) => p99Ms)));
+  return `${LABELS[side]}: its process ${busy("side")} of one processor, nats-server ${busy("server")}, who sends ${busy("client")}; p99 ${p99}`;
 }
 
 await runAlone(import.meta.url, bench);

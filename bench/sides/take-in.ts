@@ -1,16 +1,22 @@
 // One side of the ingest and the decide bench, alive until it is told to stop: the product's HTTP interface, or bare fastify
 // routes, which publish what they are sent and wait for the acknowledgement, or answer a decision that stands written.
-import type { NatsConnection } from "@nats-io/transport-node";
+import { headers, type NatsConnection } from "@nats-io/transport-node";
 import Fastify from "fastify";
 import { loadConfig } from "../../config/load.ts";
 import { httpSettingsOf } from "../../config/options.ts";
 import { listen } from "../../lib/api/listen.ts";
 import { encodeId } from "../../lib/core/ids.ts";
+import { AckedPublisher } from "../../lib/nats/acked.ts";
 import { connectNats } from "../../lib/nats/connect.ts";
 import { namesOf } from "../../lib/nats/names.ts";
 import { ownCpu } from "../support/measure.ts";
 
-export type TakerName = "rollcall" | "fastify";
+/**
+ * rollcall  the product
+ * fastify   a bare route: parses JSON, asks with the client's request, answers
+ * inbox     the same, and publishes as the product does: over one inbox, with one write a turn of the loop
+ */
+export type TakerName = "rollcall" | "fastify" | "inbox";
 
 export interface TakeInSpec {
   readonly side: TakerName;
@@ -19,11 +25,8 @@ export interface TakeInSpec {
   /** Where it is asked for its address, and told to stop. */
   readonly ready: string;
   readonly stop: string;
-}
-
-interface TookIn {
-  /** Of this process, from the moment it was ready. */
-  readonly cpuUs: number;
+  /** Where it tells how many microseconds of processor time its process has spent. */
+  readonly cpu?: string;
 }
 
 interface Listening {
@@ -31,18 +34,19 @@ interface Listening {
   stop(): Promise<void>;
 }
 
-export async function takeInSide(spec: TakeInSpec): Promise<TookIn> {
+export async function takeInSide(spec: TakeInSpec): Promise<object> {
   const nc = await connectNats({ url: spec.url }, { role: "bench", instance: spec.side });
-  const server = spec.side === "rollcall" ? await product(nc, spec) : await bare(nc);
-  const readyUs = ownCpu();
+  const server = spec.side === "rollcall" ? await product(nc, spec) : await bare(storeOf(nc, spec.side));
+  if (spec.cpu !== undefined) {
+    nc.subscribe(spec.cpu, { callback: (_error, message) => void message.respond(String(ownCpu())) });
+  }
   nc.subscribe(spec.ready, { callback: (_error, message) => void message.respond(server.url) });
   await new Promise<void>((resolve) => {
     nc.subscribe(spec.stop, { max: 1, callback: () => resolve() });
   });
-  const cpuUs = ownCpu() - readyUs;
   await server.stop();
   await nc.close();
-  return { cpuUs };
+  return {};
 }
 
 /** With the options' defaults, and a key: the door is closed, as it is in production. */
@@ -71,10 +75,20 @@ interface Body {
   readonly batch?: readonly { readonly userId: string }[];
 }
 
-async function bare(nc: NatsConnection): Promise<Listening> {
+type Store = (event: { readonly userId: string }) => Promise<unknown>;
+
+/** To the subject where the product's events go, too; both wait until the log has stored it. */
+function storeOf(nc: NatsConnection, side: Exclude<TakerName, "rollcall">): Store {
+  const subjectOf = (userId: string): string => `events.${encodeId(userId)}`;
+  if (side === "fastify") {
+    return (event) => nc.request(subjectOf(event.userId), JSON.stringify(event), { timeout: 5_000 });
+  }
+  const publisher = new AckedPublisher(nc);
+  return (event) => publisher.publish(subjectOf(event.userId), JSON.stringify(event), headers());
+}
+
+async function bare(store: Store): Promise<Listening> {
   const app = Fastify({ forceCloseConnections: true });
-  const store = (event: { readonly userId: string }) =>
-    nc.request(`events.${encodeId(event.userId)}`, JSON.stringify(event), { timeout: 5_000 });
   app.post("/v1/track", async ({ body }) => {
     await store(body as Body);
     return { success: true };
