@@ -1,6 +1,6 @@
 // Questions to the owners of partitions over plain request and reply: the owner's desk and the client.
 // The client knows which partition a user lives in; what concerns all of them it asks all and puts the answers together.
-import { headers, type NatsConnection, RequestError, type RequestOptions } from "@nats-io/transport-node";
+import { headers, type NatsConnection } from "@nats-io/transport-node";
 import { partitionOf } from "../core/ids.ts";
 import type { AccountUser, SearchAsked } from "../core/partition.ts";
 import type { Trace } from "../core/trace.ts";
@@ -19,6 +19,7 @@ import {
   replyText,
 } from "../ports/questions.ts";
 import type { Names } from "./names.ts";
+import { type Requester, requesterOf } from "./requester.ts";
 import { addTrace, traceIn } from "./trace-headers.ts";
 import { isInbox } from "./wire.ts";
 
@@ -79,7 +80,7 @@ export interface Sizes {
 export type ClusterStatus = readonly (PartitionStatus | null)[];
 
 export class Questions {
-  private readonly nc: NatsConnection;
+  private readonly requester: Requester;
   private readonly names: Names;
   readonly partitions: number;
   private readonly traceNow: () => Trace | undefined;
@@ -91,7 +92,7 @@ export class Questions {
     partitions: number,
     traceNow: () => Trace | undefined = () => undefined,
   ) {
-    this.nc = nc;
+    this.requester = requesterOf(nc);
     this.names = names;
     this.partitions = partitions;
     this.traceNow = traceNow;
@@ -212,19 +213,18 @@ export class Questions {
   }
 
   private async request(partition: PartitionNo, question: Question): Promise<Reply> {
-    const options: RequestOptions = { timeout: patienceMs(question) };
     const trace = this.traceNow();
-    if (trace !== undefined) options.headers = addTrace(headers(), trace);
-    try {
-      const message = await this.nc.request(this.names.askSubject(partition), JSON.stringify(question), options);
-      return message.json<Reply>();
-    } catch (error) {
-      const nobody = error instanceof RequestError && error.isNoResponders();
-      const why = nobody
-        ? "no worker owns it just now; start one, or wait until it has restored"
-        : "its owner did not answer in time";
-      throw new QuestionFailed(partition, why, { cause: error });
+    const answer = await this.requester.ask({
+      subject: this.names.askSubject(partition),
+      payload: JSON.stringify(question),
+      timeoutMs: patienceMs(question),
+      headers: trace === undefined ? undefined : addTrace(headers(), trace),
+    });
+    if (answer.kind === "message") return answer.message.json<Reply>();
+    if (answer.kind === "nobody") {
+      throw new QuestionFailed(partition, "no worker owns it just now; start one, or wait until it has restored");
     }
+    throw new QuestionFailed(partition, "its owner did not answer in time", { cause: answer.error });
   }
 }
 
