@@ -443,13 +443,14 @@ describe("over HTTP", () => {
       start: (controller) => controller.enqueue(Buffer.from('{"type":"track","userId":"u","event":"E"}\n')),
     });
   }
-  async function upload(): Promise<{ status: number; text: string }> {
+  async function upload(signal?: AbortSignal): Promise<{ status: number; text: string }> {
     const { port } = api.app.server.address() as { port: number };
     const response = await fetch(`http://127.0.0.1:${port}/v1/imports`, {
       method: "POST",
       headers: { "content-type": "application/x-ndjson" },
       body: silent(),
       duplex: "half",
+      ...(signal === undefined ? {} : { signal }),
     });
     return { status: response.status, text: await response.text() };
   }
@@ -461,6 +462,25 @@ describe("over HTTP", () => {
     expect([status, text]).toEqual([408, expect.stringContaining("Nothing came for 300 ms")]);
     const [kept] = [...api.jobStore.kept.values()];
     expect(kept!.job).toMatchObject({ state: "failed", problem: expect.stringContaining("Nothing came") });
+  });
+
+  test("of a sender who breaks off what came is stored, and the job says how to go on", async () => {
+    api = await apiInMemory({}, { jobSettings: QUICK });
+    await api.app.listen({ host: "127.0.0.1", port: 0 });
+    const controller = new AbortController();
+    const answer = upload(controller.signal);
+    await until("the job is there", () => api.jobStore.kept.size === 1);
+    const [id] = [...api.jobStore.kept.keys()];
+    controller.abort();
+    await expect(answer).rejects.toThrow(/abort/);
+    await until("it has failed", () => state(id!) === "failed");
+    expect(api.jobStore.kept.get(id!)!.job.problem).toContain("resume=true goes on where it stopped");
+  });
+
+  test("what calls itself packed and is damaged is refused by its line", async () => {
+    api = await apiInMemory({}, { jobSettings: QUICK });
+    const { status, body } = await post("/v1/imports", Buffer.from([0x1f, 0x8b, 1, 2, 3, 4]), "application/x-ndjson");
+    expect([status, body.error.message]).toEqual([422, expect.stringContaining("line 1: the archive is damaged")]);
   });
 
   test("an import that is cancelled answers so, while its sender still sends", async () => {

@@ -251,6 +251,24 @@ test("of a process that is gone the job is told as failed; a cancelled one leave
   expect((await ask(`/v1/exports/${going}/file`)).status).toBe(409);
 });
 
+test("an export outlives a server that goes and comes back", async () => {
+  const { id } = await json<JobView>(
+    "/v1/exports",
+    post({ segment: "viewers", format: "csv", columns: "traits" }),
+    202,
+  );
+  await rig.cli.server.restart();
+  await until("it is done", async () => (await job(id).catch(() => undefined))?.state === "done");
+  const content = await (await ask(`/v1/exports/${id}/file`)).text();
+  const ids = content
+    .trimEnd()
+    .split("\r\n")
+    .slice(1)
+    .map((line) => line.split(",")[0]);
+  expect(new Set(ids).size).toBe(ids.length);
+  expect(ids).toHaveLength(MEMBERS - 1);
+});
+
 test("a backfill is a job while it goes on, and can be given up", async () => {
   await rig.cli.stopWorker();
   const { cli } = rig;

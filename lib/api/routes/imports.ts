@@ -90,11 +90,17 @@ async function* arriving(
       timer = setTimeout(() => reject(why), silenceMsMax);
     });
     try {
-      const { done, value } = await Promise.race([bytes.next(), stopped, silence]);
+      const { done, value } = await Promise.race([bytes.next().catch(brokenOff), stopped, silence]);
       if (done === true) return;
       yield value;
     } finally {
       clearTimeout(timer);
     }
   }
+}
+
+/** Nobody hears the answer then; the list of jobs shows it. */
+function brokenOff(error: Error): never {
+  const message = "Its sender broke off before its end; the same file with resume=true goes on where it stopped.";
+  throw new HttpError(400, "broken-off", message, [{ path: "body", message: error.message }]);
 }
