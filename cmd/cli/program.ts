@@ -33,7 +33,7 @@ Examples:
   rollcall segments apply config/segments       define segments from files
   rollcall explain cart-under-100 u1            why is u1 in it, or not
   rollcall import clicks.csv.gz                 events from a file
-  rollcall export cart-under-100 --out carts.csv  all its members into a file
+  rollcall export cart-under-100 > carts.csv    all its members into a file
   rollcall replay --verify                      recompute everything and compare
 `;
 

@@ -1,12 +1,13 @@
 // Jobs through the real system: a file comes in over HTTP as `rollcall import` brings it in, thousands of members go out as the
 // list of members has them, an erasure takes what may name somebody, and who runs a job and is gone is told.
 import { createHash } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { JobView } from "../../lib/api/jobs/book.ts";
 import { logRecords } from "../../lib/cli/read-streams.ts";
+import { scanStore } from "../../lib/cli/store-scan.ts";
 import { NatsJobStore } from "../../lib/nats/jobs.ts";
 import { streamState } from "../../lib/nats/wire.ts";
 import { exportJob } from "../api/contract/named.ts";
@@ -210,13 +211,9 @@ test("what is personal stays with keys that show it; each export and each downlo
 
 test("an erasure overwrites what was exported before it, and the job says so", async () => {
   const stream = join(rig.cli.server.dataDir, "nats", "jetstream", "$G", "streams", "EXPORTS");
-  const isThere = async (): Promise<boolean> => {
-    const files = (await readdir(stream, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
-    const all = await Promise.all(files.map(({ parentPath, name }) => readFile(join(parentPath, name))));
-    return all.some((bytes) => bytes.includes(SECRET));
-  };
+  const looked = () => scanStore(stream, [SECRET]);
   const before = await exported({ segment: "viewers", format: "csv", columns: "trait:name" });
-  await until("the server has written it down", isThere);
+  await until("the server has written it down", async () => (await looked()).found.length > 0);
   await json("/v1/users/u7", { method: "DELETE" }, 202);
   await until("its content is gone", async () => (await job(before.id)).export!.link === null);
   expect(await job(before.id)).toMatchObject({
@@ -225,7 +222,10 @@ test("an erasure overwrites what was exported before it, and the job says so", a
   });
   const gone = await ask(`/v1/exports/${before.id}/file`);
   expect([gone.status, await gone.text()]).toEqual([410, expect.stringContaining("Somebody was erased")]);
-  await until("no byte of it is left", async () => !(await isThere()));
+  await until("no byte of it is left", async () => {
+    const { found, unread } = await looked();
+    return found.length + unread.length === 0;
+  });
   const after = await exported({ segment: "viewers", format: "csv", columns: "trait:name" });
   const content = await (await ask(after.export!.link!)).text();
   expect(content).not.toContain("u7,");
