@@ -8,7 +8,7 @@ import { scanStore } from "../../lib/cli/store-scan.ts";
 import { type Column, type Format, printRows } from "../../lib/cli/table.ts";
 import type { MemberKind } from "../../lib/core/types.ts";
 import { NatsErasures } from "../../lib/nats/erasing.ts";
-import { NatsJobStore } from "../../lib/nats/jobs.ts";
+import { NatsExportFiles, NatsJobStore } from "../../lib/nats/jobs.ts";
 import { type Context, connected } from "./context.ts";
 import { note, print, withOutput } from "./output.ts";
 
@@ -79,7 +79,8 @@ const COLUMNS: readonly Column<ErasureState>[] = [
 async function showAll(context: Context, format: Format): Promise<void> {
   const erasures = new NatsErasures(context.nc, context.names);
   const jobs = new NatsJobStore(context.nc, context.names);
-  const rows = await erasureStates(await context.catalogue(), erasures, jobs, context.partitions);
+  const files = new NatsExportFiles(context.nc, context.names);
+  const rows = await erasureStates(await context.catalogue(), erasures, { jobs, files }, context.partitions);
   print(printRows(rows, COLUMNS, format, context.style));
   if (rows.length === 0) note("Nobody was ever erased.");
 }

@@ -6,7 +6,7 @@ import { encodeId } from "../core/ids.ts";
 import type { Limits, MemberId, MemberKind, Millis } from "../core/types.ts";
 import type { ControlLog } from "../ports/control-log.ts";
 import type { Erasures } from "../ports/erasures.ts";
-import { type JobStore, JobsMissing } from "../ports/jobs.ts";
+import { type ExportFiles, type JobStore, JobsMissing } from "../ports/jobs.ts";
 import { appendEntry } from "./apply.ts";
 import type { Catalogue } from "./catalogue.ts";
 
@@ -44,10 +44,10 @@ export async function forget(
 export async function erasureStates(
   catalogue: Catalogue,
   erasures: Erasures,
-  jobs: Pick<JobStore, "all">,
+  exported: Exported,
   partitions: number,
 ): Promise<readonly ErasureState[]> {
-  const [phases, oldest] = await Promise.all([erasures.phases(), oldestExport(jobs)]);
+  const [phases, oldest] = await Promise.all([erasures.phases(), oldestExport(exported)]);
   return catalogue.erasures
     .map(({ revision, kind, at }): ErasureState => {
       const { cleared = 0, deleted = 0 } = phases.get(revision) ?? {};
@@ -59,12 +59,19 @@ export async function erasureStates(
     .reverse();
 }
 
-/** What was exported before an erasure may name whoever was erased: the newest erasure that the oldest export kept still knows of. */
-async function oldestExport(jobs: Pick<JobStore, "all">): Promise<number> {
-  const stored = await jobs.all().catch((error: unknown) => {
-    if (error instanceof JobsMissing) return [];
+export interface Exported {
+  readonly jobs: Pick<JobStore, "all">;
+  readonly files: Pick<ExportFiles, "kept">;
+}
+
+/** What was exported before an erasure may name whoever was erased. The newest erasure that the oldest export still kept knows of. */
+async function oldestExport({ jobs, files }: Exported): Promise<number> {
+  try {
+    const kept = await files.kept();
+    const known = new Map((await jobs.all()).map(({ job }) => [job.id, job.export?.erasures]));
+    return Math.min(Number.POSITIVE_INFINITY, ...kept.map(({ id }) => known.get(id) ?? 0));
+  } catch (error) {
+    if (error instanceof JobsMissing) return Number.POSITIVE_INFINITY;
     throw error;
-  });
-  const known = stored.flatMap(({ job }) => ((job.export?.chunks ?? 0) > 0 ? [job.export!.erasures] : []));
-  return Math.min(Number.POSITIVE_INFINITY, ...known);
+  }
 }

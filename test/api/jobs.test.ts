@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import { parse } from "csv-parse/sync";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { answerClientError } from "../../lib/api/client-errors.ts";
+import { erasureStates } from "../../lib/api/erasure.ts";
 import { JobBook, type JobView } from "../../lib/api/jobs/book.ts";
 import { ContentWriter } from "../../lib/api/jobs/content.ts";
 import { type ExportSource, exportTexts } from "../../lib/api/jobs/export-text.ts";
@@ -262,8 +263,14 @@ describe("what is kept", () => {
     await put(made("export-00000000000a", { erasures: revision - 1 }));
     await put(made("export-00000000000b", { erasures: revision + 1 }));
     await put(made("export-00000000000c", { erasures: revision }));
+    const phases = new Map([[revision, { listed: 1, cleared: 1, deleted: 1 }]]);
+    const { catalogue, jobStore: jobs, exportFiles: files } = api;
+    const stateNow = async () =>
+      (await erasureStates(catalogue, { phases: async () => phases }, { jobs, files }, 1)).at(-1)?.state;
+    expect(await stateNow()).toBe("under way");
     keep();
     await until("the first is gone", () => !api.exportFiles.pieces.has("export-00000000000a"));
+    expect(await stateNow()).toBe("done");
     erase();
     await until("the one before the second is gone", () => !api.exportFiles.pieces.has("export-00000000000c"));
     await until("it is said", () => kept("export-00000000000c")?.problem?.includes("Somebody was erased") === true);

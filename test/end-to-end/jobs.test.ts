@@ -135,6 +135,8 @@ test("the same again is warned of, resumed leaves out all of it; packed or as CS
   expect(again.job.import).toEqual({ stored: 0, refused: 0, skipped: 2 });
   const twice = await json<Imported>("/v1/imports", sent(rows));
   expect(twice.warnings).toEqual([expect.stringContaining("has been imported before")]);
+  const path = await rig.cli.fileOf("two.ndjson", rows);
+  expect((await rig.cli.rollcall("import", path, "--resume")).out).toContain("0 rows stored, 0 refused, 2 already in");
   const packed = await json<Imported>("/v1/imports", sent(gzipSync(lines([viewed(3)]))));
   expect(packed.job.import).toMatchObject({ stored: 1 });
   const mapping = encodeURIComponent("user: who\nevent: Viewed\nproperties: { n: { column: n, type: number } }\n");

@@ -231,6 +231,7 @@ test("rejects, time series, partitions, and somebody who is erased", async () =>
     const { erasures } = (await http("/v1/erasures")) as unknown as { erasures: { state: string }[] };
     return erasures.length === 1 && erasures[0]!.state !== "under way";
   });
+  expect((await operator("erase", "--status")).out).toContain("user");
   const { items } = (await http("/v1/jobs?kind=export&state=done")) as unknown as {
     items: { export: { expiresAt: string | null; link: string | null } }[];
   };

@@ -68,8 +68,9 @@ export const erasureRoutes: RouteGroup = (app, services) => {
       },
     },
     async () => {
+      const { catalogue, erasures, jobStore: jobs, exportFiles: files } = services;
       const { length: partitions } = await services.audience.partitions();
-      const states = await erasureStates(services.catalogue, services.erasures, services.jobStore, partitions);
+      const states = await erasureStates(catalogue, erasures, { jobs, files }, partitions);
       return { erasures: states.map((state) => ({ ...state, at: new Date(state.at).toISOString() })) };
     },
   );
