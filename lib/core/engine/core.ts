@@ -81,7 +81,8 @@ import { advance } from "./time-step.ts";
 import { applyUserEvent, bringCrowds } from "./user-step.ts";
 
 const META_FORMAT = 5;
-const packr = new Packr({ useRecords: false });
+// What people named `toJSON` is a field like any other, and no function.
+const packr = new Packr({ useRecords: false, useToJSON: false });
 const unpackr = new Unpackr({ useRecords: false });
 
 interface Meta {

@@ -11,7 +11,7 @@ import type { Given, VisitDetail, VisitList } from "../member/visits.ts";
 
 const FORMAT = 6;
 
-const packr = new Packr({ useRecords: false, moreTypes: false, variableMapSize: true });
+const packr = new Packr({ useRecords: false, moreTypes: false, variableMapSize: true, useToJSON: false });
 const unpackr = new Unpackr({ useRecords: false, moreTypes: false, mapsAsObjects: true });
 
 class Dictionary {
