@@ -228,8 +228,11 @@ export class Partition {
       this.move("halted");
       return;
     }
+    // Whoever asks over HTTP reads these words, and what a fault of ours says of itself is for its log.
     this.error =
-      error instanceof Refusal ? error : new MachineFault(partition, `unexpected: ${String(error)}`, { cause: error });
+      error instanceof Refusal
+        ? error
+        : new MachineFault(partition, "stopped by a fault of ours; its worker's log says which", { cause: error });
     if (this.error.kind === "lost") {
       log.info({ partition, reason: this.error.message }, "partition: another worker owns it now");
       this.move("lost");

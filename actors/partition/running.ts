@@ -398,14 +398,8 @@ export class Running {
 
   private machineFault(record: LogRecord, error: unknown): Refusal {
     if (error instanceof Refusal) return error;
-    const why = error instanceof Error ? error.message : String(error);
-    return new MachineFault(
-      this.context.partition,
-      `message ${record.seq} (${record.kind}) could not be applied: ${why}`,
-      {
-        cause: error,
-      },
-    );
+    const what = `message ${record.seq} (${record.kind}) could not be applied; its worker's log says why`;
+    return new MachineFault(this.context.partition, what, { cause: error });
   }
 
   /** An idle partition has nobody else to wake it for a checkpoint that falls due. */
