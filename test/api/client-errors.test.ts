@@ -7,7 +7,7 @@ import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
 let api: ApiInMemory;
 let port: number;
 beforeEach(async () => {
-  api = await apiInMemory();
+  api = await apiInMemory({ timeoutMs: 1_000 });
   port = Number(new URL(await api.app.listen({ host: "127.0.0.1", port: 0 })).port);
 });
 afterEach(() => api.close());
@@ -24,7 +24,7 @@ async function answered(bytes: string): Promise<string> {
   return text;
 }
 
-const HEAD = "POST /v1/track HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n";
+const HEAD = "POST /v1/track HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
 
 test.each([
   ["bytes of no kind", "\x16\x03\x01\x00\xf8\r\n\r\n", "400 Bad Request", "bad-request"],
@@ -41,6 +41,8 @@ test.each([
     "431 Request Header Fields Too Large",
     "too-large",
   ],
+  ["headers that do not come", "POST /v1/track HTTP/1.1\r\nhost: a\r\nx: ", "408 Request Timeout", "too-slow"],
+  ["a body that does not come", `${HEAD}content-length: 1000\r\n\r\n{"userId":`, "408 Request Timeout", "too-slow"],
 ])("%s", async (_, bytes, status, code) => {
   const [head, body] = (await answered(bytes)).split("\r\n\r\n") as [string, string];
   expect(head.split("\r\n")[0]).toBe(`HTTP/1.1 ${status}`);
