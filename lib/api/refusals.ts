@@ -71,6 +71,10 @@ export function refusalOf(error: FastifyError | Error): HttpError {
     return new HttpError(503, "no-series", error.message);
   }
   if (error.name === "JobsMissing") return new HttpError(503, "no-jobs", error.message);
+  // Ids are escaped to find whose log they belong to; half a character, as JSON can write it, cannot be.
+  if (error instanceof URIError) {
+    return new HttpError(400, "bad-request", "An id holds half a character (a lone surrogate); nobody has such an id.");
+  }
   if (error.name === "NotAudited") return new HttpError(503, "not-audited", error.message);
   const code = "code" in error ? error.code : undefined;
   if (code === "FST_ERR_HANDLER_TIMEOUT") {

@@ -5,6 +5,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { namedSchemas } from "../../lib/api/schemas/common.ts";
 import { ENDPOINTS, serveQuestions } from "../../lib/api/services.ts";
+import { partitionOf } from "../../lib/core/ids.ts";
 import { namesOf } from "../../lib/nats/names.ts";
 import type { NatsService } from "../../lib/nats/service.ts";
 import { startTestServer, type TestServer } from "../support/nats.ts";
@@ -194,6 +195,16 @@ describe("endpoints", () => {
     expect(reply.headers?.get("Nats-Service-Error-Code")).toBe("500");
     expect(reply.string()).not.toContain("secret words");
     expect(errors).toEqual([{ err: audience.failure }]);
+  });
+
+  test("an id that holds half a character is a fault of whoever asks: it has no log", async () => {
+    audience.account = async (id) => {
+      partitionOf(id, 4);
+      return undefined;
+    };
+    const reply = await ask("account", '{"account":"\\ud800"}');
+    expect(reply.headers?.get("Nats-Service-Error-Code")).toBe("400");
+    expect(errors).toEqual([]);
   });
 
   test("an answer goes to an inbox, and nowhere else", async () => {
