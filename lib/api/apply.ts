@@ -164,7 +164,7 @@ function idOf({ definition }: Complete): SegmentId {
 }
 
 /** What is in force once all that is being prepared has taken effect. */
-function definitionsAfterAll({ state }: Catalogue): Map<SegmentId, Definition> {
+export function definitionsAfterAll({ state }: Catalogue): Map<SegmentId, Definition> {
   const after = new Map([...state.active].map(([id, { definition }]) => [id, definition]));
   for (const revision of state.pendingRevisions()) {
     const { define, remove } = state.pending.get(revision)!;

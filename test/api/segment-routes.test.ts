@@ -47,6 +47,22 @@ describe("a segment", () => {
     expect([control.entries.length, said()]).toEqual([1, [["segments.create", "rich"]]]);
   });
 
+  test("that two delete at the same time is gone for the slower one", async () => {
+    await ask("POST", "/v1/segments", cart("rich", 500));
+    const gone = await Promise.all([ask("DELETE", "/v1/segments/rich"), ask("DELETE", "/v1/segments/rich")]);
+    expect(gone.map(({ status }) => status).sort()).toEqual([200, 404]);
+    expect(control.entries.length).toBe(2);
+  });
+
+  test("that is being deleted, and on whose history others wait, is not deleted twice", async () => {
+    await ask("POST", "/v1/segments", cart("rich", 500));
+    // What asks history waits, and so does all that is written after it.
+    await ask("POST", "/v1/segments", { id: "pinged", rule: { event: { name: "Ping" } } });
+    expect((await ask("DELETE", "/v1/segments/rich")).status).toBe(202);
+    const again = await ask("DELETE", "/v1/segments/rich");
+    expect([again.status, again.body.error.code]).toEqual([409, "segment-leaving"]);
+  });
+
   test("and a list are refused whose id holds half a character: no address could name them", async () => {
     await ask("POST", "/v1/segments", cart("rich", 500));
     const id = '"a\\ud800"';

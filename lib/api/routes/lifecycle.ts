@@ -3,7 +3,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { parseDefinition } from "../../core/rules/parse/parse.ts";
 import { definitionSentence } from "../../core/rules/words/sentence.ts";
-import type { SegmentId } from "../../core/types.ts";
+import type { Json, SegmentId } from "../../core/types.ts";
 import type { RouteGroup } from "../api.ts";
 import { NotPossible } from "../not-possible.ts";
 import { preparationsOf } from "../preparations.ts";
@@ -36,8 +36,7 @@ import { assertKnown } from "./versions.ts";
 export const draftRoutes: RouteGroup = (app, services) => {
   const { catalogue, limits } = services;
 
-  const draftOut = (id: SegmentId): object => {
-    const definition = draftOf(catalogue, id);
+  const draftOut = (id: SegmentId, definition: Json): object => {
     const parsed = parseDefinition(definition, limits);
     const { problems, warnings } = considered(services, { definitions: [definition] });
     return { id, definition, sentence: parsed.ok ? definitionSentence(parsed.definition) : null, problems, warnings };
@@ -54,7 +53,7 @@ export const draftRoutes: RouteGroup = (app, services) => {
         response: { 200: DraftOut, ...refusals(404) },
       },
     },
-    async ({ params: { id } }) => draftOut(id),
+    async ({ params: { id } }) => draftOut(id, draftOf(catalogue, id)),
   );
 
   app.put(
@@ -72,9 +71,11 @@ export const draftRoutes: RouteGroup = (app, services) => {
     },
     async (request) => {
       const { id } = request.params;
-      const revision = await keepDrafts(services, [withId(sourceOf(request.body), id)]);
+      const draft = withId(sourceOf(request.body), id);
+      const revision = await keepDrafts(services, [draft]);
       await request.audit({ what: "segments.draft", target: id, detail: { revision: revision ?? null } });
-      return draftOut(id);
+      // Not as it is kept now: somebody else may have thrown it away or published it meanwhile.
+      return draftOut(id, draft);
     },
   );
 

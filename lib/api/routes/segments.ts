@@ -5,9 +5,11 @@ import Type from "typebox";
 import type { JsonObject, SegmentId } from "../../core/types.ts";
 import { givenList } from "../../definitions/given.ts";
 import type { RouteGroup } from "../api.ts";
+import { definitionsAfterAll } from "../apply.ts";
 import { HttpError } from "../http-error.ts";
+import { NotPossible } from "../not-possible.ts";
 import { placeOf } from "../places.ts";
-import { noSegment } from "../refusals.ts";
+import { noSegment, shown } from "../refusals.ts";
 import { exact, idOf, refusals, SegmentIdIn } from "../schemas/common.ts";
 import {
   AppliedOut,
@@ -170,13 +172,17 @@ export const segmentRoutes: RouteGroup = (app, services) => {
     async (request, reply) => {
       const { id } = request.params;
       const seen = versionSeen(request.headers["if-match"]);
-      if (newestVersion(services, id) === 0) throw noSegment(id);
-      assertUnused(services, id, "deleted");
       const assertStill = (): void => {
+        assertStays(services, id);
         assertVersion(services, id, seen);
         assertUnused(services, id, "deleted");
       };
-      const done = await applied(services, { definitions: [], remove: [id], assertStill });
+      assertStill();
+      const done = await applied(services, { definitions: [], remove: [id], assertStill }).catch((error: unknown) => {
+        // When somebody else was faster it is not the request that is wrong.
+        assertStays(services, id);
+        throw error;
+      });
       await request.audit({ what: "segments.delete", target: id, detail: detailOf(done) });
       return answered(services, reply, done, {});
     },
@@ -271,6 +277,14 @@ export async function applied(services: Services, wanted: Wanted): Promise<Done>
 /** Taken for granted while not every partition answers. */
 export async function isAnybodyKnown({ audience }: Pick<Services, "audience">): Promise<boolean> {
   return (await audience.overview()).universe !== 0;
+}
+
+/** One that is being deleted is there until it has taken effect, and cannot be deleted twice. */
+function assertStays({ catalogue }: Services, id: SegmentId): void {
+  if (newestVersion({ catalogue }, id) === 0) throw noSegment(id);
+  if (definitionsAfterAll(catalogue).has(id)) return;
+  const message = `${shown(id)} is being deleted already: GET /v1/segments/${id}/progress tells how far it is.`;
+  throw new NotPossible("conflict", "segment-leaving", message);
 }
 
 export function answered(

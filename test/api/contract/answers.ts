@@ -46,8 +46,7 @@ export class Answers {
     const body = jsonOf(text) as { readonly error?: unknown } | undefined;
     if (body === undefined) return `it says that it is JSON: ${text.slice(0, SHOWN_MAX)}`;
     if (!validate(body)) return `${this.ajv.errorsText(validate.errors)} in ${text.slice(0, SHOWN_MAX)}`;
-    const isError = body !== null && body.error !== undefined;
-    return status >= 400 === isError ? undefined : `${status} with ${text.slice(0, SHOWN_MAX)}`;
+    return status < 400 && body?.error !== undefined ? `${status} with ${text.slice(0, SHOWN_MAX)}` : undefined;
   }
 
   private validatorOf({ name, operation }: NamedOperation, status: number, type: string): ValidateFunction {
