@@ -1,0 +1,162 @@
+// The product under fire: a nats-server, a worker and HTTP in processes of their own, keys of every kind, and an eye on what
+// they hold and how long they think. fuzz.ts brings it up and takes it down.
+import { join } from "node:path";
+import type { Watched } from "../support/processes.ts";
+import { RealCluster } from "../support/real-cluster.ts";
+import { until } from "../support/until.ts";
+import type { Keys } from "./shots.ts";
+
+const PARTITIONS = 4;
+const SEGMENTS = 10;
+const LOG_SHOWN_MAX = 1_500;
+const PROGRAM = join("test", "fuzz", "watched-main.js");
+
+/** Short, so that what is slow on purpose ends soon; and nobody is told to come back later for having asked too often. */
+const VARIABLES = {
+  ROLLCALL_HTTP_TIMEOUT: "10s",
+  ROLLCALL_HTTP_REQUESTS_PER_MINUTE_MAX: "0",
+  ROLLCALL_CHECKPOINT_INTERVAL: "5s",
+  LOG_LEVEL: "warn",
+};
+
+export interface Memory {
+  readonly rss: number;
+  readonly heapUsed: number;
+  readonly external: number;
+}
+
+/** One turn of a loop that took long. */
+export interface Turn {
+  readonly ms: number;
+  readonly cpuMs: number;
+}
+
+export class Rig {
+  readonly cluster: RealCluster;
+  readonly api: Watched;
+  readonly worker: Watched;
+  readonly port: number;
+  readonly keys: Keys;
+
+  private constructor(cluster: RealCluster, worker: Watched, api: Watched, port: number, keys: Keys) {
+    this.cluster = cluster;
+    this.worker = worker;
+    this.api = api;
+    this.port = port;
+    this.keys = keys;
+  }
+
+  static async open(): Promise<Rig> {
+    const cluster = await RealCluster.open({ partitions: PARTITIONS, variables: VARIABLES });
+    try {
+      return await Rig.over(cluster);
+    } catch (error) {
+      await cluster.close();
+      throw error;
+    }
+  }
+
+  private static async over(cluster: RealCluster): Promise<Rig> {
+    const { processes, variables } = cluster;
+    const worker = processes.program("worker", PROGRAM, ["worker"], variables);
+    await cluster.everyPartitionRuns();
+    await cluster.apply();
+    const key = async (name: string, ...more: string[]): Promise<string> =>
+      (await processes.did(["keys", "create", name, ...more], variables)).stdout.trim();
+    const keys: Keys = {
+      admin: await key("admin", "--role", "admin", "--personal"),
+      ingest: await key("ingest", "--role", "ingest"),
+      read: await key("read", "--role", "read", "--personal"),
+      masked: await key("masked", "--role", "read"),
+      revoked: await key("revoked", "--role", "admin"),
+    };
+    await processes.did(["keys", "revoke", keys.revoked.split("_")[1]!], variables);
+    const api = processes.program("api", PROGRAM, ["api"], {
+      ...variables,
+      ROLLCALL_HTTP_PORT: "0",
+      LOG_LEVEL: "info",
+    });
+    const [, port] = await api.says(/"url":"http:\/\/127\.0\.0\.1:(\d+)"/);
+    const rig = new Rig(cluster, worker, api, Number(port), keys);
+    await rig.prepare();
+    return rig;
+  }
+
+  /** What most shots are about is there from the beginning, so that they get further than to be told that it is not. */
+  private async prepare(): Promise<void> {
+    const segments = Array.from({ length: SEGMENTS }, (_, n) => ({
+      id: `fuzz-${n}`,
+      rule: { cart: { value: { gt: n } } },
+    }));
+    const lists = ["crm", "dmp", "vip"].map((id) => ({ id, members: ["u1", "u2"] }));
+    const put = async (path: string, body: object): Promise<void> => {
+      const headers = { authorization: `Bearer ${this.keys.admin}`, "content-type": "application/json" };
+      const { status } = await fetch(this.url + path, { method: "POST", headers, body: JSON.stringify(body) });
+      if (status >= 300) throw new Error(`POST ${path} was answered ${status}`);
+    };
+    await put("/v1/segments/apply", { segments });
+    for (const list of lists) await put("/v1/lists", list);
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  async memory(watched: Watched): Promise<Memory> {
+    const before = toldBy<Memory>(watched, "memory").length;
+    watched.kill("SIGUSR2");
+    await until(
+      `${watched.name} tells its memory`,
+      () => toldBy(watched, "memory").length > before || watched.ended !== undefined,
+    );
+    return toldBy<Memory>(watched, "memory").at(-1)!;
+  }
+
+  turns(watched: Watched): Turn[] {
+    return toldBy<Turn>(watched, "turn");
+  }
+
+  /** What HTTP wrote last of a failure of its own. */
+  lastError(): string {
+    const lines = this.api.stderr.split("\n").filter((line) => line.includes('"stack"'));
+    return lines.at(-1)?.slice(0, LOG_SHOWN_MAX) ?? "nothing";
+  }
+
+  /** A process that is gone is a fault, whatever it said. */
+  assertAlive(): void {
+    for (const watched of [this.api, this.worker]) {
+      if (watched.ended === undefined) continue;
+      throw new Error(`${watched.name} ended: ${JSON.stringify(watched.ended)}\n${watched.lastWords()}`);
+    }
+  }
+
+  /** What the doctor finds wrong. Rejects are what fuzzing is for, and the disk is the machine's. */
+  async ills(): Promise<string[]> {
+    const { processes, variables } = this.cluster;
+    const ran = await processes.cli(
+      ["doctor", "--all", "--output", "json"],
+      { ...variables, ROLLCALL_CHECKPOINT_INTERVAL: "10m" },
+      300_000,
+    );
+    if (ran.stdout.trim() === "") throw new Error(`doctor said nothing\n${ran.stderr}`);
+    const findings = JSON.parse(ran.stdout) as {
+      readonly check: string;
+      readonly verdict: string;
+      readonly text: string;
+    }[];
+    return findings
+      .filter(({ check, verdict }) => verdict !== "ok" && check !== "disk" && check !== "rejects")
+      .map(({ check, verdict, text }) => `${verdict} ${check}: ${text}`);
+  }
+
+  close(): Promise<void> {
+    return this.cluster.close();
+  }
+}
+
+function toldBy<T>(watched: Watched, what: string): T[] {
+  return Array.from(
+    watched.stdout.matchAll(new RegExp(`^${what} (\\{.*\\})$`, "gm")),
+    ([, text]) => JSON.parse(text!) as T,
+  );
+}
