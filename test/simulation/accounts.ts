@@ -167,3 +167,9 @@ const RULES: Readonly<Record<SegmentId, (dice: Dice) => JsonObject>> = {
 };
 const FIRM_IDS = Object.keys(RULES).filter((id) => id.startsWith("firm-"));
 const USER_IDS = Object.keys(RULES).filter((id) => id.startsWith("of-"));
+
+/** Whether a step defines what reads accounts, or what accounts do. */
+export function asksAccounts(step: Step): boolean {
+  if (step.do !== "define" || step.entry.op !== "apply") return false;
+  return step.entry.define.some((one) => ((one as JsonObject).id as SegmentId) in RULES);
+}

@@ -46,6 +46,7 @@ export type Rule =
   | "rejects"
   | "membership"
   | "left-behind"
+  | "erased-too-much"
   | "audit"
   | "liveness"
   | "late-silence"
@@ -497,12 +498,35 @@ export class Auditor {
 
   /** When the erasures are through, and whoever was stopped meanwhile has had its say: nobody erased stands anywhere. */
   checkForgotten(keepsDeltas: boolean): void {
+    if (keepsDeltas) this.checkDeltasKept();
+    for (const [partition, { log }] of this.standings.entries()) {
+      const stream = this.server.stream(memoryLogStream(partition));
+      const wrong = log.messages.find((one) => stream.at(one.seq) === undefined && !this.erasures.mayGo(one));
+      if (wrong !== undefined)
+        throw new Violation(
+          "erased-too-much",
+          `partition ${partition}: message ${wrong.seq} is gone, and told of nobody who was erased after it: ${text.decode(wrong.body)}`,
+        );
+    }
     const [first, ...others] = this.erasures.left(keepsDeltas);
     if (first === undefined) return;
     throw new Violation(
       "left-behind",
       `${first}${others.length === 0 ? "" : `, and so in ${others.length} other places`}`,
     );
+  }
+
+  /** Services that are away for less time than deltas are kept hear all of them. */
+  private checkDeltasKept(): void {
+    const stream = this.server.stream("SEGMENTS");
+    for (const [partition, { expected, storedAt }] of this.standings.entries()) {
+      const gone = storedAt.findIndex((seq) => stream.at(seq) === undefined);
+      if (gone >= 0)
+        throw new Violation(
+          "lost-delta",
+          `partition ${partition}: ${expected[gone]!.body} was deleted before its time was over`,
+        );
+    }
   }
 
   /** When everything is over: all that the logs say is stored, and all that was refused was told. */

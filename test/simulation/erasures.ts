@@ -5,9 +5,11 @@ import type { ControlEntry } from "../../lib/core/control.ts";
 import { type Erased, erasedOf, isMeant } from "../../lib/core/erasure.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import type { Delta, JsonObject, LogRecord, MemberId, MemberKind, PartitionNo, Seq } from "../../lib/core/types.ts";
-import type { MemoryServer } from "../../lib/memory/server.ts";
+import { memoryKindOf } from "../../lib/memory/log-reading.ts";
+import type { MemoryMessage, MemoryServer } from "../../lib/memory/server.ts";
 import { leftOf, phasesOf } from "../support/erasures.ts";
 import type { Dice } from "../support/seed.ts";
+import { asksAccounts } from "./accounts.ts";
 import type { Deed, SentEvent, Step, World } from "./plan.ts";
 
 /** The requests of an erasure, and the moments at which one of them can be its worker's last. */
@@ -18,14 +20,21 @@ export function nameOf(kind: MemberKind, index: number): MemberId {
   return `${kind === "user" ? "person" : "firm"}-${index}-`;
 }
 
-/** With erasures in it, from somewhere in the midst on. */
-export function withErasures(steps: readonly Step[], world: World, dice: Dice): Step[] {
+/**
+ * With erasures in it, from somewhere in the midst on. What an erased user did counts on for his accounts, and no definition that
+ * comes later finds it, which no oracle knows: so either accounts alone are erased, or accounts are asked no new questions.
+ */
+export function withErasures(all: readonly Step[], world: World, dice: Dice): Step[] {
+  const spares = world.accounts.length > 0 && dice.chance(0.5);
+  const asked = spares ? all.length : Math.max(1, Math.floor(all.length / 4));
+  const steps = all.filter((step, index) => index < asked || world.accounts.length === 0 || !asksAccounts(step));
   const wait = (): number => dice.pick([0, 0, 10, 120, 300]);
   const [often, strikes] = [dice.pick([0.04, 0.1, 0.25]), dice.pick([0, 0.2, 0.5])];
-  const begins = dice.int(2, Math.floor(steps.length / 2));
+  const half = Math.floor(steps.length / 2);
+  const begins = dice.int(Math.min(half, world.accounts.length === 0 || spares ? 2 : asked), half);
   return steps.flatMap((step, index): Step[] => {
     if (index < begins || !dice.chance(often)) return [step];
-    const deed = erasure(dice, world);
+    const deed = erasure(dice, world, spares);
     const woven: Step[] = [step, { ...deed, waitMs: wait() }];
     if (dice.chance(strikes)) woven.push({ ...struck(dice), waitMs: wait() });
     if (dice.chance(0.2)) woven.push({ ...refusedOf(dice, world), waitMs: wait() });
@@ -35,8 +44,8 @@ export function withErasures(steps: readonly Step[], world: World, dice: Dice): 
   });
 }
 
-function erasure(dice: Dice, { users, accounts }: World): Deed {
-  const isAccount = accounts.length > 0 && dice.chance(0.25);
+function erasure(dice: Dice, { users, accounts }: World, sparesUsers: boolean): Deed {
+  const isAccount = sparesUsers || (accounts.length > 0 && dice.chance(0.25));
   return { do: "erase", kind: isAccount ? "account" : "user", id: dice.pick(isAccount ? accounts : users) };
 }
 
@@ -58,12 +67,18 @@ interface Erasure {
   readonly id: MemberId;
   readonly revision: number;
   readonly erased: Erased;
+  /** What is said from then on bears this number, or a higher one. */
+  readonly nth: number;
   /** Place of the entry's copy in the home log. */
   copy: Seq | undefined;
 }
 
 const TAG = /\b(?:person|firm)-\d+-#\d+#/g;
 const text = new TextDecoder();
+
+function numberOf(tag: string): number {
+  return Number(tag.split("#")[1]);
+}
 
 /** Follows the logs of a run, and knows which words must be nowhere in the end. */
 export class ErasureAuditor {
@@ -88,8 +103,9 @@ export class ErasureAuditor {
   entryFor(kind: MemberKind, id: MemberId, revision: number): ControlEntry {
     const erased = erasedOf(kind, id, `key of ${revision}`);
     const member = `${kind} ${id}`;
-    this.erasures.push({ kind, id, revision, erased, copy: undefined });
-    this.times.set(member, (this.times.get(member) ?? 0) + 1);
+    const nth = (this.times.get(member) ?? 0) + 1;
+    this.times.set(member, nth);
+    this.erasures.push({ kind, id, revision, erased, nth, copy: undefined });
     return { op: "erase", ...erased };
   }
 
@@ -117,7 +133,10 @@ export class ErasureAuditor {
     const found = this.erasures.find((one) => one.revision === revision);
     if (found === undefined || found.copy !== undefined || !this.isHome(found, partition)) return;
     found.copy = seq;
-    for (const tag of this.seen.get(found.id) ?? []) this.gone.add(tag);
+    for (const tag of this.seen.get(found.id) ?? []) {
+      // Of an account, a user may say after the entry's copy in his own log what comes here before the one here: that stays in his.
+      if (found.kind === "user" || numberOf(tag) < found.nth) this.gone.add(tag);
+    }
     // An account that has users stays one that has users, so its id stays.
     if (found.kind === "user") this.gone.add(found.id);
   }
@@ -144,6 +163,15 @@ export class ErasureAuditor {
     return this.erasures.some(
       (one) => one.kind === kind && isMeant(one.erased, id) && one.copy !== undefined && cause.seq <= one.copy,
     );
+  }
+
+  /** What somebody said or did before he was erased; of links, and of accounts, no more is known than that they name the member. */
+  mayGo({ seq, subject, body }: MemoryMessage): boolean {
+    const said = text.decode(body);
+    return this.erasures.some(({ kind, id, copy }) => {
+      if (!said.includes(`"${id}"`)) return false;
+      return kind === "account" || memoryKindOf(subject) !== "event" || (copy !== undefined && seq < copy);
+    });
   }
 
   /** Every partition is through with every erasure; of services' deltas, where they are kept so long, all others are. */

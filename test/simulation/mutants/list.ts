@@ -15,6 +15,7 @@ const COORDINATOR = "actors/worker/coordinator.js";
 const WORLD = "lib/memory/world.js";
 const LINKS = "actors/partition/links.js";
 const RUNNING = "actors/partition/running.js";
+const ERASING = "actors/partition/erasing.js";
 const LINK_STEP = "lib/core/engine/links/link-step.js";
 
 export const MUTANTS: readonly Mutant[] = [
@@ -713,5 +714,95 @@ export const MUTANTS: readonly Mutant[] = [
     file: "actors/partition/self-audit.js",
     find: "if (record.seq > job.position)\n                break;",
     replace: "",
+  },
+  // ── erasing ───────────────────────────────────────────────────────────────────────────────────────────────────────
+  {
+    name: "deleted-before-listed",
+    bug: "the ledger is written after the messages are deleted",
+    file: ERASING,
+    find: "await this.foldsAreOver();",
+    replace:
+      "await this.foldsAreOver(); for (const { seq } of scan.standIns) await insist(this.context, () => this.context.world.eraser.fromLog(seq));",
+    seed: 32,
+  },
+  {
+    name: "deleted-before-remembered",
+    bug: "messages are deleted before both checkpoints stand behind them",
+    file: ERASING,
+    find: "await this.renewed(scan.settled);",
+    replace: "",
+    seed: 12,
+  },
+  {
+    name: "deleted-before-all-was-said",
+    bug: "a partition does not wait until both sides of every link are through with who is erased",
+    file: "actors/partition/erasure-scan.js",
+    find: "if (this.copy === undefined || !this.saidAll.has(this.home))",
+    replace: "if (this.copy !== undefined) return this.settledAt; if (true)",
+    seed: 12,
+  },
+  {
+    name: "hole-not-looked-up",
+    bug: "a reader that finds a hole does not ask the ledger whether it is named there",
+    file: "lib/memory/log-reading.js",
+    find: "if (this.missing > 0)",
+    replace: "if (false)",
+    seed: 5,
+  },
+  {
+    name: "erased-pages-stay",
+    bug: "pages that an owner before sent late are never removed",
+    file: CHECKPOINT,
+    find: "epochOf(key) <= this.epoch",
+    replace: "epochOf(key) === this.epoch",
+    seed: 5,
+  },
+  {
+    name: "erased-reject-stays",
+    bug: "what was refused of somebody's messages is not erased with them",
+    file: ERASING,
+    find: "if (gone.size > 0)",
+    replace: "if (false)",
+    seed: 12,
+  },
+  {
+    name: "stand-in-names-the-next",
+    bug: "the ledger goes on naming whoever is erased after it was written",
+    file: ERASING,
+    find: "of this.book.disagreeing())",
+    replace: "of [])",
+    seed: 12,
+  },
+  {
+    name: "old-stand-in-stays",
+    bug: "what the ledger said in older words is not deleted",
+    file: ERASING,
+    find: "of this.book.outdated())",
+    replace: "of [])",
+    seed: 12,
+  },
+  {
+    name: "erased-deltas-go-at-once",
+    bug: "deltas are deleted before services had their time to hear of it",
+    file: ERASING,
+    find: "erasureHoldMs === 0 ? 0 :",
+    replace: "true ? 0 :",
+    seed: 14,
+  },
+  {
+    name: "back-under-an-old-name",
+    bug: "what is said of whoever came back is erased with what was said before",
+    file: "actors/partition/erasure-scan.js",
+    find: "if (this.copy !== undefined || about === undefined ||",
+    replace: "if (about === undefined ||",
+    seed: 5,
+  },
+  {
+    name: "group-call-gone",
+    bug: "with an account's traits it is erased who belongs to it",
+    file: "actors/partition/erasure-scan.js",
+    find: 'if (this.erased.kind === "account" && about.isOurs && record.kind === "event")',
+    replace: "if (false)",
+    seed: 12,
   },
 ];
