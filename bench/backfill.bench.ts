@@ -3,9 +3,9 @@
 //
 // The logs are filled first; then the same load as in the latency bench is measured before, and over and over while the
 // history is folded. In the end the oracle recomputes everything.
-import { appendEntry } from "../lib/api/apply.ts";
-import { Catalogue } from "../lib/api/catalogue.ts";
-import { preparationsOf } from "../lib/api/preparations.ts";
+import { appendEntry } from "../lib/api/segments/apply.ts";
+import { Catalogue } from "../lib/api/segments/catalogue.ts";
+import { preparationsOf } from "../lib/api/segments/preparations.ts";
 import { duration } from "../lib/cli/numbers.ts";
 import { partitionOf } from "../lib/core/ids.ts";
 import { DEFAULT_LIMITS } from "../lib/core/types.ts";

@@ -1,20 +1,19 @@
 // The process that answers people: the page, HTTP, metrics. It holds no state; any number of them may run.
 import { fileURLToPath } from "node:url";
 import { loadConfig } from "../config/load.ts";
-import { type Config, httpSettingsOf, jobSettingsOf, natsSettingsOf, retentionOf } from "../config/options.ts";
-import { dataSetMade } from "../lib/api/data-set.ts";
-import { listen } from "../lib/api/listen.ts";
+import { type Config, natsSettingsOf } from "../config/options.ts";
+import { dataSetMade } from "../lib/api/operations/data-set.ts";
 import { CliError, EXIT, endingOf } from "../lib/cli/errors.ts";
 import { createLog } from "../lib/log.ts";
 import { connectNats } from "../lib/nats/connect.ts";
 import { namesOf } from "../lib/nats/names.ts";
 import { assertFree } from "../lib/server/supervise.ts";
-import { packageVersion } from "./cli/package-dir.ts";
+import { listenAs } from "./listening.ts";
 
 /** Runs until a signal; resolves with the process's exit code. */
 export async function runApiProcess(config: Config): Promise<number> {
   const log = createLog({ level: config.logLevel, personalData: config.logPersonalData, fields: { role: "api" } });
-  const { httpHost: host, httpPort: port, limits } = config;
+  const { httpHost: host, httpPort: port } = config;
   if (port !== 0) await assertFree(host, port, "ROLLCALL_HTTP_PORT", "--http-port");
   const settings = natsSettingsOf(config);
   const nc = await connectNats(settings, { role: "api", instance: String(process.pid), log });
@@ -27,23 +26,8 @@ export async function runApiProcess(config: Config): Promise<number> {
         `There is no data set yet at ${nc.getServer()}; a worker makes it: rollcall worker`,
       );
     }
-    const api = await listen({
-      nc,
-      names,
-      partitions: made.partitions,
-      clock: made.clock,
-      limits,
-      machine: config,
-      http: httpSettingsOf(config),
-      series: retentionOf(config),
-      jobs: jobSettingsOf(config),
-      host,
-      port,
-      natsUrl: settings.url,
-      version: packageVersion(),
-      door: config,
-      log,
-    });
+    const { partitions, clock } = made;
+    const api = await listenAs(config, { nc, names, partitions, clock, log });
     log.info({ url: api.url }, "api: listening");
     await signalled();
     await api.stop();

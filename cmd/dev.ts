@@ -11,19 +11,11 @@ import { Command, CommanderError } from "commander";
 import { freshName } from "../actors/worker/worker.ts";
 import { addFlags, overridesOf } from "../config/flags.ts";
 import { type Loaded, loadConfig } from "../config/load.ts";
-import {
-  type Config,
-  dataSetOf,
-  httpSettingsOf,
-  jobSettingsOf,
-  NAMED_OPTIONS,
-  natsSettingsOf,
-  retentionOf,
-} from "../config/options.ts";
-import { apply, waitUntilActive } from "../lib/api/apply.ts";
-import { Catalogue } from "../lib/api/catalogue.ts";
-import { listen, type RunningApi } from "../lib/api/listen.ts";
+import { type Config, dataSetOf, NAMED_OPTIONS, natsSettingsOf } from "../config/options.ts";
+import type { RunningApi } from "../lib/api/http/listen.ts";
 import { audited } from "../lib/api/security/auditing.ts";
+import { apply, waitUntilActive } from "../lib/api/segments/apply.ts";
+import { Catalogue } from "../lib/api/segments/catalogue.ts";
 import { CliError, EXIT, endingOf } from "../lib/cli/errors.ts";
 import { KeptProcess } from "../lib/cli/kept-process.ts";
 import { type LogLines, logLines, showLog } from "../lib/cli/log-lines.ts";
@@ -44,7 +36,8 @@ import { assertFree, type RunningServer, type ServerEvent, startServer } from ".
 import { formatVersion } from "../lib/server/version.ts";
 import { shopTraffic } from "../lib/shop/traffic.ts";
 import { showUsualFlags } from "./cli/globals.ts";
-import { packageDir, packageVersion } from "./cli/package-dir.ts";
+import { packageDir } from "./cli/package-dir.ts";
+import { listenAs } from "./listening.ts";
 
 const POLL_MS = 50;
 const PATIENCE_MS = 10_000;
@@ -138,25 +131,10 @@ async function bringUp(
   const report = await provision(nc, dataSetOf(config), { create: config.provision });
   if (report.created.length > 0) log.info({ streams: report.created.length }, "dev: a fresh data set was made");
   const names = namesOf(config.name);
-  running.worker = workerProcess({ ...config, natsUrl: settings.url }, log, lines);
-  const { partitions, clock, limits, httpHost: host, httpPort: port } = config;
-  running.api = await listen({
-    nc,
-    names,
-    partitions,
-    clock,
-    limits,
-    machine: config,
-    http: httpSettingsOf(config),
-    series: retentionOf(config),
-    jobs: jobSettingsOf(config),
-    host,
-    port,
-    natsUrl: settings.url,
-    version: packageVersion(),
-    door: config,
-    log,
-  });
+  const served = { ...config, natsUrl: settings.url };
+  running.worker = workerProcess(served, log, lines);
+  const { partitions, clock } = config;
+  running.api = await listenAs(served, { nc, names, partitions, clock, log });
   await partitionsRun(running, log, stopping);
   await exampleSegments(nc, names, config, log, stopping);
   if (config.demo) running.scenes = playScenes(nc, names, log, running.scenesClosing.signal);

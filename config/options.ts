@@ -2,7 +2,7 @@
 // A key is the property in Config; outside, where values carry their unit, the "Ms" is left out (`eventsMaxAge: 30d`).
 
 import { isIP } from "node:net";
-import type { HttpSettings } from "../lib/api/http-settings.ts";
+import type { HttpSettings } from "../lib/api/http/http-settings.ts";
 import { JOB_SETTINGS_DEFAULT, type JobSettings } from "../lib/api/jobs/settings.ts";
 import { DEFAULT_LIMITS, type Limits } from "../lib/core/types.ts";
 import type { NatsSettings } from "../lib/nats/connect.ts";
@@ -436,7 +436,7 @@ export function jobSettingsOf(config: Config): JobSettings {
   };
 }
 
-/** What lib/api/server.ts needs. */
+/** What lib/api/http/server.ts needs. */
 export function httpSettingsOf(config: Config): HttpSettings {
   return {
     bodyBytesMax: config.httpBodyBytesMax,

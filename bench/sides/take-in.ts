@@ -4,7 +4,7 @@ import { headers, type NatsConnection } from "@nats-io/transport-node";
 import Fastify from "fastify";
 import { loadConfig } from "../../config/load.ts";
 import { httpSettingsOf } from "../../config/options.ts";
-import { listen } from "../../lib/api/listen.ts";
+import { listen } from "../../lib/api/http/listen.ts";
 import { encodeId } from "../../lib/core/ids.ts";
 import { AckedPublisher } from "../../lib/nats/acked.ts";
 import { connectNats } from "../../lib/nats/connect.ts";

@@ -1,7 +1,7 @@
 // rollcall account: what is known of an account, who its users are, and for whom of them a segment's `users` rules hold.
 // Beside people.ts; asks the account's owner, and all partitions for the users.
 import type { Command } from "commander";
-import { accountOut, accountUserOut } from "../../lib/api/shapes.ts";
+import { accountOut, accountUserOut } from "../../lib/api/audience/shapes.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { accountViewText, membersText } from "../../lib/cli/member-text.ts";
 import { count, instant } from "../../lib/cli/numbers.ts";

@@ -1,8 +1,8 @@
 // rollcall segments series | compare: how a segment has grown and shrunk, and several side by side.
 // The series are read from the bucket that api processes keep; a comparison is counted by the partitions' owners.
 import { type Command, Option } from "commander";
-import { COMPARED_MAX, COMPARED_MIN, compareSegments } from "../../lib/api/comparing.ts";
-import { comparisonOut, seriesOut } from "../../lib/api/shapes.ts";
+import { COMPARED_MAX, COMPARED_MIN, compareSegments } from "../../lib/api/audience/comparing.ts";
+import { comparisonOut, seriesOut } from "../../lib/api/audience/shapes.ts";
 import { comparisonText } from "../../lib/cli/compare-text.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { progressBar } from "../../lib/cli/progress.ts";

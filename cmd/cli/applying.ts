@@ -1,5 +1,5 @@
 // Applying as the command line does it: what differs is printed, then the wait until it is in force, with its progress.
-// Used by `segments` and all that changes definitions; the checks and the writing are lib/api/apply.ts.
+// Used by `segments` and all that changes definitions; the checks and the writing are lib/api/segments/apply.ts.
 import {
   type ActivationProgress,
   type Applied,
@@ -8,7 +8,7 @@ import {
   type ApplyRequest,
   apply,
   waitUntilActive,
-} from "../../lib/api/apply.ts";
+} from "../../lib/api/segments/apply.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { count, counted, instant } from "../../lib/cli/numbers.ts";
 import { progressBar } from "../../lib/cli/progress.ts";

@@ -1,7 +1,7 @@
 // rollcall segments backtest: what a definition would have done, from the logs. They are played by played.ts; nothing is
 // changed by it.
 import type { Command } from "commander";
-import { type Said, saidOfDefinition } from "../../lib/api/said.ts";
+import { type Said, saidOfDefinition } from "../../lib/api/segments/said.ts";
 import type { BacktestReport } from "../../lib/backtest/backtest.ts";
 import { backtested } from "../../lib/backtest/played.ts";
 import { backtestText } from "../../lib/cli/backtest-text.ts";

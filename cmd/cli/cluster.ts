@@ -1,8 +1,8 @@
 // rollcall workers [drain | undrain] and partitions [move | return]: who holds what, how far behind, and what is wished.
-// The answers are those of HTTP; lib/api/operating.ts makes them.
+// The answers are those of HTTP; lib/api/operations/operating.ts makes them.
 import type { Command } from "commander";
-import { HttpError } from "../../lib/api/http-error.ts";
-import { Operating, type Operations, type PartitionView, type WorkerView } from "../../lib/api/operating.ts";
+import { HttpError } from "../../lib/api/http/http-error.ts";
+import { Operating, type Operations, type PartitionView, type WorkerView } from "../../lib/api/operations/operating.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { bytes, count, counted, duration } from "../../lib/cli/numbers.ts";
 import { plain } from "../../lib/cli/style.ts";

@@ -5,7 +5,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { decodeDirectory, decodeManifest, hashOf } from "../../actors/partition/manifest.ts";
 import { keysOf } from "../../actors/partition/shelf.ts";
 import { type Config, dataSetOf, natsSettingsOf } from "../../config/options.ts";
-import { type DataSetMade, dataSetMade } from "../../lib/api/data-set.ts";
+import { type DataSetMade, dataSetMade } from "../../lib/api/operations/data-set.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { findingLines, summaryOf } from "../../lib/cli/findings.ts";
 import { type ProgressBar, progressBar } from "../../lib/cli/progress.ts";

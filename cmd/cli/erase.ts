@@ -1,7 +1,7 @@
 // rollcall erase: forgets a user or an account, shows how far that is, and looks whether anything is left in a server's files.
-// What an erasure is stands in lib/api/erasure.ts; docs/privacy.md says what it reaches and what it does not.
+// What an erasure is stands in lib/api/operations/erasure.ts; docs/privacy.md says what it reaches and what it does not.
 import type { Command } from "commander";
-import { type ErasureState, erasureStates, forget, NoSuchId } from "../../lib/api/erasure.ts";
+import { type ErasureState, erasureStates, forget, NoSuchId } from "../../lib/api/operations/erasure.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { counted, instant } from "../../lib/cli/numbers.ts";
 import { scanStore } from "../../lib/cli/store-scan.ts";

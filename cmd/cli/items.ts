@@ -1,7 +1,7 @@
 // rollcall items import | show: the catalogue that events' items are looked up in. Reading files is lib/import/item-rows.ts,
-// checking and writing lib/api/feeds.ts; what is written counts for what happens from then on.
+// checking and writing lib/api/world/feeds.ts; what is written counts for what happens from then on.
 import { type Command, Option } from "commander";
-import { BadFeed, type ItemsMode, ItemsWriter, readItem } from "../../lib/api/feeds.ts";
+import { BadFeed, type ItemsMode, ItemsWriter, readItem } from "../../lib/api/world/feeds.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { count, counted } from "../../lib/cli/numbers.ts";
 import { progressBar } from "../../lib/cli/progress.ts";

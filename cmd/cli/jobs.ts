@@ -3,7 +3,7 @@
 import { type Command, Option } from "commander";
 import { JobBook, type JobView } from "../../lib/api/jobs/book.ts";
 import { isEnded } from "../../lib/api/jobs/runner.ts";
-import { NotPossible } from "../../lib/api/not-possible.ts";
+import { NotPossible } from "../../lib/api/segments/not-possible.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { bytes, count, counted, duration, instant } from "../../lib/cli/numbers.ts";
 import { progressBar } from "../../lib/cli/progress.ts";

@@ -1,7 +1,7 @@
 // rollcall segments progress | cancel | retry | history | rollback | enable | disable | publish | discard: the life of a
 // definition between the first draft and the day it is switched off. What there is to know is lib/api's.
 import type { Command } from "commander";
-import { type Preparation, preparationsOf, type Share } from "../../lib/api/preparations.ts";
+import { type Preparation, preparationsOf, type Share } from "../../lib/api/segments/preparations.ts";
 import {
   cancelled,
   type Desk,
@@ -11,8 +11,8 @@ import {
   retried,
   switched,
   versionOf,
-} from "../../lib/api/segment-changes.ts";
-import type { SegmentVersion } from "../../lib/api/versions.ts";
+} from "../../lib/api/segments/segment-changes.ts";
+import type { SegmentVersion } from "../../lib/api/segments/versions.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { count, counted, duration, instant } from "../../lib/cli/numbers.ts";
 import { describeRule } from "../../lib/cli/rule-text.ts";

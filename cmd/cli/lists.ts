@@ -1,8 +1,8 @@
 // rollcall lists set | add | remove | ls | rm: static groups, given by hand or from a file, that rules can refer to.
-// What a change is stands in lib/api/lists.ts; it counts for its members from its place in each partition's log.
+// What a change is stands in lib/api/world/lists.ts; it counts for its members from its place in each partition's log.
 import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
-import { changeList, listsOf, removeList } from "../../lib/api/lists.ts";
+import { changeList, listsOf, removeList } from "../../lib/api/world/lists.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { count, counted } from "../../lib/cli/numbers.ts";
 import { type Format, printRows } from "../../lib/cli/table.ts";

@@ -1,9 +1,9 @@
 // rollcall members | user | explain: who is in a segment, what is known of one person, and why they are in or out.
 // Each asks the owners of the partitions.
 import type { Command } from "commander";
-import type { CatalogueEntry } from "../../lib/api/catalogue.ts";
-import { explained } from "../../lib/api/explaining.ts";
-import { explanationOut, userOut } from "../../lib/api/shapes.ts";
+import { explained } from "../../lib/api/audience/explaining.ts";
+import { explanationOut, userOut } from "../../lib/api/audience/shapes.ts";
+import type { CatalogueEntry } from "../../lib/api/segments/catalogue.ts";
 import { type ExplainedAt, explainedAt } from "../../lib/backtest/played.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { explainTree, toSatisfyLines } from "../../lib/cli/explain-tree.ts";

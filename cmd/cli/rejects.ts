@@ -1,7 +1,7 @@
 // rollcall rejects [show | replay]: what was refused, why, with its original bytes; and sending it again once the cause is gone.
-// The logic is that of HTTP, lib/api/rejects.ts.
+// The logic is that of HTTP, lib/api/operations/rejects.ts.
 import { type Command, InvalidArgumentError } from "commander";
-import { Rejected, type Replay, type ReplayCounts, type ShownReject } from "../../lib/api/rejects.ts";
+import { Rejected, type Replay, type ReplayCounts, type ShownReject } from "../../lib/api/operations/rejects.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { bytes, counted, instant } from "../../lib/cli/numbers.ts";
 import { plain } from "../../lib/cli/style.ts";

@@ -1,8 +1,8 @@
 // rollcall search: who is meant by a text, among people and accounts. Beside people.ts; asks the owners of the partitions,
 // slice by slice.
 import { type Command, Option } from "commander";
-import { foundOut } from "../../lib/api/profile-shapes.ts";
-import { type Found, searchPage } from "../../lib/api/search.ts";
+import { foundOut } from "../../lib/api/profiles/profile-shapes.ts";
+import { type Found, searchPage } from "../../lib/api/profiles/search.ts";
 import { count, instant } from "../../lib/cli/numbers.ts";
 import { plain } from "../../lib/cli/style.ts";
 import { type Format, printRows } from "../../lib/cli/table.ts";

@@ -1,10 +1,10 @@
 // rollcall segments apply | ls | show | schema | rm: definitions from files into the control log, and what is there.
-// The checks and the writing are lib/api/apply.ts; this file reads options and prints.
+// The checks and the writing are lib/api/segments/apply.ts; this file reads options and prints.
 import type { Command } from "commander";
-import { type ApplyRequest, assertFits, planApply } from "../../lib/api/apply.ts";
-import type { CatalogueEntry } from "../../lib/api/catalogue.ts";
-import type { Preparation } from "../../lib/api/preparations.ts";
-import { type Said, saidOf } from "../../lib/api/said.ts";
+import { type ApplyRequest, assertFits, planApply } from "../../lib/api/segments/apply.ts";
+import type { CatalogueEntry } from "../../lib/api/segments/catalogue.ts";
+import type { Preparation } from "../../lib/api/segments/preparations.ts";
+import { type Said, saidOf } from "../../lib/api/segments/said.ts";
 import { EXIT, endingOf } from "../../lib/cli/errors.ts";
 import { membersText } from "../../lib/cli/member-text.ts";
 import { count } from "../../lib/cli/numbers.ts";

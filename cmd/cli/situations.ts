@@ -1,5 +1,5 @@
 // rollcall situation set | clear | ls: what a feed says of a place (weather, a strike, a match), by hand or from a script.
-// People who are there join and leave with it; the checks and the writing are lib/api/feeds.ts.
+// People who are there join and leave with it; the checks and the writing are lib/api/world/feeds.ts.
 import type { Command } from "commander";
 import {
   appendSituation,
@@ -8,7 +8,7 @@ import {
   placeText,
   readSituation,
   situationsAt,
-} from "../../lib/api/feeds.ts";
+} from "../../lib/api/world/feeds.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { duration, instant } from "../../lib/cli/numbers.ts";
 import { plain } from "../../lib/cli/style.ts";

@@ -1,8 +1,8 @@
 // rollcall user --events | account --events: what somebody did, newest first. Beside people.ts and accounts.ts; the owner of
 // the partition says where the log tells of them, and it is read there.
-import type { LoggedEvent } from "../../lib/api/log-events.ts";
-import { eventOut } from "../../lib/api/profile-shapes.ts";
-import { type Timeline, timelineOf } from "../../lib/api/timeline.ts";
+import type { LoggedEvent } from "../../lib/api/profiles/log-events.ts";
+import { eventOut } from "../../lib/api/profiles/profile-shapes.ts";
+import { type Timeline, timelineOf } from "../../lib/api/profiles/timeline.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { counted, instant } from "../../lib/cli/numbers.ts";
 import { plain } from "../../lib/cli/style.ts";

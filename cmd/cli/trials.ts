@@ -1,10 +1,10 @@
 // rollcall segments try | diff: what a definition would do, before it is applied. Nothing is changed by either.
-// The walk over all people is lib/api/trial.ts; what is printed, lib/cli/trial-text.ts.
+// The walk over all people is lib/api/segments/trial.ts; what is printed, lib/cli/trial-text.ts.
 import type { Command } from "commander";
 import { diffLines } from "diff";
-import type { Catalogue } from "../../lib/api/catalogue.ts";
-import { triedExactly } from "../../lib/api/exact-trial.ts";
-import { runTrial, trialOut } from "../../lib/api/trial.ts";
+import type { Catalogue } from "../../lib/api/segments/catalogue.ts";
+import { triedExactly } from "../../lib/api/segments/exact-trial.ts";
+import { runTrial, trialOut } from "../../lib/api/segments/trial.ts";
 import type { Candidate } from "../../lib/backtest/played.ts";
 import { progressBar } from "../../lib/cli/progress.ts";
 import { describeRule } from "../../lib/cli/rule-text.ts";

@@ -1,5 +1,5 @@
 // rollcall vocabulary show | diff | apply: what gives events their meaning, as one document. The checks and the writing are
-// lib/api/vocabulary.ts; this file reads options and prints.
+// lib/api/world/vocabulary.ts; this file reads options and prints.
 import { type Command, Option } from "commander";
 import { Document, isCollection, visit } from "yaml";
 import {
@@ -8,7 +8,7 @@ import {
   planVocabulary,
   type VocabularyPlan,
   VocabularyRefused,
-} from "../../lib/api/vocabulary.ts";
+} from "../../lib/api/world/vocabulary.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { counted } from "../../lib/cli/numbers.ts";
 import { describeRule } from "../../lib/cli/rule-text.ts";

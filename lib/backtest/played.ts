@@ -2,7 +2,7 @@
 // runs knows of it. Used by the command line and by the HTTP interface; what one log does is backtest.ts.
 import { setImmediate } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { explained } from "../api/explaining.ts";
+import { explained } from "../api/audience/explaining.ts";
 import { logRecords } from "../cli/read-streams.ts";
 import { inOrder, sideBySide } from "../cli/side-by-side.ts";
 import type { ControlState } from "../core/engine/control-state.ts";

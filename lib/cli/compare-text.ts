@@ -1,6 +1,6 @@
 // A comparison of segments for a terminal: how large they are, what their members do and buy, and what each two share.
 // Used by cmd/cli/analytics.ts.
-import type { Comparison, Pair, Profile, SegmentProfile } from "../api/comparing.ts";
+import type { Comparison, Pair, Profile, SegmentProfile } from "../api/audience/comparing.ts";
 import { count } from "./numbers.ts";
 import { plain, type Style } from "./style.ts";
 import { type Column, printRows } from "./table.ts";

@@ -1,7 +1,7 @@
 // The live memberships of every partition at one position of its log, while events go on.
 // The owners answer segment by segment, each answer at a position of its own; a member list plus the deltas after it is the
 // next member list (law 4), so the deltas that are stored carry every list to the newest of those positions.
-import type { Catalogue } from "../api/catalogue.ts";
+import type { Catalogue } from "../api/segments/catalogue.ts";
 import { partitionOf } from "../core/ids.ts";
 import type { MemberId, PartitionNo, SegmentId, Seq } from "../core/types.ts";
 import type { Questions } from "../nats/questions.ts";

@@ -1,5 +1,5 @@
 // What is counted of the members of several segments, and how counts of pages and partitions add up. Made by
-// lib/core/engine/answers/comparing.ts; read by lib/api/comparing.ts.
+// lib/core/engine/answers/comparing.ts; read by lib/api/audience/comparing.ts.
 
 /** What some people come to together. */
 export interface GroupPart {

@@ -1,5 +1,5 @@
 // Who is asked for when members are listed, and in which order. Beside it: partition.ts, whose machine finds them on its
-// pages; lib/api/members.ts, which puts the answers of all partitions into one order.
+// pages; lib/api/audience/members.ts, which puts the answers of all partitions into one order.
 import { compareIds } from "./ids.ts";
 import type { MemberId, MemberKind, Millis, SegmentId } from "./types.ts";
 

@@ -2,8 +2,8 @@
 // Reads and judges in one, since each is one question; cmd/cli/doctor.ts asks them in turn.
 import { statfs } from "node:fs/promises";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { Catalogue } from "../api/catalogue.ts";
-import type { DataSetMade } from "../api/data-set.ts";
+import type { DataSetMade } from "../api/operations/data-set.ts";
+import { Catalogue } from "../api/segments/catalogue.ts";
 import { bytes, counted } from "../cli/numbers.ts";
 import type { Limits } from "../core/types.ts";
 import { NatsControlLog } from "../nats/control-log.ts";

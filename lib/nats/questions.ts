@@ -129,7 +129,7 @@ export class Questions {
     return this.ask(partitionOf(id, this.partitions), { op: "explain", segment, id });
   }
 
-  /** One slice of a trial in one partition; lib/api/trial.ts goes on from its cursor. */
+  /** One slice of a trial in one partition; lib/api/segments/trial.ts goes on from its cursor. */
   tryOut(partition: PartitionNo, definition: Json, cursor: number, samples: number): Promise<Answers["try"]> {
     return this.ask(partition, { op: "try", definition, cursor, samples });
   }
@@ -139,12 +139,12 @@ export class Questions {
     return this.ask(partitionOf(question.id, this.partitions), question);
   }
 
-  /** One slice of a search in one partition; lib/api/search.ts goes on from its cursor. */
+  /** One slice of a search in one partition; lib/api/profiles/search.ts goes on from its cursor. */
   search(partition: PartitionNo, asked: SearchAsked, cursor: number, limit: number): Promise<Answers["search"]> {
     return this.ask(partition, { op: "search", asked, cursor, limit });
   }
 
-  /** One slice of the walk for the members of a set; lib/api/members.ts goes on from its cursor. */
+  /** One slice of the walk for the members of a set; lib/api/audience/members.ts goes on from its cursor. */
   gather(partition: PartitionNo, asked: Omit<Extract<Question, { op: "gather" }>, "op">): Promise<Answers["gather"]> {
     return this.ask(partition, { op: "gather", ...asked });
   }
@@ -154,7 +154,7 @@ export class Questions {
     return this.ask(partition, { op: "rows", ...asked });
   }
 
-  /** One slice of a comparison in one partition; lib/api/comparing.ts adds them up. */
+  /** One slice of a comparison in one partition; lib/api/audience/comparing.ts adds them up. */
   compare(
     partition: PartitionNo,
     asked: Omit<Extract<Question, { op: "compare" }>, "op">,

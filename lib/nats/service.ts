@@ -1,5 +1,5 @@
 // The protocol of NATS services (ADR-32), by which `nats micro ls|ping|info|stats` find whoever answers: discovery on $SRV,
-// endpoints in a queue group, errors in headers, counts. What is asked and answered is lib/api/services.ts.
+// endpoints in a queue group, errors in headers, counts. What is asked and answered is lib/api/operations/services.ts.
 //
 // By hand, because the library for it exists for an older line of the client alone, and because it answers wherever a request
 // asks to: we speak to inboxes and to nothing else, for we may publish where whoever asks may not.

@@ -1,5 +1,5 @@
 // Where channels' events go in: the log of whoever an event is about.
-// Answered by lib/nats/intake.ts; asked by lib/api/storing.ts.
+// Answered by lib/nats/intake.ts; asked by lib/api/ingest/storing.ts.
 import type { Trace } from "../core/trace.ts";
 import type { MemberId, PartitionNo, Seq } from "../core/types.ts";
 import type { Published } from "./publishing.ts";

@@ -1,5 +1,5 @@
 // What was refused, as people look at it, and what became of it: read back from the stream REJECTS, and published again once the
-// cause is gone. Answered by lib/nats/reject-log.ts; asked by lib/api/rejects.ts. Who writes there is rejects.ts.
+// cause is gone. Answered by lib/nats/reject-log.ts; asked by lib/api/operations/rejects.ts. Who writes there is rejects.ts.
 import type { MemberId, Millis, PartitionNo, Seq } from "../core/types.ts";
 import type { Taken } from "./intake.ts";
 import type { Published } from "./publishing.ts";

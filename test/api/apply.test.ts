@@ -7,8 +7,8 @@ import {
   apply,
   planApply,
   waitUntilActive,
-} from "../../lib/api/apply.ts";
-import { Catalogue } from "../../lib/api/catalogue.ts";
+} from "../../lib/api/segments/apply.ts";
+import { Catalogue } from "../../lib/api/segments/catalogue.ts";
 import { DEFAULT_LIMITS as limits } from "../../lib/core/types.ts";
 import { readDefinitions } from "../../lib/definitions/load.ts";
 import type { PartitionStatus } from "../../lib/ports/questions.ts";

@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ENDPOINTS } from "../../lib/api/services.ts";
+import { ENDPOINTS } from "../../lib/api/operations/services.ts";
 import { encodeDelta } from "../../lib/core/deltas.ts";
 import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
 import { deltaOf } from "./fake-audience.ts";

@@ -1,7 +1,7 @@
 // Trials and back-tests over one log in memory: what tests of the HTTP interface ask. The machine that plays it is the real one.
-import type { Candidates, Watching } from "../../lib/api/candidates.ts";
-import type { Catalogue } from "../../lib/api/catalogue.ts";
-import type { TrialProgress } from "../../lib/api/trial.ts";
+import type { Candidates, Watching } from "../../lib/api/segments/candidates.ts";
+import type { Catalogue } from "../../lib/api/segments/catalogue.ts";
+import type { TrialProgress } from "../../lib/api/segments/trial.ts";
 import { Backtest, type BacktestReport, reportOf } from "../../lib/backtest/backtest.ts";
 import type { Candidate, Played, Span } from "../../lib/backtest/played.ts";
 import type { TrialPart } from "../../lib/core/partition.ts";

@@ -1,6 +1,6 @@
 // An explanation across partitions: some of the users that a rule counts, and inside an account's rule the account's own.
 import { expect, test } from "vitest";
-import { explained } from "../../lib/api/explaining.ts";
+import { explained } from "../../lib/api/audience/explaining.ts";
 import type { ExplainNode } from "../../lib/core/partition.ts";
 
 const CLOCK = Date.UTC(2026, 10, 23, 10);

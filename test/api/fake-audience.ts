@@ -1,7 +1,7 @@
 // An audience out of thin air: what the HTTP tests ask. Stands in for NATS and its workers.
-import type { Audience, DecideOptions, MemberList, SegmentDetail } from "../../lib/api/audience.ts";
-import { type Comparison, compareSegments } from "../../lib/api/comparing.ts";
-import type { MemberAsk, MemberPage } from "../../lib/api/members.ts";
+import type { Audience, DecideOptions, MemberList, SegmentDetail } from "../../lib/api/audience/audience.ts";
+import { type Comparison, compareSegments } from "../../lib/api/audience/comparing.ts";
+import type { MemberAsk, MemberPage } from "../../lib/api/audience/members.ts";
 import { newGroup } from "../../lib/core/comparing.ts";
 import type { MemberSet } from "../../lib/core/members.ts";
 import type { AccountView, UserView } from "../../lib/core/partition.ts";

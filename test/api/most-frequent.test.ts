@@ -1,6 +1,6 @@
 // The most frequent in bounded memory: exact while there is room; then never too low, and never too high by more than it says.
 import { expect, test } from "vitest";
-import { MostFrequent } from "../../lib/api/most-frequent.ts";
+import { MostFrequent } from "../../lib/api/profiles/most-frequent.ts";
 
 test("while there is room, counts are exact", () => {
   const frequent = new MostFrequent<number>(3);

@@ -1,7 +1,7 @@
 // The catalogue of what was observed: bounded reading that goes on where it stopped, nothing counted twice, and nothing left of
 // whoever was erased. Its routes are test/api/profiles.test.ts's.
 import { expect, test } from "vitest";
-import { ObservedInLogs } from "../../lib/api/observed.ts";
+import { ObservedInLogs } from "../../lib/api/profiles/observed.ts";
 import { DEFAULT_LIMITS, type LogRecord } from "../../lib/core/types.ts";
 
 const PARTITION_MESSAGES = 40_000;

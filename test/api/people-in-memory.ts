@@ -2,7 +2,7 @@
 // catalogue say follows from the messages that a test tells. Stands in for NATS and its workers.
 import { Answers } from "../../actors/partition/answers.ts";
 import type { Shelf } from "../../actors/partition/shelf.ts";
-import type { PeopleSource } from "../../lib/api/people.ts";
+import type { PeopleSource } from "../../lib/api/profiles/people.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import type { JsonObject, LogRecord } from "../../lib/core/types.ts";
 import type { Question } from "../../lib/ports/questions.ts";

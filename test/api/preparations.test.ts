@@ -1,6 +1,6 @@
 // What people are told of a batch that reads its history: every partition's share, the sum, the slowest, the failed.
 import { expect, test } from "vitest";
-import { preparationsOf } from "../../lib/api/preparations.ts";
+import { preparationsOf } from "../../lib/api/segments/preparations.ts";
 import { ControlState } from "../../lib/core/engine/control-state.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import type { PartitionStatus } from "../../lib/ports/questions.ts";

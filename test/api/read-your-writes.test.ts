@@ -2,8 +2,8 @@
 // test/deep/decide.test.ts does it ten thousand times.
 import type { NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openAudience } from "../../lib/api/nats-audience.ts";
-import { serveQuestions } from "../../lib/api/services.ts";
+import { openAudience } from "../../lib/api/audience/nats-audience.ts";
+import { serveQuestions } from "../../lib/api/operations/services.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { NatsLogLookup } from "../../lib/nats/log-lookup.ts";
 import { Questions } from "../../lib/nats/questions.ts";

@@ -1,7 +1,7 @@
 // The life of a segment over HTTP, on a control log in memory: versions and what differs, drafts, on and off, what waits, who
 // did it; and what a definition would do, on a log in memory that the real machine plays.
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { definitionDiff } from "../../lib/api/definition-diff.ts";
+import { definitionDiff } from "../../lib/api/segments/definition-diff.ts";
 import type { Json } from "../../lib/core/types.ts";
 import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
 

@@ -3,8 +3,8 @@
 import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ENDPOINTS, serveQuestions } from "../../lib/api/operations/services.ts";
 import { namedSchemas } from "../../lib/api/schemas/common.ts";
-import { ENDPOINTS, serveQuestions } from "../../lib/api/services.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import { namesOf } from "../../lib/nats/names.ts";
 import type { NatsService } from "../../lib/nats/service.ts";

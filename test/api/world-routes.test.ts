@@ -1,6 +1,6 @@
 // Vocabulary, items and situations over HTTP, on a control log in memory: answers, refusals, and what is written.
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { apply } from "../../lib/api/apply.ts";
+import { apply } from "../../lib/api/segments/apply.ts";
 import { DEFAULT_LIMITS as limits } from "../../lib/core/types.ts";
 import { readDefinitions } from "../../lib/definitions/load.ts";
 import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";

@@ -1,7 +1,7 @@
 // Keys and the log of changes from the command line, against a real server: what is printed once, what closes the door, what
 // another process hears of it, and that HTTP does not listen wider than this machine without a key.
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { listen, OpenDoor } from "../../lib/api/listen.ts";
+import { listen, OpenDoor } from "../../lib/api/http/listen.ts";
 import { Keyring } from "../../lib/api/security/keyring.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { NatsAuditLog } from "../../lib/nats/audit.ts";

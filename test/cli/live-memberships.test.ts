@@ -1,6 +1,6 @@
 // Member lists that were asked at different positions, carried to one position by the deltas after each (law 4).
 import { expect, test } from "vitest";
-import { Catalogue } from "../../lib/api/catalogue.ts";
+import { Catalogue } from "../../lib/api/segments/catalogue.ts";
 import { liveMemberships } from "../../lib/cli/live-memberships.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import { DEFAULT_LIMITS, type Delta } from "../../lib/core/types.ts";

@@ -1,7 +1,7 @@
 // Profiles, search and the catalogue through the real system: messages go in, a worker keeps where they stand, HTTP and the
 // command line show them; and what is shown is the same after another worker has taken over.
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { listen, type RunningApi } from "../../lib/api/listen.ts";
+import { listen, type RunningApi } from "../../lib/api/http/listen.ts";
 import { TRAIL_MAX } from "../../lib/core/engine/member/trail.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { HTTP_DEFAULTS } from "../api/api-in-memory.ts";

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type RunningWorker, startWorker } from "../../actors/worker/worker.ts";
 import { loadConfig } from "../../config/load.ts";
 import { dataSetOf, httpSettingsOf } from "../../config/options.ts";
-import { listen, type RunningApi } from "../../lib/api/listen.ts";
+import { listen, type RunningApi } from "../../lib/api/http/listen.ts";
 import { provision } from "../../lib/nats/provision.ts";
 import { subscriberApiPrefix } from "../../lib/server/roles.ts";
 import { type Ended, typed } from "../support/cli-rig.ts";

@@ -1,7 +1,7 @@
 // The questions that go over NATS, asked wrongly: endpoints of the service (ask.v1.…), owners of partitions (ask.<p>), discovery
 // ($SRV). Each is answered, in JSON, and tells nothing of our inside. fuzz.ts lets it run beside the rest.
 import type { Msg, NatsConnection } from "@nats-io/transport-node";
-import { ENDPOINTS } from "../../lib/api/services.ts";
+import { ENDPOINTS } from "../../lib/api/operations/services.ts";
 import { fnv1a } from "../../lib/core/ids.ts";
 import type { Names } from "../../lib/nats/names.ts";
 import { STACK } from "../api/contract/answers.ts";

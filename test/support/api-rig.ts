@@ -1,8 +1,8 @@
 // The HTTP interface as a process serves it, over a real server and a real worker, with keys: the door is closed.
 // Stands on cli-rig.ts. Used by tests that send what programs and pages send.
 
-import type { HttpSettings } from "../../lib/api/http-settings.ts";
-import { type ListenLog, listen, type RunningApi } from "../../lib/api/listen.ts";
+import type { HttpSettings } from "../../lib/api/http/http-settings.ts";
+import { type ListenLog, listen, type RunningApi } from "../../lib/api/http/listen.ts";
 import type { Role } from "../../lib/api/security/rights.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { HTTP_DEFAULTS } from "../api/api-in-memory.ts";

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { dataSetMade } from "../../lib/api/data-set.ts";
+import { dataSetMade } from "../../lib/api/operations/data-set.ts";
 import { type ClusterStatus, Questions } from "../../lib/nats/questions.ts";
 import { streamState } from "../../lib/nats/wire.ts";
 import type { PartitionStatus } from "../../lib/ports/questions.ts";

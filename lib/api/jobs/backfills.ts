@@ -1,9 +1,9 @@
 // Backfills as jobs: what reads its history now, as the partitions say at the moment they are asked. Nothing is written down of
-// them here; one that has ended stands in the segment's history. The figures are lib/api/preparations.ts.
+// them here; one that has ended stands in the segment's history. The figures are lib/api/segments/preparations.ts.
 import type { PartitionStatus } from "../../ports/questions.ts";
-import type { Catalogue } from "../catalogue.ts";
-import { type Preparation, preparationsOf } from "../preparations.ts";
-import { cancelled, type Desk } from "../segment-changes.ts";
+import type { Catalogue } from "../segments/catalogue.ts";
+import { type Preparation, preparationsOf } from "../segments/preparations.ts";
+import { cancelled, type Desk } from "../segments/segment-changes.ts";
 import type { JobView } from "./book.ts";
 
 const ID = /^backfill-([1-9]\d{0,14})$/;

@@ -10,11 +10,11 @@ import type {
   StoredJob,
   TargetKind,
 } from "../../ports/jobs.ts";
-import type { Catalogue } from "../catalogue.ts";
-import { cursorOf, whereOf } from "../cursors.ts";
-import { NotPossible } from "../not-possible.ts";
-import { shown } from "../refusals.ts";
-import type { Desk } from "../segment-changes.ts";
+import { cursorOf, whereOf } from "../http/cursors.ts";
+import { shown } from "../http/refusals.ts";
+import type { Catalogue } from "../segments/catalogue.ts";
+import { NotPossible } from "../segments/not-possible.ts";
+import type { Desk } from "../segments/segment-changes.ts";
 import { backfills, cancelBackfill, revisionOf, type Statuses } from "./backfills.ts";
 import { isEnded } from "./runner.ts";
 

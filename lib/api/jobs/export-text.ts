@@ -3,8 +3,8 @@
 import type { Json } from "../../core/types.ts";
 import { csvCell } from "../../csv.ts";
 import type { ExportFormat } from "../../ports/jobs.ts";
-import type { ListedMember, MemberPage } from "../members.ts";
-import { memberOut } from "../shapes.ts";
+import type { ListedMember, MemberPage } from "../audience/members.ts";
+import { memberOut } from "../audience/shapes.ts";
 
 const TRAIT = "trait:";
 /** Of every member, before the columns that were asked for. */

@@ -4,11 +4,11 @@
 // erased while it goes on it ends; what is erased later takes its content with it (keeper.ts).
 import type { SegmentId } from "../../core/types.ts";
 import type { ExportFiles, ExportFormat, ExportMade, JobRecord } from "../../ports/jobs.ts";
-import type { Audience } from "../audience.ts";
-import type { Catalogue } from "../catalogue.ts";
-import { HttpError } from "../http-error.ts";
-import { columnsAsked, type MemberPage } from "../members.ts";
+import type { Audience } from "../audience/audience.ts";
+import { columnsAsked, type MemberPage } from "../audience/members.ts";
+import { HttpError } from "../http/http-error.ts";
 import { type Masking, membersMasked } from "../security/masking.ts";
+import type { Catalogue } from "../segments/catalogue.ts";
 import { newestErasure } from "./book.ts";
 import { ContentWriter } from "./content.ts";
 import { columnWords, exportTexts, PAGE_MEMBERS, paused } from "./export-text.ts";

@@ -2,7 +2,7 @@
 // overwrites what exports have made once it was kept long enough or may name somebody who was erased since, and forgets the
 // oldest. Every process that serves HTTP does so; twice does no harm.
 import type { ExportFiles, JobRecord, JobStore, StoredJob } from "../../ports/jobs.ts";
-import type { Catalogue } from "../catalogue.ts";
+import type { Catalogue } from "../segments/catalogue.ts";
 import { ended, GONE, isExpired, type JobBook, newestErasure } from "./book.ts";
 import { isEnded } from "./runner.ts";
 import type { JobSettings } from "./settings.ts";

@@ -1,7 +1,8 @@
 // A change that is written in several parts, as a job while it takes more than one: the upload of a long list.
 // What is written of it stays, also when somebody ends it.
-import type { ListChange } from "../lists.ts";
-import { NotPossible } from "../not-possible.ts";
+
+import { NotPossible } from "../segments/not-possible.ts";
+import type { ListChange } from "../world/lists.ts";
 import { JobEnded, type JobRunner, type JobWish, type RunningJob } from "./runner.ts";
 
 const REST = "What was written by then stays; the same file again does the rest.";

@@ -6,7 +6,7 @@ import { type Mapping, parseMapping } from "../../import/mapping.ts";
 import { type FileFormat, MARK_BYTES, markOfBeginning } from "../../import/run.ts";
 import { CELL_TYPES, type CellType } from "../../import/values.ts";
 import type { JobRecord } from "../../ports/jobs.ts";
-import { ended, NotPossible } from "../not-possible.ts";
+import { ended, NotPossible } from "../segments/not-possible.ts";
 import { type ImportDesk, type Imported, importInto } from "./importing.ts";
 import { JobEnded, type JobRunner, type RunningJob } from "./runner.ts";
 

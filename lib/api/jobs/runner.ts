@@ -6,7 +6,7 @@
 // A process that dies says nothing any more: its heartbeat expires, and readers tell its jobs as failed (book.ts).
 import { randomBytes } from "node:crypto";
 import type { ExportMade, ImportMade, JobRecord, JobState, JobStore, TargetKind } from "../../ports/jobs.ts";
-import { NotPossible } from "../not-possible.ts";
+import { NotPossible } from "../segments/not-possible.ts";
 import type { JobSettings } from "./settings.ts";
 
 const ID_BYTES = 6;

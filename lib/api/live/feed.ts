@@ -7,7 +7,7 @@
 // missed; everybody else begins with snapshots, and is told that they do.
 import { createHash, randomBytes } from "node:crypto";
 import type { ServerResponse } from "node:http";
-import { HttpError } from "../http-error.ts";
+import { HttpError } from "../http/http-error.ts";
 import { Channel, type Listener, type Told } from "./channel.ts";
 import { LiveReader } from "./reader.ts";
 import { type Asked, sourceOf } from "./sources.ts";

@@ -2,10 +2,10 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Delta, Json, JsonObject } from "../../core/types.ts";
 import type { EventTap, TappedEvent } from "../../ports/event-tap.ts";
-import type { Audience, Overview } from "../audience.ts";
-import type { Operating, Operations } from "../operating.ts";
+import type { Audience, Overview } from "../audience/audience.ts";
+import { accountOut, deltaOut, userOut } from "../audience/shapes.ts";
+import type { Operating, Operations } from "../operations/operating.ts";
 import { accountMasked, deltaMasked, idOut, type Masking, userMasked, valuesMasked } from "../security/masking.ts";
-import { accountOut, deltaOut, userOut } from "../shapes.ts";
 import { GatheredSource, PolledSource, type Source } from "./source.ts";
 import type { Topic } from "./topics.ts";
 

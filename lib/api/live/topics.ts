@@ -1,6 +1,6 @@
 // What a live stream may be about, as its `topics` name it: `sizes,segment:cart-under-100,user:u1`.
 // Read by feed.ts; what each topic tells is sources.ts.
-import { HttpError } from "../http-error.ts";
+import { HttpError } from "../http/http-error.ts";
 
 /** Topics without an id, and those that name somebody or something. */
 const WHOLE = ["sizes", "changes", "events", "operations"] as const;

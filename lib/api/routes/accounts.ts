@@ -1,11 +1,11 @@
 // What is known of an account, and who its users are.
 import Type from "typebox";
-import type { RouteGroup } from "../api.ts";
-import { noAccount } from "../refusals.ts";
+import { accountOut, accountUsersOut } from "../audience/shapes.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { noAccount } from "../http/refusals.ts";
 import { AccountIdIn, exact, limitOf, RULE_LENGTH_MAX, refusals } from "../schemas/common.ts";
 import { AccountOut, AccountUsersOut } from "../schemas/people.ts";
 import { accountMasked, accountUsersMasked } from "../security/masking.ts";
-import { accountOut, accountUsersOut } from "../shapes.ts";
 
 const USERS_DEFAULT = 100;
 const USERS_MAX = 10_000;

@@ -1,6 +1,6 @@
 // Who changed what, newest first. Written by every route and command that changes something.
-import type { RouteGroup } from "../api.ts";
-import { HttpError } from "../http-error.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { HttpError } from "../http/http-error.ts";
 import { AuditOut, AuditQuery } from "../schemas/security.ts";
 
 const RECORDS_DEFAULT = 50;

@@ -1,5 +1,5 @@
 // What a definition would do, before anybody applies it: whether it is sound, what it says and costs, whom it would take in,
-// and what it would have done. Nothing is changed by any of these. Asked of lib/api/candidates.ts.
+// and what it would have done. Nothing is changed by any of these. Asked of lib/api/segments/candidates.ts.
 
 import type { FastifyReply } from "fastify";
 import type { BacktestReport } from "../../backtest/backtest.ts";
@@ -8,11 +8,11 @@ import type { TrialPart } from "../../core/partition.ts";
 import { namesWritten, warningsOfUnseen } from "../../core/rules/checks/seen.ts";
 import { definitionSentence } from "../../core/rules/words/sentence.ts";
 import type { JsonObject } from "../../core/types.ts";
-import type { RouteGroup } from "../api.ts";
-import { HttpError } from "../http-error.ts";
-import { lines } from "../line-stream.ts";
-import { errorOut } from "../refusals.ts";
-import { saidOfDefinition } from "../said.ts";
+import { moment } from "../audience/shapes.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { HttpError } from "../http/http-error.ts";
+import { lines } from "../http/line-stream.ts";
+import { errorOut } from "../http/refusals.ts";
 import {
   BacktestAnswer,
   BacktestIn,
@@ -25,9 +25,9 @@ import {
 } from "../schemas/candidates.ts";
 import { refusals } from "../schemas/common.ts";
 import { idOut, type Masking, trialMasked } from "../security/masking.ts";
-import { considered, readable } from "../segment-changes.ts";
-import { moment } from "../shapes.ts";
-import type { TrialProgress } from "../trial.ts";
+import { saidOfDefinition } from "../segments/said.ts";
+import { considered, readable } from "../segments/segment-changes.ts";
+import type { TrialProgress } from "../segments/trial.ts";
 import { isAnybodyKnown } from "./segments.ts";
 
 const SAMPLES_DEFAULT = 5;

@@ -1,5 +1,5 @@
-// Workers and partitions: how they are, and what is wished of them. The answers are lib/api/operating.ts.
-import type { RouteGroup } from "../api.ts";
+// Workers and partitions: how they are, and what is wished of them. The answers are lib/api/operations/operating.ts.
+import type { RouteGroup } from "../http/api.ts";
 import { MoveIn, PartitionIn, PartitionOut, PartitionsOut, WorkerIdIn, WorkersOut } from "../schemas/cluster.ts";
 import { exact, refusals } from "../schemas/common.ts";
 

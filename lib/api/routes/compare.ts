@@ -1,13 +1,14 @@
 // Segments side by side, and who is in some of them and not in others.
-import type { RouteGroup } from "../api.ts";
-import type { Audience, SegmentDetail } from "../audience.ts";
-import { COMPARED_MAX, COMPARED_MIN } from "../comparing.ts";
-import { HttpError } from "../http-error.ts";
-import { noSegment } from "../refusals.ts";
+
+import type { Audience, SegmentDetail } from "../audience/audience.ts";
+import { COMPARED_MAX, COMPARED_MIN } from "../audience/comparing.ts";
+import { comparisonOut, memberOut } from "../audience/shapes.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { HttpError } from "../http/http-error.ts";
+import { noSegment } from "../http/refusals.ts";
 import { exact, refusals } from "../schemas/common.ts";
 import { ComparisonOut, OverlapOut, OverlapQuery, SegmentIdsIn } from "../schemas/compare.ts";
 import { membersMasked } from "../security/masking.ts";
-import { comparisonOut, memberOut } from "../shapes.ts";
 import { askOf } from "./members.ts";
 
 export const compareRoutes: RouteGroup = (app, { audience }) => {

@@ -1,9 +1,10 @@
 // Which segments one person is in now, with the effect of the event that the page has just sent.
-import type { RouteGroup } from "../api.ts";
-import { decided } from "../deciding.ts";
+
+import { decided } from "../audience/deciding.ts";
+import { decisionOut } from "../audience/shapes.ts";
+import type { RouteGroup } from "../http/api.ts";
 import { refusals } from "../schemas/common.ts";
 import { DecideIn, DecisionOut } from "../schemas/decide.ts";
-import { decisionOut } from "../shapes.ts";
 
 export const decideRoutes: RouteGroup = (app, { audience }) => {
   app.post(

@@ -1,8 +1,8 @@
-// Somebody is erased, and how far that is. What it means: lib/api/erasure.ts and docs/privacy.md.
+// Somebody is erased, and how far that is. What it means: lib/api/operations/erasure.ts and docs/privacy.md.
 import type { MemberKind } from "../../core/types.ts";
-import type { RouteGroup } from "../api.ts";
-import { erasureStates, forget, NoSuchId } from "../erasure.ts";
-import { HttpError } from "../http-error.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { HttpError } from "../http/http-error.ts";
+import { erasureStates, forget, NoSuchId } from "../operations/erasure.ts";
 import { exact, idOf } from "../schemas/common.ts";
 import { ErasureBegunOut, ErasuresOut } from "../schemas/erasure.ts";
 

@@ -1,12 +1,12 @@
 // Why somebody is in a segment, or is not.
 import Type from "typebox";
-import type { RouteGroup } from "../api.ts";
-import { HttpError } from "../http-error.ts";
-import { noSegment, shown } from "../refusals.ts";
+import { explanationOut } from "../audience/shapes.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { HttpError } from "../http/http-error.ts";
+import { noSegment, shown } from "../http/refusals.ts";
 import { AccountIdIn, exact, refusals, SegmentIdIn, UserIdIn } from "../schemas/common.ts";
 import { ExplanationOut } from "../schemas/explain.ts";
 import { explanationMasked } from "../security/masking.ts";
-import { explanationOut } from "../shapes.ts";
 
 const USAGE = {
   user: "/v1/explain?segment=cart-under-100&user=u1",

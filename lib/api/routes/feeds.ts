@@ -1,6 +1,9 @@
-// What feeds bring: items of the catalogue, situations at places. The checks are lib/api/feeds.ts.
+// What feeds bring: items of the catalogue, situations at places. The checks are lib/api/world/feeds.ts.
 import Type from "typebox";
-import type { RouteGroup } from "../api.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { HttpError } from "../http/http-error.ts";
+import { exact, idOf, refusals } from "../schemas/common.ts";
+import { ItemOut, ItemsIn, ItemsTold, SituationsIn, SituationsOut, SituationsTold } from "../schemas/world.ts";
 import {
   appendSituation,
   BadFeed,
@@ -11,10 +14,7 @@ import {
   readItem,
   readSituation,
   situationsAt,
-} from "../feeds.ts";
-import { HttpError } from "../http-error.ts";
-import { exact, idOf, refusals } from "../schemas/common.ts";
-import { ItemOut, ItemsIn, ItemsTold, SituationsIn, SituationsOut, SituationsTold } from "../schemas/world.ts";
+} from "../world/feeds.ts";
 
 const SITUATIONS_MAX = 1_000;
 const MODES: readonly ItemsMode[] = ["merge", "replace", "remove"];

@@ -1,5 +1,5 @@
 // Every group of routes, in the order in which the document lists them. A new group is a line here.
-import type { RouteGroup } from "../api.ts";
+import type { RouteGroup } from "../http/api.ts";
 import { accountRoutes } from "./accounts.ts";
 import { auditRoutes } from "./audit.ts";
 import { candidateRoutes } from "./candidates.ts";

@@ -1,11 +1,11 @@
 // A file sent to be imported: its body is read while it arrives, and answered when its last row is stored. By itself, since it
 // alone takes bodies of that kind. What is done with it is lib/api/jobs/receiving.ts.
 import type { FastifyRequest } from "fastify";
-import type { RouteGroup } from "../api.ts";
-import { HttpError } from "../http-error.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { HttpError } from "../http/http-error.ts";
+import { takesLong } from "../http/long-requests.ts";
 import { viewOf } from "../jobs/book.ts";
 import { received } from "../jobs/receiving.ts";
-import { takesLong } from "../long-requests.ts";
 import { refusals } from "../schemas/common.ts";
 import { ImportedOut, ImportIn, ImportQuery } from "../schemas/jobs.ts";
 

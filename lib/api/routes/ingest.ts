@@ -1,17 +1,17 @@
 // Events in, as the Segment API takes them, so that its libraries need no change: one call or many at once, by long paths and
-// by one letter. How they are read is lib/api/envelopes.ts, how they get into the logs lib/api/storing.ts.
+// by one letter. How they are read is lib/api/ingest/envelopes.ts, how they get into the logs lib/api/ingest/storing.ts.
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { Api, ApiServices, RouteGroup } from "../api.ts";
-import { type Arrival, BATCH_BYTES_MAX, CALLS, eventOfCall, eventsOfBatch } from "../envelopes.ts";
-import { HttpError } from "../http-error.ts";
-import { inflated } from "../inflating.ts";
-import { finiteJsonParser } from "../input.ts";
-import { sendError } from "../refusals.ts";
+import type { Api, ApiServices, RouteGroup } from "../http/api.ts";
+import { HttpError } from "../http/http-error.ts";
+import { inflated } from "../http/inflating.ts";
+import { finiteJsonParser } from "../http/input.ts";
+import { sendError } from "../http/refusals.ts";
+import { traceOfRequest } from "../http/tracing.ts";
+import { type Arrival, BATCH_BYTES_MAX, CALLS, eventOfCall, eventsOfBatch } from "../ingest/envelopes.ts";
+import { type Positions, QueueFull, Storing } from "../ingest/storing.ts";
 import { exact } from "../schemas/common.ts";
 import { BatchIn, callIn, IngestTold, SettingsOut, WriteKeyIn } from "../schemas/ingest.ts";
 import { isAdmitted, noKey } from "../security/guard.ts";
-import { type Positions, QueueFull, Storing } from "../storing.ts";
-import { traceOfRequest } from "../tracing.ts";
 
 /** Where the logs are read up to here, what was sent is heard: `partition:sequence`, with commas between. */
 export const POSITION_HEADER = "rollcall-position";

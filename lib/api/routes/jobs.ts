@@ -1,11 +1,11 @@
 // Jobs: what goes on and what came of it, ending one, exporting the members of a segment, and getting what an export has made.
 // What they mean is lib/api/jobs. Sending a file to be imported is imports.ts.
 import { Readable } from "node:stream";
-import type { RouteGroup } from "../api.ts";
-import { HttpError } from "../http-error.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { HttpError } from "../http/http-error.ts";
+import { noSegment, shown } from "../http/refusals.ts";
 import { viewOf } from "../jobs/book.ts";
 import { contentOf } from "../jobs/content.ts";
-import { noSegment, shown } from "../refusals.ts";
 import { answerOf, exact, refusals } from "../schemas/common.ts";
 import { ExportIn, JOBS_DEFAULT, JobIdIn, JobOut, JobsOut, JobsQuery, JobToCancelIn } from "../schemas/jobs.ts";
 

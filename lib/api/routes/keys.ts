@@ -1,7 +1,7 @@
 // Keys: made, listed, revoked. They are kept by lib/api/security/keyring.ts.
-import type { RouteGroup } from "../api.ts";
-import { HttpError } from "../http-error.ts";
-import { shown } from "../refusals.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { HttpError } from "../http/http-error.ts";
+import { shown } from "../http/refusals.ts";
 import { exact, refusals } from "../schemas/common.ts";
 import { KeyIdIn, KeyIn, KeyOut, KeysOut, NewKeyOut } from "../schemas/security.ts";
 import type { KnownKey } from "../security/keyring.ts";

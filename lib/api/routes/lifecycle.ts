@@ -1,13 +1,11 @@
 // The life of a definition between the first draft and the day it is switched off: drafts, publishing, on and off, and what
-// reads its history. What each does is lib/api/segment-changes.ts.
+// reads its history. What each does is lib/api/segments/segment-changes.ts.
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { parseDefinition } from "../../core/rules/parse/parse.ts";
 import { definitionSentence } from "../../core/rules/words/sentence.ts";
 import type { Json, SegmentId } from "../../core/types.ts";
-import type { RouteGroup } from "../api.ts";
-import { NotPossible } from "../not-possible.ts";
-import { preparationsOf } from "../preparations.ts";
-import { noSegment } from "../refusals.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { noSegment } from "../http/refusals.ts";
 import { exact, idOf, refusals, SegmentIdIn } from "../schemas/common.ts";
 import {
   AppliedOut,
@@ -18,6 +16,8 @@ import {
   IfMatch,
   PreparationsOut,
 } from "../schemas/segments.ts";
+import { NotPossible } from "../segments/not-possible.ts";
+import { preparationsOf } from "../segments/preparations.ts";
 import {
   assertUnused,
   assertVersion,
@@ -29,7 +29,7 @@ import {
   retried,
   switched,
   waitingFor,
-} from "../segment-changes.ts";
+} from "../segments/segment-changes.ts";
 import { answered, applied, detailOf, sourceOf, versionSeen, WAITS, withId } from "./segments.ts";
 import { assertKnown } from "./versions.ts";
 

@@ -1,21 +1,10 @@
-// Lists: which there are, who is in them, and every change of one, by JSON and by CSV. The changes are lib/api/lists.ts, the
-// reading of CSV is lib/api/list-text.ts.
+// Lists: which there are, who is in them, and every change of one, by JSON and by CSV. The changes are lib/api/world/lists.ts, the
+// reading of CSV is lib/api/world/list-text.ts.
 import type { FastifyRequest } from "fastify";
-import type { RouteGroup } from "../api.ts";
-import { HttpError } from "../http-error.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { HttpError } from "../http/http-error.ts";
+import { placeOf } from "../http/places.ts";
 import { inParts } from "../jobs/parts.ts";
-import { idsOfText } from "../list-text.ts";
-import {
-  assertNoList,
-  changeList,
-  type ListChange,
-  type ListChanged,
-  listOf,
-  listsOf,
-  membersOf,
-  removeList,
-} from "../lists.ts";
-import { placeOf } from "../places.ts";
 import { exact, idOf, refusals } from "../schemas/common.ts";
 import {
   CsvIn,
@@ -35,8 +24,19 @@ import {
   UploadQuery,
 } from "../schemas/lists.ts";
 import { idOut } from "../security/masking.ts";
-import type { Desk } from "../segment-changes.ts";
-import { pageOfAll } from "../segment-list.ts";
+import type { Desk } from "../segments/segment-changes.ts";
+import { pageOfAll } from "../segments/segment-list.ts";
+import { idsOfText } from "../world/list-text.ts";
+import {
+  assertNoList,
+  changeList,
+  type ListChange,
+  type ListChanged,
+  listOf,
+  listsOf,
+  membersOf,
+  removeList,
+} from "../world/lists.ts";
 
 export const listRoutes: RouteGroup = (app, services) => {
   const { catalogue, http } = services;

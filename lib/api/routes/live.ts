@@ -1,12 +1,12 @@
 // What happens now, as server-sent events. The streams themselves are lib/api/live.
 import type { FastifyRequest } from "fastify";
-import type { RouteGroup } from "../api.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { within } from "../http/tracing.ts";
 import { LiveFeed } from "../live/feed.ts";
 import { TOPICS_DEFAULT, topicsOf } from "../live/topics.ts";
 import { answerOf } from "../schemas/common.ts";
 import { LiveQuery } from "../schemas/live.ts";
 import { RIGHTS_OF } from "../security/rights.ts";
-import { within } from "../tracing.ts";
 
 const DESCRIPTION = `Each message is an event \`snapshot\` or \`delta\` with \`{topic, data}\`; \`start\` (\`{resumed, reason?}\`) follows what a
 stream begins with, \`end\` (\`{reason, message}\`) says why it ends. Of a topic at most four messages a second; a comment every 15 s.

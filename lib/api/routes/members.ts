@@ -1,13 +1,13 @@
 // Who is in a segment now, page by page.
 import type { FastifyRequest } from "fastify";
-import type { RouteGroup } from "../api.ts";
-import { HttpError } from "../http-error.ts";
-import { columnsAsked, type MemberAsk } from "../members.ts";
-import { noSegment } from "../refusals.ts";
+import { columnsAsked, type MemberAsk } from "../audience/members.ts";
+import { membersOut } from "../audience/shapes.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { HttpError } from "../http/http-error.ts";
+import { noSegment } from "../http/refusals.ts";
 import { exact, refusals, SegmentIdIn } from "../schemas/common.ts";
 import { MembersOut, MembersQuery, memberLimit } from "../schemas/members.ts";
 import { membersMasked } from "../security/masking.ts";
-import { membersOut } from "../shapes.ts";
 
 export const memberRoutes: RouteGroup = (app, { audience }) => {
   app.get(

@@ -2,14 +2,14 @@
 import Type from "typebox";
 import { folded } from "../../core/engine/answers/search.ts";
 import type { Json } from "../../core/types.ts";
-import type { RouteGroup } from "../api.ts";
-import { HttpError } from "../http-error.ts";
-import type { FieldName } from "../observed.ts";
-import { shown } from "../refusals.ts";
+import { moment } from "../audience/shapes.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { HttpError } from "../http/http-error.ts";
+import { shown } from "../http/refusals.ts";
+import type { FieldName } from "../profiles/observed.ts";
 import { exact, Kind, limitOf, refusals } from "../schemas/common.ts";
 import { ObservedEventsOut, ObservedFieldsOut, ObservedValuesOut } from "../schemas/search.ts";
 import { MASK } from "../security/masking.ts";
-import { moment } from "../shapes.ts";
 
 const SHOWN_DEFAULT = 50;
 const SHOWN_MAX = 2_000;

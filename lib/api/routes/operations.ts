@@ -1,6 +1,6 @@
 // Whether the process lives, whether it can serve, what it counts, and which version it is.
 import Type from "typebox";
-import type { RouteGroup } from "../api.ts";
+import type { RouteGroup } from "../http/api.ts";
 import { answerOf } from "../schemas/common.ts";
 import { HealthOut, ReadinessOut, VersionOut } from "../schemas/operations.ts";
 

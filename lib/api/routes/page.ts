@@ -1,8 +1,8 @@
-// The page at `/` and the schema of a definition: what people and editors open. The page is lib/api/page.ts.
+// The page at `/` and the schema of a definition: what people and editors open. The page is lib/api/page/page.ts.
 import { randomBytes } from "node:crypto";
 import { definitionSchema, SCHEMA_ID } from "../../core/rules/words/schema.ts";
-import type { RouteGroup } from "../api.ts";
-import { renderPage } from "../page.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { renderPage } from "../page/page.ts";
 import { AnyObject, answerOf } from "../schemas/common.ts";
 import { deltaMasked } from "../security/masking.ts";
 

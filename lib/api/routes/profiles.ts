@@ -5,10 +5,11 @@ import { partitionOf } from "../../core/ids.ts";
 import type { HistoryView, UserView } from "../../core/partition.ts";
 import type { JsonObject, MemberId, MemberKind } from "../../core/types.ts";
 import type { QuestionAbout } from "../../ports/questions.ts";
-import type { Api, ApiServices, RouteGroup } from "../api.ts";
-import { cursorOf, isNumber, isPair, isText, whereOf } from "../cursors.ts";
-import { eventsIn } from "../log-events.ts";
-import { campaignsOf, computedTraits, ordersShown, seenIn, sentTraits } from "../profile-parts.ts";
+import type { Api, ApiServices, RouteGroup } from "../http/api.ts";
+import { cursorOf, isNumber, isPair, isText, whereOf } from "../http/cursors.ts";
+import { noAccount, noUser } from "../http/refusals.ts";
+import { eventsIn } from "../profiles/log-events.ts";
+import { campaignsOf, computedTraits, ordersShown, seenIn, sentTraits } from "../profiles/profile-parts.ts";
 import {
   campaignOut,
   eventOut,
@@ -18,8 +19,8 @@ import {
   sessionOut,
   standingOut,
   traitOut,
-} from "../profile-shapes.ts";
-import { noAccount, noUser } from "../refusals.ts";
+} from "../profiles/profile-shapes.ts";
+import { eventsOfTrail, timelineOf } from "../profiles/timeline.ts";
 import { AccountIdIn, Cursor, exact, limitOf, refusals, UserIdIn } from "../schemas/common.ts";
 import {
   AffinitiesOut,
@@ -35,7 +36,6 @@ import {
   TraitsOut,
 } from "../schemas/profiles.ts";
 import { eventMasked, nearMasked, traitMasked, valuesMasked } from "../security/masking.ts";
-import { eventsOfTrail, timelineOf } from "../timeline.ts";
 
 const PAGE_DEFAULT = 50;
 const PAGE_MAX = 500;

@@ -1,10 +1,10 @@
-// What was refused: listed, looked at, sent again. The logic is lib/api/rejects.ts.
+// What was refused: listed, looked at, sent again. The logic is lib/api/operations/rejects.ts.
 import type { Json } from "../../core/types.ts";
 import type { RejectFilter } from "../../ports/reject-log.ts";
-import type { RouteGroup } from "../api.ts";
-import { cursorOf, isNumber, whereOf } from "../cursors.ts";
-import { HttpError } from "../http-error.ts";
-import type { Replay, ShownReject } from "../rejects.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { cursorOf, isNumber, whereOf } from "../http/cursors.ts";
+import { HttpError } from "../http/http-error.ts";
+import type { Replay, ShownReject } from "../operations/rejects.ts";
 import { exact, refusals } from "../schemas/common.ts";
 import {
   RejectOut,

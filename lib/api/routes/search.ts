@@ -2,11 +2,11 @@
 import Type, { type Static } from "typebox";
 import type { AccountView, UserView } from "../../core/partition.ts";
 import type { MemberKind } from "../../core/types.ts";
-import type { ApiServices, RouteGroup } from "../api.ts";
-import { foundOut } from "../profile-shapes.ts";
+import type { ApiServices, RouteGroup } from "../http/api.ts";
+import { foundOut } from "../profiles/profile-shapes.ts";
+import { type Found, searchPage } from "../profiles/search.ts";
 import { Cursor, exact, limitOf, oneOf } from "../schemas/common.ts";
 import { SearchOut } from "../schemas/search.ts";
-import { type Found, searchPage } from "../search.ts";
 import { idOut, isFoundBy, MASK, type Masking } from "../security/masking.ts";
 
 const FOUND_DEFAULT = 20;

@@ -1,15 +1,13 @@
 // Segments: found, told, made, replaced, cloned, deleted; one batch of them with its lists. The changes are
-// lib/api/segment-changes.ts; what a version was is routes/versions.ts, what a definition would do routes/candidates.ts.
+// lib/api/segments/segment-changes.ts; what a version was is routes/versions.ts, what a definition would do routes/candidates.ts.
 import type { FastifyReply } from "fastify";
 import Type from "typebox";
 import type { JsonObject, SegmentId } from "../../core/types.ts";
 import { givenList } from "../../definitions/given.ts";
-import type { RouteGroup } from "../api.ts";
-import { definitionsAfterAll } from "../apply.ts";
-import { HttpError } from "../http-error.ts";
-import { NotPossible } from "../not-possible.ts";
-import { placeOf } from "../places.ts";
-import { noSegment, shown } from "../refusals.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { HttpError } from "../http/http-error.ts";
+import { placeOf } from "../http/places.ts";
+import { noSegment, shown } from "../http/refusals.ts";
 import { exact, idOf, refusals, SegmentIdIn } from "../schemas/common.ts";
 import {
   AppliedOut,
@@ -23,6 +21,8 @@ import {
   SegmentsQuery,
   UsesOut,
 } from "../schemas/segments.ts";
+import { definitionsAfterAll } from "../segments/apply.ts";
+import { NotPossible } from "../segments/not-possible.ts";
 import {
   applied as applyWanted,
   assertNew,
@@ -34,9 +34,9 @@ import {
   keepDrafts,
   newestVersion,
   type Wanted,
-} from "../segment-changes.ts";
-import { segmentsFound } from "../segment-list.ts";
-import { segmentsUsedIn, segmentsUsingList, usesOfSegment } from "../uses.ts";
+} from "../segments/segment-changes.ts";
+import { segmentsFound } from "../segments/segment-list.ts";
+import { segmentsUsedIn, segmentsUsingList, usesOfSegment } from "../segments/uses.ts";
 
 /** It is accepted, and waits for its history. */
 export const WAITS = { 202: Type.Unsafe({ ...AppliedOut, description: "It is accepted, and waits for its history." }) };

@@ -2,12 +2,12 @@
 
 import type { Step } from "../../series/cells.ts";
 import { readSeries, type SeriesAsk, seriesAsk } from "../../series/reading.ts";
-import type { RouteGroup } from "../api.ts";
-import { HttpError } from "../http-error.ts";
-import { noSegment } from "../refusals.ts";
+import { seriesOut } from "../audience/shapes.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { HttpError } from "../http/http-error.ts";
+import { noSegment } from "../http/refusals.ts";
 import { exact, refusals, SegmentIdIn } from "../schemas/common.ts";
 import { SeriesOut, SeriesQuery } from "../schemas/compare.ts";
-import { seriesOut } from "../shapes.ts";
 
 export const seriesRoutes: RouteGroup = (app, { audience, series }) => {
   app.get(

@@ -1,10 +1,11 @@
 // What is known of a person.
-import type { RouteGroup } from "../api.ts";
-import { noUser } from "../refusals.ts";
+
+import { userOut } from "../audience/shapes.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { noUser } from "../http/refusals.ts";
 import { exact, refusals, UserIdIn } from "../schemas/common.ts";
 import { UserOut } from "../schemas/people.ts";
 import { userMasked } from "../security/masking.ts";
-import { userOut } from "../shapes.ts";
 
 export const userRoutes: RouteGroup = (app, { audience }) => {
   app.get(

@@ -3,10 +3,9 @@ import Type from "typebox";
 import { parseDefinition } from "../../core/rules/parse/parse.ts";
 import { definitionSentence } from "../../core/rules/words/sentence.ts";
 import type { Json, SegmentId } from "../../core/types.ts";
-import type { RouteGroup } from "../api.ts";
-import type { Catalogue } from "../catalogue.ts";
-import { definitionDiff, sentenceDiff } from "../definition-diff.ts";
-import { noSegment } from "../refusals.ts";
+import { moment } from "../audience/shapes.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { noSegment } from "../http/refusals.ts";
 import { Cursor, exact, idOf, limitOf, refusals, SegmentIdIn } from "../schemas/common.ts";
 import {
   AppliedOut,
@@ -19,11 +18,12 @@ import {
   RollbackIn,
   VersionsOut,
 } from "../schemas/segments.ts";
-import { assertVersion, readable, versionOf } from "../segment-changes.ts";
-import { historyOfSegment } from "../segment-history.ts";
-import { countIn, pageOfAll } from "../segment-list.ts";
-import { moment } from "../shapes.ts";
-import type { SegmentVersion } from "../versions.ts";
+import type { Catalogue } from "../segments/catalogue.ts";
+import { definitionDiff, sentenceDiff } from "../segments/definition-diff.ts";
+import { assertVersion, readable, versionOf } from "../segments/segment-changes.ts";
+import { historyOfSegment } from "../segments/segment-history.ts";
+import { countIn, pageOfAll } from "../segments/segment-list.ts";
+import type { SegmentVersion } from "../segments/versions.ts";
 import { answered, applied, detailOf, versionSeen, WAITS } from "./segments.ts";
 
 const VERSIONS_MAX = 200;

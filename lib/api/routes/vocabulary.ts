@@ -1,19 +1,19 @@
-// The vocabulary: told whole, put, planned, and as it was. The checks are lib/api/vocabulary.ts.
+// The vocabulary: told whole, put, planned, and as it was. The checks are lib/api/world/vocabulary.ts.
 import Type from "typebox";
 import type { Json } from "../../core/types.ts";
 import { vocabularyDocument } from "../../core/vocabulary-document.ts";
 import { VOCABULARY_SCHEMA } from "../../core/vocabulary-schema.ts";
-import type { RouteGroup } from "../api.ts";
-import { HttpError } from "../http-error.ts";
-import { NotPossible } from "../not-possible.ts";
+import { moment } from "../audience/shapes.ts";
+import type { RouteGroup } from "../http/api.ts";
+import { HttpError } from "../http/http-error.ts";
 import { AnyObject, answerOf, Cursor, exact, limitOf, refusals } from "../schemas/common.ts";
 import { IfMatch } from "../schemas/segments.ts";
 import { OneVocabularyOut, VocabulariesOut, VocabularyIn, VocabularyOut, VocabularyPlanOut } from "../schemas/world.ts";
-import { recordsWhere, revisionsIn } from "../segment-history.ts";
-import { pageOfAll } from "../segment-list.ts";
-import { moment } from "../shapes.ts";
-import { applyVocabulary, planVocabulary, type VocabularyPlan, VocabularyRefused } from "../vocabulary.ts";
-import type { VocabularyVersion } from "../vocabulary-history.ts";
+import { NotPossible } from "../segments/not-possible.ts";
+import { recordsWhere, revisionsIn } from "../segments/segment-history.ts";
+import { pageOfAll } from "../segments/segment-list.ts";
+import { applyVocabulary, planVocabulary, type VocabularyPlan, VocabularyRefused } from "../world/vocabulary.ts";
+import type { VocabularyVersion } from "../world/vocabulary-history.ts";
 import { versionSeen } from "./segments.ts";
 
 const HISTORY_MAX = 200;

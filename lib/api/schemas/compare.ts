@@ -1,7 +1,7 @@
 // Segments side by side, and time series of one. For lib/api/routes/compare.ts and series.ts.
 import Type from "typebox";
 import { STEPS } from "../../series/cells.ts";
-import { COMPARED_MAX, COMPARED_MIN } from "../comparing.ts";
+import { COMPARED_MAX, COMPARED_MIN } from "../audience/comparing.ts";
 import { Count, exact, Kind, listOf, MaybeMoment, Moment, named, nullable, oneOf, pageOf } from "./common.ts";
 import { MEMBERS_QUERY, MemberOut } from "./members.ts";
 

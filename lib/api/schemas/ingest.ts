@@ -1,7 +1,7 @@
 // Events as channels send them, after the Segment spec. Whatever else stands in them is kept: the schema is for readers, and
 // envelopes.ts and the partition check. For lib/api/routes/ingest.ts.
 import Type, { type TSchema } from "typebox";
-import { BATCH_BYTES_MAX, type Call } from "../envelopes.ts";
+import { BATCH_BYTES_MAX, type Call } from "../ingest/envelopes.ts";
 import { AnyObject, checkedByRoute, exact, listOf, oneOf } from "./common.ts";
 
 const KB = 1024;

@@ -2,7 +2,7 @@
 // A hook before every route; the rights are rights.ts, the keys keyring.ts.
 import { isIP } from "node:net";
 import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
-import { HttpError } from "../http-error.ts";
+import { HttpError } from "../http/http-error.ts";
 import type { Keyring, KnownKey } from "./keyring.ts";
 import { RIGHTS_OF, type Right, roleFor } from "./rights.ts";
 

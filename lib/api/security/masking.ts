@@ -3,10 +3,10 @@
 import type { AccountUser, AccountView, ExplainNode, TrialPart, UserView } from "../../core/partition.ts";
 import type { Delta, Json, JsonObject, MemberId } from "../../core/types.ts";
 
-import type { AccountUsers, Explanation } from "../audience.ts";
-import type { LoggedEvent } from "../log-events.ts";
-import type { ListedMember, MemberPage } from "../members.ts";
-import type { NearShown, TraitShown } from "../profile-parts.ts";
+import type { AccountUsers, Explanation } from "../audience/audience.ts";
+import type { ListedMember, MemberPage } from "../audience/members.ts";
+import type { LoggedEvent } from "../profiles/log-events.ts";
+import type { NearShown, TraitShown } from "../profiles/profile-parts.ts";
 
 export const MASK = "•••";
 

@@ -1,6 +1,6 @@
 // The contract of the HTTP interface, against a real server and a real worker: the same requests as against memory.
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { listen, type RunningApi } from "../../../lib/api/listen.ts";
+import { listen, type RunningApi } from "../../../lib/api/http/listen.ts";
 import { hashOf } from "../../../lib/api/security/keys.ts";
 import { DEFAULT_LIMITS } from "../../../lib/core/types.ts";
 import { NatsCluster } from "../../../lib/nats/cluster.ts";

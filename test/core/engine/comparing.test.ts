@@ -1,6 +1,6 @@
 // Segments side by side over machines that let pages go: every figure held against a recount of everybody, one by one.
 import { beforeAll, expect, test } from "vitest";
-import { compareSegments, type Profile } from "../../../lib/api/comparing.ts";
+import { compareSegments, type Profile } from "../../../lib/api/audience/comparing.ts";
 import { partitionOf } from "../../../lib/core/ids.ts";
 import { AskedRigs } from "../../support/asked-rigs.ts";
 import { Dice } from "../../support/seed.ts";

@@ -1,7 +1,7 @@
 // Lists of members over machines that let pages go and split them: each once, in the order asked for, with the columns asked
 // for; held against a count of everybody. The slices are those of a worker.
 import { beforeAll, describe, expect, test } from "vitest";
-import { memberPage } from "../../../lib/api/members.ts";
+import { memberPage } from "../../../lib/api/audience/members.ts";
 import { compareIds, partitionOf } from "../../../lib/core/ids.ts";
 import type { MemberOrder, MemberSet } from "../../../lib/core/members.ts";
 import { AskedRigs } from "../../support/asked-rigs.ts";

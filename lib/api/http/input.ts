@@ -1,0 +1,115 @@
+// What comes in, held against the schema of its route: a value of the right type, or every place that is wrong.
+// Nothing is dropped, filled in or guessed; only a query, which is all text, becomes numbers and truths.
+import type { FastifyBodyParser, FastifyInstance, FastifySchemaCompiler } from "fastify";
+import type { TSchema } from "typebox";
+import { Compile } from "typebox/compile";
+import { keyPath, type Problem } from "../../core/rules/parse/problems.ts";
+import { HttpError } from "./http-error.ts";
+
+/** Of a body whose own parser says more than a schema could: the schema is for readers, the route checks. */
+export const CHECKED_BY_ROUTE = "x-checked-by-route";
+
+const PROBLEMS_MAX = 20;
+const WHERE: Readonly<Record<string, string>> = { querystring: "query", params: "path", headers: "header" };
+
+interface Properties {
+  readonly properties?: Readonly<Record<string, { readonly type?: string }>>;
+}
+
+export const inputCompiler: FastifySchemaCompiler<TSchema & Properties> = ({ schema, httpPart = "body" }) => {
+  if (CHECKED_BY_ROUTE in schema) return (value: unknown) => ({ value });
+  const validator = Compile(schema);
+  return (value: unknown) => {
+    const read = httpPart === "body" ? value : withTypes(value, schema);
+    if (validator.Check(read)) return { value: read };
+    return { error: refusalOf(validator.Errors(read), WHERE[httpPart] ?? "body") };
+  };
+};
+
+/** Text where the schema asks for a number or a truth; what is neither stays as it is, and is refused. */
+function withTypes(value: unknown, { properties = {} }: Properties): unknown {
+  return Object.fromEntries(
+    Object.entries(value as Record<string, unknown>).map(([name, text]) => [
+      name,
+      Object.hasOwn(properties, name) ? typed(text, properties[name]!.type) : text,
+    ]),
+  );
+}
+
+function typed(text: unknown, type: string | undefined): unknown {
+  if (typeof text !== "string") return text;
+  if (type === "integer") return /^-?\d{1,15}$/.test(text) ? Number(text) : text;
+  if (type === "number") return /^-?\d{1,15}(\.\d{1,15})?$/.test(text) ? Number(text) : text;
+  // `?dryRun` says yes, as `?dryRun=true` does.
+  if (type === "boolean") return text === "" || text === "true" ? true : text === "false" ? false : text;
+  return text;
+}
+
+interface Found {
+  readonly instancePath: string;
+  readonly keyword: string;
+  readonly message: string;
+  readonly params: object;
+}
+
+function refusalOf(found: readonly Found[], where: string): HttpError {
+  // A field that may not be there is found twice: once for its name, and once for its value, which nothing could suit.
+  const told = found.filter(({ keyword }) => keyword !== "boolean");
+  const problems = told.flatMap((one) => problemsOf(one, where)).slice(0, PROBLEMS_MAX);
+  const first = problems[0] ?? { path: where, message: "is not as it must be" };
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
+  return new HttpError(400, "bad-request", `${first.path}: ${first.message}${more}.`, problems);
+}
+
+function problemsOf({ instancePath, keyword, message, params }: Found, where: string): Problem[] {
+  const path = instancePath
+    .split("/")
+    .slice(1)
+    .reduce((at, step) => keyPath(at, step.replaceAll("~1", "/").replaceAll("~0", "~")), where);
+  if (keyword === "additionalProperties" || keyword === "unevaluatedProperties") {
+    const names = (Object.values(params)[0] ?? []) as readonly string[];
+    return names.map((name) => ({ path: keyPath(path, name.slice(0, 80)), message: "there is no such field" }));
+  }
+  if (keyword === "required") {
+    const names = (Object.values(params)[0] ?? []) as readonly string[];
+    return names.map((name) => ({ path: keyPath(path, name), message: "is missing" }));
+  }
+  return [{ path, message }];
+}
+
+/** The most that httpDepthMax can be. */
+const DEPTH_BOUND_MAX = 512;
+/** Numbers that may be too large to be one; only then the value is walked. */
+const LONG_NUMBER = /\d{300}|[eE]\+?0*[1-9]\d\d/;
+
+/** As fastify's own, and refuses a number that JSON can write and no program can hold: it would be stored as null. */
+export function finiteJsonParser(app: Pick<FastifyInstance, "getDefaultJsonParser">): FastifyBodyParser<string> {
+  const parse = app.getDefaultJsonParser("error", "error");
+  return (request, text, done) => {
+    parse(request, text, (error, value) => {
+      const place = error === null && LONG_NUMBER.test(text) ? placeOfInfinite(value, "body", 0) : undefined;
+      if (place === undefined) done(error, value);
+      else done(new HttpError(400, "bad-request", `${place} is too large to be a number.`));
+    });
+  };
+}
+
+function placeOfInfinite(value: unknown, path: string, depth: number): string | undefined {
+  if (typeof value === "number") return Number.isFinite(value) ? undefined : path;
+  // What is nested deeper than any bound of the options is refused right after.
+  if (typeof value !== "object" || value === null || depth > DEPTH_BOUND_MAX) return undefined;
+  for (const [key, inner] of Object.entries(value)) {
+    const place = placeOfInfinite(inner, Array.isArray(value) ? `${path}[${key}]` : keyPath(path, key), depth + 1);
+    if (place !== undefined) return place;
+  }
+  return undefined;
+}
+
+/** Whatever is read later may walk a body without fear. */
+export function assertShallow(value: unknown, depthMax: number, depth = 0): void {
+  if (typeof value !== "object" || value === null) return;
+  if (depth >= depthMax) {
+    throw new HttpError(400, "too-deep", `The body is nested deeper than ${depthMax} (httpDepthMax).`);
+  }
+  for (const inner of Object.values(value)) assertShallow(inner, depthMax, depth + 1);
+}

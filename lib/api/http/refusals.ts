@@ -1,0 +1,107 @@
+// Whatever goes wrong, as the one who asked reads it: `{error: {code, message, problems?}}`, never a stack.
+// server.ts sends every error through here.
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { NotPossible, type Why } from "../segments/not-possible.ts";
+import { HttpError } from "./http-error.ts";
+import { traceField, traceOfRequest } from "./tracing.ts";
+
+/** The part of a pino logger that is used here. */
+export interface ApiLog {
+  error(fields: object, message: string): void;
+  debug?(fields: object, message: string): void;
+}
+
+const CODES: Readonly<Record<number, string>> = {
+  404: "not-found",
+  405: "not-allowed",
+  408: "too-slow",
+  413: "too-large",
+  415: "unsupported-type",
+  429: "too-many-requests",
+};
+
+export function sendError(error: FastifyError | Error, reply: FastifyReply, log: ApiLog | undefined): FastifyReply {
+  const refusal = refusalOf(error);
+  if (refusal.statusCode >= 500 && refusal.code === "internal") {
+    const trace = traceOfRequest(reply.request.headers);
+    log?.error({ err: error, ...traceField(trace) }, "http: a request failed");
+  }
+  const { statusCode, code } = refusal;
+  if (statusCode === 401) reply.header("www-authenticate", 'Bearer, Basic realm="Rollcall", charset="UTF-8"');
+  if (code === "too-many-streams") reply.header("retry-after", "10");
+  if (statusCode === 503) reply.header("retry-after", "1");
+  return reply.code(statusCode).send(bodyOf(refusal));
+}
+
+/** The same for whoever has begun to answer already, and can change no status any more. */
+export function errorOut(error: unknown): object {
+  return bodyOf(refusalOf(error instanceof Error ? error : new Error(String(error))));
+}
+
+function bodyOf({ code, message, problems }: HttpError): object {
+  return { error: { code, message, ...(problems === undefined ? {} : { problems }) } };
+}
+
+const STATUS_OF: Readonly<Record<Why, number>> = {
+  unknown: 404,
+  conflict: 409,
+  moved: 412,
+  bad: 422,
+  malformed: 400,
+  busy: 503,
+};
+
+export function refusalOf(error: FastifyError | Error): HttpError {
+  if (error instanceof HttpError) return error;
+  if (error instanceof NotPossible) {
+    return new HttpError(STATUS_OF[error.why], error.code, error.message, error.problems);
+  }
+  if (error.name === "NotPlayable") return new HttpError(422, "not-playable", error.message);
+  if (error.name === "TimeoutError") {
+    return new HttpError(
+      503,
+      "not-answered",
+      "The answer was not there in time; ask with ?stream, which takes its time.",
+    );
+  }
+  if (error.name === "EntryTooLarge") return new HttpError(413, "too-large", error.message);
+  // A partition that does not answer is a matter of waiting, and the question's own words say so.
+  if (error.name === "QuestionFailed") return new HttpError(503, "not-answered", error.message);
+  if (error.name === "SeriesMissing" || error.name === "SeriesBusy") {
+    return new HttpError(503, "no-series", error.message);
+  }
+  if (error.name === "JobsMissing") return new HttpError(503, "no-jobs", error.message);
+  // Ids are escaped to find whose log they belong to; half a character, as JSON can write it, cannot be.
+  if (error instanceof URIError) {
+    return new HttpError(400, "bad-request", "An id holds half a character (a lone surrogate); nobody has such an id.");
+  }
+  if (error.name === "NotAudited") return new HttpError(503, "not-audited", error.message);
+  const code = "code" in error ? error.code : undefined;
+  if (code === "FST_ERR_HANDLER_TIMEOUT") {
+    return new HttpError(503, "not-answered", "The answer was not there in time; ask again, or for less.");
+  }
+  const status = "statusCode" in error && typeof error.statusCode === "number" ? error.statusCode : 500;
+  if (status >= 400 && status < 500) return new HttpError(status, CODES[status] ?? "bad-request", error.message);
+  return new HttpError(500, "internal", "Something went wrong here; the log says what.");
+}
+
+export function nothingThere(request: FastifyRequest): HttpError {
+  const path = shown(request.url.split("?")[0]!);
+  return new HttpError(404, "not-found", `There is nothing at ${request.method} ${path}. See /docs for what there is.`);
+}
+
+export function shown(id: string): string {
+  return JSON.stringify(id.length > 80 ? `${id.slice(0, 80)}…` : id);
+}
+
+export function noSegment(id: string): HttpError {
+  return new HttpError(404, "unknown-segment", `There is no segment ${shown(id)}. GET /v1/segments lists them.`);
+}
+
+export function noAccount(id: string): HttpError {
+  return new HttpError(404, "unknown-account", `No message has named the account ${shown(id)} yet.`);
+}
+
+export function noUser(id: string): HttpError {
+  return new HttpError(404, "unknown-user", `No message has named ${shown(id)} yet.`);
+}

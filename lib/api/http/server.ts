@@ -1,0 +1,94 @@
+// The HTTP interface, put together: limits, doors, the document, and the groups of routes. It only wires: what a route does
+// stands in lib/api/routes, what it means in lib/api/<topic>.ts.
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type RouteOptions } from "fastify";
+import { namesOf } from "../../nats/names.ts";
+import { JobBook } from "../jobs/book.ts";
+import { Exports } from "../jobs/exporting.ts";
+import { JobRunner } from "../jobs/runner.ts";
+import { Operating } from "../operations/operating.ts";
+import { Rejected } from "../operations/rejects.ts";
+import { GROUPS } from "../routes/groups.ts";
+import { ID_LENGTH_MAX } from "../schemas/common.ts";
+import { assertGuarded } from "../security/guard.ts";
+import type { Api, ApiOptions, ApiServices } from "./api.ts";
+import { answerClientError } from "./client-errors.ts";
+import { addDocument, withRight } from "./document.ts";
+import { addDoors } from "./doors.ts";
+import type { HttpSettings } from "./http-settings.ts";
+import { inputCompiler } from "./input.ts";
+import { metricsOf } from "./metrics.ts";
+import { nothingThere, sendError } from "./refusals.ts";
+import { traceField, traceOfRequest, within } from "./tracing.ts";
+
+const HEADERS_TIMEOUT_MS_MAX = 30_000;
+
+export function buildApi(options: ApiOptions): FastifyInstance {
+  const { http, log, audience, version } = options;
+  const app = Fastify({
+    logger: false,
+    bodyLimit: http.bodyBytesMax,
+    requestTimeout: http.timeoutMs,
+    http: { headersTimeout: headersTimeoutMs(http), connectionsCheckingInterval: headersTimeoutMs(http) },
+    trustProxy: http.proxies.length > 0 && [...http.proxies],
+    // A browser opens connections ahead of need; an orderly close would wait a minute for a request that never comes.
+    forceCloseConnections: true,
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, _request, reply) => sendError(error, reply as FastifyReply, log),
+    // An id of so many characters may be escaped to three bytes each.
+    routerOptions: { maxParamLength: ID_LENGTH_MAX * 3 },
+  });
+  app.setValidatorCompiler(inputCompiler as Parameters<typeof app.setValidatorCompiler>[0]);
+  // Answers are held against their schemas by the contract test; here nothing is dropped in silence.
+  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+  app.setErrorHandler((error: FastifyError, _request, reply) => sendError(error, reply, log));
+  app.setNotFoundHandler((request, reply) => sendError(nothingThere(request), reply, log));
+  app.addHook("onRoute", withRight);
+  app.addHook("onRoute", assertGuarded);
+  app.addHook("onRoute", (route) => withTimeout(route, http.timeoutMs));
+  // A page of another site may send a form or plain text without asking; JSON it may not.
+  app.removeContentTypeParser("text/plain");
+  const metrics = metricsOf(audience, http.metricsSegmentsMax);
+  app.addHook("preHandler", ({ headers }, _reply, done) => within(traceOfRequest(headers), done));
+  app.addHook("onResponse", (request, reply, done) => {
+    const route = request.routeOptions.url ?? "unknown";
+    metrics.observe(route, reply.statusCode, reply.elapsedTime / 1_000);
+    const trace = traceOfRequest(request.headers);
+    if (trace !== undefined) {
+      const told = { method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) };
+      log?.debug?.({ ...traceField(trace), ...told }, "http: answered");
+    }
+    done();
+  });
+  addDoors(app, options);
+  addDocument(app, version, namesOf(options.subjectPrefix.slice(0, -1)));
+  const operating = new Operating(options.cluster, () => audience.partitions());
+  const rejected = new Rejected(options.rejects, options.limits);
+  const services = { ...options, metrics, operating, rejected, ...jobServices(options) };
+  app.addHook("preClose", () => services.jobRunner.stop());
+  for (const group of GROUPS) app.register(async (routes) => group(routes as unknown as Api, services));
+  return app;
+}
+
+/**
+ * Of the two limits Node takes the longer one for the whole request, and by itself gives headers a minute; it looks every half a
+ * minute. So a request was given longer than httpTimeout says.
+ */
+function headersTimeoutMs({ timeoutMs }: HttpSettings): number {
+  return Math.min(timeoutMs, HEADERS_TIMEOUT_MS_MAX);
+}
+
+function jobServices(options: ApiOptions): Pick<ApiServices, "jobs" | "jobRunner" | "exports"> {
+  const { jobStore: store, exportFiles: files, jobSettings: settings, audience } = options;
+  const runner = new JobRunner(store, settings);
+  return {
+    jobs: new JobBook({ ...options, store, keptMs: settings.keptMs, statuses: () => audience.partitions() }),
+    jobRunner: runner,
+    exports: new Exports({ ...options, runner, files, settings }),
+  };
+}
+
+/** What a stream or one owner answers has a time limit of its own, and is asked too often for a timer more. */
+function withTimeout(route: RouteOptions, timeoutMs: number): void {
+  const { needs } = route.config ?? {};
+  if (needs !== "ingest" && needs !== "decide") route.handlerTimeout ??= timeoutMs;
+}

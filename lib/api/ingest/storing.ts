@@ -1,0 +1,104 @@
+// Events on their way into the logs: how many may wait for their answer at once, in which order they go, and what whoever sent
+// them is told when not all are stored. Stands between envelopes.ts and the port of lib/ports/intake.ts.
+import type { PartitionNo, Seq } from "../../core/types.ts";
+import type { EventIntake, EventToStore, Taken } from "../../ports/intake.ts";
+import { HttpError } from "../http/http-error.ts";
+
+/** So many bytes wait at most; the number of events is an option. */
+const WAITING_BYTES_MAX = 64 * 1024 * 1024;
+/** In the words of UTF-16: the memory that a body takes until it is sent. */
+const BYTES_A_UNIT = 2;
+
+/** Up to where each log must be read for all to be heard. */
+export type Positions = ReadonlyMap<PartitionNo, Seq>;
+
+type NotStored = Exclude<Taken, { readonly kind: "stored" }>;
+
+/** The request is answered 429: nothing is lost by it, since whoever sent it still has it. */
+export class QueueFull extends HttpError {
+  constructor(reason: string) {
+    super(
+      429,
+      "queue-full",
+      `The events were not taken: ${reason}. Send them again; what was stored is not stored twice.`,
+    );
+  }
+}
+
+export class Storing {
+  private readonly intake: EventIntake;
+  private readonly eventsMax: number;
+  private events = 0;
+  private bytes = 0;
+
+  constructor(intake: EventIntake, eventsMax: number) {
+    this.intake = intake;
+    this.eventsMax = eventsMax;
+  }
+
+  /** Resolves once all are stored; else throws, and some may be. */
+  async store(events: readonly EventToStore[]): Promise<Positions> {
+    const bytes = events.reduce((sum, { body }) => sum + body.length * BYTES_A_UNIT, 0);
+    this.enter(events.length, bytes);
+    try {
+      const positions = new Map<PartitionNo, Seq>();
+      const ends = await Promise.all(lanesOf(events).map((lane) => this.storeInOrder(lane, positions)));
+      const failures = ends.filter((end) => end !== undefined);
+      if (failures.length > 0) throw refusalOf(failures);
+      return positions;
+    } finally {
+      this.events -= events.length;
+      this.bytes -= bytes;
+    }
+  }
+
+  /** A request that is larger than the room is let in alone. */
+  private enter(events: number, bytes: number): void {
+    const isFull = this.events + events > this.eventsMax || this.bytes + bytes > WAITING_BYTES_MAX;
+    if (isFull && this.events > 0)
+      throw new QueueFull(`${this.events} others wait for their log (httpEventsWaitingMax)`);
+    this.events += events;
+    this.bytes += bytes;
+  }
+
+  /**
+   * One after the other, up to the first that is not stored: were the next one sent before the answer, it could be stored
+   * alone, and the repeat of the one before would come after it.
+   */
+  private async storeInOrder(
+    lane: readonly EventToStore[],
+    positions: Map<PartitionNo, Seq>,
+  ): Promise<NotStored | undefined> {
+    for (const event of lane) {
+      const taken = await this.intake.store(event);
+      if (taken.kind !== "stored") return taken;
+      positions.set(taken.partition, Math.max(taken.seq, positions.get(taken.partition) ?? 0));
+    }
+    return undefined;
+  }
+}
+
+/** Of one user, or of one account, each; between them there is no order to keep. */
+function lanesOf(events: readonly EventToStore[]): (readonly EventToStore[])[] {
+  if (events.length <= 1) return events.length === 0 ? [] : [events];
+  const lanes = new Map<string, EventToStore[]>();
+  for (const event of events) {
+    const key = `${event.kind} ${event.id}`;
+    const lane = lanes.get(key);
+    if (lane === undefined) lanes.set(key, [event]);
+    else lane.push(event);
+  }
+  return [...lanes.values()];
+}
+
+function refusalOf(failures: readonly NotStored[]): HttpError {
+  const full = failures.find((failure) => failure.kind === "retry" && failure.isFull === true);
+  if (full?.kind === "retry") return new QueueFull(`the log takes no more just now (${full.reason})`);
+  const first = failures[0]!;
+  const reason = first.kind === "fenced" ? "it was refused" : first.reason;
+  return new HttpError(
+    503,
+    "not-stored",
+    `Not every event was stored: ${reason}. Send the request again; what was stored is not stored twice within two minutes.`,
+  );
+}

@@ -1,0 +1,77 @@
+// Forgetting somebody: the entry that says so, and how far it is. The entry does not say who, so the record of it in the log of
+// changes does not, either. What follows from it: actors/partition/erasing.ts.
+import { randomBytes } from "node:crypto";
+import { erasedOf } from "../../core/erasure.ts";
+import { encodeId } from "../../core/ids.ts";
+import type { Limits, MemberId, MemberKind, Millis } from "../../core/types.ts";
+import type { ControlLog } from "../../ports/control-log.ts";
+import type { Erasures } from "../../ports/erasures.ts";
+import { type ExportFiles, type JobStore, JobsMissing } from "../../ports/jobs.ts";
+import { appendEntry } from "../segments/apply.ts";
+import type { Catalogue } from "../segments/catalogue.ts";
+
+const KEY_BYTES = 16;
+
+export interface ErasureState {
+  readonly revision: number;
+  readonly kind: MemberKind;
+  readonly at: Millis;
+  readonly partitions: number;
+  /** Partitions whose log and checkpoints are without the member, and those of which nothing is left at all. */
+  readonly cleared: number;
+  readonly deleted: number;
+  readonly state: "under way" | "kept for services" | "done";
+}
+
+/** Why an id can be nobody's. */
+export class NoSuchId extends RangeError {}
+
+/** Gives the revision under which it can be followed. Also of an id that nobody knows: what was refused may name it. */
+export async function forget(
+  { control, catalogue, limits }: { control: ControlLog; catalogue: Catalogue; limits: Limits },
+  kind: MemberKind,
+  id: MemberId,
+): Promise<number> {
+  if (id === "" || Buffer.byteLength(id) > limits.idBytesMax || /\p{Surrogate}/u.test(id))
+    throw new NoSuchId(`An id is valid text of 1 to ${limits.idBytesMax} bytes.`);
+  encodeId(id);
+  const entry = { op: "erase" as const, ...erasedOf(kind, id, randomBytes(KEY_BYTES).toString("base64url")) };
+  // A lost answer may make it twice; the second finds nobody.
+  return (await appendEntry(control, catalogue, () => entry))!;
+}
+
+/** Newest first. */
+export async function erasureStates(
+  catalogue: Catalogue,
+  erasures: Erasures,
+  exported: Exported,
+  partitions: number,
+): Promise<readonly ErasureState[]> {
+  const [phases, oldest] = await Promise.all([erasures.phases(), oldestExport(exported)]);
+  return catalogue.erasures
+    .map(({ revision, kind, at }): ErasureState => {
+      const { cleared = 0, deleted = 0 } = phases.get(revision) ?? {};
+      const isCleared = Math.max(cleared, deleted) === partitions && oldest >= revision;
+      const isDeleted = isCleared && deleted === partitions;
+      const state = isDeleted ? "done" : isCleared ? "kept for services" : "under way";
+      return { revision, kind, at, partitions, cleared, deleted, state };
+    })
+    .reverse();
+}
+
+export interface Exported {
+  readonly jobs: Pick<JobStore, "all">;
+  readonly files: Pick<ExportFiles, "kept">;
+}
+
+/** What was exported before an erasure may name whoever was erased. The newest erasure that the oldest export still kept knows of. */
+async function oldestExport({ jobs, files }: Exported): Promise<number> {
+  try {
+    const kept = await files.kept();
+    const known = new Map((await jobs.all()).map(({ job }) => [job.id, job.export?.erasures]));
+    return Math.min(Number.POSITIVE_INFINITY, ...kept.map(({ id }) => known.get(id) ?? 0));
+  } catch (error) {
+    if (error instanceof JobsMissing) return Number.POSITIVE_INFINITY;
+    throw error;
+  }
+}

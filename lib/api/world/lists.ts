@@ -1,0 +1,182 @@
+// Lists: static groups of people or accounts that rules refer to. Which there are, who uses them, and every change of one, in
+// as many control entries as it needs. Used by the command line and by the HTTP interface.
+import { nearest } from "../../core/rules/parse/problems.ts";
+import type { Limits, MemberId, MemberKind, SegmentId } from "../../core/types.ts";
+import { appendEntry, listEntry } from "../segments/apply.ts";
+import type { Catalogue } from "../segments/catalogue.ts";
+import { NotPossible } from "../segments/not-possible.ts";
+import type { Desk } from "../segments/segment-changes.ts";
+import { segmentsUsingList } from "../segments/uses.ts";
+
+export type ListMode = "add" | "remove" | "replace";
+
+export interface ListSummary {
+  readonly id: string;
+  readonly kind: MemberKind;
+  readonly members: number;
+  readonly usedBy: readonly SegmentId[];
+}
+
+/** In the order of their ids. */
+export function listsOf(catalogue: Catalogue): readonly ListSummary[] {
+  return [...catalogue.lists.keys()].sort().map((id) => listOf(catalogue, id));
+}
+
+export function listOf(catalogue: Catalogue, id: string): ListSummary {
+  return {
+    id,
+    kind: catalogue.listKinds.get(id) ?? "user",
+    members: membersOf(catalogue, id).size,
+    usedBy: segmentsUsingList(catalogue, id),
+  };
+}
+
+export function membersOf({ lists }: Catalogue, id: string): ReadonlySet<MemberId> {
+  const members = lists.get(id);
+  if (members !== undefined) return members;
+  const meant = nearest(id, lists.keys());
+  const hint = meant === undefined ? "" : ` Did you mean ${meant}?`;
+  throw new NotPossible("unknown", "unknown-list", `There is no list "${id.slice(0, 80)}".${hint}`);
+}
+
+export interface ListChange {
+  readonly id: string;
+  readonly mode: ListMode;
+  readonly members: readonly MemberId[];
+  /** Left out: that of the list, and users for a new one. */
+  readonly kind?: MemberKind;
+  /** Throws when the list is not as it must be; looked at before the first entry is written. */
+  readonly assertStill?: () => void;
+  /** Where it takes more than one entry: told before the first is written, and gives whom to tell of each that is. May throw to end it. */
+  readonly inParts?: () => Promise<(members: number) => void>;
+}
+
+export interface ListChanged {
+  /** Of each entry that was written. */
+  readonly revisions: readonly number[];
+  readonly list: ListSummary;
+}
+
+/** {"op":"list","id":"","mode":"replace","kind":"account","members":[]} and what the log adds. */
+const FRAME_BYTES = 128;
+/** Halves of a message at most: a partition applies each entry in one breath. */
+const ENTRY_BYTES_MAX = 512 * 1024;
+
+/**
+ * What does not fit into one entry is written in several. A replacement is then written as what comes, and after that what
+ * goes, so that nobody who stays leaves on the way.
+ */
+export async function changeList(desk: Desk, change: ListChange): Promise<ListChanged> {
+  const { control, catalogue, limits } = desk;
+  const { id, mode } = change;
+  assertIds(id, change.members, limits);
+  const members = [...new Set(change.members)];
+  const bytesMax = Math.min(control.entryBytesMax ?? ENTRY_BYTES_MAX, ENTRY_BYTES_MAX) - FRAME_BYTES - bytesOf(id);
+  const revisions: number[] = [];
+  const write = async (how: ListMode, ids: readonly MemberId[]): Promise<void> => {
+    let looks = 0;
+    const revision = await appendEntry(control, catalogue, () => {
+      looks += 1;
+      // After a lost answer the list is what it was to become, by this very change.
+      if (looks > 1 && holdsExactly(catalogue, id, members)) return undefined;
+      if (revisions.length === 0) change.assertStill?.();
+      return listEntry(id, kindOf(catalogue, id, change.kind), how, ids);
+    });
+    const outcome = revision === undefined ? undefined : catalogue.outcomes.get(revision);
+    if (outcome?.type === "rejected") {
+      throw new NotPossible("bad", "bad-list", `The list was refused: ${outcome.detail}.`);
+    }
+    if (revision !== undefined) revisions.push(revision);
+  };
+  const parts = partsOf(members, bytesMax);
+  const told = parts.length > 1 ? await change.inParts?.() : undefined;
+  let written = 0;
+  const writeAll = async (how: ListMode): Promise<void> => {
+    for (const part of parts) {
+      told?.(written);
+      await write(how, part);
+      written += part.length;
+    }
+    told?.(written);
+  };
+  if (mode !== "replace" || parts.length === 1) await writeAll(mode);
+  else {
+    await writeAll("add");
+    const stays = new Set(members);
+    const goes = [...membersOf(catalogue, id)].filter((member) => !stays.has(member));
+    if (goes.length > 0) for (const part of partsOf(goes, bytesMax)) await write("remove", part);
+  }
+  return { revisions, list: listOf(catalogue, id) };
+}
+
+function holdsExactly({ lists }: Catalogue, id: string, members: readonly MemberId[]): boolean {
+  const held = lists.get(id);
+  return held !== undefined && held.size === members.length && members.every((member) => held.has(member));
+}
+
+/** At least one part. */
+function partsOf(members: readonly MemberId[], bytesMax: number): MemberId[][] {
+  const parts: MemberId[][] = [[]];
+  let bytes = 0;
+  for (const member of members) {
+    const size = bytesOf(JSON.stringify(member)) + 1;
+    if (bytes > 0 && bytes + size > bytesMax) {
+      parts.push([]);
+      bytes = 0;
+    }
+    parts.at(-1)!.push(member);
+    bytes += size;
+  }
+  return parts;
+}
+
+function bytesOf(text: string): number {
+  return Buffer.byteLength(text);
+}
+
+function assertIds(id: string, members: readonly MemberId[], { idBytesMax }: Limits): void {
+  if (id === "" || bytesOf(id) > idBytesMax) {
+    throw new NotPossible("bad", "bad-list", `A list's id is text of 1 to ${idBytesMax} bytes (idBytesMax).`);
+  }
+  const index = members.findIndex((member) => member === "" || bytesOf(member) > idBytesMax);
+  if (index < 0) return;
+  const member = members[index]!;
+  const message =
+    member === ""
+      ? "an id is not empty"
+      : `"${member.slice(0, 40)}…" is longer than an id may be (idBytesMax ${idBytesMax})`;
+  throw new NotPossible("bad", "bad-list", `${message}.`, [{ path: `members[${index}]`, message }]);
+}
+
+/** A list that is there keeps its kind, so it need not be said again. */
+function kindOf({ listKinds }: Catalogue, id: string, asked: MemberKind | undefined): MemberKind {
+  const held = listKinds.get(id);
+  if (held === undefined || asked === undefined || held === asked) return held ?? asked ?? "user";
+  throw new NotPossible(
+    "conflict",
+    "list-kind",
+    `The list ${id} holds ${held}s, and keeps its kind: give the ${asked}s a list of another id.`,
+  );
+}
+
+export function assertNoList({ lists }: Catalogue, id: string): void {
+  if (!lists.has(id)) return;
+  throw new NotPossible(
+    "conflict",
+    "list-exists",
+    `There is a list ${id} already: give another id, or replace that one.`,
+  );
+}
+
+/** Refused while a segment names it. */
+export async function removeList({ control, catalogue }: Desk, id: string): Promise<number | undefined> {
+  membersOf(catalogue, id);
+  return appendEntry(control, catalogue, () => {
+    if (!catalogue.lists.has(id)) return undefined;
+    const using = segmentsUsingList(catalogue, id);
+    if (using.length === 0) return { op: "removeList", id };
+    const problems = using.map((user) => ({ path: user, message: `the segment ${user} names it` }));
+    const message = `${id} is in use by ${using.join(", ")}; change those first.`;
+    throw new NotPossible("conflict", "list-in-use", message, problems);
+  });
+}
