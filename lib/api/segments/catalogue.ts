@@ -143,13 +143,14 @@ export class Catalogue {
     return this.fates.get(revision);
   }
 
+  /** An entry that is no JSON comes as null: it is rejected like any that nobody knows. */
   private take({ entry }: ControlCopy, storedAt: Millis): void {
     const before = this.state;
     const { state, outcome } = before.next(entry);
     this.state = state;
     for (const revision of before.pending.keys()) {
       if (state.pending.has(revision)) continue;
-      this.fates.set(revision, entry.op === "activate" && entry.revision === revision ? "in force" : "given up");
+      this.fates.set(revision, entry?.op === "activate" && entry.revision === revision ? "in force" : "given up");
     }
     if (entry !== null) this.versionsOf.take(entry, outcome, state, storedAt);
     if (entry !== null) this.vocabularyHistory.take(entry, outcome, state, storedAt);
@@ -159,7 +160,7 @@ export class Catalogue {
       this.forget(outcome.erased);
       this.erasures.push({ revision: state.revision, kind: outcome.erased.kind, at: storedAt });
     }
-    if (entry.op === "removeList") this.lists.delete(entry.id);
+    if (entry?.op === "removeList") this.lists.delete(entry.id);
     const ready = this.waiting.filter(({ until }) => until());
     this.waiting = this.waiting.filter((wait) => !ready.includes(wait));
     for (const { resolve } of ready) resolve();
