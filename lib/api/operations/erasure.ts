@@ -1,10 +1,11 @@
 // Forgetting somebody: the entry that says so, and how far it is. The entry does not say who, so the record of it in the log of
 // changes does not, either. What follows from it: actors/partition/erasing.ts.
 import { randomBytes } from "node:crypto";
+import type { ControlEntry } from "../../core/control.ts";
 import { erasedOf } from "../../core/erasure.ts";
 import { encodeId } from "../../core/ids.ts";
 import type { Limits, MemberId, MemberKind, Millis } from "../../core/types.ts";
-import type { ControlLog } from "../../ports/control-log.ts";
+import type { ControlLog, Following } from "../../ports/control-log.ts";
 import type { Erasures } from "../../ports/erasures.ts";
 import { type ExportFiles, type JobStore, JobsMissing } from "../../ports/jobs.ts";
 import { appendEntry } from "../segments/apply.ts";
@@ -26,18 +27,50 @@ export interface ErasureState {
 /** Why an id can be nobody's. */
 export class NoSuchId extends RangeError {}
 
-/** Gives the revision under which it can be followed. Also of an id that nobody knows: what was refused may name it. */
+export interface Begun {
+  /** Under which it can be followed. */
+  readonly revision: number;
+  /** Lists that entries of the control log put the id on, or took it from. It stays in these entries, also of lists that are gone. */
+  readonly lists: readonly string[];
+}
+
+/** Also of an id that nobody knows: what was refused may name it. */
 export async function forget(
   { control, catalogue, limits }: { control: ControlLog; catalogue: Catalogue; limits: Limits },
   kind: MemberKind,
   id: MemberId,
-): Promise<number> {
+): Promise<Begun> {
   if (id === "" || Buffer.byteLength(id) > limits.idBytesMax || /\p{Surrogate}/u.test(id))
     throw new NoSuchId(`An id is valid text of 1 to ${limits.idBytesMax} bytes.`);
   encodeId(id);
   const entry = { op: "erase" as const, ...erasedOf(kind, id, randomBytes(KEY_BYTES).toString("base64url")) };
+  const lists = await listsNaming(control, id);
   // A lost answer may make it twice; the second finds nobody.
-  return (await appendEntry(control, catalogue, () => entry))!;
+  return { revision: (await appendEntry(control, catalogue, () => entry))!, lists };
+}
+
+/** Read anew each time: nobody keeps what lists were, and somebody is erased seldom. */
+async function listsNaming(control: ControlLog, id: MemberId): Promise<readonly string[]> {
+  const last = await control.lastRevision();
+  const lists = new Set<string>();
+  let following: Following | undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      following = control.follow(({ revision, entry }) => {
+        if (revision <= last && isListOf(entry, id)) lists.add(entry.id);
+        if (revision >= last) resolve();
+      }, reject);
+      if (last === 0) resolve();
+    });
+  } finally {
+    following?.stop();
+  }
+  return [...lists].sort();
+}
+
+/** Entries are as they were written: one that was refused holds its ids, too. */
+function isListOf(entry: ControlEntry, id: MemberId): entry is Extract<ControlEntry, { op: "list" }> {
+  return entry?.op === "list" && Array.isArray(entry.members) && entry.members.includes(id);
 }
 
 /** Newest first. */

@@ -10,9 +10,13 @@ const UserIdIn = idOf("gone-1", "The user's id itself; another id that names the
 const AccountIdIn = idOf("gone-2", "The account's id.");
 
 export const erasureRoutes: RouteGroup = (app, services) => {
-  const begin = async (kind: MemberKind, id: string): Promise<{ revision: number; kind: MemberKind }> => {
+  const begin = async (
+    kind: MemberKind,
+    id: string,
+  ): Promise<{ revision: number; kind: MemberKind; lists: string[] }> => {
     try {
-      return { revision: await forget(services, kind, id), kind };
+      const { revision, lists } = await forget(services, kind, id);
+      return { revision, kind, lists: [...lists] };
     } catch (error) {
       if (error instanceof NoSuchId) throw new HttpError(400, "bad-id", error.message);
       throw error;
