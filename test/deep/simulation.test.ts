@@ -10,7 +10,7 @@ import { REPOSITORY } from "../support/repository.ts";
 import { seeds } from "../support/seed.ts";
 
 const PROGRAM = join(REPOSITORY, "dist", "test", "simulation");
-const SEEDS = Number(process.env.SEEDS ?? 2_000);
+const SEEDS = Number(process.env.SEEDS ?? 1_200);
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 
 interface Ran {
