@@ -51,7 +51,7 @@ async function erase(context: Context, kind: MemberKind, id: string): Promise<vo
     note(`The ${kind} is being erased, as revision ${revision}. See it through: rollcall erase --status`);
     if (lists.length > 0)
       note(
-        `Not reached: the entries of DEFINITIONS about ${counted(lists.length, "list")} (${lists.join(", ")}), and their copies in the logs, go on naming the id.`,
+        `Not reached: the entries of DEFINITIONS about the ${lists.length === 1 ? "list" : "lists"} ${lists.join(", ")}, and their copies in the logs, go on naming the id.`,
       );
   } catch (error) {
     if (error instanceof NoSuchId) throw new CliError(EXIT.usage, error.message);

@@ -63,7 +63,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: SPEAKER,
     find: "await this.confirmScanned(from, outcome.seq);",
     replace: "",
-    seed: 14,
+    seed: 4,
   },
   {
     name: "adopt-without-scan",
@@ -248,7 +248,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: PAGES,
     find: "willChange(page) {\n        if (this.#frozen?.has(page.no))",
     replace: "willChange(page) {\n        if (false)",
-    seed: 116,
+    seed: 82,
   },
   {
     name: "page-hash-unchecked",
@@ -302,7 +302,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CLAIMING,
     find: "if (before === null && lastEpoch > 0)\n            throw orphaned(context);",
     replace: "",
-    seed: 131,
+    seed: 21,
   },
   {
     name: "recollection-unchecked",
@@ -470,7 +470,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CONTROL,
     find: 'case "draft":\n                return NOTHING;',
     replace: 'case "draft":\n                return this.#takeBatch(read.define, read.discard);',
-    seed: 25,
+    seed: 35,
   },
   {
     name: "turns-never-given-back",
@@ -603,7 +603,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: LINKS,
     find: "this.queue.push(message);",
     replace: "if (!this.options.replaying()) this.queue.push(message);",
-    seed: 12,
+    seed: 16,
   },
   {
     name: "links-wait-after-a-replay",
@@ -675,7 +675,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: LINK_STEP,
     find: "belonging?.id !== account || belonging.seq !== join",
     replace: "belonging?.id !== account",
-    seed: 12,
+    seed: 26,
   },
   {
     name: "flip-before-the-answer",
