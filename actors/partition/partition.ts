@@ -10,7 +10,7 @@
 import { type Trace, traceIdOf } from "../../lib/core/trace.ts";
 import type { PartitionNo } from "../../lib/core/types.ts";
 import type { PartitionReport } from "../../lib/ports/cluster.ts";
-import { CheckpointCorrupt, MachineFault, Refusal } from "../../lib/ports/errors.ts";
+import { CheckpointCorrupt, DigestMismatch, MachineFault, Refusal } from "../../lib/ports/errors.ts";
 import type { Answering, PartitionStatus, Question, Reply } from "../../lib/ports/questions.ts";
 import { assertStillOwner, type Claim, claim } from "./claiming.ts";
 import { Halted, type PartitionContext } from "./context.ts";
@@ -206,9 +206,10 @@ export class Partition {
     return this.running;
   }
 
-  /** What a corrupt checkpoint really means, when a newer owner has cleaned it up. */
+  /** What it really means when a newer owner has removed pages, or erased from the log what is being replayed. */
   private async causeOf(error: unknown): Promise<unknown> {
-    if (!(error instanceof CheckpointCorrupt) || this.halted) return error;
+    const isDoubt = error instanceof CheckpointCorrupt || error instanceof DigestMismatch;
+    if (!isDoubt || this.halted) return error;
     return assertStillOwner(this.context, this.epoch).then(
       () => error,
       (cause: unknown) => cause,
