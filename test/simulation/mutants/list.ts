@@ -26,6 +26,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: WORLD,
     find: "const expected = { subject: this.subject, seq: fence };",
     replace: 'const expected = name === "publish" ? undefined : { subject: this.subject, seq: fence };',
+    seed: 4,
   },
   {
     name: "no-fence-batch",
@@ -56,6 +57,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: SPEAKER,
     find: "return this.settle(mine === undefined ? [] : [mine]);",
     replace: "return this.retries.holdBack(outcome.reason);",
+    seed: 4,
   },
   {
     name: "settle-without-scan",
@@ -71,7 +73,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: SPEAKER,
     find: "if (mine.scan)",
     replace: "if (false)",
-    seed: 468,
+    seed: 111,
   },
   {
     name: "adopt-any-record",
@@ -79,6 +81,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: SPEAKER,
     find: "const mine = epoch === this.options.epoch ? unanswered.find((one) => one.nonce === nonce) : undefined;",
     replace: "const mine = unanswered.at(-1);",
+    seed: 9,
   },
   {
     name: "refusal-counts-as-stored",
@@ -86,6 +89,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: SPEAKER,
     find: 'if (outcome.kind !== "stored")\n            return this.recover(outcome);',
     replace: 'if (outcome.kind !== "stored" && outcome.kind !== "retry")\n            return this.recover(outcome);',
+    seed: 8,
   },
   {
     name: "watermark-ahead",
@@ -159,7 +163,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "actors/partition/draining.js",
     find: "await attended(running, running.untilSaid(position));\n    await encodeAll(running);\n    if (checkpointer.position < position) {",
     replace: "if (false) {",
-    seed: 38,
+    seed: 36,
   },
   {
     name: "tail-not-scanned",
@@ -174,7 +178,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: RESTORING,
     find: "context.world.sink.scan(record.value.from, record.seq)",
     replace: "context.world.sink.scan(record.value.from + 1, record.seq)",
-    seed: 44,
+    seed: 16,
   },
   {
     name: "suppression-one-short",
@@ -218,7 +222,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: SHELF,
     find: "if (!this.spilled.has(page))",
     replace: "if (true)",
-    seed: 22,
+    seed: 69,
   },
   {
     name: "clean-up-too-eager",
@@ -279,6 +283,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "lib/ports/log-past.js",
     find: "if (!holds(bounds, after) || stamp === after.stamp)",
     replace: "if (true)",
+    seed: 8,
   },
   {
     name: "end-unchecked",
@@ -310,7 +315,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CLAIMING,
     find: "await assertNothingUnsaid(context, record, before);",
     replace: "",
-    seed: 73,
+    seed: 136,
   },
   {
     name: "definitions-unchecked",
@@ -318,7 +323,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: RESTORING,
     find: "await definitionsUpTo(context, revision);",
     replace: "",
-    seed: 161,
+    seed: 5,
   },
   {
     name: "copies-unchecked",
@@ -358,6 +363,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "lib/core/engine/room.js",
     find: "return stamp > this.clock ? stamp : this.clock;",
     replace: "return stamp;",
+    seed: 5,
   },
   {
     name: "unsorted-iteration",
@@ -393,7 +399,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "actors/partition/ticks.js",
     find: "else\n            this.outstanding = false;",
     replace: "",
-    seed: 13,
+    seed: 36,
   },
   {
     name: "control-applied-twice",
@@ -527,7 +533,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "lib/core/engine/time-step.js",
     find: "room.nextEnd = room.endAfter(due);",
     replace: "room.nextEnd = Number.POSITIVE_INFINITY;",
-    seed: 38,
+    seed: 61,
   },
   {
     name: "situation-end-in-memory-alone",
@@ -535,6 +541,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "lib/core/engine/time-step.js",
     find: "pages.add(no);",
     replace: "if (room.pages.isResident(no)) pages.add(no);",
+    seed: 9,
   },
   {
     name: "places-lost-on-restore",
@@ -542,6 +549,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: PAGES,
     find: "places: new PlaceSketch(places)",
     replace: "places: new PlaceSketch()",
+    seed: 9,
   },
   {
     name: "places-not-told",
@@ -565,6 +573,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: LINKS,
     find: "await this.readLast();",
     replace: "this.last = { seq: 0, n: this.queue[this.head].n - 1, body: undefined };",
+    seed: 4,
   },
   {
     name: "link-said-one-short",
@@ -572,14 +581,16 @@ export const MUTANTS: readonly Mutant[] = [
     file: LINKS,
     find: "last.n - this.queue[this.head].n + 1)",
     replace: "last.n - this.queue[this.head].n)",
+    seed: 4,
   },
   {
     name: "link-fenced-counts-as-stored",
     bug: "a link message that was refused counts as said",
     file: LINKS,
     find: 'case "fenced":\n                this.last = undefined;',
-    replace: 'case "fenced":\n                this.drop(messages.length);\n                this.last = undefined;',
-    seed: 195,
+    replace:
+      'case "fenced":\n                this.drop(messages.length);\n                this.last = lastOf(messages.at(-1), last.seq);',
+    seed: 29,
   },
   {
     name: "link-unknown-counts-as-stored",
@@ -588,6 +599,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "this.options.counters.publishTimeouts += 1;\n                this.last = undefined;",
     replace:
       "this.options.counters.publishTimeouts += 1;\n                this.drop(messages.length);\n                this.last = undefined;",
+    seed: 4,
   },
   {
     name: "link-two-outstanding",
@@ -596,6 +608,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "const outcome = await this.options.sink.publish(this.to, last.seq, bodies, traces);",
     replace:
       "void this.options.sink.publish(this.to, last.seq, bodies); const outcome = await this.options.sink.publish(this.to, last.seq, bodies);",
+    seed: 4,
   },
   {
     name: "links-lost-in-a-replay",
@@ -619,6 +632,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: RUNNING,
     find: "await Promise.all([this.speaker.untilDone(seq), this.links.untilSaid(seq)]);",
     replace: "await this.speaker.untilDone(seq);",
+    seed: 4,
   },
   {
     name: "checkpoint-one-link-ahead",
@@ -626,6 +640,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: LINKS,
     find: "if (lane.oldest <= seq)",
     replace: "if (lane.oldest < seq)",
+    seed: 4,
   },
   {
     name: "links-of-a-waiting-step-late",
@@ -633,6 +648,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: RUNNING,
     find: "this.links.take(this.machine.takeLinks(), trace);\n        if (deltas.length === 0",
     replace: "if (deltas.length === 0",
+    seed: 4,
   },
   {
     name: "link-numbers-lost-on-restore",
@@ -640,6 +656,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CORE,
     find: "room.outbox = new Outbox(options.partition, options.partitions, meta.told);",
     replace: "",
+    seed: 4,
   },
   {
     name: "links-heard-lost-on-restore",
@@ -647,6 +664,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CORE,
     find: "core.#heard = new Map(meta.heard);",
     replace: "",
+    seed: 12,
   },
   {
     name: "activated-unsettled",
@@ -654,6 +672,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "actors/partition/partition.js",
     find: "return [...new Set([...folding, ...machine.unsettled()])];",
     replace: "return folding;",
+    seed: 4,
   },
   {
     name: "rounds-lost-on-restore",
@@ -661,6 +680,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CORE,
     find: "core.#rounds = new RoundBook(options.partitions, meta.rounds);",
     replace: "core.#rounds = new RoundBook(options.partitions);",
+    seed: 4,
   },
   {
     name: "one-round-is-enough",
@@ -668,6 +688,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: CORE,
     find: "!this.#rounds.isSettled(batch.revision, this.#control.roundsOf(batch))",
     replace: "!this.#rounds.isSettled(batch.revision, Math.min(1, this.#control.roundsOf(batch)))",
+    seed: 16,
   },
   {
     name: "answer-of-an-older-join",
@@ -706,6 +727,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "lib/memory/log-reading.js",
     find: "const trace = traceOf(headers.traceparent, headers.tracestate);",
     replace: 'const trace = subject === "event" ? traceOf(headers.traceparent, headers.tracestate) : undefined;',
+    seed: 4,
   },
   // ── the audit ─────────────────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -714,6 +736,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "actors/partition/self-audit.js",
     find: "if (record.seq > job.position)\n                break;",
     replace: "",
+    seed: 4,
   },
   // ── erasing ───────────────────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -731,7 +754,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: ERASING,
     find: "await this.renewed(scan.settled);",
     replace: "",
-    seed: 12,
+    seed: 56,
   },
   {
     name: "deleted-before-all-was-said",
@@ -739,7 +762,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "actors/partition/erasure-scan.js",
     find: "if (this.copy === undefined || !this.saidAll.has(this.home))",
     replace: "if (this.copy !== undefined) return this.settledAt; if (true)",
-    seed: 12,
+    seed: 27,
   },
   {
     name: "hole-not-looked-up",
@@ -763,7 +786,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: ERASING,
     find: "if (gone.size > 0)",
     replace: "if (false)",
-    seed: 12,
+    seed: 53,
   },
   {
     name: "stand-in-names-the-next",
