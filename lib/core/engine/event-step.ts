@@ -314,8 +314,10 @@ function joinVisits(
 ): readonly VisitJoined[] {
   const isAsked = evaluation.visitLists.some(({ details }) => details);
   const told = isAsked ? detailOf(event, at, userZone(actor), actor) : undefined;
-  return evaluation.visitLists.map((plan) => {
-    const list = askedList(actor, plan);
+  // All of them before any is added to: a list that is new begins as another tells, and this event is not yet told by any.
+  const lists = evaluation.visitLists.map((plan) => askedList(actor, plan));
+  return evaluation.visitLists.map((plan, index) => {
+    const list = lists[index]!;
     const before = evaluation.sourcesBefore(plan, list);
     const move = addToVisits(list, at, plan.details ? told : undefined, world.limits.visitsChangeableMax);
     if (move.kind === "none" && event.name === "Order Completed") list.outside.push(seq);
