@@ -164,7 +164,9 @@ export class Questions {
 
   /** Members of a segment in each partition. */
   async sizesOf(segment: SegmentId): Promise<readonly number[]> {
-    return (await this.askAll({ op: "sizes" })).map(({ sizes }) => sizes[segment] ?? 0);
+    return (await this.askAll({ op: "sizes" })).map(({ sizes }) =>
+      Object.hasOwn(sizes, segment) ? sizes[segment]! : 0,
+    );
   }
 
   async members(segment: SegmentId, limit = 1_000): Promise<Members> {
@@ -179,7 +181,8 @@ export class Questions {
 
   async sizes(): Promise<Sizes> {
     const answers = await this.askAll({ op: "sizes" });
-    const sizes: Record<SegmentId, number> = {};
+    // A segment may be called "constructor".
+    const sizes: Record<SegmentId, number> = Object.create(null);
     for (const answer of answers) {
       for (const [segment, size] of Object.entries(answer.sizes)) sizes[segment] = (sizes[segment] ?? 0) + size;
     }

@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { REPOSITORY } from "../support/repository.ts";
+import { seeds } from "../support/seed.ts";
 
 const PROGRAM = join(REPOSITORY, "dist", "test", "fuzz", "run.js");
 const MINUTES = "0.6";
@@ -14,9 +15,14 @@ test("wild input finds no crash, no hang, no stack, and nothing that was taken i
   if (!existsSync(PROGRAM)) throw new Error("run `npm run build:proofs` first");
   const options = { cwd: REPOSITORY, env: { ...process.env, NO_COLOR: "1" }, maxBuffer: OUTPUT_BYTES_MAX };
   const ran = await new Promise<{ readonly code: number; readonly text: string }>((resolve) => {
-    execFile(process.execPath, [PROGRAM, "--minutes", MINUTES], options, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code ?? -1), text: `${stdout}\n${stderr}` });
-    });
+    execFile(
+      process.execPath,
+      [PROGRAM, "--minutes", MINUTES, "--seed", `${seeds(1)[0]}`],
+      options,
+      (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : Number(error.code ?? -1), text: `${stdout}\n${stderr}` });
+      },
+    );
   });
   expect(ran.text).toMatch(/^faults +none$/m);
   const [, asked] = /^asked +([\d,]+) requests/m.exec(ran.text)!;

@@ -782,6 +782,11 @@ describe("what is wrong with a rule", () => {
 });
 
 describe("what is wrong with a definition", () => {
+  test("an object that has no text of its own where true or false is wanted", () => {
+    const enabled = { valueOf: "x", toString: "y" };
+    expect(problemsOf({ id: "x", rule: { cart: { value: 1 } }, enabled })).toMatchObject([{ path: "enabled" }]);
+  });
+
   const rule = { cart: { value: 1 } };
   test.each<Row>([
     ["no object", "x", "", /expected a definition/],

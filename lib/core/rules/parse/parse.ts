@@ -157,7 +157,7 @@ function readEnabled(source: Fields, report: Report): boolean {
   if (enabled === undefined) return true;
   if (typeof enabled === "boolean") return enabled;
   // YAML 1.2 reads `yes` and `no` as text.
-  const word = String(enabled).toLowerCase();
+  const word = typeof enabled === "string" || typeof enabled === "number" ? String(enabled).toLowerCase() : "";
   const hint = ["yes", "on", "1"].includes(word) ? "true" : ["no", "off", "0"].includes(word) ? "false" : undefined;
   report.problem("enabled", `enabled is true or false; found ${shown(enabled)}`, hint);
   return true;
