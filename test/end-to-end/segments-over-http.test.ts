@@ -7,9 +7,14 @@ import { until } from "../support/until.ts";
 const PARTITIONS = 2;
 const USERS = 20;
 let rig: ApiRig;
+/** What a subscriber has heard of `pinged`. */
+const deltas: string[] = [];
 
 beforeAll(async () => {
   rig = await openApiRig(PARTITIONS);
+  const subscriber = await rig.cli.server.connection("subscriber");
+  subscriber.subscribe("segment.pinged.*", { callback: (_, message) => void deltas.push(message.subject) });
+  await subscriber.flush();
   const nc = await rig.cli.server.connection("channel");
   for (let index = 0; index < USERS; index += 1) {
     // Half of them ping once, half of them twice.
@@ -93,14 +98,12 @@ test("it is made, reads its history, is live and has its members", async () => {
   await rig.cli.startWorker();
   await isLive("pinged", 1);
   await hasMembers("pinged", USERS);
+  await until("their joining has been announced", () => deltas.length === USERS);
   expect((await ask("GET", "/v1/preparations")).body).toEqual({ preparations: [] });
 });
 
 test("an edit announces exactly the difference, and so does the way back", async () => {
-  const nc = await rig.cli.server.connection("subscriber");
-  const deltas: string[] = [];
-  nc.subscribe("segment.pinged.*", { callback: (_, message) => void deltas.push(message.subject) });
-  await nc.flush();
+  deltas.length = 0;
   const edited = await ask("PUT", "/v1/segments/pinged", pinged(2), { "if-match": '"1"' });
   expect([edited.status < 300, edited.body.changed]).toEqual([true, ["pinged"]]);
   await isLive("pinged", 2);
