@@ -63,7 +63,8 @@ export class LedgerBook {
   readonly #standIns = new Map<Seq, StandIn>();
   readonly #phases = new Map<number, ErasurePhase>();
   readonly #notes = new Map<number, ErasureNote>();
-  readonly #chunks = new Map<string, Chunk>();
+  /** Of each erasure, by their names. */
+  readonly #chunks = new Map<number, Map<string, Chunk>>();
   readonly #outdated = new Set<Seq>();
   /** The highest place in the log that was erased; 0 where none was. */
   last: Seq = 0;
@@ -82,10 +83,12 @@ export class LedgerBook {
     }
     const rows = JSON.parse(body) as [Seq, Millis, LogKind, string][];
     const standIns = rows.map(([seq, stamp, kind, text]) => ({ seq, stamp, kind, body: text }));
-    const before = this.#chunks.get(name);
+    const chunks = this.#chunks.get(revision) ?? new Map<string, Chunk>();
+    this.#chunks.set(revision, chunks);
+    const before = chunks.get(name);
     if (before !== undefined) this.#outdated.add(before.at);
     const chunk = { name, standIns, at };
-    this.#chunks.set(name, chunk);
+    chunks.set(name, chunk);
     if (this.#phases.has(revision)) this.#apply(chunk);
   }
 
@@ -97,14 +100,15 @@ export class LedgerBook {
   }
 
   #chunksOf(revision: number): Chunk[] {
-    return [...this.#chunks.values()].filter(({ name }) => name.startsWith(entryName(revision, "")));
+    return [...(this.#chunks.get(revision)?.values() ?? [])];
   }
 
   /** Chunks that say something else of what they list than holds by now, in the words that hold. */
   disagreeing(): Chunk[] {
-    return [...this.#chunks.values()].flatMap((chunk) => {
+    const all = [...this.#chunks.values()].flatMap((chunks) => [...chunks.values()]);
+    return all.flatMap((chunk) => {
       const standIns = chunk.standIns.map((standIn) => this.#standIns.get(standIn.seq) ?? standIn);
-      return entryText(standIns) === entryText(chunk.standIns) ? [] : [{ ...chunk, standIns }];
+      return standIns.every((held, index) => isSame(held, chunk.standIns[index]!)) ? [] : [{ ...chunk, standIns }];
     });
   }
 
@@ -163,7 +167,11 @@ export class LedgerBook {
   }
 }
 
-export function entryName(revision: number, chunk: number | ""): string {
+function isSame(one: StandIn, other: StandIn): boolean {
+  return one === other || entryText([one]) === entryText([other]);
+}
+
+export function entryName(revision: number, chunk: number): string {
   return `entry.${revision}.${chunk}`;
 }
 
