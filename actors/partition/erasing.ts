@@ -305,7 +305,10 @@ export class Erasing {
     const { ledger, eraser } = this.context.world;
     for (const chunk of this.book!.disagreeing()) await this.write(() => ledger.rewrite(chunk));
     this.book = await insist(this.context, () => ledger.read());
-    for (const at of this.book.outdated()) await insist(this.context, () => eraser.fromLedger(at));
+    for (const at of this.book.outdated()) {
+      await insist(this.context, () => eraser.fromLedger(at));
+      this.book.gone(at);
+    }
   }
 
   private async deleteDeltas(job: Job): Promise<void> {

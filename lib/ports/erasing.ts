@@ -117,6 +117,11 @@ export class LedgerBook {
     return [...this.#outdated];
   }
 
+  /** That place was erased. */
+  gone(at: Seq): void {
+    this.#outdated.delete(at);
+  }
+
   /** Nothing was ever erased. */
   get isEmpty(): boolean {
     return this.#standIns.size === 0;
