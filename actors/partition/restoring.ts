@@ -101,8 +101,6 @@ async function firstUsable(
       continue;
     }
     if (generation.position < erased) {
-      // Whoever was stopped here and has lost the partition meanwhile reads a ledger that is newer than what it claimed.
-      await assertStillOwner(context, claim.epoch);
       problems.push(beforeErasure(context, generation.position, erased));
       continue;
     }
@@ -119,6 +117,7 @@ async function firstUsable(
     }
   }
   if (log.first <= 1 && erased === 0) return fromStart(context);
+  // Whoever was stopped here and has lost the partition meanwhile reads a ledger that is newer than what it claimed.
   await assertStillOwner(context, claim.epoch);
   if (log.first <= 1) throw problems[0] ?? beforeErasure(context, 0, erased);
   throw problems[0] ?? new LogTruncated(context.partition, trimmedWords(log));
