@@ -15,9 +15,7 @@ export function* erase(room: Room, control: ControlState, erased: Erased, seq: S
   const { hash, key } = erased;
   room.floors.keyed(key);
   if (hash % partitions !== partition) return;
-  const no = room.pages.pageAt(hash);
-  if (!room.pages.isResident(no)) yield no;
-  const page = room.pages.get(no);
+  const page = yield* room.pages.bring(room.pages.pageAt(hash));
   const actor = meant(page, erased);
   if (actor !== undefined) {
     room.pages.willChange(page);
@@ -50,8 +48,7 @@ function leaveSegments(room: Room, control: ControlState, actor: Actor, seq: Seq
 
 function* leaveAccount(room: Room, actor: Actor): Generator<Need, void, void> {
   const account = actor.account!;
-  const crowd = room.pages.pageOf(account.id);
-  if (!room.pages.isResident(crowd)) yield crowd;
+  yield* room.pages.bring(room.pages.pageOf(account.id));
   const on = flagsOn(actor, room.plans.user.flags.lit);
   room.outbox.tell(account, { op: "leave", account: account.id, user: actor.id, on });
   room.pages.crowdMoves(account.id, actor.id, -1);
