@@ -19,9 +19,8 @@ import type { Published } from "../ports/publishing.ts";
 import { PARTITION_HEADER } from "./delta-sink.ts";
 import type { Names } from "./names.ts";
 import { StreamReader } from "./stream-reader.ts";
-import { ApiError, api, eraseMessage, expectLast, publish, storedMessage } from "./wire.ts";
+import { eraseMessage, expectLast, isNoStream, publish, storedMessage, subjectsOf } from "./wire.ts";
 
-const STREAM_NOT_FOUND = 10059;
 const IN_FLIGHT_MAX = 1_000;
 const DELETES_UNDER_WAY_MAX = 16;
 
@@ -99,30 +98,15 @@ export class NatsErasures implements Erasures {
     return found;
   }
 
-  /** The server gives them in pages. */
   private async subjects(): Promise<readonly string[]> {
-    const filter = { subjects_filter: this.names.erasedSubject("*", "phase.>") };
-    const all: string[] = [];
-    for (;;) {
-      const reply = await api<SubjectsReply>(this.nc, `STREAM.INFO.${this.names.erasedStream}`, {
-        ...filter,
-        offset: all.length,
-      }).catch(noStream);
-      const page = Object.keys(reply?.state.subjects ?? {});
-      all.push(...page);
-      if (page.length === 0 || all.length >= (reply?.total ?? 0)) return all;
-    }
+    const { erasedStream } = this.names;
+    return (await subjectsOf(this.nc, erasedStream, this.names.erasedSubject("*", "phase.>")).catch(noStream)) ?? [];
   }
-}
-
-interface SubjectsReply {
-  readonly total?: number;
-  readonly state: { readonly subjects?: Readonly<Record<string, number>> };
 }
 
 /** A data set that was made by an older version has no ledger before its first worker of this one: nothing was erased. */
 function noStream(error: unknown): undefined {
-  if (error instanceof ApiError && error.errCode === STREAM_NOT_FOUND) return undefined;
+  if (isNoStream(error)) return undefined;
   throw error;
 }
 

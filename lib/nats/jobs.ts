@@ -11,33 +11,21 @@ import {
 } from "../ports/jobs.ts";
 import type { Published } from "../ports/publishing.ts";
 import type { Names } from "./names.ts";
-import { ApiError, api, eraseMessage, expectLast, publish, type StoredMessage, storedMessage } from "./wire.ts";
+import {
+  eraseMessage,
+  expectLast,
+  isNoStream,
+  publish,
+  type StoredMessage,
+  storedMessage,
+  subjectsOf,
+} from "./wire.ts";
 
-const STREAM_NOT_FOUND = 10059;
 const ASKED_AT_ONCE_MAX = 50;
 const DELETES_UNDER_WAY_MAX = 8;
 const SECOND_MS = 1_000;
 /** Small beside what a server takes as a message, by default 1 MB, and large beside a row. */
 const CHUNK_BYTES_MAX = 256 * 1024;
-
-interface SubjectsReply {
-  readonly total?: number;
-  readonly state: { readonly subjects?: Readonly<Record<string, number>> };
-}
-
-/** The server gives them in pages. */
-async function subjectsOf(nc: NatsConnection, stream: string, filter: string): Promise<ReadonlyMap<string, number>> {
-  const found = new Map<string, number>();
-  for (;;) {
-    const asked = { subjects_filter: filter, offset: found.size };
-    const reply = await api<SubjectsReply>(nc, `STREAM.INFO.${stream}`, asked).catch((error: unknown) => {
-      throw missingOr(error, stream);
-    });
-    const page = Object.entries(reply.state.subjects ?? {});
-    for (const [subject, count] of page) found.set(subject, count);
-    if (page.length === 0 || found.size >= (reply.total ?? 0)) return found;
-  }
-}
 
 export class NatsJobStore implements JobStore {
   private readonly nc: NatsConnection;
@@ -51,7 +39,7 @@ export class NatsJobStore implements JobStore {
   }
 
   async all(): Promise<readonly StoredJob[]> {
-    const subjects = [...(await subjectsOf(this.nc, this.stream, `${this.prefix}>`)).keys()];
+    const subjects = await subjectsOf(this.nc, this.stream, `${this.prefix}>`).catch(missing(this.stream));
     const beats = new Set(subjects);
     const jobs = subjects.filter((subject) => subject.startsWith(`${this.prefix}job.`));
     const found: StoredJob[] = [];
@@ -104,12 +92,8 @@ export class NatsJobStore implements JobStore {
     return `${this.prefix}process.${process}`;
   }
 
-  private async stored(last_by_subj: string): Promise<StoredMessage | undefined> {
-    try {
-      return await storedMessage(this.nc, this.stream, { last_by_subj });
-    } catch (error) {
-      throw missingOr(error, this.stream);
-    }
+  private stored(last_by_subj: string): Promise<StoredMessage | undefined> {
+    return storedMessage(this.nc, this.stream, { last_by_subj }).catch(missing(this.stream));
   }
 }
 
@@ -155,17 +139,14 @@ export class NatsExportFiles implements ExportFiles {
     return subjects.length;
   }
 
-  private async subjects(id: string): Promise<readonly string[]> {
-    const found = await subjectsOf(this.nc, this.names.exportsStream, this.names.exportSubject(id, "*"));
-    return [...found.keys()];
+  private subjects(id: string): Promise<readonly string[]> {
+    const { exportsStream: stream } = this.names;
+    return subjectsOf(this.nc, stream, this.names.exportSubject(id, "*")).catch(missing(stream));
   }
 
-  private async stored(last_by_subj: string): Promise<StoredMessage | undefined> {
-    try {
-      return await storedMessage(this.nc, this.names.exportsStream, { last_by_subj });
-    } catch (error) {
-      throw missingOr(error, this.names.exportsStream);
-    }
+  private stored(last_by_subj: string): Promise<StoredMessage | undefined> {
+    const { exportsStream: stream } = this.names;
+    return storedMessage(this.nc, stream, { last_by_subj }).catch(missing(stream));
   }
 }
 
@@ -187,10 +168,12 @@ function ttlOf(ms: number): string {
   return `${Math.max(1, Math.ceil(ms / SECOND_MS))}s`;
 }
 
-function missingOr(error: unknown, stream: string): unknown {
-  if (!(error instanceof ApiError) || error.errCode !== STREAM_NOT_FOUND) return error;
-  return new JobsMissing(
-    `The data set keeps no jobs (${stream} is missing): it was made by an older version. ` +
-      "A worker of this version makes it at its start, where it may make streams (ROLLCALL_PROVISION=true).",
-  );
+function missing(stream: string): (error: unknown) => never {
+  return (error) => {
+    if (!isNoStream(error)) throw error;
+    throw new JobsMissing(
+      `The data set keeps no jobs (${stream} is missing): it was made by an older version. ` +
+        "A worker of this version makes it at its start, where it may make streams (ROLLCALL_PROVISION=true).",
+    );
+  };
 }

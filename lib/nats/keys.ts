@@ -5,11 +5,9 @@ import type { KeyFollowing, KeyRevision, KeyStore, StoredKey } from "../ports/ke
 import type { Published } from "../ports/publishing.ts";
 import type { Names } from "./names.ts";
 import { StreamReader } from "./stream-reader.ts";
-import { ApiError, api, publish, storedMessage } from "./wire.ts";
+import { isNoStream, publish, storedMessage, subjectsOf } from "./wire.ts";
 
 const IN_FLIGHT_MAX = 64;
-
-const STREAM_NOT_FOUND = 10059;
 
 /** Whether a key is needed cannot be known then, so nothing is opened. */
 export class KeysMissing extends Error {
@@ -21,10 +19,6 @@ export class KeysMissing extends Error {
         "A worker of this version makes it at its start, where it may make streams (ROLLCALL_PROVISION=true).",
     );
   }
-}
-
-interface SubjectsReply {
-  readonly state: { readonly subjects?: Readonly<Record<string, number>> };
 }
 
 export class NatsKeyStore implements KeyStore {
@@ -39,12 +33,9 @@ export class NatsKeyStore implements KeyStore {
   }
 
   async all(): Promise<readonly KeyRevision[]> {
-    const reply = await api<SubjectsReply>(this.nc, `STREAM.INFO.${this.stream}`, {
-      subjects_filter: `${this.prefix}>`,
-    }).catch((error: unknown) => {
-      throw error instanceof ApiError && error.errCode === STREAM_NOT_FOUND ? new KeysMissing(this.stream) : error;
+    const subjects = await subjectsOf(this.nc, this.stream, `${this.prefix}>`).catch((error: unknown) => {
+      throw isNoStream(error) ? new KeysMissing(this.stream) : error;
     });
-    const subjects = Object.keys(reply.state.subjects ?? {});
     const stored = await Promise.all(
       subjects.map((subject) => storedMessage(this.nc, this.stream, { last_by_subj: subject })),
     );

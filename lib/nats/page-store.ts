@@ -6,16 +6,12 @@ import { assertValueFits, type PageStore, type StoredManifest } from "../ports/p
 import type { Published } from "../ports/publishing.ts";
 import type { Gate } from "./gate.ts";
 import type { Names } from "./names.ts";
-import { ApiError, api, eraseMessage, publish, storedMessage } from "./wire.ts";
+import { ApiError, api, eraseMessage, publish, storedMessage, subjectsOf } from "./wire.ts";
 
 const MANIFEST = "manifest";
 /** Room for a message's headers and subject below the server's own limit. */
 const ENVELOPE_BYTES = 4_096;
 const VALUE_BYTES_MAX = 512 * 1024;
-
-interface SubjectsReply {
-  readonly state: { readonly subjects?: Readonly<Record<string, number>> };
-}
 
 export class NatsPageStore implements PageStore {
   readonly valueBytesMax: number;
@@ -56,13 +52,9 @@ export class NatsPageStore implements PageStore {
   }
 
   async list(): Promise<readonly string[]> {
-    const reply = await api<SubjectsReply>(this.nc, `STREAM.INFO.${this.stream}`, {
-      subjects_filter: `${this.prefix}${this.partition}.>`,
-    });
     const manifest = this.manifestSubject;
-    return Object.keys(reply.state.subjects ?? {})
-      .filter((subject) => subject !== manifest)
-      .map((subject) => subject.slice(this.prefix.length));
+    const subjects = await subjectsOf(this.nc, this.stream, `${this.prefix}${this.partition}.>`);
+    return subjects.filter((subject) => subject !== manifest).map((subject) => subject.slice(this.prefix.length));
   }
 
   /** Overwritten, for somebody on it may be erased one day. Where the bucket does not allow that, a purge only forgets where it is. */

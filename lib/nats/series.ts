@@ -15,17 +15,12 @@ import {
 } from "../ports/series.ts";
 import type { Names } from "./names.ts";
 import { StreamReader } from "./stream-reader.ts";
-import { ApiError, api, batchHeaders, expectLast, publish, storedMessage, streamState } from "./wire.ts";
+import { batchHeaders, expectLast, isNoStream, publish, storedMessage, streamState, subjectsOf } from "./wire.ts";
 
 /** The server takes 1,000 messages in a batch. */
 const CHUNKS_MAX = 900;
 const ASKED_AT_ONCE_MAX = 50;
-const STREAM_NOT_FOUND = 10059;
 const POSITION = "position";
-
-interface SubjectsReply {
-  readonly state: { readonly subjects?: Readonly<Record<string, number>> };
-}
 
 export class NatsSeriesStore implements SeriesStore {
   readonly chunksMax = CHUNKS_MAX;
@@ -62,12 +57,11 @@ export class NatsSeriesStore implements SeriesStore {
   }
 
   async keys(prefix: string): Promise<readonly string[]> {
-    const reply = await api<SubjectsReply>(this.nc, `STREAM.INFO.${this.stream}`, {
-      subjects_filter: `${this.prefix}${prefix}>`,
-    }).catch((error: unknown) => {
+    const filter = `${this.prefix}${prefix}>`;
+    const subjects = await subjectsOf(this.nc, this.stream, filter).catch((error: unknown) => {
       throw this.missingOr(error);
     });
-    return Object.keys(reply.state.subjects ?? {}).map((subject) => subject.slice(this.prefix.length));
+    return subjects.map((subject) => subject.slice(this.prefix.length));
   }
 
   async write(expected: number, position: SeriesPosition, chunks: readonly WrittenChunk[]): Promise<Published> {
@@ -131,7 +125,7 @@ export class NatsSeriesStore implements SeriesStore {
   }
 
   private missingOr(error: unknown): unknown {
-    if (!(error instanceof ApiError) || error.errCode !== STREAM_NOT_FOUND) return error;
+    if (!isNoStream(error)) return error;
     return new SeriesMissing(
       `The data set has no bucket of time series (${this.stream}): it was made by an older version. ` +
         "A worker of this version makes it at its start, where it may make streams (ROLLCALL_PROVISION=true).",

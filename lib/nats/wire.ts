@@ -19,6 +19,7 @@ export const REQUEST_TIMEOUT_MS = 3_000;
 const HEADER_BYTES_SPARE = 2_048;
 const WRONG_LAST_SEQUENCE = 10071;
 const MESSAGE_NOT_FOUND = 10037;
+const STREAM_NOT_FOUND = 10059;
 const STORE_FAILED = 10077;
 /** Of the account, of memory, of storage. */
 const RESOURCES_EXCEEDED: ReadonlySet<number> = new Set([10002, 10028, 10047]);
@@ -34,6 +35,11 @@ export class ApiError extends Error {
     this.code = code;
     this.errCode = errCode;
   }
+}
+
+/** There is no such stream: no data set of this name, or one that an older version made. */
+export function isNoStream(error: unknown): boolean {
+  return error instanceof ApiError && error.errCode === STREAM_NOT_FOUND;
 }
 
 interface ApiReply {
@@ -235,6 +241,23 @@ interface StreamInfoReply {
 export async function streamState(nc: NatsConnection, stream: string): Promise<StreamState> {
   const { state } = await api<StreamInfoReply>(nc, `STREAM.INFO.${stream}`);
   return { first: state.messages === 0 ? state.last_seq + 1 : state.first_seq, last: state.last_seq };
+}
+
+interface SubjectsReply {
+  readonly total?: number;
+  readonly state: { readonly subjects?: Readonly<Record<string, number>> };
+}
+
+/** Which subjects a stream holds messages of. The server gives them in pages. */
+export async function subjectsOf(nc: NatsConnection, stream: string, filter: string): Promise<readonly string[]> {
+  const all: string[] = [];
+  for (;;) {
+    const asked = { subjects_filter: filter, offset: all.length };
+    const { state, total = 0 } = await api<SubjectsReply>(nc, `STREAM.INFO.${stream}`, asked);
+    const page = Object.keys(state.subjects ?? {});
+    for (const subject of page) all.push(subject);
+    if (page.length === 0 || all.length >= total) return all;
+  }
 }
 
 const unanswered = new WeakMap<NatsConnection, Set<(error: Error) => void>>();

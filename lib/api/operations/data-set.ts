@@ -2,14 +2,12 @@
 // Asked by whoever comes to a data set that somebody else has made: the command line, the API.
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Names } from "../../nats/names.ts";
-import { ApiError, api } from "../../nats/wire.ts";
+import { api, isNoStream } from "../../nats/wire.ts";
 
 export interface DataSetMade {
   readonly partitions: number;
   readonly clock: "log" | "event";
 }
-
-const STREAM_NOT_FOUND = 10059;
 
 /** Undefined when there is none of this name on the server. */
 export async function dataSetMade(nc: NatsConnection, names: Names): Promise<DataSetMade | undefined> {
@@ -24,7 +22,7 @@ async function metadataOf(nc: NatsConnection, stream: string): Promise<Readonly<
     const info = await api<{ config: { metadata?: Record<string, string> } }>(nc, `STREAM.INFO.${stream}`);
     return info.config.metadata;
   } catch (error) {
-    if (error instanceof ApiError && error.errCode === STREAM_NOT_FOUND) return undefined;
+    if (isNoStream(error)) return undefined;
     throw error;
   }
 }
