@@ -1,6 +1,6 @@
 // Where the time series of segments are kept: the KV bucket SERIES, through its stream. Answers lib/ports/series.ts.
 // Chunks and position go in as one atomic batch, fenced by the position: what is counted and how far is one thing.
-import { headers, type MsgHdrs, type NatsConnection, nuid } from "@nats-io/transport-node";
+import { headers, type NatsConnection } from "@nats-io/transport-node";
 import { decodeDelta } from "../core/deltas.ts";
 import type { Seq } from "../core/types.ts";
 import type { Published } from "../ports/publishing.ts";
@@ -15,7 +15,7 @@ import {
 } from "../ports/series.ts";
 import type { Names } from "./names.ts";
 import { StreamReader } from "./stream-reader.ts";
-import { batchHeaders, expectLast, isNoStream, publish, storedMessage, streamState, subjectsOf } from "./wire.ts";
+import { expectLast, isNoStream, publishBatch, storedMessage, streamState, subjectsOf } from "./wire.ts";
 
 /** The server takes 1,000 messages in a batch. */
 const CHUNKS_MAX = 900;
@@ -66,21 +66,14 @@ export class NatsSeriesStore implements SeriesStore {
 
   async write(expected: number, position: SeriesPosition, chunks: readonly WrittenChunk[]): Promise<Published> {
     if (chunks.length > CHUNKS_MAX) throw new RangeError(`a batch holds at most ${CHUNKS_MAX} chunks`);
-    const batch = nuid.next();
-    try {
-      chunks.forEach(({ key, body, keepMs }, index) => {
-        const mh = batchHeaders(headers(), batch, index + 1);
-        if (keepMs > 0) mh.append("Nats-TTL", `${Math.ceil(keepMs / 1_000)}s`);
-        this.nc.publish(this.prefix + key, body, { headers: mh });
-      });
-    } catch (error) {
-      // A connection that was closed for good says so by throwing. Without its last message a batch is never stored.
-      return { kind: "retry", reason: (error as Error).message };
-    }
+    const messages = chunks.map(({ key, body, keepMs }) => {
+      const mh = headers();
+      if (keepMs > 0) mh.append("Nats-TTL", `${Math.ceil(keepMs / 1_000)}s`);
+      return { subject: this.prefix + key, payload: body, headers: mh };
+    });
     const subject = this.prefix + POSITION;
     const fence = expectLast(headers(), subject, expected);
-    const mh: MsgHdrs = batchHeaders(fence, batch, chunks.length + 1, true);
-    return publish(this.nc, subject, JSON.stringify(position), mh);
+    return publishBatch(this.nc, [...messages, { subject, payload: JSON.stringify(position), headers: fence }]);
   }
 
   async lastDelta(): Promise<Seq> {

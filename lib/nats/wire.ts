@@ -87,7 +87,7 @@ export interface Message {
   readonly headers: MsgHdrs;
 }
 
-/** Stores two messages or more, all or none: the answer to the last answers for all. Never throws. */
+/** Stores messages, all or none: the answer to the last answers for all. Never throws. */
 export async function publishBatch(nc: NatsConnection, messages: readonly Message[]): Promise<Published> {
   const batch = nuid.next();
   const last = messages.at(-1)!;
