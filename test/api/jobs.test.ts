@@ -1,8 +1,10 @@
 // Jobs in memory: what is written down of them whatever becomes of a write, what an export looks like, what is kept and what is
 // taken away, and how a file that arrives is refused. Through a real server: test/end-to-end/jobs.test.ts.
 import { createHash } from "node:crypto";
-import { EventEmitter } from "node:events";
+import { EventEmitter, getEventListeners } from "node:events";
 import type { Socket } from "node:net";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { parse } from "csv-parse/sync";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ListedMember, MemberPage } from "../../lib/api/audience/members.ts";
@@ -14,6 +16,7 @@ import { type ExportSource, exportTexts } from "../../lib/api/jobs/export-text.t
 import { JobKeeper } from "../../lib/api/jobs/keeper.ts";
 import { JobEnded, JobRunner, type JobWish } from "../../lib/api/jobs/runner.ts";
 import { JOB_SETTINGS_DEFAULT, type JobSettings } from "../../lib/api/jobs/settings.ts";
+import { unlessAborted } from "../../lib/api/jobs/unless-aborted.ts";
 import { erasureStates } from "../../lib/api/operations/erasure.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { csvCell } from "../../lib/csv.ts";
@@ -129,6 +132,30 @@ describe("the content of an export", () => {
     const small = new ContentWriter(files, "export-b", 9, going);
     await expect(small.add("0123456789")).rejects.toThrow(/larger than 9 bytes.*exportBytesMax/);
     expect(files.text("export-b")).toBe("");
+  });
+});
+
+describe("an answer that is waited for unless the job is told to end", () => {
+  test("is held by nobody afterwards, so that a file that arrives is never whole in memory", async () => {
+    const { signal } = new AbortController();
+    setFlagsFromString("--expose-gc");
+    const gc = runInNewContext("gc") as () => void;
+    const seen: WeakRef<Buffer>[] = [];
+    for (let n = 0; n < 20; n += 1)
+      seen.push(new WeakRef(await unlessAborted(Promise.resolve(Buffer.alloc(8)), signal)));
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+    await until("all are let go", () => {
+      gc();
+      return seen.every((piece) => piece.deref() === undefined);
+    });
+  });
+
+  test("is not waited for once it is told, be it before or meanwhile", async () => {
+    const controller = new AbortController();
+    const never = unlessAborted(new Promise(() => {}), controller.signal);
+    controller.abort(new JobEnded("cancelled", "enough"));
+    await expect(never).rejects.toThrow("enough");
+    await expect(unlessAborted(new Promise(() => {}), controller.signal)).rejects.toThrow("enough");
   });
 });
 

@@ -1,8 +1,8 @@
 // The content of an export on its way into the store, in pieces, and out of it again; bounded, summed up, and patient with a
 // store that does not answer at once.
 import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ExportFiles } from "../../ports/jobs.ts";
-import { paused } from "./export-text.ts";
 import { JobEnded } from "./runner.ts";
 
 const PATIENCE_MS = 60_000;
@@ -75,7 +75,7 @@ export class ContentWriter {
           `The stream EXPORTS did not take it: ${ended.reason}. Make room, or ask again later.`,
         );
       }
-      await paused(PAUSE_MS, this.signal);
+      await sleep(PAUSE_MS, undefined, { signal: this.signal });
     }
     this.chunks += 1;
   }

@@ -1,10 +1,12 @@
 // The content of an export: every member of a segment once, page after page, as lines of CSV or of JSON. What stands in a line is
 // what GET /v1/segments/:id/members shows. Used by exporting.ts and by the command line.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Json } from "../../core/types.ts";
 import { csvCell } from "../../csv.ts";
 import type { ExportFormat } from "../../ports/jobs.ts";
 import type { ListedMember, MemberPage } from "../audience/members.ts";
 import { memberOut } from "../audience/shapes.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 const TRAIT = "trait:";
 /** Of every member, before the columns that were asked for. */
@@ -81,33 +83,6 @@ async function patiently<T>(ask: () => Promise<T>, { signal, patienceMs }: Expor
     } catch (error) {
       if ((error as Error).name !== "QuestionFailed" || performance.now() > until) throw error;
     }
-    await paused(pauseMs, signal);
+    await sleep(pauseMs, undefined, { signal });
   }
-}
-
-/** Whoever is told to end does not wait for an answer. */
-async function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
-  let leave: () => void = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    leave = () => reject(signal.reason as Error);
-    signal.addEventListener("abort", leave, { once: true });
-  });
-  try {
-    return await Promise.race([answer, aborted]);
-  } finally {
-    signal.removeEventListener("abort", leave);
-  }
-}
-
-export async function paused(ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
-  signal.throwIfAborted();
 }

@@ -2,6 +2,7 @@
 //
 // It names nobody who was erased before it began: it waits until every partition has heard of those erasures. When somebody is
 // erased while it goes on it ends; what is erased later takes its content with it (keeper.ts).
+import { setTimeout as sleep } from "node:timers/promises";
 import type { SegmentId } from "../../core/types.ts";
 import type { ExportFiles, ExportFormat, ExportMade, JobRecord } from "../../ports/jobs.ts";
 import type { Audience } from "../audience/audience.ts";
@@ -11,7 +12,7 @@ import { type Masking, membersMasked } from "../security/masking.ts";
 import type { Catalogue } from "../segments/catalogue.ts";
 import { newestErasure } from "./book.ts";
 import { ContentWriter } from "./content.ts";
-import { columnWords, exportTexts, PAGE_MEMBERS, paused } from "./export-text.ts";
+import { columnWords, exportTexts, PAGE_MEMBERS } from "./export-text.ts";
 import { JobEnded, type JobRunner, type RunningJob } from "./runner.ts";
 import type { JobSettings } from "./settings.ts";
 
@@ -148,7 +149,7 @@ export class Exports {
         const why = `Somebody was erased, and partition ${late} has not said yet that it knows`;
         throw new JobEnded("failed", `${why}: see whether its worker runs (GET /v1/partitions), and start it again.`);
       }
-      await paused(HEARD_EVERY_MS, signal);
+      await sleep(HEARD_EVERY_MS, undefined, { signal });
     }
     return newest;
   }

@@ -6,6 +6,7 @@ import { HttpError } from "../http/http-error.ts";
 import { takesLong } from "../http/long-requests.ts";
 import { viewOf } from "../jobs/book.ts";
 import { received } from "../jobs/receiving.ts";
+import { unlessAborted } from "../jobs/unless-aborted.ts";
 import { refusals } from "../schemas/common.ts";
 import { ImportedOut, ImportIn, ImportQuery } from "../schemas/jobs.ts";
 
@@ -79,10 +80,6 @@ async function* arriving(
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const bytes = ((body ?? raw) as typeof raw)[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  const stopped = new Promise<never>((_resolve, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason as Error));
-  });
-  stopped.catch(() => undefined);
   for (;;) {
     let timer: NodeJS.Timeout | undefined;
     const silence = new Promise<never>((_resolve, reject) => {
@@ -90,7 +87,7 @@ async function* arriving(
       timer = setTimeout(() => reject(why), silenceMsMax);
     });
     try {
-      const { done, value } = await Promise.race([bytes.next().catch(brokenOff), stopped, silence]);
+      const { done, value } = await unlessAborted(Promise.race([bytes.next().catch(brokenOff), silence]), signal);
       if (done === true) return;
       yield value;
     } finally {
