@@ -86,7 +86,6 @@ async function importOne(context: Context, desk: ImportDesk, path: string, flags
   const found = await mappingFor(path, flags);
   const { resume = false } = flags;
   const mark = await markOf(path);
-  if (!resume && (await desk.logs.storedUpTo(mark)).size > 0) warnOfRepeat(path);
   const name = basename(path);
   const source = await openLines(path);
   const bar = progressBar(name);
@@ -104,6 +103,7 @@ async function importOne(context: Context, desk: ImportDesk, path: string, flags
           mapping: found?.mapping,
           mark,
           resume,
+          onRepeat: () => warnOfRepeat(path),
           onReject: (row) => rejects.add(row),
           onProgress: (bytesRead, rows) => {
             stored = rows;

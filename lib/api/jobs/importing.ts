@@ -25,6 +25,8 @@ export interface ImportAsk {
   readonly mark: string;
   /** Leave out what an import of the same file that was stopped has stored. */
   readonly resume: boolean;
+  /** Some of this very file is there already, and counts again: told before a row is read. */
+  readonly onRepeat: () => void;
   readonly onReject: (row: RejectedRow) => void;
   readonly onProgress?: (bytesRead: number, stored: number) => void;
 }
@@ -38,8 +40,6 @@ export interface ImportDesk {
 
 export interface Imported extends ImportResult {
   readonly stored: number;
-  /** Some of this very file was there before, and counts again. */
-  readonly isRepeat: boolean;
   /** Why the clocks of all partitions do not stand where the file ends, where they should. */
   readonly clocks: string | null;
 }
@@ -52,6 +52,7 @@ export async function importInto(desk: ImportDesk, ask: ImportAsk, job: RunningJ
   const { logs, limits, clock } = desk;
   const { source, name, mapping, mark, resume } = ask;
   const storedBefore = await logs.storedUpTo(mark);
+  if (storedBefore.size > 0 && !resume) ask.onRepeat();
   const writer = logs.writer(mark);
   const counts = { refused: 0, skipped: 0 };
   const tell = (): void => {
@@ -80,7 +81,7 @@ export async function importInto(desk: ImportDesk, ask: ImportAsk, job: RunningJ
     counts.skipped = result.skipped;
     await writer.flush();
     const clocks = clock === "event" ? await clocksMoved(logs, result.lastTime) : null;
-    return { ...result, stored: writer.stored, isRepeat: storedBefore.size > 0 && !resume, clocks };
+    return { ...result, stored: writer.stored, clocks };
   } finally {
     tell();
   }

@@ -70,10 +70,16 @@ export async function received(
   const refusals: Refused[] = [];
   const warnings: string[] = [];
   const { record, why } = await job.run(async () => {
-    const imported = await taken(upload, { ...ask, mapped: mapping }, arriving(job.signal), refusals, job);
-    const { stored, rejected: refused, skipped, isRepeat, clocks } = imported;
+    const imported = await taken(
+      upload,
+      { ...ask, mapped: mapping },
+      arriving(job.signal),
+      { refusals, warnings },
+      job,
+    );
+    const { stored, rejected: refused, skipped, clocks } = imported;
     if (stored + skipped === 0) throw nothingStored(refused, refusals);
-    warnings.push(...(isRepeat ? [REPEATED] : []), ...(clocks === null ? [] : [clocks]));
+    if (clocks !== null) warnings.push(clocks);
     return { import: { stored, refused, skipped }, problem: clocks };
   });
   const { stored } = record.import ?? nothingYet;
@@ -86,7 +92,7 @@ async function taken(
   upload: Upload,
   ask: UploadAsk & { readonly mapped: Mapping | undefined },
   bytes: AsyncGenerator<Buffer>,
-  refusals: Refused[],
+  told: { readonly refusals: Refused[]; readonly warnings: string[] },
   job: RunningJob,
 ): Promise<Imported> {
   const head = await beginning(bytes, MARK_BYTES);
@@ -100,8 +106,9 @@ async function taken(
       mapping: mapped,
       mark: markOfBeginning(bytesTotal ?? (head.length < MARK_BYTES ? head.length : null), head),
       resume,
+      onRepeat: () => told.warnings.push(REPEATED),
       onReject: ({ line, reason }) => {
-        if (refusals.length < REFUSALS_MAX) refusals.push({ line, reason });
+        if (told.refusals.length < REFUSALS_MAX) told.refusals.push({ line, reason });
       },
     },
     job,
