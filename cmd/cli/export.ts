@@ -4,18 +4,17 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { open, rename, rm } from "node:fs/promises";
 import { type Command, Option } from "commander";
-import { jobSettingsOf } from "../../config/options.ts";
 import { columnsAsked, memberPage, membersOf } from "../../lib/api/audience/members.ts";
 import { columnWords, type ExportText, exportTexts, PAGE_MEMBERS } from "../../lib/api/jobs/export-text.ts";
-import { JobRunner, type RunningJob } from "../../lib/api/jobs/runner.ts";
+import { exportWish } from "../../lib/api/jobs/exporting.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { membersText } from "../../lib/cli/member-text.ts";
 import { bytes as bytesText, duration } from "../../lib/cli/numbers.ts";
 import { progressBar } from "../../lib/cli/progress.ts";
-import { NatsJobStore } from "../../lib/nats/jobs.ts";
 import type { ExportFormat, ExportMade } from "../../lib/ports/jobs.ts";
-import { type Context, connected, whoIsHere } from "./context.ts";
+import { type Context, connected } from "./context.ts";
 import { note } from "./output.ts";
+import { inJob, ownJob } from "./own-job.ts";
 import { segmentNamed } from "./people.ts";
 
 const PATIENCE_MS = 30_000;
@@ -54,7 +53,9 @@ async function exportOne(context: Context, id: string, options: ExportOptions): 
   const columns = wordsOf(options.columns);
   if (state !== "live") throw new CliError(EXIT.usage, `${id} has no members: it is ${state}.`);
   const out = await targetOf(options.out);
-  const job = await jobOf(context, id, options.format, columns);
+  // Its content is whoever's at the command line: nothing of it is kept by the server.
+  const wish = exportWish(id, kind, { format: options.format, columns, personal: true });
+  const job = await ownJob(context, { ...wish, total: null });
   const bar = progressBar(id);
   const startedMs = performance.now();
   const hash = createHash("sha256");
@@ -79,11 +80,10 @@ async function exportOne(context: Context, id: string, options: ExportOptions): 
     };
     for await (const text of exportTexts(source, options.format, columns)) await write(text);
     await out.whole();
-    return { export: { ...exportMade(options.format, columns), ...made, sha256: hash.digest("hex") } };
+    return { export: { ...wish.export, ...made, sha256: hash.digest("hex") } };
   };
   try {
-    if (job === undefined) await work();
-    else await ran(job, work);
+    await inJob(job, work, (told) => told);
   } catch (error) {
     await out.drop();
     throw error;
@@ -103,39 +103,6 @@ function wordsOf(columns: string | undefined): readonly string[] {
   } catch (error) {
     throw new CliError(EXIT.usage, (error as Error).message.replace("query.columns", "--columns"));
   }
-}
-
-async function ran(job: RunningJob, work: () => Promise<{ export: ExportMade }>): Promise<void> {
-  const { why } = await job.run(work);
-  if (why !== undefined) throw why.name === "JobEnded" ? new CliError(EXIT.failed, why.message) : why;
-}
-
-/** That it cannot be written down keeps nobody from exporting; the log of changes has it in any case. */
-async function jobOf(
-  context: Context,
-  segment: string,
-  format: ExportFormat,
-  columns: readonly string[],
-): Promise<RunningJob | undefined> {
-  const runner = new JobRunner(new NatsJobStore(context.nc, context.names), jobSettingsOf(context.config));
-  const { kind } = (await context.catalogue()).entry(segment)!;
-  return runner
-    .begin({
-      kind: "export",
-      target: segment,
-      targetKind: "segment",
-      by: whoIsHere(),
-      unit: kind === "account" ? "accounts" : "members",
-      total: null,
-      export: exportMade(format, columns),
-    })
-    .catch(() => undefined);
-}
-
-/** Its content is whoever's at the command line: nothing of it is kept by the server. */
-function exportMade(format: ExportFormat, columns: readonly string[]): ExportMade {
-  const nothing = { erasures: 0, rows: 0, bytes: 0, sha256: null, chunks: 0, expiresAt: null };
-  return { format, columns, personal: true, ...nothing };
 }
 
 interface Target {

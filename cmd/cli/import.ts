@@ -7,9 +7,7 @@ import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import type { Command } from "commander";
 import { addFlags } from "../../config/flags.ts";
-import { jobSettingsOf } from "../../config/options.ts";
-import { type ImportDesk, type Imported, importInto } from "../../lib/api/jobs/importing.ts";
-import { JobRunner, type RunningJob } from "../../lib/api/jobs/runner.ts";
+import { type ImportDesk, type Imported, importInto, importTold, importWish } from "../../lib/api/jobs/importing.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { count, counted, duration, instant } from "../../lib/cli/numbers.ts";
 import { type ProgressBar, progressBar } from "../../lib/cli/progress.ts";
@@ -22,11 +20,11 @@ import { NatsImportLogs } from "../../lib/import/log-writer.ts";
 import type { Mapping } from "../../lib/import/mapping.ts";
 import { formatOf, markOf, type RejectedRow } from "../../lib/import/run.ts";
 import { CELL_TYPES, type CellType } from "../../lib/import/values.ts";
-import { NatsJobStore } from "../../lib/nats/jobs.ts";
 import { typeOption } from "./column-types.ts";
-import { type Context, connected, whoIsHere } from "./context.ts";
+import { type Context, connected } from "./context.ts";
 import { DOOR_OPTIONS } from "./enrich.ts";
 import { note, print } from "./output.ts";
+import { inJob, ownJob } from "./own-job.ts";
 import { packageDir } from "./package-dir.ts";
 
 const REJECTS_SHOWN = 20;
@@ -90,11 +88,11 @@ async function importOne(context: Context, desk: ImportDesk, path: string, flags
   const source = await openLines(path);
   const bar = progressBar(name);
   const rejects = new Rejects(bar, flags.rejects);
-  const job = await jobOf(context, name, source.bytesTotal);
+  const job = await ownJob(context, importWish(name, source.bytesTotal));
   const startedMs = performance.now();
   let stored = 0;
   try {
-    const result = await inJob(job, async () =>
+    const work = (): Promise<Imported> =>
       importInto(
         desk,
         {
@@ -111,8 +109,8 @@ async function importOne(context: Context, desk: ImportDesk, path: string, flags
           },
         },
         job,
-      ),
-    );
+      );
+    const result = await inJob(job, work, importTold, " --resume goes on where it stopped.");
     bar.end();
     tell(path, found, result, performance.now() - startedMs, desk.clock);
   } finally {
@@ -121,27 +119,6 @@ async function importOne(context: Context, desk: ImportDesk, path: string, flags
     // What is in stays in, whatever came after it.
     if (stored > 0) await context.audited({ what: "events.import", target: name, detail: { events: stored } });
   }
-}
-
-/** Operators see it in the list of jobs. That it cannot be written down there keeps nobody from importing. */
-async function jobOf(context: Context, name: string, total: number | null): Promise<RunningJob | undefined> {
-  const runner = new JobRunner(new NatsJobStore(context.nc, context.names), jobSettingsOf(context.config));
-  const wish = { kind: "import", target: name, targetKind: "file", by: whoIsHere(), unit: "bytes", total } as const;
-  return runner.begin({ ...wish, import: { stored: 0, refused: 0, skipped: 0 } }).catch(() => undefined);
-}
-
-/** What was thrown is thrown on, once it is written down. */
-async function inJob(job: RunningJob | undefined, work: () => Promise<Imported>): Promise<Imported> {
-  if (job === undefined) return work();
-  let done: Imported | undefined;
-  const { why } = await job.run(async () => {
-    done = await work();
-    const { stored, rejected: refused, skipped, clocks } = done;
-    return { import: { stored, refused, skipped }, problem: clocks };
-  });
-  if (why?.name === "JobEnded") throw new CliError(EXIT.failed, `${why.message} --resume goes on where it stopped.`);
-  if (why !== undefined) throw why;
-  return done!;
 }
 
 async function assertReadable(path: string): Promise<void> {

@@ -3,7 +3,7 @@
 // It names nobody who was erased before it began: it waits until every partition has heard of those erasures. When somebody is
 // erased while it goes on it ends; what is erased later takes its content with it (keeper.ts).
 import { setTimeout as sleep } from "node:timers/promises";
-import type { SegmentId } from "../../core/types.ts";
+import type { MemberKind, SegmentId } from "../../core/types.ts";
 import type { ExportFiles, ExportFormat, ExportMade, JobRecord } from "../../ports/jobs.ts";
 import type { Audience } from "../audience/audience.ts";
 import { columnsAsked, type MemberPage } from "../audience/members.ts";
@@ -13,7 +13,7 @@ import type { Catalogue } from "../segments/catalogue.ts";
 import { newestErasure } from "./book.ts";
 import { ContentWriter } from "./content.ts";
 import { columnWords, exportTexts, PAGE_MEMBERS } from "./export-text.ts";
-import { JobEnded, type JobRunner, type RunningJob } from "./runner.ts";
+import { JobEnded, type JobRunner, type JobWish, type RunningJob } from "./runner.ts";
 import type { JobSettings } from "./settings.ts";
 
 /** Of one process; more are refused. */
@@ -60,13 +60,9 @@ export class Exports {
     const found = await this.options.audience.segment(segment);
     if (found === undefined) return undefined;
     const job = await this.options.runner.begin({
-      kind: "export",
-      target: segment,
-      targetKind: "segment",
+      ...exportWish(segment, found.kind, { format, columns, personal: masking.personal }),
       by,
-      unit: found.kind === "account" ? "accounts" : "members",
       total: found.size,
-      export: { ...NOTHING_YET, format, columns, personal: masking.personal },
     });
     const { record } = job;
     void this.inTurn(job, () => this.work(job, wish, columns));
@@ -155,14 +151,13 @@ export class Exports {
   }
 }
 
-const NOTHING_YET: ExportMade = {
-  format: "csv",
-  columns: [],
-  personal: false,
-  erasures: 0,
-  rows: 0,
-  bytes: 0,
-  sha256: null,
-  chunks: 0,
-  expiresAt: null,
-};
+/** As it is written down when it begins. */
+export function exportWish(
+  target: SegmentId,
+  kind: MemberKind,
+  asked: Pick<ExportMade, "format" | "columns" | "personal">,
+): Omit<JobWish, "by" | "total"> & { readonly export: ExportMade } {
+  const nothingYet = { erasures: 0, rows: 0, bytes: 0, sha256: null, chunks: 0, expiresAt: null };
+  const unit = kind === "account" ? "accounts" : "members";
+  return { kind: "export", target, targetKind: "segment", unit, export: { ...asked, ...nothingYet } };
+}

@@ -8,7 +8,7 @@ import type { LineSource } from "../../import/lines.ts";
 import type { ImportLogs } from "../../import/log-writer.ts";
 import type { Mapping, RowKind } from "../../import/mapping.ts";
 import { type FileFormat, type ImportResult, importLines, type RejectedRow } from "../../import/run.ts";
-import type { RunningJob } from "./runner.ts";
+import type { JobWish, RunningJob, Told } from "./runner.ts";
 
 export interface DoorSettings {
   readonly tables: Tables;
@@ -42,6 +42,17 @@ export interface Imported extends ImportResult {
   readonly stored: number;
   /** Why the clocks of all partitions do not stand where the file ends, where they should. */
   readonly clocks: string | null;
+}
+
+/** As it is written down when it begins. */
+export function importWish(file: string, bytesTotal: number | null): Omit<JobWish, "by"> {
+  const nothingYet = { stored: 0, refused: 0, skipped: 0 };
+  return { kind: "import", target: file, targetKind: "file", unit: "bytes", total: bytesTotal, import: nothingYet };
+}
+
+/** As it is written down at its end. */
+export function importTold({ stored, rejected: refused, skipped, clocks }: Imported): Told {
+  return { import: { stored, refused, skipped }, problem: clocks };
 }
 
 /**

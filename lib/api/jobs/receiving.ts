@@ -7,7 +7,7 @@ import { type FileFormat, MARK_BYTES, markOfBeginning } from "../../import/run.t
 import { CELL_TYPES, type CellType } from "../../import/values.ts";
 import type { JobRecord } from "../../ports/jobs.ts";
 import { ended, NotPossible } from "../segments/not-possible.ts";
-import { type ImportDesk, type Imported, importInto } from "./importing.ts";
+import { type ImportDesk, type Imported, importInto, importTold, importWish } from "./importing.ts";
 import { JobEnded, type JobRunner, type RunningJob } from "./runner.ts";
 
 /** Refused rows that an answer names. */
@@ -57,16 +57,7 @@ export async function received(
 ): Promise<Received> {
   const mapping = mappingOf(ask);
   const { file, by, bytesTotal } = ask;
-  const nothingYet = { stored: 0, refused: 0, skipped: 0 };
-  const job = await upload.runner.begin({
-    kind: "import",
-    target: file,
-    targetKind: "file",
-    by,
-    unit: "bytes",
-    total: bytesTotal,
-    import: nothingYet,
-  });
+  const job = await upload.runner.begin({ ...importWish(file, bytesTotal), by });
   const refusals: Refused[] = [];
   const warnings: string[] = [];
   const { record, why } = await job.run(async () => {
@@ -77,12 +68,12 @@ export async function received(
       { refusals, warnings },
       job,
     );
-    const { stored, rejected: refused, skipped, clocks } = imported;
-    if (stored + skipped === 0) throw nothingStored(refused, refusals);
+    const { stored, rejected, skipped, clocks } = imported;
+    if (stored + skipped === 0) throw nothingStored(rejected, refusals);
     if (clocks !== null) warnings.push(clocks);
-    return { import: { stored, refused, skipped }, problem: clocks };
+    return importTold(imported);
   });
-  const { stored } = record.import ?? nothingYet;
+  const stored = record.import?.stored ?? 0;
   if (stored > 0) await onStored(stored, record.id);
   if (why !== undefined) throw refusalOf(why, record.id, stored);
   return { job: record, refusals, warnings };

@@ -30,7 +30,8 @@ export interface JobWish {
 }
 
 type Bounds = Pick<JobSettings, "keptMs" | "sayEveryMs">;
-type Told = Partial<Pick<JobRecord, "problem" | "export" | "import">>;
+/** What a job says of itself beside how far it is. */
+export type Told = Partial<Pick<JobRecord, "problem" | "export" | "import">>;
 
 export interface JobOutcome {
   readonly record: JobRecord;
