@@ -24,7 +24,8 @@ import { HttpError } from "../http/http-error.ts";
 const ASKED_AT_ONCE_MAX = 4;
 /** A search for the few among many ends a page early then, perhaps with nobody on it; the next one goes on. */
 const PAGE_MS_MAX = 5_000;
-const TRAIT = "trait:";
+/** Before the name of a trait, where a column is one. */
+export const TRAIT = "trait:";
 
 export type MemberOwners = Pick<Questions, "gather" | "rows" | "sizesOf"> & { readonly partitions: number };
 
@@ -193,13 +194,17 @@ async function rowsOf(
   return rows;
 }
 
-/** `orders,lastSeen,trait:plan`; throws an HttpError that names the word which is none. */
-export function columnsAsked(text: string | undefined): ColumnsAsked {
+/** `orders,lastSeen,trait:plan`: the words as they were asked for, each once. */
+export function columnWords(text: string | undefined): readonly string[] {
   const words = (text ?? "").split(",").map((word) => word.trim());
+  return [...new Set(words.filter((word) => word !== ""))];
+}
+
+/** Throws an HttpError that names the word which is no column. */
+export function columnsAsked(text: string | undefined): ColumnsAsked {
   const columns: MemberColumn[] = [];
   const traits: string[] = [];
-  for (const word of words) {
-    if (word === "") continue;
+  for (const word of columnWords(text)) {
     const column = MEMBER_COLUMNS.find((one) => one === word);
     if (column !== undefined) columns.push(column);
     else if (word.startsWith(TRAIT) && word.length > TRAIT.length) traits.push(word.slice(TRAIT.length));
@@ -212,7 +217,7 @@ export function columnsAsked(text: string | undefined): ColumnsAsked {
       );
     }
   }
-  return { columns: [...new Set(columns)], traits: [...new Set(traits)] };
+  return { columns, traits };
 }
 
 // ── cursors ─────────────────────────────────────────────────────────────────────────────────────────────────────────

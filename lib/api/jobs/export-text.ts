@@ -4,11 +4,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Json } from "../../core/types.ts";
 import { csvCell } from "../../csv.ts";
 import type { ExportFormat } from "../../ports/jobs.ts";
-import type { ListedMember, MemberPage } from "../audience/members.ts";
+import { type ListedMember, type MemberPage, TRAIT } from "../audience/members.ts";
 import { memberOut } from "../audience/shapes.ts";
 import { unlessAborted } from "./unless-aborted.ts";
 
-const TRAIT = "trait:";
 /** Of every member, before the columns that were asked for. */
 const ALWAYS = ["id", "n", "since"];
 /** As RFC 4180 has it. */
@@ -65,12 +64,6 @@ function lineOf(member: ListedMember, format: ExportFormat, columns: readonly st
 
 function own(record: Readonly<Record<string, Json | undefined>>, name: string): Json | undefined {
   return Object.hasOwn(record, name) ? record[name] : undefined;
-}
-
-/** The words as they were asked for, each once. */
-export function columnWords(text: string | undefined): readonly string[] {
-  const words = (text ?? "").split(",").map((word) => word.trim());
-  return [...new Set(words.filter((word) => word !== ""))];
 }
 
 /** A partition that has no owner just now gets one; whoever waits longer than that is told what the owner said last. */

@@ -6,13 +6,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { MemberKind, SegmentId } from "../../core/types.ts";
 import type { ExportFiles, ExportFormat, ExportMade, JobRecord } from "../../ports/jobs.ts";
 import type { Audience } from "../audience/audience.ts";
-import { columnsAsked, type MemberPage } from "../audience/members.ts";
+import { columnsAsked, columnWords, type MemberAsk, type MemberPage } from "../audience/members.ts";
 import { HttpError } from "../http/http-error.ts";
 import { type Masking, membersMasked } from "../security/masking.ts";
 import type { Catalogue } from "../segments/catalogue.ts";
 import { newestErasure } from "./book.ts";
 import { ContentWriter } from "./content.ts";
-import { columnWords, exportTexts, PAGE_MEMBERS } from "./export-text.ts";
+import { exportTexts, PAGE_MEMBERS } from "./export-text.ts";
 import { JobEnded, type JobRunner, type JobWish, type RunningJob } from "./runner.ts";
 import type { JobSettings } from "./settings.ts";
 
@@ -106,7 +106,9 @@ export class Exports {
     const erasures = await this.heard(signal);
     let made: ExportMade = { ...job.record.export!, erasures };
     const writer = new ContentWriter(files, job.record.id, settings.exportBytesMax, signal);
-    const source = { page: (cursor: string | undefined) => this.page(wish, cursor), signal, patienceMs: PATIENCE_MS };
+    const ask = { order: "any", limit: PAGE_MEMBERS, ...columnsAsked(wish.columns) } as const;
+    const page = (cursor: string | undefined) => this.page(wish, { ...ask, cursor });
+    const source = { page, signal, patienceMs: PATIENCE_MS };
     for await (const { text, rows, total } of exportTexts(source, wish.format, columns)) {
       if (newestErasure(catalogue) > erasures) throw new JobEnded("failed", ERASED_MEANWHILE);
       await writer.add(text);
@@ -120,14 +122,8 @@ export class Exports {
     return { export: { ...made, ...content, expiresAt } };
   }
 
-  private async page({ segment, columns, masking }: ExportWish, cursor: string | undefined): Promise<MemberPage> {
-    const asked = columnsAsked(columns);
-    const members = await this.options.audience.members(segment, {
-      order: "any",
-      limit: PAGE_MEMBERS,
-      cursor,
-      ...asked,
-    });
+  private async page({ segment, masking }: ExportWish, ask: MemberAsk): Promise<MemberPage> {
+    const members = await this.options.audience.members(segment, ask);
     if (members !== undefined) return membersMasked(members, masking);
     throw new JobEnded("failed", "The segment was deleted while its members were read.");
   }
