@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ListedMember, MemberPage } from "../../lib/api/audience/members.ts";
 import { answerClientError } from "../../lib/api/http/client-errors.ts";
 import { takesLong } from "../../lib/api/http/long-requests.ts";
-import { JobBook, type JobView } from "../../lib/api/jobs/book.ts";
+import type { JobView } from "../../lib/api/jobs/book.ts";
 import { ContentWriter } from "../../lib/api/jobs/content.ts";
 import { type ExportSource, exportTexts } from "../../lib/api/jobs/export-text.ts";
 import { JobKeeper } from "../../lib/api/jobs/keeper.ts";
@@ -18,7 +18,6 @@ import { JobEnded, JobRunner, type JobWish } from "../../lib/api/jobs/runner.ts"
 import { JOB_SETTINGS_DEFAULT, type JobSettings } from "../../lib/api/jobs/settings.ts";
 import { unlessAborted } from "../../lib/api/jobs/unless-aborted.ts";
 import { erasureStates } from "../../lib/api/operations/erasure.ts";
-import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { csvCell } from "../../lib/csv.ts";
 import type { ExportFormat, JobRecord } from "../../lib/ports/jobs.ts";
 import { ExportFilesInMemory, JobsInMemory } from "../support/jobs-in-memory.ts";
@@ -29,7 +28,6 @@ import { CART } from "./fake-audience.ts";
 import { statusOf } from "./status-of.ts";
 
 const AT = Date.UTC(2026, 10, 23, 10);
-const KEPT_MS = 60_000;
 const QUICK: JobSettings = { ...JOB_SETTINGS_DEFAULT, sayEveryMs: 20 };
 const WISH: JobWish = { kind: "import", target: "a.csv", targetKind: "file", by: "me", unit: "bytes", total: 10 };
 const going = new AbortController().signal;
@@ -248,17 +246,9 @@ describe("what is kept", () => {
   }
 
   function keep(settings: Partial<JobSettings> = {}): void {
-    const { jobStore: store, exportFiles: files, catalogue, control } = api;
-    const book = new JobBook({
-      store,
-      catalogue,
-      control,
-      limits: DEFAULT_LIMITS,
-      keptMs: KEPT_MS,
-      statuses: async () => [],
-    });
+    const { jobStore: store, exportFiles: files, catalogue } = api;
     const log = { warn: () => {} };
-    keeper = new JobKeeper({ store, files, book, catalogue, log, settings: { ...JOB_SETTINGS_DEFAULT, ...settings } });
+    keeper = new JobKeeper({ store, files, catalogue, log, settings: { ...JOB_SETTINGS_DEFAULT, ...settings } });
   }
 
   const erase = (): void =>

@@ -19,7 +19,6 @@ import { NatsRejectLog } from "../../nats/reject-log.ts";
 import { NatsSeriesStore } from "../../nats/series.ts";
 import { RETENTION_DEFAULT, type Retention, SeriesKeeper } from "../../series/keeper.ts";
 import { type NatsAudience, openAudience } from "../audience/nats-audience.ts";
-import { JobBook } from "../jobs/book.ts";
 import { JobKeeper } from "../jobs/keeper.ts";
 import { JOB_SETTINGS_DEFAULT, type JobSettings } from "../jobs/settings.ts";
 import { serveQuestions } from "../operations/services.ts";
@@ -143,15 +142,7 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
   await app.listen({ host, port });
   const keeper = new SeriesKeeper({ store, log, ...series });
   const { catalogue } = audience;
-  const book = new JobBook({
-    control: new NatsControlLog(nc, names),
-    catalogue,
-    limits,
-    store: jobStore,
-    keptMs: jobs.keptMs,
-    statuses: () => audience.partitions(),
-  });
-  const tidier = new JobKeeper({ store: jobStore, files: exportFiles, book, catalogue, settings: jobs, log });
+  const tidier = new JobKeeper({ store: jobStore, files: exportFiles, catalogue, settings: jobs, log });
   const services = serveQuestions({ nc, names, partitions, audience, people, version, log });
   const address = app.server.address();
   const actual = typeof address === "object" && address !== null ? address.port : port;

@@ -101,10 +101,8 @@ export class JobBook {
     return viewOf(await this.stored(id));
   }
 
-  async stored(id: string): Promise<StoredJob> {
-    const stored = isOurs(id) ? await this.options.store.get(id) : undefined;
-    if (stored !== undefined) return stored;
-    throw noJob(id, "GET /v1/jobs lists those that are kept.");
+  stored(id: string): Promise<StoredJob> {
+    return storedJob(this.options.store, id);
   }
 
   /** Of one that goes on; its process hears of it within seconds. */
@@ -115,28 +113,13 @@ export class JobBook {
       await cancelBackfill(this.options, revision);
       return { ...before, state: "cancelled", leftMs: null, finishedAt: new Date().toISOString() };
     }
-    await this.change(id, ({ job, isAlive }) => {
+    await changeJob(this.options, id, ({ job, isAlive }) => {
       if (isEnded(job.state)) {
         throw new NotPossible("conflict", "job-ended", `${id} has ended already: ${job.state}.`);
       }
       return isAlive ? { ...job, cancelAsked: true } : ended(job, "failed", GONE);
     });
     return this.job(id);
-  }
-
-  /** Says of a record what `edit` makes of it, on top of whatever was written meanwhile; undefined: nothing is to be said. */
-  async change(id: string, edit: (stored: StoredJob) => JobRecord | undefined): Promise<void> {
-    const { store, keptMs } = this.options;
-    let reason = "others kept changing it";
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      const stored = await this.stored(id);
-      const after = edit(stored);
-      if (after === undefined) return;
-      const { kind, ...told } = await store.put(after, stored.revision, keptMs);
-      if (kind === "stored") return;
-      if ("reason" in told) reason = told.reason;
-    }
-    throw new NotPossible("busy", "not-answered", `The bucket JOBS did not take the change: ${reason}. Ask again.`);
   }
 
   private backfills(): Promise<readonly JobView[]> {
@@ -150,6 +133,30 @@ export class JobBook {
       compare(placeOf(left), placeOf(right)),
     );
   }
+}
+
+async function storedJob(store: JobStore, id: string): Promise<StoredJob> {
+  const stored = isOurs(id) ? await store.get(id) : undefined;
+  if (stored !== undefined) return stored;
+  throw noJob(id, "GET /v1/jobs lists those that are kept.");
+}
+
+/** Says of a record what `edit` makes of it, on top of whatever was written meanwhile; undefined: nothing is to be said. */
+export async function changeJob(
+  { store, keptMs }: Pick<JobBookOptions, "store" | "keptMs">,
+  id: string,
+  edit: (stored: StoredJob) => JobRecord | undefined,
+): Promise<void> {
+  let reason = "others kept changing it";
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+    const stored = await storedJob(store, id);
+    const after = edit(stored);
+    if (after === undefined) return;
+    const { kind, ...told } = await store.put(after, stored.revision, keptMs);
+    if (kind === "stored") return;
+    if ("reason" in told) reason = told.reason;
+  }
+  throw new NotPossible("busy", "not-answered", `The bucket JOBS did not take the change: ${reason}. Ask again.`);
 }
 
 /** As whoever reads it sees it: of a process that is gone nothing more will come. */

@@ -3,7 +3,7 @@
 // oldest. Every process that serves HTTP does so; twice does no harm.
 import type { ExportFiles, JobRecord, JobStore, StoredJob } from "../../ports/jobs.ts";
 import type { Catalogue } from "../segments/catalogue.ts";
-import { ended, GONE, isExpired, type JobBook, newestErasure } from "./book.ts";
+import { changeJob, ended, GONE, isExpired, newestErasure } from "./book.ts";
 import { isEnded } from "./runner.ts";
 import type { JobSettings } from "./settings.ts";
 
@@ -18,7 +18,6 @@ const LOST = "Its content is gone from the stream EXPORTS. Export again.";
 export interface KeeperOptions {
   readonly store: JobStore;
   readonly files: ExportFiles;
-  readonly book: JobBook;
   readonly catalogue: Catalogue;
   readonly settings: JobSettings;
   readonly log: { warn(fields: object, message: string): void };
@@ -99,7 +98,7 @@ export class JobKeeper {
     const again = lost.filter((id) => this.lost.has(id));
     this.lost = new Set(lost);
     for (const id of again) {
-      await this.options.book.change(id, ({ job, isAlive }) =>
+      await this.change(id, ({ job, isAlive }) =>
         isAlive || isEnded(job.state) ? undefined : ended(job, "failed", GONE),
       );
     }
@@ -121,15 +120,18 @@ export class JobKeeper {
   }
 
   private async say(id: string, why: string): Promise<void> {
-    await this.options.book
-      .change(id, ({ job }) => {
-        const made = job.export;
-        if (made === null || made.chunks === 0) return undefined;
-        return { ...job, problem: job.state === "done" ? why : job.problem, export: { ...made, chunks: 0 } };
-      })
-      .catch((error: { readonly code?: string }) => {
-        if (error.code !== "unknown-job") throw error;
-      });
+    await this.change(id, ({ job }) => {
+      const made = job.export;
+      if (made === null || made.chunks === 0) return undefined;
+      return { ...job, problem: job.state === "done" ? why : job.problem, export: { ...made, chunks: 0 } };
+    }).catch((error: { readonly code?: string }) => {
+      if (error.code !== "unknown-job") throw error;
+    });
+  }
+
+  private change(id: string, edit: (stored: StoredJob) => JobRecord | undefined): Promise<void> {
+    const { store, settings } = this.options;
+    return changeJob({ store, keptMs: settings.keptMs }, id, edit);
   }
 
   private async forgetOldest(jobs: readonly StoredJob[]): Promise<void> {
