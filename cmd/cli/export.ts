@@ -11,7 +11,7 @@ import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { membersText } from "../../lib/cli/member-text.ts";
 import { bytes as bytesText, duration } from "../../lib/cli/numbers.ts";
 import { progressBar } from "../../lib/cli/progress.ts";
-import type { ExportFormat, ExportMade } from "../../lib/ports/jobs.ts";
+import { EXPORT_FORMATS, type ExportFormat, type ExportMade } from "../../lib/ports/jobs.ts";
 import { type Context, connected } from "./context.ts";
 import { note } from "./output.ts";
 import { inJob, ownJob } from "./own-job.ts";
@@ -32,7 +32,7 @@ export function addExport(program: Command): void {
     .command("export")
     .description("all members of a segment, to a file or to stdout")
     .argument("<segment>")
-    .addOption(new Option("--format <format>", "how to write them").choices(["csv", "ndjson"]).default("csv"))
+    .addOption(new Option("--format <format>", "how to write them").choices(EXPORT_FORMATS).default("csv"))
     .option("--columns <columns>", "besides id, n and since: orders,lastSeen,trait:plan")
     .option("-o, --out <path>", "write to this file, once it is whole (default: stdout)")
     .addHelpText(

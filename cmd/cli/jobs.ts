@@ -1,7 +1,7 @@
 // rollcall jobs ls | show | cancel: backfills, imports and exports, how far they are, and what came of them.
 // What they are is lib/api/jobs; exporting is export.ts, importing import.ts.
 import { type Command, Option } from "commander";
-import { JobBook, type JobView } from "../../lib/api/jobs/book.ts";
+import { JOB_KINDS, JobBook, type JobKind, type JobView } from "../../lib/api/jobs/book.ts";
 import { isEnded } from "../../lib/api/jobs/runner.ts";
 import { NotPossible } from "../../lib/api/segments/not-possible.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
@@ -11,13 +11,11 @@ import { plain, type Style } from "../../lib/cli/style.ts";
 import { type Column, type Format, printRows } from "../../lib/cli/table.ts";
 import { wrap } from "../../lib/cli/wrap.ts";
 import { NatsJobStore } from "../../lib/nats/jobs.ts";
-import type { JobState } from "../../lib/ports/jobs.ts";
+import { JOB_STATES, type JobState } from "../../lib/ports/jobs.ts";
 import { type Context, connected } from "./context.ts";
 import { note, print, printJson, withOutput } from "./output.ts";
 import { wholeNumber } from "./people.ts";
 
-const KINDS = ["backfill", "import", "export"] as const;
-const STATES = ["waiting", "running", "done", "failed", "cancelled"] as const;
 const LAST_DEFAULT = 20;
 const LOOK_MS = 500;
 /** Whatever the others hold, the table then fits in 80 columns. */
@@ -26,7 +24,7 @@ const TITLE_COLUMNS = 10;
 const COLUMNS_MAX = 100;
 
 interface ListOptions {
-  readonly kind?: (typeof KINDS)[number];
+  readonly kind?: JobKind;
   readonly state?: JobState;
   readonly last: number;
   readonly output: Format;
@@ -37,8 +35,8 @@ export function addJobs(program: Command): void {
     .command("jobs")
     .description("backfills, imports and exports: how far they are, what came of them");
   withOutput(jobs.command("ls", { isDefault: true }).description("the newest jobs, newest first"))
-    .addOption(new Option("--kind <kind>", "only those").choices([...KINDS]))
-    .addOption(new Option("--state <state>", "only those").choices([...STATES]))
+    .addOption(new Option("--kind <kind>", "only those").choices(JOB_KINDS))
+    .addOption(new Option("--state <state>", "only those").choices(JOB_STATES))
     .option("--last <n>", "so many of the newest", wholeNumber, LAST_DEFAULT)
     .action((options: ListOptions, command: Command) => connected(command, (context) => list(context, options)));
   withOutput(jobs.command("show").description("one job"), ["table", "json"])

@@ -2,9 +2,11 @@
 // here: its partitions say how far they are. Answered by lib/nats/jobs.ts; used by lib/api/jobs.
 import type { Published } from "./publishing.ts";
 
-export type JobState = "waiting" | "running" | "done" | "failed" | "cancelled";
+export const JOB_STATES = ["waiting", "running", "done", "failed", "cancelled"] as const;
+export type JobState = (typeof JOB_STATES)[number];
 export type TargetKind = "segment" | "list" | "file";
-export type ExportFormat = "csv" | "ndjson";
+export const EXPORT_FORMATS = ["csv", "ndjson"] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
 export interface JobProgress {
   readonly done: number;

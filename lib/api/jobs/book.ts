@@ -20,7 +20,8 @@ import { isEnded } from "./runner.ts";
 
 export const GONE = "The process that ran it is gone. Start it again.";
 
-export type JobKind = "backfill" | "import" | "export";
+export const JOB_KINDS = ["backfill", "import", "export"] as const;
+export type JobKind = (typeof JOB_KINDS)[number];
 
 export interface ExportView extends Omit<ExportMade, "erasures" | "chunks"> {
   /** Where its content is; null: it is not whole yet, is not kept here, or not any more. */

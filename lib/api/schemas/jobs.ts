@@ -1,5 +1,7 @@
 // Jobs: backfills, imports, exports, how far they are, what came of them. For lib/api/routes/jobs.ts and imports.ts.
 import Type from "typebox";
+import { EXPORT_FORMATS, JOB_STATES } from "../../ports/jobs.ts";
+import { JOB_KINDS } from "../jobs/book.ts";
 import {
   Count,
   Cursor,
@@ -23,11 +25,11 @@ export const JOBS_DEFAULT = 100;
 const MAPPING_LENGTH_MAX = 8_192;
 const NAME_LENGTH_MAX = 256;
 
-const JobKind = oneOf(["backfill", "import", "export"], {
+const JobKind = oneOf(JOB_KINDS, {
   description: "`backfill` is a change of segments that reads its history.",
 });
-const JobState = oneOf(["waiting", "running", "done", "failed", "cancelled"]);
-const Format = oneOf(["csv", "ndjson"]);
+const JobState = oneOf(JOB_STATES);
+const Format = oneOf(EXPORT_FORMATS);
 
 export const JobIdIn = idOf("export-0123456789ab", "The job's id.");
 export const JobToCancelIn = idOf("export-0123456789ac", "The job's id.");
