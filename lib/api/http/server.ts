@@ -1,5 +1,5 @@
 // The HTTP interface, put together: limits, doors, the document, and the groups of routes. It only wires: what a route does
-// stands in lib/api/routes, what it means in lib/api/<topic>.ts.
+// stands in lib/api/routes, what it means in the room of its topic, lib/api/<topic>/.
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type RouteOptions } from "fastify";
 import { namesOf } from "../../nats/names.ts";
 import { JobBook } from "../jobs/book.ts";

@@ -3,7 +3,6 @@
 import { randomBytes } from "node:crypto";
 import type { ControlEntry } from "../../core/control.ts";
 import { erasedOf } from "../../core/erasure.ts";
-import { encodeId } from "../../core/ids.ts";
 import type { Limits, MemberId, MemberKind, Millis } from "../../core/types.ts";
 import type { ControlLog, Following } from "../../ports/control-log.ts";
 import type { Erasures } from "../../ports/erasures.ts";
@@ -42,7 +41,6 @@ export async function forget(
 ): Promise<Begun> {
   if (id === "" || Buffer.byteLength(id) > limits.idBytesMax || /\p{Surrogate}/u.test(id))
     throw new NoSuchId(`An id is valid text of 1 to ${limits.idBytesMax} bytes.`);
-  encodeId(id);
   const entry = { op: "erase" as const, ...erasedOf(kind, id, randomBytes(KEY_BYTES).toString("base64url")) };
   const lists = await listsNaming(control, id);
   // A lost answer may make it twice; the second finds nobody.
