@@ -13,11 +13,11 @@ interface Kind {
   /** Whether an answer is waited for; else it is enough that the connection ends. */
   readonly hangUp?: true;
   readonly isSlow?: true;
-  /** One that is whole after all; so many answers come. */
+  /** Of one that is whole after all: whose answers come. */
   readonly methods?: readonly string[];
 }
 
-type Make = (dice: Dice, head: (line: string, ...headers: string[]) => string, key: string) => Kind;
+type Make = (dice: Dice, head: (line: string, ...headers: string[]) => string) => Kind;
 
 const BODY = '{"userId":"u1","event":"A"}';
 
@@ -181,6 +181,8 @@ function dribbled(dice: Dice, text: string): Kind {
   };
 }
 
+/** What answers it, if anything does, answers no method. */
+const NO_METHOD = "BROKEN";
 /** Few of them: each holds a lane for as long as the server has patience. */
 const SLOW_SHARE = 0.2;
 
@@ -190,12 +192,13 @@ export function brokenShot(dice: Dice, index: number, key: string): Shot {
   while (name.startsWith("slow ") && !dice.chance(SLOW_SHARE)) name = dice.pick(names);
   const head = (line: string, ...headers: string[]): string =>
     `${line} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${key}\r\n${headers.map((header) => `${header}\r\n`).join("")}\r\n`;
-  const { pieces, hangUp, isSlow, methods } = KINDS[name]!(dice, head, key);
+  const { pieces, hangUp, isSlow, methods } = KINDS[name]!(dice, head);
   return {
     index,
     group: "broken",
     name,
     requests: [],
+    methods: methods ?? [NO_METHOD],
     pieces,
     boundMs: isSlow === true ? SLOW_MS_MAX : ENDED_MS_MAX,
     isBroken: methods === undefined,

@@ -167,11 +167,8 @@ class Run {
   }
 
   private async fire(wire: Wire, shot: Shot): Promise<void> {
-    const { pieces, requests, boundMs, halfClose, hangUp, isBroken } = shot;
-    const methods = isBroken ? ["BROKEN"] : requests.length === 0 ? ["POST"] : requests.map(({ method }) => method);
     this.underWay.add(shot);
-    const sending = { pieces, methods, boundMs, ...(halfClose ? { halfClose } : {}), ...(hangUp ? { hangUp } : {}) };
-    const outcome = await wire.send(sending).catch((error: Error) => {
+    const outcome = await wire.send(shot).catch((error: Error) => {
       if (!this.ending) throw this.gone(error);
       return undefined;
     });

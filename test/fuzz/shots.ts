@@ -9,7 +9,7 @@ import { Dice } from "../support/seed.ts";
 import { definitionBody, eventsBody, isDefining, isIngesting, listFile } from "./bodies.ts";
 import { brokenShot } from "./broken.ts";
 import { bytesOf, escaped, mutated, rendered } from "./nasty.ts";
-import type { Piece } from "./wire.ts";
+import type { Sending } from "./wire.ts";
 
 export const GROUPS = ["ingest", "define", "ask", "broken"] as const;
 export type Group = (typeof GROUPS)[number];
@@ -35,18 +35,15 @@ export interface Sent {
   readonly plain: Buffer | undefined;
 }
 
-export interface Shot {
+/** What is sent, and what it is about. */
+export interface Shot extends Sending {
   readonly index: number;
   readonly group: Group;
   /** The route, or what is broken. */
   readonly name: string;
   readonly requests: readonly Sent[];
-  readonly pieces: readonly Piece[];
-  readonly boundMs: number;
   /** Not a request as HTTP has it: it is answered with a refusal, or the connection ends. */
   readonly isBroken: boolean;
-  readonly halfClose?: true;
-  readonly hangUp?: true;
 }
 
 /** Within it there is an answer: twice what a request may take (httpTimeoutMs, as rig.ts sets it). */
@@ -112,6 +109,7 @@ export class Shots {
       group,
       name: asked[0]!.operation.name,
       requests: asked.map(({ sent }) => sent),
+      methods: asked.map(({ sent }) => sent.method),
       pieces: [{ bytes: Buffer.concat(asked.map(({ sent }) => bytesOfRequest(dice, sent, this.port))) }],
       boundMs: ANSWER_MS_MAX,
       isBroken: false,

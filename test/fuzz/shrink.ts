@@ -12,8 +12,7 @@ export async function shrunk(shot: Shot, kind: string, judge: Judge, port: numbe
   const isWrong = async (tried: Shot): Promise<boolean> => {
     tries += 1;
     const wire = new Wire(port);
-    const { pieces, requests, boundMs } = tried;
-    const outcome = await wire.send({ pieces, methods: requests.map(({ method }) => method), boundMs });
+    const outcome = await wire.send(tried);
     wire.close();
     return judge.faultsOf(tried, outcome).some((fault) => fault.kind === kind);
   };
