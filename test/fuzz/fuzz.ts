@@ -38,10 +38,11 @@ export interface FuzzReport {
   readonly shots: number;
   readonly refusedBusy: ReadonlyMap<string, number>;
   readonly memory: { readonly api: readonly Memory[]; readonly worker: readonly Memory[] };
-  readonly turns: { readonly api: readonly Turn[]; readonly worker: readonly Turn[] };
+  /** Of HTTP. */
+  readonly turns: readonly Turn[];
   readonly healthMs: readonly number[];
   readonly taken: { readonly requests: number; readonly events: number };
-  readonly after: Aftermath | undefined;
+  readonly after: Aftermath;
   readonly faults: readonly FoundFault[];
 }
 
@@ -115,7 +116,7 @@ class Run {
       shots: this.fired,
       refusedBusy: this.refusedBusy,
       memory: this.memory,
-      turns: { api: rig.turns(rig.api), worker: rig.turns(rig.worker) },
+      turns: rig.turns(rig.api),
       healthMs: this.healthMs,
       taken: { requests: this.ledger.requests, events: this.ledger.events },
       after,
@@ -135,8 +136,9 @@ class Run {
       ...Array.from({ length: broken ? BROKEN_LANES : 0 }, () => this.lane(over, true)),
       ...(questions ? [this.questionLane(over)] : []),
     ];
+    const probing = new Wire(this.rig.port);
     const watchers = [
-      this.every(PROBED_EVERY_MS, over, () => this.probe()),
+      this.every(PROBED_EVERY_MS, over, () => this.probe(probing)),
       this.every(WEIGHED_EVERY_MS, over, () => this.weigh()),
     ];
     const telling = setInterval(() => say(this.progress(untilMs)), TOLD_EVERY_MS);
@@ -246,11 +248,8 @@ class Run {
     }
   }
 
-  private readonly probing = { wire: undefined as Wire | undefined };
-
-  private async probe(): Promise<void> {
-    this.probing.wire ??= new Wire(this.rig.port);
-    this.healthMs.push(await pingMs(this.probing.wire));
+  private async probe(wire: Wire): Promise<void> {
+    this.healthMs.push(await pingMs(wire));
     this.rig.assertAlive();
   }
 

@@ -9,8 +9,8 @@ import type { Memory } from "./rig.ts";
 /** The first part of a run fills caches, compiles, and opens what stays open. */
 const WARM_UP_SHARE = 0.2;
 /** Least of what is held in the later half, over the least of the earlier one. */
-export const HEAP_RATIO_MAX = 1.15;
-export const RSS_RATIO_MAX = 1.25;
+const HEAP_RATIO_MAX = 1.15;
+const RSS_RATIO_MAX = 1.25;
 /** Fewer samples than that, one a second, say nothing: what runs once in a while has not run yet. */
 const SAMPLES_MIN = 60;
 const MB = 2 ** 20;
@@ -22,14 +22,14 @@ interface Row {
   readonly statuses: string;
 }
 
-export interface Weighed {
+interface Weighed {
   readonly first: number;
   readonly second: number;
   readonly ratio: number;
 }
 
 /** The floors of both halves after the warm-up; undefined where too little was seen. */
-export function weighed(samples: readonly Memory[], held: (one: Memory) => number): Weighed | undefined {
+function weighed(samples: readonly Memory[], held: (one: Memory) => number): Weighed | undefined {
   const warm = samples.slice(Math.ceil(samples.length * WARM_UP_SHARE));
   if (warm.length < SAMPLES_MIN) return undefined;
   const middle = Math.floor(warm.length / 2);
@@ -38,7 +38,7 @@ export function weighed(samples: readonly Memory[], held: (one: Memory) => numbe
   return { first, second, ratio: second / first };
 }
 
-export function heapOf({ heapUsed, external }: Memory): number {
+function heapOf({ heapUsed, external }: Memory): number {
   return heapUsed + external;
 }
 
@@ -92,18 +92,18 @@ function figuresOf(report: FuzzReport): string[] {
   return [
     `seed               ${seed}, ${duration(seconds * 1_000)}`,
     `asked              ${counted(requests, "request")} in ${counted(shots, "shot")}, ${counted(counts.size, "route")}`,
-    `taken              ${counted(taken.events, "event")} by ${counted(taken.requests, "request")}; the logs hold ${count(after?.stored ?? 0)}, ${count(after?.rejected ?? 0)} rejected`,
+    `taken              ${counted(taken.events, "event")} by ${counted(taken.requests, "request")}; the logs hold ${count(after.stored)}, ${count(after.rejected)} rejected`,
     weight("HTTP, heap", memory.api, heapOf),
     weight("HTTP, all", memory.api, (one) => one.rss),
     weight("worker, all", memory.worker, (one) => one.rss),
     `/healthz           p50 ${at(0.5)}, p99 ${at(0.99)}, most ${at(1)}`,
-    `turns of HTTP      ${turns.api.length} over ${TELLING_MS_MIN} ms, longest ${longest(report)}`,
+    `turns of HTTP      ${turns.length} over ${TELLING_MS_MIN} ms, longest ${longest(report)}`,
     `503                ${[...refusedBusy].map(([what, times]) => `${times} × ${what}`).join("; ") || "none"}`,
   ];
 }
 
 function longest({ turns }: FuzzReport): string {
-  const [first] = [...turns.api].sort((a, b) => b.ms - a.ms);
+  const [first] = [...turns].sort((a, b) => b.ms - a.ms);
   return first === undefined
     ? "under that"
     : `${Math.round(first.ms)} ms, of which it worked ${Math.round(first.cpuMs)} ms`;

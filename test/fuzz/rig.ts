@@ -8,7 +8,6 @@ import type { Keys } from "./shots.ts";
 
 const PARTITIONS = 4;
 const SEGMENTS = 10;
-const LOG_SHOWN_MAX = 1_500;
 const PROGRAM = join("test", "fuzz", "watched-main.js");
 
 /** Short, so that what is slow on purpose ends soon; and nobody is told to come back later for having asked too often. */
@@ -114,12 +113,6 @@ export class Rig {
 
   turns(watched: Watched): Turn[] {
     return toldBy<Turn>(watched, "turn");
-  }
-
-  /** What HTTP wrote last of a failure of its own. */
-  lastError(): string {
-    const lines = this.api.stderr.split("\n").filter((line) => line.includes('"stack"'));
-    return lines.at(-1)?.slice(0, LOG_SHOWN_MAX) ?? "nothing";
   }
 
   /** A process that is gone is a fault, whatever it said. */
