@@ -420,18 +420,29 @@ function otherHeaders(dice: Dice, operation: NamedOperation): [string, string][]
   ];
 }
 
+function bytesOfRequest(dice: Dice, sent: Sent, port: number): Buffer {
+  const isChunked = sent.body !== undefined && dice.chance(0.15);
+  return requestBytes(sent, port, isChunked ? chunksOf(dice, sent.body) : undefined);
+}
+
 /** One request as HTTP/1.1 has it: with its length, or in chunks. */
-function bytesOfRequest(dice: Dice, { method, target, headers, body }: Sent, port: number): Buffer {
-  const isChunked = body !== undefined && dice.chance(0.15);
+export function requestBytes(
+  { method, target, headers, body }: Sent,
+  port: number,
+  chunks?: readonly Buffer[],
+): Buffer {
   const framing =
-    body === undefined ? "" : isChunked ? "transfer-encoding: chunked\r\n" : `content-length: ${body.length}\r\n`;
+    body === undefined
+      ? ""
+      : chunks === undefined
+        ? `content-length: ${body.length}\r\n`
+        : "transfer-encoding: chunked\r\n";
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   const head = Buffer.from(
     `${method} ${target} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n${lines}${framing}\r\n`,
     "latin1",
   );
-  if (body === undefined) return head;
-  return Buffer.concat([head, ...(isChunked ? chunksOf(dice, body) : [body])]);
+  return Buffer.concat([head, ...(chunks ?? (body === undefined ? [] : [body]))]);
 }
 
 function chunksOf(dice: Dice, body: Buffer): Buffer[] {

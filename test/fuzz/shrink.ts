@@ -1,7 +1,7 @@
 // A smaller request that is wrong in the same way: headers, parts of the query and fields of the body are left out, one after the
 // other, for as long as the fault stays. fuzz.ts asks once the firing is over.
 import type { Judge } from "./judge.ts";
-import type { Sent, Shot } from "./shots.ts";
+import { requestBytes, type Sent, type Shot } from "./shots.ts";
 import { Wire } from "./wire.ts";
 
 const TRIES_MAX = 150;
@@ -19,7 +19,7 @@ export async function shrunk(shot: Shot, kind: string, judge: Judge, port: numbe
   if (!(await isWrong(shot))) return undefined;
   let best = shot;
   for (let index = 0; tries < TRIES_MAX; ) {
-    const smaller = smallerOnes(best)[index];
+    const smaller = smallerOnes(best, port)[index];
     if (smaller === undefined) return best;
     if (await isWrong(smaller)) {
       best = smaller;
@@ -29,13 +29,13 @@ export async function shrunk(shot: Shot, kind: string, judge: Judge, port: numbe
   return best;
 }
 
-function smallerOnes(shot: Shot): Shot[] {
+function smallerOnes(shot: Shot, port: number): Shot[] {
   const [sent] = shot.requests as readonly [Sent];
   return [
     ...sent.headers.map((_, left) => ({ ...sent, headers: sent.headers.filter((__, index) => index !== left) })),
     ...smallerTargets(sent.target).map((target) => ({ ...sent, target })),
     ...smallerBodies(sent).map((text) => ({ ...sent, body: Buffer.from(text), plain: Buffer.from(text) })),
-  ].map((one) => ({ ...shot, requests: [one], pieces: [{ bytes: wholeBytes(one) }] }));
+  ].map((one) => ({ ...shot, requests: [one], pieces: [{ bytes: requestBytes(one, port) }] }));
 }
 
 function smallerTargets(target: string): string[] {
@@ -71,14 +71,5 @@ function smallerValues(value: unknown): unknown[] {
   return fields.flatMap(([name, inner]) => [
     Object.fromEntries(fields.filter(([other]) => other !== name)),
     ...smallerValues(inner).map((smaller) => ({ ...value, [name]: smaller })),
-  ]);
-}
-
-function wholeBytes({ method, target, headers, body }: Sent): Buffer {
-  const length = body === undefined ? [] : [["content-length", String(body.length)] as const];
-  const lines = [["host", "127.0.0.1"] as const, ...headers, ...length].map(([name, value]) => `${name}: ${value}\r\n`);
-  return Buffer.concat([
-    Buffer.from(`${method} ${target} HTTP/1.1\r\n${lines.join("")}\r\n`, "latin1"),
-    body ?? Buffer.alloc(0),
   ]);
 }
