@@ -2,8 +2,7 @@
 // fuzz.ts asks, once nobody fires any more.
 
 import { until } from "../support/until.ts";
-import type { Ledger } from "./ledger.ts";
-import { storedIn } from "./ledger.ts";
+import { type Ledger, storedIn } from "./ledger.ts";
 import type { Rig } from "./rig.ts";
 
 export interface Aftermath {
@@ -50,24 +49,9 @@ export async function aftermath(rig: Rig, ledger: Ledger, say: (line: string) =>
 
 /** A cart is filled over HTTP, and its owner is in the segment; whatever was said of words and segments before. */
 async function story(rig: Rig): Promise<string[]> {
-  const ask = async (
-    method: string,
-    path: string,
-    body?: object,
-  ): Promise<{ readonly status: number; readonly text: string }> => {
-    const response = await fetch(rig.url + path, {
-      method,
-      headers: {
-        authorization: `Bearer ${rig.keys.admin}`,
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    return { status: response.status, text: await response.text() };
-  };
   const told: string[] = [];
   const must = async (method: string, path: string, body?: object): Promise<string> => {
-    const { status, text } = await ask(method, path, body);
+    const { status, text } = await rig.ask(method, path, body);
     told.push(`${method} ${path}: ${status} ${text.slice(0, 200)}`);
     if (status >= 300) throw new Error("refused");
     return text;
@@ -77,15 +61,15 @@ async function story(rig: Rig): Promise<string[]> {
     await must("POST", "/v1/segments", { id: STORY, name: "Story", rule: { cart: { value: { gt: 0, lt: 100 } } } });
     await until(
       "the segment is active",
-      async () => /"state":"live"/.test((await ask("GET", `/v1/segments/${STORY}`)).text),
+      async () => /"state":"live"/.test((await rig.ask("GET", `/v1/segments/${STORY}`)).text),
       QUIET_MS_MAX,
     );
     const properties = { product_id: "story-1", price: 60, quantity: 1 };
     await must("POST", "/v1/track", { userId: "ann of the story", event: "Product Added", properties });
     await until("she is in it", async () =>
-      (await ask("POST", "/v1/decide", { user: "ann of the story", segments: [STORY], waitMs: 1_000 })).text.includes(
-        `"${STORY}"`,
-      ),
+      (
+        await rig.ask("POST", "/v1/decide", { user: "ann of the story", segments: [STORY], waitMs: 1_000 })
+      ).text.includes(`"${STORY}"`),
     );
     return [];
   } catch (error) {

@@ -94,9 +94,8 @@ class Run {
   }
 
   static async of(rig: Rig, options: FuzzOptions): Promise<Run> {
-    const headers = { authorization: `Bearer ${rig.keys.admin}` };
-    const document = (await (await fetch(`${rig.url}/openapi.json`, { headers })).json()) as Record<string, unknown>;
-    return new Run(rig, options, new Judge(document));
+    const { text } = await rig.ask("GET", "/openapi.json");
+    return new Run(rig, options, new Judge(JSON.parse(text) as Record<string, unknown>));
   }
 
   async play(): Promise<FuzzReport> {

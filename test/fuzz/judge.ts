@@ -1,6 +1,6 @@
 // What is held against every answer: that it came, that the document knows it, and that it tells nothing of how we are made.
 // fuzz.ts asks; the shapes are those of the contract test (test/api/contract/answers.ts).
-import { Answers } from "../api/contract/answers.ts";
+import { Answers, IS_JSON } from "../api/contract/answers.ts";
 import { type NamedOperation, operationsOf } from "../api/contract/operations.ts";
 import type { Sent, Shot } from "./shots.ts";
 import type { Answered, Outcome } from "./wire.ts";
@@ -15,7 +15,6 @@ const OF_ANY_ROUTE: ReadonlySet<number> = new Set([400, 408, 413, 414, 415, 431]
 /** Words of errors that are nobody's but a programmer's. */
 const INSIDE =
   /TypeError|RangeError|ReferenceError|is not a function|is not iterable|Cannot (read|convert|destructure|set)|FST_ERR|ERR_[A-Z]+_|ECONN|\[object |JetStream|NatsError|no responders|\bundefined\b/;
-const IS_JSON = /^application\/(\w+\+)?json/;
 /** As much as anybody sends who goes on sending after a refusal: the answer may be lost with the connection. */
 const BYTES_UNREAD_MAX = 60_000;
 

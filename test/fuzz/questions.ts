@@ -4,7 +4,7 @@ import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import { ENDPOINTS } from "../../lib/api/operations/services.ts";
 import { fnv1a } from "../../lib/core/ids.ts";
 import type { Names } from "../../lib/nats/names.ts";
-import { STACK } from "../api/contract/answers.ts";
+import { jsonOf, STACK } from "../api/contract/answers.ts";
 import { Dice } from "../support/seed.ts";
 import type { Fault } from "./judge.ts";
 import { bytesOf, mutated, nastyText, Raw, rendered } from "./nasty.ts";
@@ -88,9 +88,9 @@ export async function asked(
       ? "it is called a fault of ours"
       : STACK.test(text)
         ? "it tells a place in a program"
-        : isJson(text)
-          ? undefined
-          : "it is no JSON";
+        : jsonOf(text) === undefined
+          ? "it is no JSON"
+          : undefined;
   if (wrong === undefined) return { code };
   return {
     code,
@@ -103,13 +103,4 @@ export async function asked(
 
 function shown(subject: string, payload: Buffer): string {
   return `nats req '${subject}' ${JSON.stringify(payload.toString("latin1").slice(0, BYTES_SHOWN_MAX))}`;
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -89,16 +89,24 @@ export class Rig {
     }));
     const lists = ["crm", "dmp", "vip"].map((id) => ({ id, members: ["u1", "u2"] }));
     const put = async (path: string, body: object): Promise<void> => {
-      const headers = { authorization: `Bearer ${this.keys.admin}`, "content-type": "application/json" };
-      const { status } = await fetch(this.url + path, { method: "POST", headers, body: JSON.stringify(body) });
+      const { status } = await this.ask("POST", path, body);
       if (status >= 300) throw new Error(`POST ${path} was answered ${status}`);
     };
     await put("/v1/segments/apply", { segments });
     for (const list of lists) await put("/v1/lists", list);
   }
 
-  get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+  /** As anybody asks who means well, with an admin's key. */
+  async ask(method: string, path: string, body?: object): Promise<{ readonly status: number; readonly text: string }> {
+    const response = await fetch(`http://127.0.0.1:${this.port}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.keys.admin}`,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, text: await response.text() };
   }
 
   async memory(watched: Watched): Promise<Memory> {

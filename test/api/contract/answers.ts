@@ -12,7 +12,7 @@ export interface Answer {
 /** A place in a program: whoever asks learns nothing from it but how to attack. */
 export const STACK = /\n\s+at |node_modules|\.[jt]s:\d|\bnode:[a-z]|file:\/\//;
 
-const IS_JSON = /^application\/(\w+\+)?json/;
+export const IS_JSON = /^application\/(\w+\+)?json/;
 const SHOWN_MAX = 500;
 
 export class Answers {
@@ -62,7 +62,8 @@ export class Answers {
   }
 }
 
-function jsonOf(text: string): unknown {
+/** Undefined: it is no JSON. */
+export function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
