@@ -18,6 +18,7 @@ import { JobEnded, JobRunner, type JobWish } from "../../lib/api/jobs/runner.ts"
 import { JOB_SETTINGS_DEFAULT, type JobSettings } from "../../lib/api/jobs/settings.ts";
 import { unlessAborted } from "../../lib/api/jobs/unless-aborted.ts";
 import { erasureStates } from "../../lib/api/operations/erasure.ts";
+import type { ControlEntry } from "../../lib/core/control.ts";
 import { csvCell } from "../../lib/csv.ts";
 import type { ExportFormat, JobRecord } from "../../lib/ports/jobs.ts";
 import { ExportFilesInMemory, JobsInMemory } from "../support/jobs-in-memory.ts";
@@ -30,6 +31,13 @@ import { statusOf } from "./status-of.ts";
 const AT = Date.UTC(2026, 10, 23, 10);
 const QUICK: JobSettings = { ...JOB_SETTINGS_DEFAULT, sayEveryMs: 20 };
 const WISH: JobWish = { kind: "import", target: "a.csv", targetKind: "file", by: "me", unit: "bytes", total: 10 };
+const ERASE: ControlEntry = {
+  op: "erase",
+  kind: "user",
+  hash: 1,
+  mark: "AAAAAAAAAAAA",
+  key: "AAAAAAAAAAAAAAAAAAAAAA",
+};
 const going = new AbortController().signal;
 
 describe("a cell of CSV", () => {
@@ -251,8 +259,7 @@ describe("what is kept", () => {
     keeper = new JobKeeper({ store, files, catalogue, log, settings: { ...JOB_SETTINGS_DEFAULT, ...settings } });
   }
 
-  const erase = (): void =>
-    api.control.write({ op: "erase", kind: "user", hash: 1, mark: "AAAAAAAAAAAA", key: "AAAAAAAAAAAAAAAAAAAAAA" });
+  const erase = (): void => api.control.write(ERASE);
   const made = (id: string, more: Partial<NonNullable<JobRecord["export"]>> = {}): JobRecord => {
     const job = exportJob(id, "done", "p");
     return { ...job, export: { ...job.export!, ...more } };
@@ -374,9 +381,7 @@ describe("over HTTP", () => {
 
   test("an export begins once all have heard of an erasure, and ends when one comes meanwhile", async () => {
     api = await apiInMemory({}, { jobSettings: QUICK });
-    const erase = (): void =>
-      api.control.write({ op: "erase", kind: "user", hash: 1, mark: "AAAAAAAAAAAA", key: "AAAAAAAAAAAAAAAAAAAAAA" });
-    erase();
+    api.control.write(ERASE);
     api.audience.statuses = [statusOf(0, "a", { revision: 0 })];
     let asked = 0;
     let answer: () => void = () => {};
@@ -391,7 +396,7 @@ describe("over HTTP", () => {
     expect(asked).toBe(0);
     api.audience.statuses = [statusOf(0, "a", { revision: 1 })];
     await until("it reads", () => asked === 1);
-    erase();
+    api.control.write(ERASE);
     answer();
     await until("it has failed", () => state(body.id) === "failed");
     expect(api.jobStore.kept.get(body.id)!.job.problem).toContain("Somebody was erased while it was made");
