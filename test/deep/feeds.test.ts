@@ -1,7 +1,5 @@
 // What a feed says of a place, through the real system: said on the command line, heard by whoever listens for the people
 // who are there, and over by itself, also when the worker that would have said so is gone.
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Heard, Listener } from "../support/listener.ts";
 import type { Watched } from "../support/processes.ts";
@@ -26,9 +24,7 @@ beforeAll(async () => {
   cluster = await RealCluster.open({ partitions: PARTITIONS });
   worker = cluster.worker();
   await cluster.everyPartitionRuns();
-  const path = join(cluster.processes.dir, "segments.yaml");
-  await writeFile(path, SEGMENTS);
-  await cluster.apply([path]);
+  await cluster.apply([await cluster.processes.fileOf("segments.yaml", SEGMENTS)]);
   client = await Listener.open(cluster.server.url);
   for (const id of IN_ULM) await visit(id, { country: "DE", region: "BW", city: "ULM" });
   for (const id of IN_BONN) await visit(id, { country: "DE", region: "NW", city: "Bonn" });

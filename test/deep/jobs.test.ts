@@ -1,8 +1,6 @@
 // Jobs of whole processes: the one that makes an export is killed in the middle of it, and another one tells it as failed and takes
 // away what it had made. Meanwhile a file arrives for longer than any other request may take.
-import { writeFile } from "node:fs/promises";
 import { request } from "node:http";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import type { JobView } from "../../lib/api/jobs/book.ts";
@@ -63,17 +61,12 @@ async function json<T>(url: string, init: RequestInit = {}): Promise<T> {
 test("an export whose process is killed has failed, and nothing of it stays; a file may arrive for long", async () => {
   cluster = await RealCluster.open({ partitions: PARTITIONS, variables: { ROLLCALL_HTTP_TIMEOUT: `${TIMEOUT_S}s` } });
   const { processes, variables } = cluster;
-  const fileOf = async (name: string, content: string): Promise<string> => {
-    const path = join(processes.dir, name);
-    await writeFile(path, content);
-    return path;
-  };
   cluster.worker();
   await cluster.everyPartitionRuns();
   const segment = "id: seen\nrule: { event: { name: Seen } }\n";
-  await processes.did(["segments", "apply", await fileOf("seen.yaml", segment)], variables);
+  await processes.did(["segments", "apply", await processes.fileOf("seen.yaml", segment)], variables);
   const rows = Array.from({ length: MEMBERS }, (_, n) => row(idOf(n))).join("");
-  await processes.did(["import", await fileOf("rows.ndjson", rows)], variables);
+  await processes.did(["import", await processes.fileOf("rows.ndjson", rows)], variables);
   await cluster.caughtUp();
   const [one, other] = await freePorts(2);
   const api = (port: number) =>

@@ -1,7 +1,5 @@
 // Time series through the real system: two processes that could count, workers and they killed by turns, a server in between.
 // What they come to is what the stream SEGMENTS holds, delta by delta, in every step; and the lists beside it are whole.
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { decodeDelta } from "../../lib/core/deltas.ts";
 import type { Delta } from "../../lib/core/types.ts";
@@ -33,9 +31,7 @@ beforeAll(async () => {
   cluster = await RealCluster.open({ partitions: PARTITIONS });
   worker = cluster.worker();
   await cluster.everyPartitionRuns();
-  const path = join(cluster.processes.dir, "segments.yaml");
-  await writeFile(path, SEGMENTS);
-  await cluster.apply([path]);
+  await cluster.apply([await cluster.processes.fileOf("segments.yaml", SEGMENTS)]);
   client = await Listener.open(cluster.server.url);
   store = new NatsSeriesStore(cluster.nc, cluster.server.names);
 });

@@ -2,9 +2,7 @@
 // the same partition go on. Definitions that cannot be are refused with place and remedy, servers that cannot serve, too,
 // and a log that was purged past its checkpoint stops its own partition alone.
 
-import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { join } from "node:path";
 import { jetstream } from "@nats-io/jetstream";
 import { headers } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -29,7 +27,7 @@ beforeAll(async () => {
   cluster = await RealCluster.open({ partitions: PARTITIONS });
   cluster.worker();
   await cluster.everyPartitionRuns();
-  await cluster.apply([await file("segments.yaml", SEGMENT)]);
+  await cluster.apply([await cluster.processes.fileOf("segments.yaml", SEGMENT)]);
   client = await Listener.open(cluster.server.url);
 });
 
@@ -37,12 +35,6 @@ afterAll(async () => {
   await client.close();
   await cluster.close();
 });
-
-async function file(name: string, text: string): Promise<string> {
-  const path = join(cluster.processes.dir, name);
-  await writeFile(path, text);
-  return path;
-}
 
 /** Ids that all live where `like` does. */
 function neighbours(like: string, count: number): string[] {
@@ -252,7 +244,7 @@ async function definitionsWritten(): Promise<number> {
 
 describe("what an operator may get wrong", () => {
   test.each(WRONG)("%s: place and remedy, exit code 2, and nothing is applied", async (_, text, expected) => {
-    const path = await file("wrong.yaml", text);
+    const path = await cluster.processes.fileOf("wrong.yaml", text);
     const before = await definitionsWritten();
     const ran = await cluster.processes.cli(["segments", "apply", path], cluster.variables);
     expect(ran.code).toBe(2);
@@ -263,7 +255,9 @@ describe("what an operator may get wrong", () => {
   });
 
   test("deleting what another segment stands on is refused, and names it", async () => {
-    await cluster.apply([await file("nested.yaml", "id: nested\nrule: { segment: { in: [in-cart] } }\n")]);
+    await cluster.apply([
+      await cluster.processes.fileOf("nested.yaml", "id: nested\nrule: { segment: { in: [in-cart] } }\n"),
+    ]);
     const ran = await cluster.processes.cli(["segments", "rm", "in-cart"], cluster.variables);
     expect(ran.code).toBe(2);
     expect(ran.stderr).toMatch(/nested/);
@@ -305,7 +299,7 @@ test("a log that was purged past its checkpoint is refused in words, and the oth
   try {
     const first = own.worker();
     await own.everyPartitionRuns();
-    await own.apply([await file("segments.yaml", SEGMENT)]);
+    await own.apply([await cluster.processes.fileOf("segments.yaml", SEGMENT)]);
     await events.send("u1", added("u1"));
     await events.delta("in-cart", "u1", 1);
     first.kill("SIGTERM");

@@ -151,6 +151,13 @@ export class Processes {
     return watched;
   }
 
+  /** Writes a file into the folder of this test; gives its path. */
+  async fileOf(name: string, content: string): Promise<string> {
+    const path = join(this.dir, name);
+    await writeFile(path, content);
+    return path;
+  }
+
   /** The command line, to its end. */
   async cli(args: readonly string[], variables: Variables = {}, timeoutMs = 60_000): Promise<Ran> {
     const watched = this.start(`rollcall ${args.join(" ")}`, "rollcall.js", args, variables);

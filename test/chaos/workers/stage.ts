@@ -258,9 +258,8 @@ export class Stage {
   /** A rule is changed while everything goes on: each edit is a sweep, every other one asks the past something new. */
   async edit(): Promise<void> {
     this.edits += 1;
-    const file = join(this.cluster.processes.dir, `edit-${this.edits}.yaml`);
-    await writeFile(file, definitionsOf(this.edits));
     const { processes, variables } = this.cluster;
+    const file = await processes.fileOf(`edit-${this.edits}.yaml`, definitionsOf(this.edits));
     // Whether it is heard is a matter of what is going on; once it is heard, it must be in force everywhere.
     const ran = processes.cli(["segments", "apply", file, "--no-wait"], variables, CLI_MS_MAX);
     const code = await ran.then((ended) => ended.code).catch(() => null);
