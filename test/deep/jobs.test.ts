@@ -5,8 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import type { JobView } from "../../lib/api/jobs/book.ts";
 import { NatsExportFiles } from "../../lib/nats/jobs.ts";
-import { freePorts } from "../support/processes.ts";
-import { RealCluster } from "../support/real-cluster.ts";
+import { RealCluster, urlOf } from "../support/real-cluster.ts";
 import { until } from "../support/until.ts";
 
 const PARTITIONS = 4;
@@ -68,12 +67,8 @@ test("an export whose process is killed has failed, and nothing of it stays; a f
   const rows = Array.from({ length: MEMBERS }, (_, n) => row(idOf(n))).join("");
   await processes.did(["import", await processes.fileOf("rows.ndjson", rows)], variables);
   await cluster.caughtUp();
-  const [one, other] = await freePorts(2);
-  const api = (port: number) =>
-    processes.start(`api ${port}`, "api.js", [], { ...variables, ROLLCALL_HTTP_PORT: String(port) });
-  const [mortal, survivor] = [api(one!), api(other!)];
-  for (const process of [mortal, survivor]) await process.says(/api: listening/);
-  const at = `http://127.0.0.1:${other}`;
+  const [mortal, survivor] = [cluster.api(), cluster.api()];
+  const [gone, at] = [await urlOf(mortal), await urlOf(survivor)];
 
   const endsAt = performance.now() + TIMEOUT_S * 5_000;
   let sent = 0;
@@ -86,7 +81,7 @@ test("an export whose process is killed has failed, and nothing of it stays; a f
 
   const files = new NatsExportFiles(cluster.nc, cluster.server.names);
   const wish = { segment: "seen", format: "csv" };
-  const { id } = await json<JobView>(`http://127.0.0.1:${one}/v1/exports`, {
+  const { id } = await json<JobView>(`${gone}/v1/exports`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(wish),

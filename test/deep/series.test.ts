@@ -8,7 +8,7 @@ import { StreamReader } from "../../lib/nats/stream-reader.ts";
 import { cellOf, STEP_MS, STEPS, type Step, startOf } from "../../lib/series/cells.ts";
 import { Listener, track } from "../support/listener.ts";
 import type { Watched } from "../support/processes.ts";
-import { RealCluster, tell } from "../support/real-cluster.ts";
+import { RealCluster, tell, urlOf } from "../support/real-cluster.ts";
 import { until } from "../support/until.ts";
 
 const PARTITIONS = 4;
@@ -40,16 +40,6 @@ afterAll(async () => {
   await client?.close();
   await cluster?.close();
 });
-
-let apis = 0;
-function api(): Watched {
-  apis += 1;
-  return cluster.processes.start(`api ${apis}`, "api.js", [], { ...cluster.variables, ROLLCALL_HTTP_PORT: "0" });
-}
-
-async function urlOf(process: Watched): Promise<string> {
-  return (await process.says(/"url":"(http:[^"]+)"/))[1]!;
-}
 
 /** Everybody does something that lets some of them join and others leave. */
 async function round(number: number): Promise<void> {
@@ -135,7 +125,7 @@ test("counts are those of SEGMENTS, whoever is killed while they are kept", asyn
   // The first round is behind them when they come: they begin at the stream's start.
   await round(0);
   await cluster.caughtUp();
-  let counting = [api(), api()];
+  let counting = [cluster.api(), cluster.api()];
   await Promise.all(counting.map(urlOf));
   for (let number = 1; number <= ROUNDS; number += 1) {
     const sending = round(number);
@@ -144,7 +134,7 @@ test("counts are those of SEGMENTS, whoever is killed while they are kept", asyn
       worker = cluster.worker();
     } else {
       await counting[0]!.kill9();
-      counting = [counting[1]!, api()];
+      counting = [counting[1]!, cluster.api()];
     }
     await sending;
     if (number === 3) await restartServer();
@@ -171,11 +161,11 @@ test("counts are those of SEGMENTS, whoever is killed while they are kept", asyn
     expect(hours.at(-1)!.size).toBe(items.length);
   }
   expect(deltas.length).toBeGreaterThan(PEOPLE);
-  tell("time series", { deltas: deltas.length, "api processes": apis, rounds: ROUNDS });
+  tell("time series", { deltas: deltas.length, "api processes": cluster.apis, rounds: ROUNDS });
 }, 240_000);
 
 test("what two segments share is what their lists share", async () => {
-  const url = await urlOf(api());
+  const url = await urlOf(cluster.api());
   const ids = async (path: string) => {
     const { items } = (await (await fetch(url + path)).json()) as { items: readonly { readonly id: string }[] };
     return items.map(({ id }) => id).sort();

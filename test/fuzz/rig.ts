@@ -2,7 +2,7 @@
 // they hold and how long they think. fuzz.ts brings it up and takes it down.
 import { join } from "node:path";
 import type { Watched } from "../support/processes.ts";
-import { RealCluster } from "../support/real-cluster.ts";
+import { RealCluster, urlOf } from "../support/real-cluster.ts";
 import { until } from "../support/until.ts";
 import type { Keys } from "./shots.ts";
 
@@ -75,7 +75,7 @@ export class Rig {
       ROLLCALL_HTTP_PORT: "0",
       LOG_LEVEL: "info",
     });
-    const [, port] = await api.says(/"url":"http:\/\/127\.0\.0\.1:(\d+)"/);
+    const { port } = new URL(await urlOf(api));
     const rig = new Rig(cluster, worker, api, Number(port), keys);
     await rig.prepare();
     return rig;

@@ -43,6 +43,8 @@ export class RealCluster<S extends Serving = TestServer> {
   readonly variables: Variables;
   private readonly loads: Load[] = [];
   private started = 0;
+  /** Of those that serve HTTP so many were started. */
+  apis = 0;
   private askedMs = 0;
 
   private constructor(server: S, processes: Processes, nc: NatsConnection, variables: Variables) {
@@ -67,6 +69,12 @@ export class RealCluster<S extends Serving = TestServer> {
   worker(variables: Variables = {}): Watched {
     this.started += 1;
     return this.processes.start(`worker ${this.started}`, "worker.js", [], { ...this.variables, ...variables });
+  }
+
+  /** Serves HTTP on a port that was free; `urlOf` waits for it. */
+  api(): Watched {
+    this.apis += 1;
+    return this.processes.start(`api ${this.apis}`, "api.js", [], { ...this.variables, ROLLCALL_HTTP_PORT: "0" });
   }
 
   /** On a connection of its own, as a channel would have. */
@@ -174,6 +182,11 @@ export class RealCluster<S extends Serving = TestServer> {
     await this.processes.close();
     await this.server.stop();
   }
+}
+
+/** Where a process serves HTTP, once it does. */
+export async function urlOf(api: Watched): Promise<string> {
+  return (await api.says(/"url":"(http:[^"]+)"/))[1]!;
 }
 
 /** Whether a shard, by its name, belongs to that process. */
