@@ -8,13 +8,12 @@ import { storedDeltas } from "../../lib/cli/read-streams.ts";
 import { deltaId, encodeDelta } from "../../lib/core/deltas.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import type { Delta } from "../../lib/core/types.ts";
-import type { Finding } from "../../lib/doctor/finding.ts";
 import { DELTA_ID_HEADER, NatsDeltaSink, PARTITION_HEADER } from "../../lib/nats/delta-sink.ts";
 import { Gate } from "../../lib/nats/gate.ts";
 import { NatsPageStore } from "../../lib/nats/page-store.ts";
 import { api, publish } from "../../lib/nats/wire.ts";
 import type { StoredDelta } from "../../lib/verify/verify.ts";
-import { RealCluster } from "../support/real-cluster.ts";
+import { type Examined, illsOf, RealCluster } from "../support/real-cluster.ts";
 import { until } from "../support/until.ts";
 
 const PARTITIONS = 8;
@@ -26,26 +25,11 @@ afterEach(async () => {
   cluster = undefined;
 });
 
-interface Examined {
-  readonly code: number | null;
-  readonly findings: readonly Finding[];
-}
-
-async function doctor(...args: string[]): Promise<Examined> {
-  // A machine with other work stores checkpoints late; that is not what is looked for here.
-  const variables = { ...cluster!.variables, ROLLCALL_CHECKPOINT_INTERVAL: "10m" };
-  const ran = await cluster!.processes.cli(["doctor", "--output", "json", ...args], variables, 300_000);
-  if (ran.stdout.trim() === "") throw new Error(`doctor said nothing\n${ran.stderr}`);
-  return { code: ran.code, findings: JSON.parse(ran.stdout) };
-}
+const doctor = (...args: string[]): Promise<Examined> => cluster!.doctor(...args);
 
 /** What is not ok, of the checks that are named; of all but the disk of the machine that tests, where none is. */
-function bad({ findings }: Examined, ...checks: string[]): string[] {
-  return findings
-    .filter(
-      ({ check, verdict }) => verdict !== "ok" && (checks.length === 0 ? check !== "disk" : checks.includes(check)),
-    )
-    .map(({ check, verdict, text }) => `${verdict} ${check}: ${text}`);
+function bad(examined: Examined, ...checks: string[]): string[] {
+  return illsOf(examined, (check) => (checks.length === 0 ? check !== "disk" : checks.includes(check)));
 }
 
 test("all is well under load; each damage is found and named", async () => {

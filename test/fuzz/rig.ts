@@ -2,7 +2,7 @@
 // they hold and how long they think. fuzz.ts brings it up and takes it down.
 import { join } from "node:path";
 import type { Watched } from "../support/processes.ts";
-import { RealCluster, urlOf } from "../support/real-cluster.ts";
+import { illsOf, RealCluster, urlOf } from "../support/real-cluster.ts";
 import { until } from "../support/until.ts";
 import type { Keys } from "./shots.ts";
 
@@ -133,21 +133,7 @@ export class Rig {
 
   /** What the doctor finds wrong. Rejects are what fuzzing is for, and the disk is the machine's. */
   async ills(): Promise<string[]> {
-    const { processes, variables } = this.cluster;
-    const ran = await processes.cli(
-      ["doctor", "--all", "--output", "json"],
-      { ...variables, ROLLCALL_CHECKPOINT_INTERVAL: "10m" },
-      300_000,
-    );
-    if (ran.stdout.trim() === "") throw new Error(`doctor said nothing\n${ran.stderr}`);
-    const findings = JSON.parse(ran.stdout) as {
-      readonly check: string;
-      readonly verdict: string;
-      readonly text: string;
-    }[];
-    return findings
-      .filter(({ check, verdict }) => verdict !== "ok" && check !== "disk" && check !== "rejects")
-      .map(({ check, verdict, text }) => `${verdict} ${check}: ${text}`);
+    return illsOf(await this.cluster.doctor("--all"), (check) => check !== "disk" && check !== "rejects");
   }
 
   close(): Promise<void> {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { dataSetMade } from "../../lib/api/operations/data-set.ts";
+import type { Finding } from "../../lib/doctor/finding.ts";
 import { type ClusterStatus, Questions } from "../../lib/nats/questions.ts";
 import { streamState } from "../../lib/nats/wire.ts";
 import type { PartitionStatus } from "../../lib/ports/questions.ts";
@@ -30,6 +31,11 @@ const REPLIES_MS = 2_000;
 export interface ClusterOptions {
   readonly partitions?: number;
   readonly variables?: Variables;
+}
+
+export interface Examined {
+  readonly code: number | null;
+  readonly findings: readonly Finding[];
 }
 
 /** What is asked of a server, or of several in a cluster. */
@@ -172,6 +178,14 @@ export class RealCluster<S extends Serving = TestServer> {
     return JSON.parse(ran.stdout) as VerifyReport;
   }
 
+  /** What `rollcall doctor` finds. A machine with other work stores checkpoints late; that is not what is looked for here. */
+  async doctor(...args: string[]): Promise<Examined> {
+    const variables = { ...this.variables, ROLLCALL_CHECKPOINT_INTERVAL: "10m" };
+    const ran = await this.processes.cli(["doctor", "--output", "json", ...args], variables, 300_000);
+    if (ran.stdout.trim() === "") throw new Error(`doctor said nothing\n${ran.stderr}`);
+    return { code: ran.code, findings: JSON.parse(ran.stdout) as Finding[] };
+  }
+
   async dataSetThere(): Promise<void> {
     const { names } = this.server;
     await until("the data set is there", async () => (await dataSetMade(this.nc, names)) !== undefined);
@@ -222,6 +236,13 @@ export function figuresOf({ inputs, members, memberships, deltas }: VerifyReport
     wrong: deltas.wrong.count,
     disordered: deltas.disordered.count,
   };
+}
+
+/** What the doctor does not call well, in words. */
+export function illsOf({ findings }: Examined, counts: (check: string) => boolean): string[] {
+  return findings
+    .filter(({ check, verdict }) => verdict !== "ok" && counts(check))
+    .map(({ check, verdict, text }) => `${verdict} ${check}: ${text}`);
 }
 
 /** What differs, in words; empty when nothing does. */
