@@ -4,7 +4,6 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Provisioned, provisioned } from "../support/nats.ts";
 import { ShardsUnderLoad } from "../support/shards-under-load.ts";
-import { until } from "../support/until.ts";
 
 const PARTITIONS = 2;
 
@@ -35,9 +34,7 @@ test("owners that vanish and servers that die lose, repeat and disorder nothing"
   // A frozen server: publishes time out, and what was sent may still be stored when it wakes. Nobody publishes while it takes
   // a partition over, so that comes first.
   await shards.everythingOwned();
-  server.pause();
-  await until("a publish without an answer", () => shards.timeouts > 0);
-  server.resume();
+  await shards.leaveUnanswered({ freeze: server.pause, thaw: server.resume });
   await shards.heardMore(300);
 
   await server.kill9();

@@ -24,6 +24,12 @@ export interface ShardsOptions {
   connect(role: string): Promise<NatsConnection>;
 }
 
+/** A server that can be there without answering. */
+export interface Freezable {
+  freeze(): unknown;
+  thaw(): unknown;
+}
+
 interface RunningShard {
   readonly shard: Shard;
   readonly nc: NatsConnection;
@@ -103,6 +109,27 @@ export class ShardsUnderLoad {
   /** Publishes that were never answered. */
   get timeouts(): number {
     return this.statuses().reduce((total, { counters }) => total + counters.publishTimeouts, 0);
+  }
+
+  /**
+   * Freezes a server until a publish has waited in vain for its answer. Whether a freeze falls on a publish under way is
+   * chance, so it is thawed and frozen again until one did.
+   */
+  async leaveUnanswered(server: Freezable, timeoutMs = 60_000): Promise<void> {
+    const before = this.timeouts;
+    const isUnderWay = (): boolean => this.statuses().some(({ unsaid, unsaidLinks }) => unsaid + unsaidLinks > 0);
+    const isUnanswered = (): boolean => this.timeouts > before;
+    await until(
+      "a publish without an answer",
+      async () => {
+        await until("something to be said", isUnderWay);
+        await server.freeze();
+        await until("the answer or none", () => isUnanswered() || !isUnderWay());
+        await server.thaw();
+        return isUnanswered();
+      },
+      timeoutMs,
+    );
   }
 
   /** Ends the load, waits for the last word, and compares, delta by delta, in order. */
