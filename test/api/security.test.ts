@@ -191,7 +191,7 @@ describe("pages of other sites", () => {
 
 describe("headers", () => {
   test("let no answer be framed, guessed, cached or run", async () => {
-    for (const url of ["/v1/segments", "/v1/segments/unknown", "/nowhere"]) {
+    for (const url of ["/v1/segments", "/v1/segments/unknown", "/nowhere", "/v1/segments/%zz"]) {
       const { headers } = await get(url);
       expect(headers, url).toMatchObject({
         "content-security-policy": "default-src 'none';frame-ancestors 'none'",

@@ -15,6 +15,10 @@ import type { HttpSettings } from "./http-settings.ts";
 import { assertShallow } from "./input.ts";
 
 declare module "fastify" {
+  interface FastifyInstance {
+    /** Headers of every answer; for those that no hook sees, too. */
+    readonly everyHeader: Readonly<Record<string, string>>;
+  }
   interface FastifyRequest {
     /** What whoever asks may see of people. */
     readonly masking: Masking;
@@ -72,6 +76,7 @@ function addHeaders(app: FastifyInstance): void {
   app.addHook("onReady", async () => {
     headers = { ...(await helmetHeaders()), "cache-control": "no-store" };
   });
+  app.decorate("everyHeader", { getter: () => headers });
   app.addHook("onRequest", (_request, reply, done) => {
     reply.headers(headers);
     done();

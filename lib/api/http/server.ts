@@ -33,7 +33,9 @@ export function buildApi(options: ApiOptions): FastifyInstance {
     // A browser opens connections ahead of need; an orderly close would wait a minute for a request that never comes.
     forceCloseConnections: true,
     clientErrorHandler: answerClientError,
-    frameworkErrors: (error, _request, reply) => sendError(error, reply as FastifyReply, log),
+    // An address that cannot be read is refused before any hook runs.
+    frameworkErrors: (error, _request, reply) =>
+      sendError(error, reply.headers(reply.server.everyHeader) as FastifyReply, log),
     // An id of so many characters may be escaped to three bytes each.
     routerOptions: { maxParamLength: ID_LENGTH_MAX * 3 },
   });
