@@ -5,10 +5,11 @@
 // No Nats-Msg-Id: one id that is still in the stream's window refuses a whole batch, and the window forgets after two
 // minutes anyway. Instead the last message of each batch bears a mark (file and line), so that an import that was
 // stopped can be resumed exactly, and one that is begun again can be warned of.
-import { headers, type MsgHdrs, type NatsConnection, nuid } from "@nats-io/transport-node";
+import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/transport-node";
 import type { PartitionNo } from "../core/types.ts";
 import type { Names } from "../nats/names.ts";
-import { batchHeaders, headerOf, storedMessage } from "../nats/wire.ts";
+import { headerOf, NO_STREAM, publish, publishBatch, storedMessage } from "../nats/wire.ts";
+import type { Published } from "../ports/publishing.ts";
 import type { RowKind } from "./mapping.ts";
 
 export const MARK_HEADER = "Rollcall-Import";
@@ -166,15 +167,13 @@ export class LogWriter {
     if (lane.busy || lane.waiting.length === 0 || this.failure !== undefined) return;
     const rows = takeBatch(lane);
     lane.busy = true;
-    publishBatch(this.options, lane, rows)
-      .then(
-        () => {
-          this.stored += rows.length;
-        },
-        (error: Error) => {
-          this.failure ??= new ImportStopped(lane.partition, rows[0]!.line, error.message);
-        },
-      )
+    const onStored = (count: number): void => {
+      this.stored += count;
+    };
+    store(this.options, lane, rows, onStored)
+      .catch((error: Error) => {
+        this.failure ??= error;
+      })
       .finally(() => {
         lane.busy = false;
         this.waiting -= rows.length;
@@ -203,53 +202,51 @@ function takeBatch(lane: Lane): readonly Waiting[] {
   return rows;
 }
 
-/** All or nothing. The answer to the last message answers for all of them. */
-async function publishBatch(
-  options: LogWriterOptions,
+/**
+ * All of them, in order, as one batch. Throws ImportStopped when the log does not take them; what is stored is a prefix, then.
+ * Where it takes no batch just now (anybody who may publish can hold its fifty open for ten seconds) they go one by one.
+ */
+async function store(
+  { nc, names, mark }: LogWriterOptions,
   { partition, kind }: Lane,
   rows: readonly Waiting[],
+  onStored: (count: number) => void,
 ): Promise<void> {
-  const { nc, names, mark } = options;
   const subject = names.logSubject(partition, kind);
-  const last = rows.at(-1)!;
-  const marked = headers();
-  marked.set(MARK_HEADER, `${mark} ${last.line}`);
+  const marked = ({ line }: Waiting): MsgHdrs => {
+    const mh = headers();
+    mh.set(MARK_HEADER, `${mark} ${line}`);
+    return mh;
+  };
   if (rows.length > 1) {
-    const id = nuid.next();
-    for (const [index, { body }] of rows.slice(0, -1).entries()) {
-      nc.publish(subject, body, { headers: batchHeaders(headers(), id, index + 1) });
-    }
-    batchHeaders(marked, id, rows.length, true);
+    const last = rows.at(-1)!;
+    const messages = rows.map((row) => ({
+      subject,
+      payload: row.body,
+      headers: row === last ? marked(row) : headers(),
+    }));
+    const published = await publishBatch(nc, messages, ANSWER_MS_MAX);
+    if (published.kind === "stored") return onStored(rows.length);
+    if (published.kind !== "retry") throw new ImportStopped(partition, rows[0]!.line, reasonOf(published));
   }
-  const stored = await requestStored(nc, subject, last.body, marked);
-  if (rows.length > 1 && stored !== rows.length) {
-    throw new Error(`the server stored ${stored} of ${rows.length} rows of a batch, which it says it never does`);
+  for (const row of rows) {
+    const published = await publish(nc, subject, row.body, marked(row), ANSWER_MS_MAX);
+    if (published.kind !== "stored") throw new ImportStopped(partition, row.line, reasonOf(published));
+    onStored(1);
   }
 }
 
-interface PubAck {
-  readonly seq?: number;
-  readonly count?: number;
-  readonly error?: { readonly err_code?: number; readonly description?: string };
-}
-
-/** How many messages the server says it stored. */
-async function requestStored(
-  nc: NatsConnection,
-  subject: string,
-  body: string | Uint8Array,
-  header?: MsgHdrs,
-): Promise<number> {
-  const options = { timeout: ANSWER_MS_MAX, ...(header === undefined ? {} : { headers: header }) };
-  const ack = (await nc.request(subject, body, options)).json<PubAck>();
-  if (ack.error !== undefined) throw new Error(`${ack.error.description} (${ack.error.err_code})`);
-  if (ack.seq === undefined) throw new Error(`no stream listens on ${subject}; is this data set provisioned?`);
-  return ack.count ?? 1;
+function reasonOf(published: Published): string {
+  if (published === NO_STREAM) return "no stream listens on its subject; is this data set provisioned?";
+  return "reason" in published ? published.reason : published.kind;
 }
 
 async function moveClocks({ nc, names, partitions }: ClocksOf, to: number): Promise<void> {
-  const all = Array.from({ length: partitions }, (_, partition) => partition);
-  await Promise.all(
-    all.map((partition) => requestStored(nc, names.logSubject(partition, "clock"), JSON.stringify({ to }))),
-  );
+  const move = async (partition: PartitionNo): Promise<void> => {
+    const subject = names.logSubject(partition, "clock");
+    const published = await publish(nc, subject, JSON.stringify({ to }), undefined, ANSWER_MS_MAX);
+    if (published.kind === "stored") return;
+    throw new Error(`the clock of partition ${partition} was not moved: ${reasonOf(published)}`);
+  };
+  await Promise.all(Array.from({ length: partitions }, (_, partition) => move(partition)));
 }

@@ -64,8 +64,9 @@ export async function publish(
   subject: string,
   payload: string | Uint8Array,
   headers?: MsgHdrs,
+  timeoutMs = REQUEST_TIMEOUT_MS,
 ): Promise<Published> {
-  const options: RequestOptions = { timeout: REQUEST_TIMEOUT_MS };
+  const options: RequestOptions = { timeout: timeoutMs };
   if (headers !== undefined) options.headers = headers;
   try {
     return classify(await ask(nc, subject, payload, options));
@@ -83,12 +84,16 @@ export function expectLast(mh: MsgHdrs, subject: string, seq: number): MsgHdrs {
 
 export interface Message {
   readonly subject: string;
-  readonly payload: string;
+  readonly payload: string | Uint8Array;
   readonly headers: MsgHdrs;
 }
 
 /** Stores messages, all or none: the answer to the last answers for all. Never throws. */
-export async function publishBatch(nc: NatsConnection, messages: readonly Message[]): Promise<Published> {
+export async function publishBatch(
+  nc: NatsConnection,
+  messages: readonly Message[],
+  timeoutMs?: number,
+): Promise<Published> {
   const batch = nuid.next();
   const last = messages.at(-1)!;
   try {
@@ -99,7 +104,7 @@ export async function publishBatch(nc: NatsConnection, messages: readonly Messag
     // A connection that was closed for good says so by throwing. Without its last message a batch is never stored.
     return { kind: "retry", reason: (error as Error).message };
   }
-  return publish(nc, last.subject, last.payload, batchHeaders(last.headers, batch, messages.length, true));
+  return publish(nc, last.subject, last.payload, batchHeaders(last.headers, batch, messages.length, true), timeoutMs);
 }
 
 /** One message of an atomic batch, the first is 1. With the last one, `commit`, all are stored, or none. */

@@ -1,7 +1,7 @@
 // Rows into a real server's logs: all of them, in order per log, stopping at the first failure, resumable exactly.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { NatsConnection } from "@nats-io/transport-node";
+import { headers, type NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { logRecords } from "../../lib/cli/read-streams.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
@@ -9,7 +9,7 @@ import { LogWriter, laneOf, NatsImportLogs } from "../../lib/import/log-writer.t
 import { importFile } from "../../lib/import/run.ts";
 import { namesOf } from "../../lib/nats/names.ts";
 import { provision } from "../../lib/nats/provision.ts";
-import { api, streamState } from "../../lib/nats/wire.ts";
+import { api, batchHeaders, streamState } from "../../lib/nats/wire.ts";
 import { startTestServer, type TestServer } from "../support/nats.ts";
 
 const PARTITIONS = 4;
@@ -70,6 +70,23 @@ test("the first failure of a log stops the import; what is in is a prefix", asyn
   await expect(adding()).rejects.toMatchObject({ name: "ImportStopped", partition: 3, firstLine: 1_201 });
   expect(await linesIn(3)).toEqual(Array.from({ length: 1_200 }, (_, index) => index + 1));
   await api(nc, "STREAM.UPDATE.EVENTS_3", { ...config, max_msgs: -1 });
+});
+
+test("rows go in one by one, in order, where the log takes no batch", async () => {
+  const before = await linesIn(2);
+  // As many open batches as the server allows a stream; anybody who may publish there can do that.
+  const subject = server.names.logSubject(2, "event");
+  for (let batch = 0; batch < 50; batch += 1) {
+    nc.publish(subject, bodyOf(0), { headers: batchHeaders(headers(), `open-${batch}`, 1) });
+  }
+  const rows = writer("d");
+  for (let line = 1; line <= 700; line += 1) await rows.add(2, line, bodyOf(line));
+  await rows.flush();
+  expect(rows.stored).toBe(700);
+  expect((await linesIn(2)).slice(before.length)).toEqual(Array.from({ length: 700 }, (_, index) => index + 1));
+  expect(await new NatsImportLogs(nc, server.names, PARTITIONS).storedUpTo("d")).toEqual(
+    new Map([[laneOf(2, "event"), 700]]),
+  );
 });
 
 test("a data set that is not there is said at the first row", async () => {
