@@ -6,6 +6,7 @@ import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { bytes, counted, instant } from "../../lib/cli/numbers.ts";
 import { plain } from "../../lib/cli/style.ts";
 import { type Column, type Format, printRows } from "../../lib/cli/table.ts";
+import { traceIdOf } from "../../lib/core/trace.ts";
 import { NatsRejectLog } from "../../lib/nats/reject-log.ts";
 import type { RejectFilter } from "../../lib/ports/reject-log.ts";
 import { type Context, connected } from "./context.ts";
@@ -160,6 +161,7 @@ async function show(context: Context, seq: number, output: Format): Promise<void
   print(`reason      ${plain(reject.reason)}: ${plain(reject.detail)}`);
   print(`log         ${where}`);
   print(`sent again  ${again}`);
+  if (reject.trace !== undefined) print(`trace       ${traceIdOf(reject.trace)}`);
   print(
     `bytes       ${bytes(reject.bytes)}${body.length < reject.bytes ? `, of which ${bytes(body.length)} were kept` : ""}`,
   );

@@ -63,6 +63,8 @@ export interface Reject {
   /** One sentence that names the place and the remedy. */
   readonly detail: string;
   readonly body: Uint8Array;
+  /** The message's own. */
+  readonly trace?: Trace;
 }
 
 export type RejectReason =

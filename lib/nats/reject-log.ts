@@ -2,6 +2,7 @@
 // Marks of what was published again are keys of the bucket CLUSTER, which go by themselves after the rejects have gone.
 import { headers, type NatsConnection } from "@nats-io/transport-node";
 import { encodeId, partitionOf } from "../core/ids.ts";
+import { traceOf } from "../core/trace.ts";
 import type { Seq } from "../core/types.ts";
 import type { Taken } from "../ports/intake.ts";
 import type { Published } from "../ports/publishing.ts";
@@ -15,6 +16,7 @@ import type {
   StoredReject,
 } from "../ports/reject-log.ts";
 import type { Names } from "./names.ts";
+import { addTrace } from "./trace-headers.ts";
 import { expectLast, headerOf, publish, type StoredMessage, storedMessage, streamState } from "./wire.ts";
 
 export const REPLAY_HEADER = "Rollcall-Replay";
@@ -76,8 +78,8 @@ export class NatsRejectLog implements RejectLog {
     return publish(this.nc, subject, JSON.stringify(mark), mh);
   }
 
-  async publishAgain({ seq, kind, id, body }: Replayed): Promise<Taken> {
-    const mh = headers();
+  async publishAgain({ seq, kind, id, body, trace }: Replayed): Promise<Taken> {
+    const mh = addTrace(headers(), trace);
     mh.set("Nats-Msg-Id", `replay:${seq}`);
     mh.set(REPLAY_HEADER, `${seq}`);
     const token = encodeId(id);
@@ -105,6 +107,7 @@ function rejectOf(stored: StoredMessage): StoredReject {
     const text = headerOf(stored, name);
     return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : null;
   };
+  const trace = traceOf(headerOf(stored, "traceparent"), headerOf(stored, "tracestate"));
   return {
     seq,
     at: stampMs,
@@ -115,5 +118,6 @@ function rejectOf(stored: StoredMessage): StoredReject {
     stamp: headerOf(stored, "Rollcall-Stamp") ?? null,
     body: data,
     bytes: number("Rollcall-Bytes") ?? data.length,
+    ...(trace === undefined ? {} : { trace }),
   };
 }

@@ -4,6 +4,7 @@ import { headers, type NatsConnection } from "@nats-io/transport-node";
 import type { PartitionNo, Reject } from "../core/types.ts";
 import type { Rejects } from "../ports/rejects.ts";
 import type { Names } from "./names.ts";
+import { addTrace } from "./trace-headers.ts";
 import { publish } from "./wire.ts";
 
 const CONTROL_CHARACTERS = /\p{Cc}+/gu;
@@ -28,7 +29,7 @@ export class NatsRejects implements Rejects {
   }
 
   private async tellOne(reject: Reject): Promise<boolean> {
-    const mh = headers();
+    const mh = addTrace(headers(), reject.trace);
     const bodyBytesMax = (this.nc.info?.max_payload ?? 1024 * 1024) - HEADER_BYTES_SPARE;
     // Within the stream's window a repeat is not stored again; beyond it readers know it by partition and sequence.
     mh.set("Nats-Msg-Id", `${this.partition}:${reject.seq}`);

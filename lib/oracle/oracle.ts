@@ -160,8 +160,8 @@ export class Oracle {
     return this.#deltas;
   }
 
-  #reject(refusal: Refusal, { seq, stamp, body }: LogRecord): void {
-    this.rejects.push({ seq, stamp, ...refusal, body });
+  #reject(refusal: Refusal, { seq, stamp, body, trace }: LogRecord): void {
+    this.rejects.push({ seq, stamp, ...refusal, body, ...(trace === undefined ? {} : { trace }) });
   }
 
   #applyMessage(record: LogRecord): Refusal | undefined {

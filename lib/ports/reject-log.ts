@@ -1,5 +1,6 @@
 // What was refused, as people look at it, and what became of it: read back from the stream REJECTS, and published again once the
 // cause is gone. Answered by lib/nats/reject-log.ts; asked by lib/api/operations/rejects.ts. Who writes there is rejects.ts.
+import type { Trace } from "../core/trace.ts";
 import type { MemberId, Millis, PartitionNo, Seq } from "../core/types.ts";
 import type { Taken } from "./intake.ts";
 import type { Published } from "./publishing.ts";
@@ -18,6 +19,7 @@ export interface StoredReject {
   readonly body: Uint8Array;
   /** Of the original; more than the body has, when that did not fit. */
   readonly bytes: number;
+  readonly trace?: Trace;
 }
 
 export interface RejectFilter {
@@ -52,6 +54,7 @@ export interface Replayed {
   readonly kind: "event" | "account";
   readonly id: MemberId;
   readonly body: Uint8Array;
+  readonly trace?: Trace;
 }
 
 export interface RejectLog {

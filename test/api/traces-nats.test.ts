@@ -137,6 +137,36 @@ test("from a channel's own header, past others and whatever their case", async (
   expect(await delta("u2 left cart-under-100")).toEqual({ cause: "event", ...none });
 });
 
+test("a reject bears its message's, and so does what is sent again", async () => {
+  const [traceparent, tracestate] = [newTrace(), "a=1"];
+  const rejects: { reason: string; traceparent: string | undefined }[] = [];
+  const subscription = nc.subscribe("rejected.*", {
+    callback: (_error, { subject, headers: mh }) =>
+      void rejects.push({ reason: subject, traceparent: headerOf(mh, "traceparent") }),
+  });
+  const mh = headers();
+  mh.set("traceparent", traceparent);
+  mh.set("tracestate", tracestate);
+  // On the subject of somebody who belongs elsewhere: right again when it is sent on its own.
+  const other = ["u5", "u6", "u7", "u8"].find((id) => partitionOf(id, PARTITIONS) !== partitionOf("u9", PARTITIONS))!;
+  await nc.request(`events.${other}`, JSON.stringify(added("u9")), { headers: mh, timeout: ANSWER_MS_MAX });
+  await until("it to be refused", () => rejects.length === 1);
+  subscription.unsubscribe();
+  expect(rejects).toEqual([{ reason: "rejected.wrong-partition", traceparent }]);
+  const asAdmin = async (method: string, path: string): Promise<{ items: readonly { seq: number }[] }> => {
+    const response = await fetch(`${rig.url}/v1/${path}`, {
+      method,
+      headers: { authorization: `Bearer ${rig.adminKey}` },
+    });
+    expect(response.status, path).toBe(200);
+    return response.json() as Promise<{ items: readonly { seq: number }[] }>;
+  };
+  const { items } = await asAdmin("GET", "rejects");
+  expect(items).toMatchObject([{ reason: "wrong-partition", traceparent, replayed: null }]);
+  await asAdmin("POST", `rejects/${items[0]!.seq}/replay`);
+  expect(await delta("u9 joined cart-under-100")).toEqual({ cause: "event", traceparent, tracestate });
+});
+
 test("through an account to a colleague in another partition: two messages between partitions on the way", async () => {
   const [user, colleague] = ["anna", "ben"];
   const account = ["acme", "bolt", "core", "dyne", "echo", "fern"].find(

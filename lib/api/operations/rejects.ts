@@ -78,7 +78,9 @@ export class Rejected {
     const claimed = await this.log.putMark(reject.seq, { state: "sending" }, known?.revision ?? 0);
     if (claimed.kind === "fenced") return { kind: "unsure", why: "somebody else sends it just now; look again" };
     if (claimed.kind !== "stored") return { kind: "failed", why: claimed.reason };
-    const taken = await this.log.publishAgain({ seq: reject.seq, ...message, body: reject.body });
+    const { seq: rejected, body, trace } = reject;
+    const told = trace === undefined ? {} : { trace };
+    const taken = await this.log.publishAgain({ seq: rejected, ...message, body, ...told });
     if (taken.kind === "stored") {
       const { partition, seq } = taken;
       await this.log.putMark(reject.seq, { state: "sent", partition, seq }, claimed.seq);

@@ -122,7 +122,7 @@ function filterOf({ reason, partition, since, until }: Asked): RejectFilter {
 }
 
 function rejectOut({ reject, replayed }: ShownReject, personal: boolean) {
-  const { seq, at, reason, detail, partition, logSeq, bytes } = reject;
+  const { seq, at, reason, detail, partition, logSeq, bytes, trace } = reject;
   return {
     seq,
     at: new Date(at).toISOString(),
@@ -132,6 +132,7 @@ function rejectOut({ reject, replayed }: ShownReject, personal: boolean) {
     partition,
     logSeq,
     bytes,
+    traceparent: trace?.traceparent ?? null,
     replayed: replayed === undefined ? null : { ...replayed, at: new Date(replayed.at).toISOString() },
   };
 }

@@ -17,6 +17,7 @@ const reject = {
   partition: nullable(Count),
   logSeq: nullable(Count, { description: "In the log of the partition." }),
   bytes: Count,
+  traceparent: nullable(Type.String(), { description: "What it was sent with, as W3C Trace Context has it." }),
   replayed: Replayed,
 };
 

@@ -182,7 +182,8 @@ export class Room {
   }
 
   refuse(record: LogRecord, reason: RejectReason, detail: string): void {
-    this.#rejects.push({ seq: record.seq, stamp: record.stamp, reason, detail, body: record.body });
+    const { seq, stamp, body, trace } = record;
+    this.#rejects.push({ seq, stamp, reason, detail, body, ...(trace === undefined ? {} : { trace }) });
   }
 
   takeDeltas(): Delta[] {
