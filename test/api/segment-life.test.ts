@@ -231,9 +231,20 @@ describe("before it is applied", () => {
     expect(body.inSample).toEqual(["ann@shop.example"]);
     expect(body.nearSample).toMatchObject([{ id: "u2", actual: 1 }]);
     await api.header("admin");
-    const masked = await ask("POST", "/v1/segments/try", { definition: often }, await api.header("read"));
+    const masked = await ask("POST", "/v1/segments/try", { definition: often }, await api.header("build"));
     expect([masked.body.inSample, masked.body.nearSample[0].actual]).toEqual([["a•••@•••"], "•••"]);
     expect(masked.body.in).toBe(1);
+  });
+
+  test("who may only read asks what a definition says, and not whom it takes in: that tells what is known of them", async () => {
+    await api.header("admin");
+    const reads = await api.header("read");
+    const asked = (path: string) => ask("POST", `/v1/segments/${path}`, { definition: often }, reads);
+    for (const path of ["validate", "sentence"]) expect((await asked(path)).status, path).toBe(200);
+    for (const path of ["try", "try?stream", "backtest", "backtest?stream", "often/diff"]) {
+      const { status, body } = await asked(path);
+      expect([status, body.error?.code], path).toEqual([403, "not-allowed"]);
+    }
   });
 
   test("line by line: progress with what is known so far, then the result, or why there is none", async () => {

@@ -1,5 +1,8 @@
 // What a definition would do, before anybody applies it: whether it is sound, what it says and costs, whom it would take in,
 // and what it would have done. Nothing is changed by any of these. Asked of lib/api/segments/candidates.ts.
+//
+// What a definition says of itself is read. Whom it takes in tells what is known of them, one rule after the other, so trying it
+// needs the right to make it.
 
 import type { FastifyReply } from "fastify";
 import type { BacktestReport } from "../../backtest/backtest.ts";
@@ -101,7 +104,7 @@ export const candidateRoutes: RouteGroup = (app, services) => {
   app.post(
     "/v1/segments/try",
     {
-      config: { needs: "read" },
+      config: { needs: "build" },
       handlerTimeout: LINES_MS_MAX,
       schema: {
         "x-not-audited": ASKS,
@@ -135,7 +138,7 @@ export const candidateRoutes: RouteGroup = (app, services) => {
   app.post(
     "/v1/segments/backtest",
     {
-      config: { needs: "read" },
+      config: { needs: "build" },
       handlerTimeout: LINES_MS_MAX,
       schema: {
         "x-not-audited": ASKS,

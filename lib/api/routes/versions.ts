@@ -100,7 +100,7 @@ export const versionRoutes: RouteGroup = (app, services) => {
   app.post(
     "/v1/segments/:id/diff",
     {
-      config: { needs: "read" },
+      config: { needs: "build" },
       schema: {
         "x-not-audited": "It only asks.",
         tags: ["segments"],
