@@ -35,6 +35,11 @@ export function hashOf(id: MemberId): number {
   return fnv1a(encodeId(id));
 }
 
+/** Whether an id says by itself whose it is: an address, a telephone number, a name with a blank. */
+export function speaks(id: MemberId): boolean {
+  return id.includes("@") || /\s/.test(id) || /^(\+|00)[\d ()./-]{6,}$/.test(id);
+}
+
 /** By the bytes of UTF-8. Plain texts compare as they are; only beyond the basic plane do code units disagree. */
 export function compareIds(left: string, right: string): number {
   if (left === right) return 0;

@@ -224,8 +224,8 @@ export interface SearchAsked {
   readonly kind?: MemberKind;
   /** `id`, or the name of an identity or a trait: nothing else is looked at. */
   readonly field?: string;
-  /** Nothing but ids is looked at. */
-  readonly ids?: boolean;
+  /** For who may see nothing personal: only ids are looked at, and of these only such as do not speak. */
+  readonly masked?: boolean;
 }
 
 export interface SearchHit {

@@ -229,6 +229,19 @@ describe("search", () => {
     expect((await get("/v1/search?q=u", headers)).items).toMatchObject([{ id: "u1", value: "u1", name: "•••" }]);
     expect((await get("/v1/search?q=ann%40shop.example", headers)).items).toMatchObject([{ id: "a•••@•••" }]);
   });
+
+  test("who sees no personal data is answered the same whether somebody has it or nobody, down to where it goes on", async () => {
+    api.audience.user = async (id) => people.cluster.of(id).user(id);
+    api.audience.account = async () => undefined;
+    for (let n = 0; n < 40; n += 1) people.event(`u${n}`, { type: "identify", traits: { name: `Ann ${n}` } });
+    for (const id of ["ann@shop.example", "anna@shop.example", "+4989123456"]) people.event(id, track("Seen"));
+    const headers = await api.header("read");
+    const asked = (q: string) => get(`/v1/search?limit=1&q=${encodeURIComponent(q)}`, headers);
+    const nobody = await asked("bob@");
+    expect(nobody).toMatchObject({ items: [], next: null });
+    expect(nobody.looked).toBeGreaterThan(40);
+    for (const q of ["ann", "ann@shop.exampl", "+49"]) expect(await asked(q), q).toEqual(nobody);
+  });
 });
 
 describe("the catalogue", () => {

@@ -1,5 +1,6 @@
 // What somebody sees of a person whose key shows no personal data: that something is known and under which name, not what.
 // Routes and the live feed ask here before they shape an answer; the shapes stay the same.
+import { speaks } from "../../core/ids.ts";
 import type { AccountUser, AccountView, ExplainNode, TrialPart, UserView } from "../../core/partition.ts";
 import type { Delta, Json, JsonObject, MemberId } from "../../core/types.ts";
 
@@ -26,10 +27,6 @@ export function idOut(id: MemberId, { personal }: Masking): MemberId {
   const at = id.indexOf("@");
   const first = String.fromCodePoint(id.codePointAt(0)!);
   return at > 0 ? `${first}${MASK}@${MASK}` : `${first}${MASK}`;
-}
-
-function speaks(id: string): boolean {
-  return id.includes("@") || /\s/.test(id) || /^(\+|00)[\d ()./-]{6,}$/.test(id);
 }
 
 export function userMasked(user: UserView, masking: Masking): UserView {
@@ -178,11 +175,6 @@ export function traitMasked(trait: TraitShown, masking: Masking): TraitShown {
 
 export function nearMasked({ segment, rule }: NearShown, masking: Masking): NearShown {
   return { segment, rule: masking.personal ? rule : nodeMasked(rule, masking) };
-}
-
-/** Who may not see a value may not find it out by asking for it: ids that speak are left out, but for the very one asked. */
-export function isFoundBy(id: MemberId, { personal }: Masking): boolean {
-  return personal || !speaks(id);
 }
 
 /** How many is shown, and by which rule; who they are, and what was found, is their own. */

@@ -145,11 +145,15 @@ describe("search", () => {
     ]);
   });
 
-  test("of one field alone, or of ids alone", () => {
+  test("of one field alone; masked, by ids alone that do not speak", () => {
     const story = told();
     expect(found(story, { text: "dy", field: "id" })).toEqual(["account dynamo by id"]);
     expect(found(story, { text: "u", field: "email" })).toEqual([]);
-    expect(found(story, { text: "dy", ids: true })).toEqual(["account dynamo by id"]);
+    expect(found(story, { text: "dy", masked: true })).toEqual(["account dynamo by id"]);
+    for (const id of ["dyk@shop.example", "Dy Kay", "+4989123456"]) story.track("10:03", id, "A");
+    expect(found(story, { text: "dy", masked: true })).toEqual(["account dynamo by id"]);
+    expect(found(story, { text: "+49", masked: true })).toEqual([]);
+    expect(found(story, { text: "+49" })).toEqual(["user +4989123456 by id"]);
   });
 
   test("goes on at the place of whom it has not told yet, and meets everybody once", () => {

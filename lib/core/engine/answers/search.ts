@@ -1,17 +1,22 @@
 // Whom a text finds: by the beginning of an id, of an identity, of a trait's value or of a word in it; letters count as the
 // same whether they are small or capital. Nothing is kept for it: each member is looked at, a page at a time.
+//
+// Who may not see a value may not find it out by asking for its beginning. So what they may not see is passed over here already:
+// if it was found first and left out later, where the walk stopped would still tell that it is there.
+import { speaks } from "../../ids.ts";
 import type { SearchAsked, SearchHit } from "../../partition.ts";
 import type { Json } from "../../types.ts";
 import type { Actor } from "../member/actor.ts";
 
 export type Seeker = (actor: Actor) => Pick<SearchHit, "field" | "value"> | undefined;
 
-export function seekerFor({ text, field, ids }: SearchAsked): Seeker {
+export function seekerFor({ text, field, masked = false }: SearchAsked): Seeker {
   const sought = folded(text);
   const begins = (value: string): boolean => folded(value).startsWith(sought);
   return ({ id, identities, traits }) => {
-    if ((field === undefined || field === "id") && begins(id)) return { field: "id", value: id };
-    if (ids === true) return undefined;
+    const isLookedAt = (field === undefined || field === "id") && !(masked && speaks(id));
+    if (isLookedAt && begins(id)) return { field: "id", value: id };
+    if (masked) return undefined;
     for (const [type, all] of Object.entries(identities)) {
       if (field !== undefined && field !== type) continue;
       const value = all.find(begins);
