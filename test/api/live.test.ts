@@ -63,6 +63,17 @@ describe("what each topic tells", () => {
     expect((await stream.next(isSnapshot("sizes"))).data).toEqual({ unavailable: true });
   });
 
+  test("sizes: what a stream begins with may be larger than what may lie unread", async () => {
+    const long = "x".repeat(1_000);
+    api.audience.segments = Array.from({ length: 2_000 }, (_, n) => ({ ...CART, id: `cart-${n}`, name: long }));
+    const stream = await open("sizes");
+    const { segments } = (await stream.next(isSnapshot("sizes"))).data as { segments: unknown[] };
+    expect(segments).toHaveLength(2_000);
+    expect((await stream.next(isCalled("start"))).data).toEqual({ resumed: false });
+    api.audience.segments = api.audience.segments.slice(1);
+    expect((await stream.next(isDelta("sizes"))).data).toMatchObject({ segments: [], removed: ["cart-0"] });
+  });
+
   test("changes and a segment: the last ones, then those that happen, each topic its own", async () => {
     api.audience.said = [deltaOf("before")];
     const stream = await open(`changes,segment:${CART.id},segment:other`);

@@ -94,10 +94,10 @@ export class LiveFeed {
       reader,
       channels,
       listening,
-      hear: (told) => reader.write(`id: ${idOf(told.seq)}\n${told.frame(personal)}`),
+      hear: (told) => reader.write(frameFor(told, listening, idOf)),
     };
     // Nothing is told between the snapshot and the listening: all of this is one turn.
-    this.greet(stream, idOf);
+    reader.greet(this.greeting(stream, idOf));
     this.streams.add(stream);
     for (const channel of channels) channel.listeners.add(stream);
     this.heartbeat ??= setInterval(() => this.beat(), HEARTBEAT_MS);
@@ -113,19 +113,17 @@ export class LiveFeed {
   }
 
   /** What was missed, if all of it is known, or snapshots; the last message of either bears an id, so that both are whole. */
-  private greet(stream: Stream, idOf: (seq: number) => string): void {
-    const { reader, channels, listening } = stream;
+  private greeting({ channels, listening }: Stream, idOf: IdOf): readonly string[] {
     const { lastEventId, personal } = listening;
     const since = seqOf(lastEventId, idOf);
     const missed = since === undefined ? undefined : missedBy(channels, since);
     if (missed !== undefined) {
-      for (const told of missed) stream.hear(told);
-      reader.write(startFrame({ resumed: true }, idOf(this.seq)));
-      return;
+      const frames = missed.map((told) => frameFor(told, listening, idOf));
+      return [...frames, startFrame({ resumed: true }, idOf(this.seq))];
     }
-    for (const channel of channels) reader.write(channel.snapshot(personal));
+    const snapshots = channels.map((channel) => channel.snapshot(personal));
     const why = lastEventId === "" ? {} : { reason: "what came after that id is not known here any more" };
-    reader.write(startFrame({ resumed: false, ...why }, idOf(this.seq)));
+    return [...snapshots, startFrame({ resumed: false, ...why }, idOf(this.seq))];
   }
 
   private channelOf(topic: Topic): Channel {
@@ -192,16 +190,22 @@ function missedBy(channels: readonly Channel[], seq: number): readonly Told[] | 
   return missed.sort((a, b) => a.seq - b.seq);
 }
 
+type IdOf = (seq: number) => string;
+
 /** An id is of one process, of the same topics and the same rights: with others what was missed would be something else. */
-function idsOf(instance: string, { topics, personal }: Listening): (seq: number) => string {
+function idsOf(instance: string, { topics, personal }: Listening): IdOf {
   const wish = `${personal} ${topics.map(({ text }) => text).join(",")}`;
   const hash = createHash("sha256").update(wish).digest("base64url").slice(0, INSTANCE_BYTES);
   return (seq) => `${instance}.${hash}.${seq}`;
 }
 
-function seqOf(id: string, idOf: (seq: number) => string): number | undefined {
+function seqOf(id: string, idOf: IdOf): number | undefined {
   const seq = Number(id.slice(id.lastIndexOf(".") + 1));
   return Number.isSafeInteger(seq) && idOf(seq) === id ? seq : undefined;
+}
+
+function frameFor(told: Told, { personal }: Listening, idOf: IdOf): string {
+  return `id: ${idOf(told.seq)}\n${told.frame(personal)}`;
 }
 
 function startFrame(said: { readonly resumed: boolean; readonly reason?: string }, id: string): string {

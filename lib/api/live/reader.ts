@@ -20,6 +20,7 @@ const WHY: Readonly<Record<EndReason, string>> = {
 export class LiveReader {
   readonly personal: boolean;
   private readonly response: ServerResponse;
+  private unreadBytesMax = UNREAD_BYTES_MAX;
   private ended = false;
 
   constructor(response: ServerResponse, personal: boolean, onGone: () => void) {
@@ -44,9 +45,19 @@ export class LiveReader {
     this.write(`retry: ${RETRY_MS}\n\n`);
   }
 
+  /** What a stream begins with is as large as what there is to tell, and is not counted until it has left. */
+  greet(frames: readonly string[]): void {
+    if (this.ended) return;
+    for (const frame of frames) this.response.write(frame);
+    this.unreadBytesMax = UNREAD_BYTES_MAX + this.response.writableLength;
+    this.response.once("drain", () => {
+      this.unreadBytesMax = UNREAD_BYTES_MAX;
+    });
+  }
+
   write(text: string): void {
     if (this.ended) return;
-    if (this.response.writableLength > UNREAD_BYTES_MAX) this.end("too-slow");
+    if (this.response.writableLength > this.unreadBytesMax) this.end("too-slow");
     else this.response.write(text);
   }
 
