@@ -133,6 +133,8 @@ export class LiveFeed {
       this.lingering.delete(known);
       return known;
     }
+    // Of what happened while it was closed it knows nothing: no id of before will do.
+    this.seq += 1;
     const source = sourceOf(topic, this.options);
     const channel = new Channel(topic.text, source, this.seq, () => {
       this.seq += 1;
