@@ -1,8 +1,10 @@
 // What a topic of the live stream keeps, and for how long: the feed over an answer that nobody sends, with clocks of its own.
 import { EventEmitter } from "node:events";
 import type { ServerResponse } from "node:http";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Channel } from "../../lib/api/live/channel.ts";
 import { LiveFeed } from "../../lib/api/live/feed.ts";
+import type { Source, Telling } from "../../lib/api/live/source.ts";
 import { topicsOf } from "../../lib/api/live/topics.ts";
 import { Operating } from "../../lib/api/operations/operating.ts";
 import { ClusterInMemory } from "./cluster-in-memory.ts";
@@ -62,4 +64,46 @@ test("a topic that was closed meanwhile is not resumed: what happened then is to
   expect(again.text).toContain('"id":"u1"');
   again.emit("close");
   feed.close();
+});
+
+describe("of what a channel told", () => {
+  const channelOf = () => {
+    let seq = 0;
+    let tell: (telling: Telling) => void = () => undefined;
+    const source: Source = {
+      start(given) {
+        tell = given;
+      },
+      stop() {},
+      ready: async () => undefined,
+      whole: () => () => null,
+    };
+    const channel = new Channel("t", source, 0, () => {
+      seq += 1;
+      return seq;
+    });
+    return { channel, tell: (said: Telling["said"]) => tell({ event: "delta", said }) };
+  };
+
+  test("text is kept, and nothing that it was made of", () => {
+    const { channel, tell } = channelOf();
+    const said = vi.fn((personal: boolean) => (personal ? "Ann" : "•••"));
+    tell(said);
+    const made = said.mock.calls.length;
+    const [told] = channel.since(0)!;
+    expect([told!.full, told!.masked]).toEqual([expect.stringContaining("Ann"), expect.stringContaining("•••")]);
+    expect(said).toHaveBeenCalledTimes(made);
+  });
+
+  test("the masked form counts as the other does", () => {
+    const { channel, tell } = channelOf();
+    const long = "•".repeat(200_000);
+    const tellOne = (): void => tell((personal) => (personal ? "Ann" : long));
+    tellOne();
+    tellOne();
+    expect(channel.since(0)).toHaveLength(2);
+    tellOne();
+    expect(channel.since(0)).toBeUndefined();
+    expect(channel.since(1)).toHaveLength(2);
+  });
 });

@@ -9,8 +9,10 @@ const KEPT_BYTES_MAX = 512 * 1024;
 export interface Told {
   /** Counted over all topics of the feed. */
   readonly seq: number;
-  /** The lines of the message but its id, for who sees personal data and for who does not. */
-  frame(personal: boolean): string;
+  /** The lines of the message but its id, for who sees personal data. */
+  readonly full: string;
+  /** And for who does not. */
+  readonly masked: string;
 }
 
 export interface Listener {
@@ -56,34 +58,26 @@ export class Channel {
   }
 
   private tell(telling: Telling): void {
-    const told = toldOf(this.topic, telling, this.nextSeq());
+    // As text at once: what it was made of may be many times as large, and nobody would count it.
+    const [full, masked] = [frameOf(this.topic, telling, true), frameOf(this.topic, telling, false)];
+    const told = { seq: this.nextSeq(), full, masked: masked === full ? full : masked };
     this.keep(told);
     for (const listener of [...this.listeners]) listener.hear(told);
   }
 
   private keep(told: Told): void {
     this.kept.push(told);
-    this.keptBytes += told.frame(true).length;
+    this.keptBytes += sizeOf(told);
     while (this.kept.length > KEPT_MAX || this.keptBytes > KEPT_BYTES_MAX) {
       const gone = this.kept.shift()!;
-      this.keptBytes -= gone.frame(true).length;
+      this.keptBytes -= sizeOf(gone);
       this.completeSince = gone.seq;
     }
   }
 }
 
-/** Each form is written once, and the masked one when somebody needs it. */
-function toldOf(topic: string, telling: Telling, seq: number): Told {
-  const full = frameOf(topic, telling, true);
-  let masked: string | undefined;
-  return {
-    seq,
-    frame(personal) {
-      if (personal) return full;
-      masked ??= frameOf(topic, telling, false);
-      return masked;
-    },
-  };
+function sizeOf({ full, masked }: Told): number {
+  return full.length + (masked === full ? 0 : masked.length);
 }
 
 /** JSON has no line breaks of its own, so one data line is enough. */

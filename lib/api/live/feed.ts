@@ -207,7 +207,7 @@ function seqOf(id: string, idOf: IdOf): number | undefined {
 }
 
 function frameFor(told: Told, { personal }: Listening, idOf: IdOf): string {
-  return `id: ${idOf(told.seq)}\n${told.frame(personal)}`;
+  return `id: ${idOf(told.seq)}\n${personal ? told.full : told.masked}`;
 }
 
 function startFrame(said: { readonly resumed: boolean; readonly reason?: string }, id: string): string {
