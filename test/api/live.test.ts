@@ -265,6 +265,21 @@ describe("who may listen, how many, for how long", () => {
     await until("there is room again", async () => (await open("changes")).status === 200);
   });
 
+  test("streams that are asked for behind another on one connection take nobody's room", async () => {
+    await api.close();
+    await serve(2);
+    const socket = connect(Number(new URL(url).port), "127.0.0.1");
+    socket.write("GET /v1/live?topics=changes HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(2));
+    await until("the first one begins", async () => String(socket.read()).includes("event: start"));
+    socket.destroy();
+    await until("there is room for both", async () => {
+      const both = [await open("changes"), await open("changes")];
+      if (both.every(({ status }) => status === 200)) return true;
+      for (const stream of both) stream.close();
+      return false;
+    });
+  });
+
   test("the headers of the doors stand on the answer", async () => {
     await api.close();
     api = await apiInMemory({ origins: ["https://shop.example"] });

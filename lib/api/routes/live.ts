@@ -1,6 +1,7 @@
 // What happens now, as server-sent events. The streams themselves are lib/api/live.
 import type { FastifyRequest } from "fastify";
 import type { RouteGroup } from "../http/api.ts";
+import { HttpError } from "../http/http-error.ts";
 import { within } from "../http/tracing.ts";
 import { LiveFeed } from "../live/feed.ts";
 import { TOPICS_DEFAULT, topicsOf } from "../live/topics.ts";
@@ -11,6 +12,9 @@ import { RIGHTS_OF } from "../security/rights.ts";
 const DESCRIPTION = `Each message is an event \`snapshot\` or \`delta\` with \`{topic, data}\`; \`start\` (\`{resumed, reason?}\`) follows what a
 stream begins with, \`end\` (\`{reason, message}\`) says why it ends. Of a topic at most four messages a second; a comment every 15 s.
 Send the last id again as \`Last-Event-ID\`, as browsers do, to be told what was missed.`;
+
+/** One that waits for its turn on the connection is never told that the connection has closed. */
+const NOT_ITS_TURN = "A live stream is asked for when every answer before it on the same connection has come.";
 
 export const liveRoutes: RouteGroup = (app, { audience, tap, operating, http, keyring }) => {
   const { streamsPerKeyMax, traitsShown } = http;
@@ -40,6 +44,7 @@ export const liveRoutes: RouteGroup = (app, { audience, tap, operating, http, ke
       const topics = topicsOf(request.query.topics ?? TOPICS_DEFAULT);
       const { caller, ip, headers } = request;
       const who = caller.key?.id ?? ip;
+      if (reply.raw.socket === null) throw new HttpError(400, "bad-request", NOT_ITS_TURN);
       feed.assertRoom(who);
       const lastEventId = headers["last-event-id"];
       reply.hijack();
