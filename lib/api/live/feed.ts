@@ -116,7 +116,8 @@ export class LiveFeed {
   private greeting({ channels, listening }: Stream, idOf: IdOf): readonly string[] {
     const { lastEventId, personal } = listening;
     const since = seqOf(lastEventId, idOf);
-    const missed = since === undefined ? undefined : missedBy(channels, since);
+    // Nobody was given an id that is still to come.
+    const missed = since === undefined || since > this.seq ? undefined : missedBy(channels, since);
     if (missed !== undefined) {
       const frames = missed.map((told) => frameFor(told, listening, idOf));
       return [...frames, startFrame({ resumed: true }, idOf(this.seq))];
