@@ -23,10 +23,10 @@ beforeAll(async () => {
 });
 afterAll(() => rig?.close());
 
-function send(path: string, body: object): Promise<Response> {
+function send(path: string, body: object, key = rig.writeKey): Promise<Response> {
   return fetch(`${rig.url}/v1/${path}`, {
     method: "POST",
-    headers: { authorization: `Bearer ${rig.writeKey}`, "content-type": "application/json" },
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(SILENCE_MS_MAX),
   });
@@ -85,6 +85,22 @@ test("a repeat by messageId is answered with the place of the first, and stored 
   const [first, second] = [await send("t", event), await send("b", { batch: [{ type: "track", ...event }] })];
   expect([second.status, positionsOf(second)]).toEqual([200, positionsOf(first)]);
   expect(await lastOf(positionsOf(first)[0]!.partition)).toBe(positionsOf(first)[0]!.seq);
+});
+
+test("one number of two senders, or about two people of one log, is no repeat", async () => {
+  const [first = "", second = ""] = Array.from({ length: 20 }, (_, index) => `w${index}`).filter(
+    (id) => partitionOf(id, PARTITIONS) === 0,
+  );
+  const event = { event: "Bought", messageId: "1001" };
+  const answers = [
+    await send("track", { ...event, userId: first }),
+    await send("track", { ...event, userId: second }),
+    await send("track", { ...event, userId: first }, rig.adminKey),
+  ];
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+  const messages = await Promise.all(answers.map((answer) => stored(positionsOf(answer)[0]!)));
+  expect(messages.map(({ message }) => message.userId)).toEqual([first, second, first]);
+  expect(new Set(answers.map((answer) => positionsOf(answer)[0]!.seq)).size).toBe(3);
 });
 
 test("the events of a user stand in the log in the order of the batch, whatever stands between them", async () => {

@@ -95,15 +95,11 @@ describe("bodies", () => {
     expect((await post("/v1/track", track())).statusCode).toBe(200);
   });
 
-  test("a message without an id gets one, and each id is what the log is asked to know it by", async () => {
-    await post("/v1/batch", {
-      batch: [track(), track({ messageId: "m1" }), track({ messageId: `ä${"x".repeat(300)}` })],
-    });
-    const [first, second, third] = api.intake.stored;
-    expect(JSON.parse(first!.body).messageId).toBe(first!.dedupId);
-    expect(first!.dedupId).toMatch(/^[0-9a-f-]{36}$/);
-    expect(second!.dedupId).toBe("m1");
-    expect(third!.dedupId).toMatch(/^[0-9a-f]{64}$/);
+  test("a message without an id gets one", async () => {
+    await post("/v1/batch", { batch: [track(), track({ messageId: "" })] });
+    const ids = api.intake.messages().map(({ messageId }) => messageId);
+    for (const id of ids) expect(id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(new Set(ids).size).toBe(2);
   });
 
   test("a wrong clock of the sender is set right, by the batch's sentAt, too", async () => {
@@ -172,6 +168,40 @@ describe("whose log", () => {
     expect(api.intake.stored.map(({ kind, id }) => `${kind} ${id}`)).toEqual(
       expect.arrayContaining(["event m1", "event m2", "event m3", "event m4", "event m5", "event u1"]),
     );
+  });
+});
+
+describe("the name by which a log knows a repeat", () => {
+  const nameOf = async (payload: JsonObject, headers = {}): Promise<string> => {
+    expect((await post("/v1/t", payload, { headers })).statusCode).toBe(200);
+    return api.intake.stored.at(-1)!.dedupId;
+  };
+
+  test("is the same for the same message, by whatever route", async () => {
+    const message = track({ messageId: "m1" });
+    const name = await nameOf(message);
+    expect(await nameOf({ ...message, properties: { price: 5 } })).toBe(name);
+    await post("/v1/batch", { batch: [message] });
+    expect(api.intake.stored.at(-1)!.dedupId).toBe(name);
+  });
+
+  test("is another one for another message, another person, an account of that id, another key", async () => {
+    const names = [
+      await nameOf(track({ messageId: "1001", userId: "ann" })),
+      await nameOf(track({ messageId: "1002", userId: "ann" })),
+      await nameOf(track({ messageId: "1001", userId: "bob" })),
+      await nameOf({ messageId: "1001", groupId: "ann", event: "Invoice Failed" }),
+    ];
+    for (const role of ["ingest", "operate"] as const) {
+      names.push(await nameOf(track({ messageId: "1001", userId: "ann" }), await api.header(role)));
+    }
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  test("is none that anything else in the log has, and stands in a header, whatever the message says", async () => {
+    for (const messageId of ["replay:7", `ä${"x".repeat(300)}`, "half \ud800", "a\r\nb"]) {
+      expect(await nameOf(track({ messageId }))).toMatch(/^http:[\w-]{43}$/);
+    }
   });
 });
 

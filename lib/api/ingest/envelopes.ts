@@ -1,7 +1,7 @@
 // From the body of a request to the events that it holds, as the Segment spec has them: what they lack is filled in, what the
 // door resolves is written into them, and each is told whose log it belongs to. Only what cannot be read is refused here: what
 // an event means, the partition judges, and tells the rejects stream. Stands before storing.ts.
-import { createHash, randomUUID } from "node:crypto";
+import { hash, randomUUID } from "node:crypto";
 import type { Trace } from "../../core/trace.ts";
 import type { Json, Limits, MemberId, Millis } from "../../core/types.ts";
 import { channelOfLibrary } from "../../enrich/channels.ts";
@@ -16,7 +16,7 @@ export type Call = (typeof CALLS)[number];
 /** As the Segment API has them, so that every library keeps to them. */
 export const BATCH_BYTES_MAX = 500 * 1024;
 const BATCH_EVENTS_MAX = 2_500;
-const DEDUP_ID = /^[\x21-\x7e]{1,200}$/;
+const SHORT_PLAIN = /^[\x21-\x7e]{1,200}$/;
 
 /** What is known of a request beside its body. */
 export interface Arrival {
@@ -29,6 +29,8 @@ export interface Arrival {
   readonly userAgent: string | undefined;
   /** A page sent it: address and user agent are a person's. */
   readonly isFromPage: boolean;
+  /** The id of the key; `open` while there are none. */
+  readonly sender: string;
   /** The name of the key. While there are none, an event's own channel is believed. */
   readonly source: string | undefined;
   readonly trace: Trace | undefined;
@@ -74,9 +76,9 @@ function eventOf(message: Draft, place: string, arrival: Arrival): EventToStore 
   enrichOwn(message, heardOf(message, arrival));
   const body = JSON.stringify(message);
   assertFits(body, place, arrival.limits);
-  const dedupId = dedupIdOf(message.messageId!);
-  const { kind, id } = whoseLog(message, dedupId, arrival.limits);
-  return { kind, id, dedupId, body, trace: arrival.trace };
+  const messageId = typeof message.messageId === "string" ? message.messageId : JSON.stringify(message.messageId);
+  const { kind, id } = whoseLog(message, messageId, arrival.limits);
+  return { kind, id, dedupId: dedupIdOf(arrival.sender, kind, id, messageId), body, trace: arrival.trace };
 }
 
 /** A server's own address is not the person's, and of a program without a name it is not known what it is. */
@@ -112,12 +114,12 @@ function assertFits(body: string, place: string, { eventBytesMax }: Limits): voi
  * As the decoder reads it: the user, else the account of a message by nobody. One of which nobody can tell goes to some log
  * all the same, always the same one for the same message: the partition refuses it there, and says why.
  */
-function whoseLog(message: Draft, otherwise: string, limits: Limits): Pick<EventToStore, "kind" | "id"> {
+function whoseLog(message: Draft, messageId: string, limits: Limits): Pick<EventToStore, "kind" | "id"> {
   const { type, groupId } = message;
   const user = message.userId ?? message.anonymousId;
-  if (!isMissing(user)) return { kind: "event", id: idOf(user, limits) ?? otherwise };
-  const account = type === "group" || type === "track" ? idOf(groupId, limits) : undefined;
-  return account === undefined ? { kind: "event", id: otherwise } : { kind: "account", id: account };
+  const account = isMissing(user) && (type === "group" || type === "track") ? idOf(groupId, limits) : undefined;
+  if (account !== undefined) return { kind: "account", id: account };
+  return { kind: "event", id: idOf(user, limits) ?? idOfNobody(messageId) };
 }
 
 /** Undefined: no id, or one that the decoder refuses. */
@@ -127,10 +129,16 @@ function idOf(value: Json | undefined, { idBytesMax }: Limits): MemberId | undef
   return value.length * 3 <= idBytesMax || Buffer.byteLength(value) <= idBytesMax ? value : undefined;
 }
 
-/** It goes into a header, so what is no plain short text stands there as its hash. */
-function dedupIdOf(messageId: Json): string {
-  const text = typeof messageId === "string" ? messageId : JSON.stringify(messageId);
-  return DEDUP_ID.test(text) ? text : createHash("sha256").update(text).digest("hex");
+function idOfNobody(messageId: string): MemberId {
+  return SHORT_PLAIN.test(messageId) ? messageId : hash("sha256", messageId);
+}
+
+/**
+ * A log knows repeats of all its messages by one name each, so the name says whose word it is and about whom: else whoever has
+ * numbers of their own, or guesses another's, would keep that one's events out, and they would be answered as if stored.
+ */
+function dedupIdOf(sender: string, kind: EventToStore["kind"], id: MemberId, messageId: string): string {
+  return `http:${hash("sha256", JSON.stringify([sender, kind, id, messageId]), "base64url")}`;
 }
 
 function draftAt(place: string, value: unknown): Draft {

@@ -115,6 +115,7 @@ function arrivalOf(
     // Browsers say one or the other of every request that writes, and pages cannot leave it out. Node's fetch says another
     // header of theirs, sec-fetch-mode, too.
     isFromPage: headers.origin !== undefined || headers["sec-fetch-site"] !== undefined,
+    sender: caller.who,
     source: caller.key?.name,
     trace: traceOfRequest(headers),
   };
