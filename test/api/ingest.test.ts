@@ -63,6 +63,19 @@ describe("bodies", () => {
     expect((await post("/v1/items", '{"items":[]}', more)).statusCode).toBe(415);
   });
 
+  test("what is no UTF-8 is refused, so that two names do not become one", async () => {
+    for (const type of ["application/json", "text/plain"]) {
+      const send = (name: string, encoding: "latin1" | "utf8") => {
+        const payload = Buffer.from(JSON.stringify(track({ userId: name })), encoding);
+        return post("/v1/t", payload, { headers: { "content-type": type } });
+      };
+      const refused = await send("José", "latin1");
+      expect([refused.statusCode, refused.json().error.message]).toEqual([400, "The body is not UTF-8."]);
+      expect((await send("José", "utf8")).statusCode).toBe(200);
+    }
+    expect(api.intake.stored.map(({ id }) => id)).toEqual(["José", "José"]);
+  });
+
   test("what comes gzipped is read; what would grow beyond the limit, is broken, or is packed otherwise, is refused", async () => {
     const packed = (body: Buffer, encoding = "gzip") =>
       api.app.inject({
@@ -228,7 +241,9 @@ describe("keys", () => {
     const json = { headers: { "content-type": "application/json" } };
     expect((await post("/v1/t", track())).statusCode).toBe(401);
     expect((await post("/v1/t", { ...track(), writeKey: "nonsense" })).statusCode).toBe(401);
-    expect((await post("/v1/t", "{", json)).json().error.code).toBe("no-key");
+    for (const text of ["{", '{"a":1e999}', Buffer.from("é", "latin1")]) {
+      expect((await post("/v1/t", text, json)).json().error.code).toBe("no-key");
+    }
     expect((await post("/v1/t", "<a/>", { headers: { "content-type": "text/xml" } })).statusCode).toBe(401);
     expect((await post("/v1/b", `"${"x".repeat(600 * KB)}"`, json)).statusCode).toBe(401);
     expect((await post("/v1/t", track(), { headers: { authorization } })).statusCode).toBe(403);

@@ -269,6 +269,25 @@ describe("a file of ids", () => {
     expect([control.entries.length, said()]).toEqual([0, []]);
   });
 
+  test("is UTF-8, as JSON is: else two ids could become one", async () => {
+    for (const [path, type, text] of [
+      ["/v1/lists/staff/upload", "text/csv", "José\nJosè\n"],
+      ["/v1/lists/staff/add", "application/json", '{"members":["José","Josè"]}'],
+    ] as const) {
+      const headers = { "content-type": type };
+      const refused = await api.app.inject({
+        method: "POST",
+        url: path,
+        headers,
+        payload: Buffer.from(text, "latin1"),
+      });
+      expect([refused.statusCode, refused.json().error.message]).toEqual([400, "The body is not UTF-8."]);
+      const taken = await api.app.inject({ method: "POST", url: path, headers, payload: Buffer.from(text) });
+      expect(taken.statusCode).toBe(200);
+    }
+    expect(held()).toEqual(["José", "Josè"]);
+  });
+
   test("replaces or removes, and is no JSON", async () => {
     await upload("u1\nu2\n");
     await upload("u3\n", "?mode=replace");

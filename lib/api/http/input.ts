@@ -1,5 +1,6 @@
 // What comes in, held against the schema of its route: a value of the right type, or every place that is wrong.
 // Nothing is dropped, filled in or guessed; only a query, which is all text, becomes numbers and truths.
+import { isUtf8 } from "node:buffer";
 import type { FastifyBodyParser, FastifyInstance, FastifySchemaCompiler } from "fastify";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
@@ -83,14 +84,22 @@ const DEPTH_BOUND_MAX = 512;
 const LONG_NUMBER = /\d{300}|[eE]\+?0*[1-9]\d\d/;
 
 /** As fastify's own, and refuses a number that JSON can write and no program can hold: it would be stored as null. */
-export function finiteJsonParser(app: Pick<FastifyInstance, "getDefaultJsonParser">): FastifyBodyParser<string> {
+export function jsonParser(app: Pick<FastifyInstance, "getDefaultJsonParser">): FastifyBodyParser<Buffer> {
   const parse = app.getDefaultJsonParser("error", "error");
-  return (request, text, done) => {
+  return textParser((request, text, done) => {
     parse(request, text, (error, value) => {
       const place = error === null && LONG_NUMBER.test(text) ? placeOfInfinite(value, "body", 0) : undefined;
       if (place === undefined) done(error, value);
       else done(new HttpError(400, "bad-request", `${place} is too large to be a number.`));
     });
+  });
+}
+
+/** What is no UTF-8 would be read all the same, with one sign for all that it is not: of two names it could make one. */
+export function textParser(parse: FastifyBodyParser<string>): FastifyBodyParser<Buffer> {
+  return (request, bytes, done) => {
+    if (isUtf8(bytes)) parse(request, bytes.toString(), done);
+    else done(new HttpError(400, "bad-request", "The body is not UTF-8."));
   };
 }
 

@@ -15,7 +15,7 @@ import { answerClientError } from "./client-errors.ts";
 import { addDocument, withRight } from "./document.ts";
 import { addDoors } from "./doors.ts";
 import type { HttpSettings } from "./http-settings.ts";
-import { inputCompiler } from "./input.ts";
+import { inputCompiler, jsonParser } from "./input.ts";
 import { metricsOf } from "./metrics.ts";
 import { nothingThere, sendError } from "./refusals.ts";
 import { traceField, traceOfRequest, within } from "./tracing.ts";
@@ -48,7 +48,8 @@ export function buildApi(options: ApiOptions): FastifyInstance {
   app.addHook("onRoute", assertGuarded);
   app.addHook("onRoute", (route) => withTimeout(route, http.timeoutMs));
   // A page of another site may send a form or plain text without asking; JSON it may not.
-  app.removeContentTypeParser("text/plain");
+  app.removeContentTypeParser(["application/json", "text/plain"]);
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, jsonParser(app));
   const metrics = metricsOf(audience, http.metricsSegmentsMax);
   app.addHook("preHandler", ({ headers }, _reply, done) => within(traceOfRequest(headers), done));
   app.addHook("onResponse", (request, reply, done) => {

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Api, ApiServices, RouteGroup } from "../http/api.ts";
 import { HttpError } from "../http/http-error.ts";
 import { inflated } from "../http/inflating.ts";
-import { finiteJsonParser } from "../http/input.ts";
+import { jsonParser } from "../http/input.ts";
 import { sendError } from "../http/refusals.ts";
 import { traceOfRequest } from "../http/tracing.ts";
 import { type Arrival, BATCH_BYTES_MAX, CALLS, eventOfCall, eventsOfBatch } from "../ingest/envelopes.ts";
@@ -28,8 +28,7 @@ export const ingestRoutes: RouteGroup = (app, services) => {
   const { log, http, intake } = services;
   const storing = new Storing(intake, http.eventsWaitingMax);
   // Only here: elsewhere a page of another site could send plain text without asking.
-  app.removeContentTypeParser("application/json");
-  app.addContentTypeParser(["application/json", "text/plain"], { parseAs: "string" }, finiteJsonParser(app));
+  app.addContentTypeParser("text/plain", { parseAs: "buffer" }, jsonParser(app));
   app.addHook("preParsing", (request, _reply, payload, done) => done(null, inflated(request, payload)));
   app.setErrorHandler((error: Error, request, reply) => sendError(refusalOf(error, request, reply), reply, log));
 
@@ -129,7 +128,8 @@ function answer(reply: FastifyReply, positions: Positions): void {
 /** A key in the body is known only once the body is read; who has none is told that, and not what is wrong with the body. */
 function refusalOf(error: Error, request: FastifyRequest, reply: FastifyReply): Error {
   if (error instanceof QueueFull) reply.header("retry-after", String(FULL_RETRY_S));
-  if (!isAdmitted(request) && !(error instanceof HttpError)) return noKey("Send a key: Authorization, or writeKey.");
+  const isGuards = error instanceof HttpError && (error.statusCode === 401 || error.statusCode === 403);
+  if (!isAdmitted(request) && !isGuards) return noKey("Send a key: Authorization, or writeKey.");
   if ("code" in error && error.code === "FST_ERR_CTP_BODY_TOO_LARGE") {
     // The Segment API's own status: libraries know it, and give up on what will never fit.
     const message = `is larger than ${BATCH_BYTES_MAX} bytes; send fewer events at once`;

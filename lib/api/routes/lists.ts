@@ -3,6 +3,7 @@
 import type { FastifyRequest } from "fastify";
 import type { RouteGroup } from "../http/api.ts";
 import { HttpError } from "../http/http-error.ts";
+import { textParser } from "../http/input.ts";
 import { placeOf } from "../http/places.ts";
 import { inParts } from "../jobs/parts.ts";
 import { exact, idOf, refusals } from "../schemas/common.ts";
@@ -191,7 +192,8 @@ export const listRoutes: RouteGroup = (app, services) => {
 
 /** By itself, since it alone takes text: everywhere else text is refused before anybody reads it. */
 export const listUploadRoutes: RouteGroup = (app, services) => {
-  app.addContentTypeParser("text/csv", { parseAs: "string" }, (_request, body, done) => done(null, body));
+  const asText = textParser((_request, text, done) => done(null, text));
+  app.addContentTypeParser("text/csv", { parseAs: "buffer" }, asText);
   app.post(
     "/v1/lists/:id/upload",
     {
