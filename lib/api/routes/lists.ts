@@ -84,16 +84,19 @@ export const listRoutes: RouteGroup = (app, services) => {
       schema: {
         tags: ["lists"],
         summary: "Who is in a list",
+        description: "By id; for a key that shows no personal data, as they were put on it.",
         params: exact({ id: ListIdIn }),
         querystring: ListMembersQuery,
         response: { 200: ListMembersOut, ...refusals(404) },
       },
     },
-    async (request) => {
-      const { limit = LIST_MEMBERS_DEFAULT, cursor } = request.query;
-      const members = [...membersOf(catalogue, request.params.id)].sort();
-      const { items, next } = pageOfAll(members, { limit, ...(cursor === undefined ? {} : { cursor }) });
-      return { items: items.map((id) => idOut(id, request.masking)), next };
+    async ({ params, query, masking }) => {
+      const { limit = LIST_MEMBERS_DEFAULT, cursor } = query;
+      const members = [...membersOf(catalogue, params.id)];
+      // Between which others an id stands tells how it begins, however it is masked.
+      const ordered = masking.personal ? members.sort() : members;
+      const { items, next } = pageOfAll(ordered, { limit, ...(cursor === undefined ? {} : { cursor }) });
+      return { items: items.map((id) => idOut(id, masking)), next };
     },
   );
 
