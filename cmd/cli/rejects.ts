@@ -211,8 +211,10 @@ function textOf(outcome: Replay): string {
       return `sent again; it is message ${outcome.seq} of partition ${outcome.partition}.`;
     case "already":
       return `was sent again before; it is message ${outcome.seq} of partition ${outcome.partition}.`;
-    case "refused":
-      return `would be refused again. ${plain(outcome.why)}.`;
+    case "refused": {
+      const { why, detail } = outcome;
+      return `would be refused again. ${plain(detail === undefined ? why : `${why}: ${detail}`)}.`;
+    }
     case "unsure":
     case "failed":
       return `${plain(outcome.why)}.`;

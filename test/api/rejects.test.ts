@@ -12,7 +12,8 @@ beforeEach(async () => {
 afterEach(() => api.close());
 
 const get = (url: string, headers = {}) => api.app.inject({ method: "GET", url, headers });
-const replay = (seq: number) => api.app.inject({ method: "POST", url: `/v1/rejects/${seq}/replay` });
+const replay = (seq: number, headers = {}) =>
+  api.app.inject({ method: "POST", url: `/v1/rejects/${seq}/replay`, headers });
 const seqsIn = (response: { json(): unknown }): number[] =>
   (response.json() as { items: { seq: number }[] }).items.map(({ seq }) => seq);
 
@@ -57,6 +58,14 @@ test("what would be refused again, or of which only a part is kept, is not sent"
   }
   expect(api.rejects.sent).toEqual([]);
   expect(api.rejects.marks.size).toBe(0);
+});
+
+test("why it would be refused again is told by its code; what was found, to who may see it", async () => {
+  const { seq } = api.rejects.add('{"type":"track","event":"Seen","userId":"u2","timestamp":"born 1975"}');
+  const told = async (personal: boolean) =>
+    (await replay(seq, await api.header("operate", personal))).json<{ error: { message: string } }>().error.message;
+  expect(await told(false)).toBe("It would be refused again. bad-timestamp: •••.");
+  expect(await told(true)).toContain("born 1975");
 });
 
 test("an answer that was lost: sent again within a minute it is stored once, and later nobody says that it was not", async () => {

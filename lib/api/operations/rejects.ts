@@ -13,7 +13,14 @@ const SENDING_MS_MAX = 60_000;
 
 export type Replay =
   | { readonly kind: "sent" | "already"; readonly partition: PartitionNo; readonly seq: Seq }
-  | { readonly kind: "refused" | "unsure" | "failed"; readonly why: string };
+  | ({ readonly kind: "refused" } & Refused)
+  | { readonly kind: "unsure" | "failed"; readonly why: string };
+
+interface Refused {
+  readonly why: string;
+  /** It may quote what was found. */
+  readonly detail?: string;
+}
 
 export interface ShownReject {
   readonly reject: StoredReject;
@@ -71,7 +78,7 @@ export class Rejected {
 
   private async replayReject(reject: StoredReject): Promise<Replay> {
     const message = this.messageOf(reject);
-    if ("why" in message) return { kind: "refused", why: message.why };
+    if ("why" in message) return { kind: "refused", ...message };
     const known = await this.log.mark(reject.seq);
     const early = foundOf(known);
     if (early !== undefined) return early;
@@ -94,13 +101,13 @@ export class Rejected {
   }
 
   /** Whose it is; or why it would be refused again. */
-  private messageOf({ body, bytes }: StoredReject): { kind: "event" | "account"; id: string } | { why: string } {
+  private messageOf({ body, bytes }: StoredReject): { kind: "event" | "account"; id: string } | Refused {
     if (bytes > body.length) return { why: `only ${body.length} of its ${bytes} bytes were kept` };
     const event = decodeEvent(body, this.limits);
     if (event.ok) return { kind: "event", id: event.value.userId };
     const account = decodeAccountMessage(body, this.limits);
     if (account.ok) return { kind: "account", id: account.value.accountId };
-    return { why: `${event.reason}: ${event.detail}` };
+    return { why: event.reason, detail: event.detail };
   }
 }
 

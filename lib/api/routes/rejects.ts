@@ -79,7 +79,7 @@ export const rejectRoutes: RouteGroup = (app, { rejected }) => {
       const { seq } = request.params;
       const replay = await rejected.replay(numberOf(seq));
       if (replay === undefined) throw noReject();
-      const { kind, ...stored } = sentOrThrow(replay);
+      const { kind, ...stored } = sentOrThrow(replay, request.caller.personal);
       await request.audit({ what: "rejects.replay", target: seq, detail: stored });
       return stored;
     },
@@ -137,7 +137,7 @@ function rejectOut({ reject, replayed }: ShownReject, personal: boolean) {
   };
 }
 
-function sentOrThrow(replay: Replay): Extract<Replay, { kind: "sent" | "already" }> {
+function sentOrThrow(replay: Replay, personal: boolean): Extract<Replay, { kind: "sent" | "already" }> {
   switch (replay.kind) {
     case "sent":
       return replay;
@@ -147,8 +147,11 @@ function sentOrThrow(replay: Replay): Extract<Replay, { kind: "sent" | "already"
         "already-replayed",
         `It was sent again before: message ${replay.seq} of partition ${replay.partition}.`,
       );
-    case "refused":
-      throw new HttpError(422, "still-refused", `It would be refused again. ${replay.why}.`);
+    case "refused": {
+      const { why, detail } = replay;
+      const told = detail === undefined ? why : `${why}: ${personal ? detail : MASK}`;
+      throw new HttpError(422, "still-refused", `It would be refused again. ${told}.`);
+    }
     case "unsure":
       throw new HttpError(409, "unsure", `${replay.why}.`);
     case "failed":
