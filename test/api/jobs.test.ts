@@ -281,6 +281,21 @@ describe("what is kept", () => {
     expect(kept("export-00000000000a")?.export?.chunks).toBe(1);
   });
 
+  test("what begins while the keeper looks is nobody's only in its list", async () => {
+    const { jobStore, exportFiles } = api;
+    await exportFiles.write("export-00000000000d", 0, Buffer.from("nobody's"));
+    const { kept: look } = ExportFilesInMemory.prototype;
+    exportFiles.kept = async () => {
+      await jobStore.put(exportJob("export-00000000000e", "running", "p"), 0);
+      await exportFiles.write("export-00000000000e", 0, Buffer.from("just begun"));
+      return look.call(exportFiles);
+    };
+    keep();
+    await until("what is nobody's is gone", () => !exportFiles.pieces.has("export-00000000000d"));
+    await keeper!.stop();
+    expect(exportFiles.text("export-00000000000e")).toBe("just begun");
+  });
+
   test("an erasure takes what was exported before it, and nothing later", async () => {
     erase();
     const { revision } = api.catalogue.erasures.at(-1)!;

@@ -80,7 +80,8 @@ export class JobKeeper {
     const byId = new Map(jobs.map((stored) => [stored.job.id, stored.job]));
     const kept = await files.kept();
     for (const { id } of kept) {
-      const why = this.whyNotKept(byId.get(id));
+      // One that has begun since the records were read has its record by now: it is written before any content.
+      const why = this.whyNotKept(byId.get(id) ?? (await store.get(id))?.job);
       if (why !== undefined) await this.takeAway(id, why);
     }
     const there = new Set(kept.map(({ id }) => id));
