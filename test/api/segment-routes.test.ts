@@ -122,6 +122,16 @@ describe("a segment", () => {
     expect([made.status, made.body.created, control.entries.length]).toEqual([201, ["rich"], 1]);
   });
 
+  test("whose deletion's answer was lost is deleted, and the log of changes says so", async () => {
+    await ask("POST", "/v1/segments/apply", { segments: [cart("rich"), cart("poor"), cart("old")] });
+    control.loseNextAnswer = true;
+    const gone = await ask("DELETE", "/v1/segments/rich");
+    expect([gone.status, gone.body.removed, said().at(-1)]).toEqual([200, ["rich"], ["segments.delete", "rich"]]);
+    control.loseNextAnswer = true;
+    const batch = await ask("POST", "/v1/segments/apply", { segments: [cart("new")], remove: ["poor", "old"] });
+    expect([batch.status, batch.body.removed, control.entries.length]).toEqual([200, ["poor", "old"], 3]);
+  });
+
   test("is deleted, unless others use it, who are named", async () => {
     await ask("POST", "/v1/segments/apply", {
       segments: [cart("rich"), over("happy", "rich"), over("sad", "rich")],

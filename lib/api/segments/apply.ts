@@ -243,8 +243,13 @@ export async function apply(control: ControlLog, catalogue: Catalogue, request: 
     await appendEntry(control, catalogue, () => listEntry(id, kind, "replace", members));
   }
   let plan: ApplyPlan | undefined;
-  const first = await appendEntry(control, catalogue, () => {
-    const now = planned(catalogue, request);
+  // What was there to be removed, and is gone after a lost answer, was removed by this very change.
+  const askedOf = (isInDoubt: boolean): ApplyRequest => {
+    const there = definitionsAfterAll(catalogue);
+    return isInDoubt ? { ...request, remove: request.remove.filter((id) => there.has(id)) } : request;
+  };
+  const first = await appendEntry(control, catalogue, (isInDoubt) => {
+    const now = planned(catalogue, askedOf(isInDoubt));
     // After a lost answer nothing differs any more: what moved is this very change, and what was told first was done.
     if (plan !== undefined && now.entries.length === 0) return undefined;
     request.assertStill?.();
@@ -254,7 +259,11 @@ export async function apply(control: ControlLog, catalogue: Catalogue, request: 
   const revisions = first === undefined ? [] : [first];
   // What has been written is no longer a difference, so the next look begins with the next step.
   for (let left = plan!.entries.length - 1; left > 0; left -= 1) {
-    const next = await appendEntry(control, catalogue, () => planned(catalogue, request).entries[0]);
+    const next = await appendEntry(
+      control,
+      catalogue,
+      (isInDoubt) => planned(catalogue, askedOf(isInDoubt)).entries[0],
+    );
     if (next !== undefined) revisions.push(next);
   }
   return { plan: { ...plan!, lists }, revisions };
@@ -297,15 +306,19 @@ export function assertFits({ entryBytesMax }: ControlLog, entry: ControlEntry): 
   );
 }
 
-/** `make` is asked again after each conflict; undefined from it means that nothing is left to say. */
+/**
+ * `make` is asked again after each conflict, and told whether an entry of before may have been stored after all; undefined from
+ * it means that nothing is left to say.
+ */
 export async function appendEntry(
   control: ControlLog,
   catalogue: Catalogue,
-  make: () => ControlEntry | undefined,
+  make: (isInDoubt: boolean) => ControlEntry | undefined,
 ): Promise<number | undefined> {
   let reason = "";
+  let isInDoubt = false;
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-    const entry = make();
+    const entry = make(isInDoubt);
     // A lost answer to an entry that was stored after all leaves nothing to say at the second look.
     if (entry === undefined) return attempt === 0 ? undefined : catalogue.state.revision;
     assertFits(control, entry);
@@ -315,6 +328,7 @@ export async function appendEntry(
       await catalogue.when(() => catalogue.state.revision >= ended.seq);
       return ended.seq;
     }
+    isInDoubt ||= ended.kind === "unknown";
     reason = ended.kind === "fenced" ? "others write to it all the time" : ended.reason;
     // Somebody else's entry, or our own whose answer was lost: either way the next look tells.
     await moved(catalogue, before);
