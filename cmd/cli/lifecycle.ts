@@ -229,7 +229,7 @@ async function rollBack(context: Context, id: SegmentId, version: number, wait: 
 
 async function enable(context: Context, ids: readonly SegmentId[], enabled: boolean, wait: boolean): Promise<void> {
   const catalogue = await context.catalogue();
-  const sources: Json[] = [];
+  const changes: ReturnType<typeof switched>[] = [];
   for (const id of ids) {
     await assertKnown(context, id);
     const entry = catalogue.entry(id);
@@ -239,15 +239,24 @@ async function enable(context: Context, ids: readonly SegmentId[], enabled: bool
         `${id} is not in force: \`segments publish\` applies a draft, \`segments rollback\` an older version.`,
       );
     }
-    sources.push(switched(entry, enabled));
+    changes.push(switched({ catalogue }, id, enabled));
   }
-  await applySources(context, sources, wait);
+  const assertStill = (): void => {
+    for (const change of changes) change.assertStill();
+  };
+  const sources = changes.map(({ definition }) => definition);
+  await applySources(context, sources, wait, assertStill);
 }
 
-async function applySources(context: Context, sources: readonly Json[], wait: boolean): Promise<void> {
+async function applySources(
+  context: Context,
+  sources: readonly Json[],
+  wait: boolean,
+  assertStill: () => void = () => {},
+): Promise<void> {
   const { limits } = context.config;
   const loaded = readDefinitions(JSON.stringify(sources), "", limits);
-  await applyAndWait(context, { loaded, remove: [], limits }, wait);
+  await applyAndWait(context, { loaded, remove: [], limits, assertStill }, wait);
 }
 
 // ── drafts ──────────────────────────────────────────────────────────────────────────────────────────────────────────

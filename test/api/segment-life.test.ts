@@ -1,6 +1,7 @@
 // The life of a segment over HTTP, on a control log in memory: versions and what differs, drafts, on and off, what waits, who
 // did it; and what a definition would do, on a log in memory that the real machine plays.
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { definitionsAfterAll } from "../../lib/api/segments/apply.ts";
 import { definitionDiff } from "../../lib/api/segments/definition-diff.ts";
 import type { Json } from "../../lib/core/types.ts";
 import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
@@ -157,6 +158,39 @@ describe("off and on", () => {
     expect((await ask("POST", "/v1/segments/rich/enable")).body).toMatchObject({ revisions: [], unchanged: ["rich"] });
     await ask("PUT", "/v1/segments/idea/draft", cart("idea"));
     expect((await ask("POST", "/v1/segments/idea/enable")).body.error.code).toBe("not-in-force");
+  });
+});
+
+describe("what waits for its history", () => {
+  beforeEach(async () => {
+    await ask("POST", "/v1/segments", cart("rich", 500));
+    // What is written after one that waits, waits too.
+    await ask("POST", "/v1/segments", pinged("pinged"));
+    const second = await ask("PUT", "/v1/segments/rich", cart("rich", 400));
+    expect([second.status, second.headers.etag]).toEqual([202, '"2"']);
+  });
+
+  test("is not overwritten by whoever has seen only what is in force", async () => {
+    api.audience.segments = [{ ...api.catalogue.entry("rich")!, size: 0 }];
+    const seen = await ask("GET", "/v1/segments/rich");
+    expect([seen.body.definition, seen.headers.etag]).toEqual([cart("rich", 500), '"1"']);
+    const edit = await ask("PUT", "/v1/segments/rich", cart("rich", 501), { "if-match": String(seen.headers.etag) });
+    expect([edit.status, edit.body.error.message]).toEqual([412, expect.stringContaining("not in force yet")]);
+    const next = await ask("PUT", "/v1/segments/rich", cart("rich", 401), { "if-match": '"2"' });
+    expect([next.status, next.headers.etag]).toEqual([202, '"3"']);
+  });
+
+  test("is what is switched off and on", async () => {
+    const newest = () => definitionsAfterAll(api.catalogue).get("rich")?.source;
+    expect((await ask("POST", "/v1/segments/rich/disable")).status).toBe(202);
+    expect(newest()).toEqual({ ...(cart("rich", 400) as object), enabled: false });
+    expect((await ask("POST", "/v1/segments/rich/enable")).status).toBe(202);
+    expect(newest()).toEqual(cart("rich", 400));
+    control.meanwhile = () => control.write({ op: "apply", define: [cart("rich", 300)], remove: [] });
+    expect((await ask("POST", "/v1/segments/rich/disable")).status).toBe(412);
+    expect(newest()).toEqual(cart("rich", 300));
+    await ask("DELETE", "/v1/segments/rich");
+    expect((await ask("POST", "/v1/segments/rich/enable")).body.error.code).toBe("segment-leaving");
   });
 });
 

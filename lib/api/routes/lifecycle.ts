@@ -134,12 +134,14 @@ export const lifecycleRoutes: RouteGroup = (app, services) => {
     if (entry.state === "draft") {
       throw new NotPossible("conflict", "not-in-force", `${id} is a draft: publish it first.`);
     }
+    const { definition, assertStill: assertNewest } = switched(services, id, enabled);
     const assertStill = (): void => {
       assertVersion(services, id, seen);
+      assertNewest();
       if (!enabled) assertUnused(services, id, "disabled");
     };
     if (!enabled) assertUnused(services, id, "disabled");
-    const done = await applied(services, { definitions: [switched(entry, enabled)], assertStill });
+    const done = await applied(services, { definitions: [definition], assertStill });
     if (done.revisions.length > 0) {
       const what = enabled ? "segments.enable" : "segments.disable";
       await request.audit({ what, target: id, detail: detailOf(done) });

@@ -7,7 +7,7 @@ import { givenList } from "../../definitions/given.ts";
 import type { RouteGroup } from "../http/api.ts";
 import { HttpError } from "../http/http-error.ts";
 import { placeOf } from "../http/places.ts";
-import { noSegment, shown } from "../http/refusals.ts";
+import { noSegment } from "../http/refusals.ts";
 import { exact, idOf, refusals, SegmentIdIn } from "../schemas/common.ts";
 import {
   AppliedOut,
@@ -21,11 +21,10 @@ import {
   SegmentsQuery,
   UsesOut,
 } from "../schemas/segments.ts";
-import { definitionsAfterAll } from "../segments/apply.ts";
-import { NotPossible } from "../segments/not-possible.ts";
 import {
   applied as applyWanted,
   assertNew,
+  assertStays,
   assertUnused,
   assertVersion,
   considered,
@@ -77,7 +76,9 @@ export const segmentRoutes: RouteGroup = (app, services) => {
       schema: {
         tags: ["segments"],
         summary: "One segment, with its definition and what it says in plain words",
-        description: "Its `etag` is its newest version: send it back as `if-match` with a change.",
+        description:
+          "Its `etag` is the version that it shows: send it back as `if-match` with a change. While a newer one waits " +
+          "(`nextVersion`) a change builds on that one, which stands among the versions.",
         params: exact({ id: SegmentIdIn }),
         response: { 200: SegmentOut, ...refusals(404) },
       },
@@ -85,7 +86,7 @@ export const segmentRoutes: RouteGroup = (app, services) => {
     async ({ params: { id } }, reply) => {
       const segment = await audience.segment(id);
       if (segment === undefined) throw noSegment(id);
-      reply.header("etag", etagOf(segment.nextVersion ?? segment.version));
+      reply.header("etag", etagOf(segment.version));
       return segment;
     },
   );
@@ -172,15 +173,19 @@ export const segmentRoutes: RouteGroup = (app, services) => {
     async (request, reply) => {
       const { id } = request.params;
       const seen = versionSeen(request.headers["if-match"]);
-      const assertStill = (): void => {
+      const assertThere = (): void => {
+        if (newestVersion(services, id) === 0) throw noSegment(id);
         assertStays(services, id);
+      };
+      const assertStill = (): void => {
+        assertThere();
         assertVersion(services, id, seen);
         assertUnused(services, id, "deleted");
       };
       assertStill();
       const done = await applied(services, { definitions: [], remove: [id], assertStill }).catch((error: unknown) => {
         // When somebody else was faster it is not the request that is wrong.
-        assertStays(services, id);
+        assertThere();
         throw error;
       });
       await request.audit({ what: "segments.delete", target: id, detail: detailOf(done) });
@@ -277,14 +282,6 @@ export async function applied(services: Services, wanted: Wanted): Promise<Done>
 /** Taken for granted while not every partition answers. */
 export async function isAnybodyKnown({ audience }: Pick<Services, "audience">): Promise<boolean> {
   return (await audience.overview()).universe !== 0;
-}
-
-/** One that is being deleted is there until it has taken effect, and cannot be deleted twice. */
-function assertStays({ catalogue }: Services, id: SegmentId): void {
-  if (newestVersion({ catalogue }, id) === 0) throw noSegment(id);
-  if (definitionsAfterAll(catalogue).has(id)) return;
-  const message = `${shown(id)} is being deleted already: GET /v1/segments/${id}/progress tells how far it is.`;
-  throw new NotPossible("conflict", "segment-leaving", message);
 }
 
 export function answered(

@@ -9,6 +9,7 @@ import type { Json, JsonObject, Limits, SegmentId } from "../../core/types.ts";
 import { type Given, givenDefinitions } from "../../definitions/given.ts";
 import { inside, type LoadedList } from "../../definitions/load.ts";
 import type { ControlLog } from "../../ports/control-log.ts";
+import { shown } from "../http/refusals.ts";
 import {
   type Applied,
   type ApplyPlan,
@@ -16,9 +17,10 @@ import {
   type ApplyRequest,
   appendEntry,
   apply,
+  definitionsAfterAll,
   planApply,
 } from "./apply.ts";
-import type { Catalogue, CatalogueEntry } from "./catalogue.ts";
+import type { Catalogue } from "./catalogue.ts";
 import { ended, NotPossible } from "./not-possible.ts";
 import { usesOfSegment } from "./uses.ts";
 import type { SegmentVersion } from "./versions.ts";
@@ -115,10 +117,12 @@ export function newestVersion({ catalogue }: Pick<Desk, "catalogue">, id: Segmen
 }
 
 /** Undefined: any will do. */
-export function assertVersion(desk: Desk, id: SegmentId, seen: number | undefined): void {
+export function assertVersion(desk: Pick<Desk, "catalogue">, id: SegmentId, seen: number | undefined): void {
   const newest = newestVersion(desk, id);
   if (seen === undefined || seen === newest) return;
-  const is = newest === 0 ? "is not there any more" : `is at version ${newest}`;
+  const waits = (desk.catalogue.entry(id)?.nextVersion ?? null) !== null;
+  const where = waits ? ", which is not in force yet and stands among its versions" : "";
+  const is = newest === 0 ? "is not there any more" : `is at version ${newest}${where}`;
   throw new NotPossible("moved", "version-moved", `${id} ${is}, and you saw version ${seen}: look again, then decide.`);
 }
 
@@ -165,10 +169,27 @@ export function versionOf(catalogue: Catalogue, id: SegmentId, version: number):
   throw new NotPossible("unknown", "unknown-version", message);
 }
 
-/** The same definition, on or off. */
-export function switched({ definition }: CatalogueEntry, enabled: boolean): Json {
-  const { enabled: _, ...rest } = definition as JsonObject;
-  return enabled ? rest : { ...rest, enabled };
+/** One that is being deleted is there until it has taken effect, and cannot be changed any more. */
+export function assertStays({ catalogue }: Pick<Desk, "catalogue">, id: SegmentId): void {
+  if (definitionsAfterAll(catalogue).has(id)) return;
+  const message = `${shown(id)} is being deleted already; its progress tells how far that is.`;
+  throw new NotPossible("conflict", "segment-leaving", message);
+}
+
+/** The newest definition, in force or on its way there, on or off; and that it is still the newest. */
+export function switched(
+  desk: Pick<Desk, "catalogue">,
+  id: SegmentId,
+  enabled: boolean,
+): { readonly definition: Json; assertStill(): void } {
+  assertStays(desk, id);
+  const version = newestVersion(desk, id);
+  const { enabled: _, ...rest } = definitionsAfterAll(desk.catalogue).get(id)!.source as JsonObject;
+  const assertStill = (): void => {
+    assertStays(desk, id);
+    assertVersion(desk, id, version);
+  };
+  return { definition: enabled ? rest : { ...rest, enabled }, assertStill };
 }
 
 // ── drafts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
