@@ -135,6 +135,12 @@ export const OPTIONS = {
     unit: "streams",
     why: "Live streams that one key has open at the same time (one address while there are none).",
   }),
+  httpBatchBytesMax: bytes({
+    default: 8 * MB,
+    min: MB,
+    max: 64 * MB,
+    why: "What the events of one batch may make together, with what it says once for all of them.",
+  }),
   httpEventsWaitingMax: count({
     default: 10_000,
     min: 1,
@@ -447,6 +453,7 @@ export function httpSettingsOf(config: Config): HttpSettings {
     eventRequestsPerMinuteMax: config.httpEventRequestsPerMinuteMax,
     streamsPerKeyMax: config.httpStreamsPerKeyMax,
     metricsSegmentsMax: config.metricsSegmentsMax,
+    batchBytesMax: config.httpBatchBytesMax,
     eventsWaitingMax: config.httpEventsWaitingMax,
     origins: originsOf(config.httpOrigins),
     proxies: proxiesOf(config.httpProxies),

@@ -137,6 +137,7 @@ test("what can be read and cannot be used is stored, and its partition says why;
     "bad-timestamp": { type: "track", userId: "u1", event: "When", timestamp: "yesterday" },
     "no-group-id": { type: "group", userId: "u1" },
     "bad-field": { type: "track", userId: "u1", event: "Text", properties: "red" },
+    "too-large": { type: "track", userId: "u1", event: "Large", properties: { text: "x".repeat(40 * 1024) } },
     "too-deep": { type: "track", userId: "u1", event: "Deep", properties: nested(40) },
   };
   const good = [

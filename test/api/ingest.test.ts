@@ -356,10 +356,6 @@ describe("refusals", () => {
       400,
       expect.stringMatching(/^body has 33\d+ bytes; the limit is 32768/),
     ]);
-    expect(await problemOf("/v1/b", { batch: [track(), track(), huge] })).toEqual([
-      400,
-      expect.stringMatching(/^body\.batch\[2\] has/),
-    ]);
     expect(await problemOf("/v1/b", { batch: [track(), 7] })).toEqual([
       400,
       expect.stringMatching(/^body\.batch\[1\] is a number/),
@@ -380,6 +376,32 @@ describe("refusals", () => {
       expect.any(String),
     ]);
     expect(api.intake.stored).toEqual([]);
+  });
+
+  test("one event of a batch that is too large costs the others nothing: its partition says what is wrong", async () => {
+    const huge = track({ event: "Huge", properties: { text: "x".repeat(40 * KB) } });
+    expect((await post("/v1/b", { batch: [track({ event: "A" }), huge, track({ event: "B" })] })).statusCode).toBe(200);
+    expect(api.intake.messages().map(({ event }) => event)).toEqual(["A", "Huge", "B"]);
+  });
+
+  test("one of a batch that fits into no message is refused: the numbers of a body may become longer", async () => {
+    const numbers = `[${"1e20,".repeat(99_000)}1]`;
+    expect(
+      await problemOf("/v1/b", `{"batch":[{"userId":"u1"},{"userId":"u1","properties":{"numbers":${numbers}}}]}`),
+    ).toEqual([400, expect.stringMatching(/^body\.batch\[1\] has 2\d{6} bytes; the limit is 512000\.$/)]);
+    expect(api.intake.stored).toEqual([]);
+  });
+
+  test("what a batch says once must not become many times what was sent", async () => {
+    const context = { text: "x".repeat(30 * KB) };
+    const batch = (events: number) => ({ context, batch: Array.from({ length: events }, () => ({ type: "page" })) });
+    expect(await problemOf("/v1/b", batch(2_500))).toEqual([
+      400,
+      expect.stringMatching(/^body\.batch has 8\d{6} bytes; the limit is 8388608 \(httpBatchBytesMax\)\.$/),
+    ]);
+    expect(api.intake.stored).toEqual([]);
+    expect((await post("/v1/b", batch(200))).statusCode).toBe(200);
+    expect(api.intake.stored.length).toBe(200);
   });
 
   test("numbers that are only written long pass", async () => {

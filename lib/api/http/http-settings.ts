@@ -12,6 +12,8 @@ export interface HttpSettings {
   readonly eventRequestsPerMinuteMax: number;
   /** Live streams that one key has open at the same time, or one address while there are no keys. */
   readonly streamsPerKeyMax: number;
+  /** What the events of one batch may make together, with what it says once for all of them. */
+  readonly batchBytesMax: number;
   /** Events that wait at once, in this process, for their log to have stored them. */
   readonly eventsWaitingMax: number;
   /** Proxies in front, addresses and nets, whose word for a sender's address counts. */

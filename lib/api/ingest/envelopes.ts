@@ -24,6 +24,7 @@ export interface Arrival {
   readonly trustedSources: readonly string[];
   readonly keepIp: boolean;
   readonly limits: Limits;
+  readonly batchBytesMax: number;
   readonly receivedAt: Millis;
   readonly ip: string;
   readonly userAgent: string | undefined;
@@ -40,10 +41,16 @@ export interface Arrival {
 export function eventOfCall(call: Call, body: unknown, arrival: Arrival): EventToStore {
   const message = draftAt("body", body);
   message.type = call;
-  return eventOf(message, "body", arrival);
+  const event = eventOf(message, arrival);
+  assertFits(event, "body", arrival.limits.eventBytesMax, "limits.eventBytesMax");
+  return event;
 }
 
-/** In the order in which they stand there; likewise. */
+/**
+ * In the order in which they stand there; likewise. One that is larger than an event may be costs the others nothing: its
+ * partition refuses it. But it must fit into a message, and what stands in a batch once and counts for each must not grow to many
+ * times what was sent.
+ */
 export function eventsOfBatch(body: unknown, arrival: Arrival): EventToStore[] {
   const { batch, context, sentAt } = draftAt("body", body);
   if (!Array.isArray(batch))
@@ -51,11 +58,17 @@ export function eventsOfBatch(body: unknown, arrival: Arrival): EventToStore[] {
   if (batch.length > BATCH_EVENTS_MAX) {
     throw badAt("body.batch", `has ${batch.length} events; send at most ${BATCH_EVENTS_MAX} at once`);
   }
+  const eventBytesMax = Math.max(arrival.limits.eventBytesMax, BATCH_BYTES_MAX);
+  let bytes = 0;
   return batch.map((item: unknown, index) => {
     const place = `body.batch[${index}]`;
     const message = draftAt(place, item);
     addShared(message, context, sentAt);
-    return eventOf(message, place, arrival);
+    const event = eventOf(message, arrival);
+    assertFits(event, place, eventBytesMax);
+    bytes += Buffer.byteLength(event.body);
+    if (bytes > arrival.batchBytesMax) throw tooLarge("body.batch", bytes, arrival.batchBytesMax, "httpBatchBytesMax");
+    return event;
   });
 }
 
@@ -66,7 +79,7 @@ function addShared(message: Draft, context: Json | undefined, sentAt: Json | und
   if (isMissing(message.sentAt) && !isMissing(sentAt)) message.sentAt = sentAt;
 }
 
-function eventOf(message: Draft, place: string, arrival: Arrival): EventToStore {
+function eventOf(message: Draft, arrival: Arrival): EventToStore {
   // A key is a secret, and the log is read by many. Undefined is left out of JSON; to delete a field makes an object slow.
   if (message.writeKey !== undefined) message.writeKey = undefined;
   // Libraries write an id that they do not have as an empty text.
@@ -75,7 +88,6 @@ function eventOf(message: Draft, place: string, arrival: Arrival): EventToStore 
   if (isMissing(message.messageId) || message.messageId === "") message.messageId = randomUUID();
   enrichOwn(message, heardOf(message, arrival));
   const body = JSON.stringify(message);
-  assertFits(body, place, arrival.limits);
   const messageId = typeof message.messageId === "string" ? message.messageId : JSON.stringify(message.messageId);
   const { kind, id } = whoseLog(message, messageId, arrival.limits);
   return { kind, id, dedupId: dedupIdOf(arrival.sender, kind, id, messageId), body, trace: arrival.trace };
@@ -97,17 +109,17 @@ function heardOf(message: Draft, arrival: Arrival): Heard {
   };
 }
 
-function assertFits(body: string, place: string, { eventBytesMax }: Limits): void {
+function assertFits({ body }: EventToStore, place: string, bytesMax: number, option?: string): void {
   // A character has at most three bytes for each of its UTF-16 units.
-  if (body.length * 3 <= eventBytesMax) return;
+  if (body.length * 3 <= bytesMax) return;
   const bytes = Buffer.byteLength(body);
-  if (bytes <= eventBytesMax) return;
-  throw new HttpError(
-    400,
-    "too-large",
-    `${place} has ${bytes} bytes; the limit is ${eventBytesMax} (limits.eventBytesMax).`,
-    [{ path: place, message: `has ${bytes} bytes; the limit is ${eventBytesMax}` }],
-  );
+  if (bytes > bytesMax) throw tooLarge(place, bytes, bytesMax, option);
+}
+
+function tooLarge(place: string, bytes: number, bytesMax: number, option?: string): HttpError {
+  const message = `has ${bytes} bytes; the limit is ${bytesMax}`;
+  const named = option === undefined ? message : `${message} (${option})`;
+  return new HttpError(400, "too-large", `${place} ${named}.`, [{ path: place, message }]);
 }
 
 /**

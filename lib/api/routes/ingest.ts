@@ -101,13 +101,14 @@ function settingsRoute(app: Api): void {
 
 function arrivalOf(
   { ip, headers, caller }: FastifyRequest,
-  { tables, keepIp, limits, catalogue }: ApiServices,
+  { tables, keepIp, limits, http, catalogue }: ApiServices,
 ): Arrival {
   return {
     tables,
     trustedSources: catalogue.state.vocabulary.trustedSources,
     keepIp,
     limits,
+    batchBytesMax: http.batchBytesMax,
     receivedAt: Date.now(),
     ip,
     userAgent: headers["user-agent"],
