@@ -447,16 +447,12 @@ describe("refusals", () => {
   test("as many wait as the option says; the next is told 429, nothing of it is stored, and there is room again later", async () => {
     await api.close();
     api = await apiInMemory({ eventsWaitingMax: 2 });
-    let release = (): void => {};
-    api.intake.held = new Promise((resolve) => {
-      release = resolve;
-    });
+    const held = api.intake.hold();
     const first = post("/v1/batch", { batch: [track({ userId: "a" }), track({ userId: "b" })] });
     await until("both wait", () => api.intake.waiting === 2);
     const refused = await post("/v1/t", track({ userId: "c" }));
     expect([refused.statusCode, refused.headers["retry-after"]]).toEqual([429, "1"]);
-    release();
-    api.intake.held = undefined;
+    held.release();
     expect((await first).statusCode).toBe(200);
     expect(api.intake.stored.map(({ id }) => id).sort()).toEqual(["a", "b"]);
     // One that is larger than the room is let in when nobody else is there.
@@ -464,3 +460,64 @@ describe("refusals", () => {
     expect((await post("/v1/batch", { batch })).statusCode).toBe(200);
   });
 });
+
+describe("a request that does not end soon", () => {
+  const ofOneUser = { batch: ["1", "2", "3"].map((event) => track({ event })) };
+  const events = () => api.intake.messages().map(({ event }) => event);
+
+  test("has no further event stored once its time is over, and is told so", async () => {
+    await api.close();
+    api = await apiInMemory({ timeoutMs: 20 });
+    const held = api.intake.hold();
+    const asked = post("/v1/batch", ofOneUser);
+    await until("the first waits", () => api.intake.waiting === 1);
+    const waited = performance.now();
+    await until("its time is over", () => performance.now() > waited + 20);
+    held.release();
+    const answer = await asked;
+    expect([answer.statusCode, answer.json().error.code]).toEqual([503, "not-stored"]);
+    expect(answer.json().error.message).toContain("httpTimeout");
+    expect(events()).toEqual(["1"]);
+  });
+
+  test("has no further event stored once whoever sent it has gone: they send it again", async () => {
+    const url = await api.app.listen({ port: 0 });
+    let isNoticed = false;
+    api.app.server.on("connection", (socket) => socket.on("close", () => (isNoticed = true)));
+    const held = api.intake.hold();
+    const gone = new AbortController();
+    const answer = sendTo(url, ofOneUser, gone.signal).catch(() => "gone");
+    await until("the first waits", () => api.intake.waiting === 1);
+    gone.abort();
+    expect(await answer).toBe("gone");
+    await until("the server has noticed", () => isNoticed);
+    held.release();
+    await api.app.close();
+    expect(events()).toEqual(["1"]);
+  });
+
+  test("is stored and answered, when the process ends meanwhile", async () => {
+    const url = await api.app.listen({ port: 0 });
+    const held = api.intake.hold();
+    const answer = sendTo(url, ofOneUser);
+    await until("the first waits", () => api.intake.waiting === 1);
+    const closed = api.app.close();
+    await until("it ends", () => isRefused(url));
+    held.release();
+    expect([(await answer).status, await (await answer).json()]).toEqual([200, { success: true }]);
+    await closed;
+    expect(events()).toEqual(["1", "2", "3"]);
+  });
+});
+
+function sendTo(url: string, body: object, signal?: AbortSignal): Promise<Response> {
+  const headers = { "content-type": "application/json" };
+  return fetch(`${url}/v1/batch`, { method: "POST", headers, body: JSON.stringify(body), ...(signal && { signal }) });
+}
+
+function isRefused(url: string): Promise<boolean> {
+  return fetch(`${url}/healthz`).then(
+    ({ status }) => status === 503,
+    () => true,
+  );
+}

@@ -24,6 +24,18 @@ export class IntakeInMemory implements EventIntake {
     return { kind: "stored", partition: partitionOf(event.id, PARTITIONS), seq: this.stored.length };
   }
 
+  /** Nobody is answered until it is released. */
+  hold(): { release(): void } {
+    let release = (): void => {};
+    this.held = new Promise((resolve) => {
+      release = () => {
+        this.held = undefined;
+        resolve();
+      };
+    });
+    return { release };
+  }
+
   /** The bodies of those stored, as they were read back. */
   messages(): JsonObject[] {
     return this.stored.map(({ body }) => JSON.parse(body) as JsonObject);

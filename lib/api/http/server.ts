@@ -90,7 +90,7 @@ function jobServices(options: ApiOptions): Pick<ApiServices, "jobs" | "jobRunner
   };
 }
 
-/** What a stream or one owner answers has a time limit of its own, and is asked too often for a timer more. */
+/** What a log or one owner answers has a time limit of its own, and is asked too often for a timer more. */
 function withTimeout(route: RouteOptions, timeoutMs: number): void {
   const { needs } = route.config ?? {};
   if (needs !== "ingest" && needs !== "decide") route.handlerTimeout ??= timeoutMs;

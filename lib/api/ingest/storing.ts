@@ -1,13 +1,17 @@
-// Events on their way into the logs: how many may wait for their answer at once, in which order they go, and what whoever sent
-// them is told when not all are stored. Stands between envelopes.ts and the port of lib/ports/intake.ts.
+// Events on their way into the logs: how many may wait for their answer at once, in which order and for how long they go, and what
+// whoever sent them is told when not all are stored. Stands between envelopes.ts and the port of lib/ports/intake.ts.
 import type { PartitionNo, Seq } from "../../core/types.ts";
 import type { EventIntake, EventToStore, Taken } from "../../ports/intake.ts";
 import { HttpError } from "../http/http-error.ts";
+import type { HttpSettings } from "../http/http-settings.ts";
 
 /** So many bytes wait at most; the number of events is an option. */
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 /** In the words of UTF-16: the memory that a body takes until it is sent. */
 const BYTES_A_UNIT = 2;
+
+/** A process that ends waits so long for what it stores: longer than a log may take for one event. */
+const SETTLING_MS_MAX = 5_000;
 
 /** Up to where each log must be read for all to be heard. */
 export type Positions = ReadonlyMap<PartitionNo, Seq>;
@@ -28,28 +32,53 @@ export class QueueFull extends HttpError {
 export class Storing {
   private readonly intake: EventIntake;
   private readonly eventsMax: number;
+  private readonly timeoutMs: number;
   private events = 0;
   private bytes = 0;
+  private onSettled: (() => void) | undefined;
 
-  constructor(intake: EventIntake, eventsMax: number) {
+  constructor(
+    intake: EventIntake,
+    { eventsWaitingMax, timeoutMs }: Pick<HttpSettings, "eventsWaitingMax" | "timeoutMs">,
+  ) {
     this.intake = intake;
-    this.eventsMax = eventsMax;
+    this.eventsMax = eventsWaitingMax;
+    this.timeoutMs = timeoutMs;
   }
 
-  /** Resolves once all are stored; else throws, and some may be. */
-  async store(events: readonly EventToStore[]): Promise<Positions> {
+  /** Resolves once all are stored; else throws, and some may be. For who has gone, or waits too long, no further one is sent. */
+  async store(events: readonly EventToStore[], hasGone: () => boolean): Promise<Positions> {
+    const untilMs = performance.now() + this.timeoutMs;
+    const whyNot = (): string | undefined => {
+      if (hasGone()) return "whoever sent them has gone";
+      return performance.now() < untilMs ? undefined : "their logs take longer than a request may (httpTimeout)";
+    };
     const bytes = events.reduce((sum, { body }) => sum + body.length * BYTES_A_UNIT, 0);
     this.enter(events.length, bytes);
     try {
       const positions = new Map<PartitionNo, Seq>();
-      const ends = await Promise.all(lanesOf(events).map((lane) => this.storeInOrder(lane, positions)));
+      const ends = await Promise.all(lanesOf(events).map((lane) => this.storeInOrder(lane, positions, whyNot)));
       const failures = ends.filter((end) => end !== undefined);
       if (failures.length > 0) throw refusalOf(failures);
       return positions;
     } finally {
       this.events -= events.length;
       this.bytes -= bytes;
+      // A turn later it has been answered, too.
+      if (this.events === 0 && this.onSettled !== undefined) setImmediate(this.onSettled);
     }
+  }
+
+  /** Nothing is being stored any more, or not within a reasonable time. */
+  async settled(): Promise<void> {
+    if (this.events === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, SETTLING_MS_MAX);
+      this.onSettled = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   /** A request that is larger than the room is let in alone. */
@@ -68,8 +97,11 @@ export class Storing {
   private async storeInOrder(
     lane: readonly EventToStore[],
     positions: Map<PartitionNo, Seq>,
+    whyNot: () => string | undefined,
   ): Promise<NotStored | undefined> {
     for (const event of lane) {
+      const reason = whyNot();
+      if (reason !== undefined) return { kind: "unknown", reason };
       const taken = await this.intake.store(event);
       if (taken.kind !== "stored") return taken;
       positions.set(taken.partition, Math.max(taken.seq, positions.get(taken.partition) ?? 0));

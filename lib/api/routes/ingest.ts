@@ -1,6 +1,7 @@
 // Events in, as the Segment API takes them, so that its libraries need no change: one call or many at once, by long paths and
 // by one letter. How they are read is lib/api/ingest/envelopes.ts, how they get into the logs lib/api/ingest/storing.ts.
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { EventToStore } from "../../ports/intake.ts";
 import type { Api, ApiServices, RouteGroup } from "../http/api.ts";
 import { HttpError } from "../http/http-error.ts";
 import { inflated } from "../http/inflating.ts";
@@ -26,7 +27,13 @@ const SCHEMA = {
 
 export const ingestRoutes: RouteGroup = (app, services) => {
   const { log, http, intake } = services;
-  const storing = new Storing(intake, http.eventsWaitingMax);
+  const storing = new Storing(intake, http);
+  const store = async ({ raw: { socket } }: FastifyRequest, reply: FastifyReply, events: EventToStore[]) => {
+    tellPositions(reply, await storing.store(events, () => socket.destroyed));
+    return { success: true };
+  };
+  // Connections are closed after it: what was stored is answered, and nobody sends it again.
+  app.addHook("preClose", () => storing.settled());
   // Only here: elsewhere a page of another site could send plain text without asking.
   app.addContentTypeParser("text/plain", { parseAs: "buffer" }, jsonParser(app));
   app.addHook("preParsing", (request, _reply, payload, done) => done(null, inflated(request, payload)));
@@ -41,10 +48,7 @@ export const ingestRoutes: RouteGroup = (app, services) => {
           bodyLimit: BATCH_BYTES_MAX,
           schema: { ...SCHEMA, summary: summaryOf(path, call), body: callIn(call) },
         },
-        async (request, reply) => {
-          answer(reply, await storing.store([eventOfCall(call, request.body, arrivalOf(request, services))]));
-          return { success: true };
-        },
+        (request, reply) => store(request, reply, [eventOfCall(call, request.body, arrivalOf(request, services))]),
       );
     }
   }
@@ -56,10 +60,7 @@ export const ingestRoutes: RouteGroup = (app, services) => {
         bodyLimit: BATCH_BYTES_MAX,
         schema: { ...SCHEMA, summary: summaryOf(path, "batch"), body: BatchIn },
       },
-      async (request, reply) => {
-        answer(reply, await storing.store(eventsOfBatch(request.body, arrivalOf(request, services))));
-        return { success: true };
-      },
+      (request, reply) => store(request, reply, eventsOfBatch(request.body, arrivalOf(request, services))),
     );
   }
   settingsRoute(app);
@@ -121,7 +122,7 @@ function arrivalOf(
   };
 }
 
-function answer(reply: FastifyReply, positions: Positions): void {
+function tellPositions(reply: FastifyReply, positions: Positions): void {
   if (positions.size === 0) return;
   reply.header(POSITION_HEADER, Array.from(positions, ([partition, seq]) => `${partition}:${seq}`).join(","));
 }
