@@ -312,6 +312,8 @@ function operator(name: string, { all, exports }: Streams): RoleRights {
           `$JS.API.STREAM.MSG.GET.${stream}`,
           `$JS.API.STREAM.UPDATE.${stream}`,
           `$JS.API.STREAM.SNAPSHOT.${stream}`,
+          // The server sends no more than some megabytes of a backup that are not acknowledged.
+          `$JS.SNAPSHOT.ACK.${stream}.>`,
           `$JS.API.CONSUMER.*.${stream}`,
           `$JS.API.CONSUMER.*.${stream}.>`,
           `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,

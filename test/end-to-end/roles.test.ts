@@ -195,6 +195,31 @@ test("what an operator does at the command line", async () => {
   await operator("doctor");
 });
 
+test("a backup of every stream but EXPORTS, as `nats stream backup` makes it", async () => {
+  const nc = await server.connection("operator", credentialsOf("operator"));
+  const { streams } = (await nc.request("$JS.API.STREAM.NAMES")).json<{ streams: string[] }>();
+  expect(streams).toContain("KV_CHECKPOINT");
+  for (const stream of streams) if (stream !== "EXPORTS") expect(await backedUp(nc, stream), stream).toBe("whole");
+});
+
+/** What the last piece says of the others: the server sends few that are not acknowledged, and then gives up. */
+async function backedUp(nc: NatsConnection, stream: string): Promise<string> {
+  const inbox = `_INBOX.operator.backup.${stream}`;
+  const pieces = nc.subscribe(inbox);
+  const wish = JSON.stringify({ deliver_subject: inbox, chunk_size: 1_024, window_size: 1_024 });
+  expect((await nc.request(`$JS.API.STREAM.SNAPSHOT.${stream}`, wish)).json()).not.toHaveProperty("error");
+  let bytes = 0;
+  for await (const piece of pieces) {
+    if (piece.data.length === 0) {
+      const { code, description } = piece.headers ?? { code: 0, description: "" };
+      return bytes > 0 && code < 400 ? "whole" : `${bytes} bytes, ${code} ${description}`;
+    }
+    bytes += piece.data.length;
+    piece.respond();
+  }
+  return "broken off";
+}
+
 test("a file that is imported, members that are exported, and jobs", async () => {
   const row = { type: "track", userId: "carl", event: "Product Added", properties: { product_id: "p1", price: 60 } };
   const imported = await fetch(`${api.url}/v1/imports`, {
