@@ -394,6 +394,29 @@ describe("over HTTP", () => {
     await until("the third is done", () => state(third.body.id) === "done");
   });
 
+  test("a hundred exports wait; the next is told when to ask again", async () => {
+    api = await apiInMemory({}, { jobSettings: { ...QUICK, exportsAtOnceMax: 1 } });
+    let answer: () => void = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const none = { segment: CART.id, kind: CART.kind, size: 0, items: [], next: null };
+    api.audience.members = () => answered.then(() => none);
+    const ask = () =>
+      api.app.inject({
+        method: "POST",
+        url: "/v1/exports",
+        headers: { host: "localhost" },
+        payload: { segment: CART.id, format: "csv" },
+      });
+    for (let taken = 0; taken < 101; taken += 1) expect((await ask()).statusCode).toBe(202);
+    const refused = await ask();
+    expect([refused.statusCode, refused.json().error.code]).toEqual([429, "too-many-jobs"]);
+    expect(Number(refused.headers["retry-after"])).toBeGreaterThan(0);
+    answer();
+    await until("all are done", () => [...api.jobStore.kept.values()].every(({ job }) => job.state === "done"));
+  });
+
   test("an export begins once all have heard of an erasure, and ends when one comes meanwhile", async () => {
     api = await apiInMemory({}, { jobSettings: QUICK });
     api.control.write(ERASE);

@@ -20,16 +20,19 @@ const CODES: Readonly<Record<number, string>> = {
   429: "too-many-requests",
 };
 
+/** Seconds until asking again may help, where nobody has said so better. */
+const RETRY_S: Readonly<Record<number, string>> = { 429: "10", 503: "1" };
+
 export function sendError(error: FastifyError | Error, reply: FastifyReply, log: ApiLog | undefined): FastifyReply {
   const refusal = refusalOf(error);
   if (refusal.statusCode >= 500 && refusal.code === "internal") {
     const trace = traceOfRequest(reply.request.headers);
     log?.error({ err: error, ...traceField(trace) }, "http: a request failed");
   }
-  const { statusCode, code } = refusal;
+  const { statusCode } = refusal;
   if (statusCode === 401) reply.header("www-authenticate", 'Bearer, Basic realm="Rollcall", charset="UTF-8"');
-  if (code === "too-many-streams") reply.header("retry-after", "10");
-  if (statusCode === 503) reply.header("retry-after", "1");
+  const retryS = RETRY_S[statusCode];
+  if (retryS !== undefined && !reply.hasHeader("retry-after")) reply.header("retry-after", retryS);
   return reply.code(statusCode).send(bodyOf(refusal));
 }
 
