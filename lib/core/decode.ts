@@ -31,7 +31,10 @@ function decodedBy<T>(read: (tree: JsonObject, limits: Limits) => T, body: Uint8
 /** Bytes → a plain object, no deeper than allowed, without forbidden keys and numbers that are none. */
 function readTree(body: Uint8Array, limits: Limits): JsonObject {
   if (body.length > limits.eventBytesMax) {
-    refuse("too-large", `the event has ${body.length} bytes; the limit is ${limits.eventBytesMax} (eventBytesMax)`);
+    refuse(
+      "too-large",
+      `the event has ${body.length} bytes; the limit is ${limits.eventBytesMax} (limits.eventBytesMax)`,
+    );
   }
   const first = firstByte(body);
   if (first === undefined) refuse("not-json", "the body is empty; send a JSON object or a MessagePack map");
@@ -129,7 +132,7 @@ function isForbidden(key: string): key is "__proto__" | "constructor" | "prototy
 
 function refuseFault(fault: Fault, limits: Limits): never {
   if (fault === "too-deep") {
-    refuse("too-deep", `the event is nested deeper than ${limits.jsonDepthMax} (jsonDepthMax); send it flatter`);
+    refuse("too-deep", `the event is nested deeper than ${limits.jsonDepthMax} (limits.jsonDepthMax); send it flatter`);
   }
   if (fault === "not-finite") {
     refuse("not-finite", "a number of the event is NaN or infinite (or too large, such as 1e999); leave it out");
@@ -249,7 +252,7 @@ function readId(tree: JsonObject, field: "userId" | "anonymousId" | "groupId", l
   if (id === "") return refuse("bad-id", `${field} is empty; send an id or leave the field out`);
   // A character has at most three bytes for each of its UTF-16 units.
   if (id.length * 3 > limits.idBytesMax && utf8Length(id) > limits.idBytesMax) {
-    return refuse("bad-id", `${field} is longer than ${limits.idBytesMax} bytes (idBytesMax)`);
+    return refuse("bad-id", `${field} is longer than ${limits.idBytesMax} bytes (limits.idBytesMax)`);
   }
   if (/\p{Surrogate}/u.test(id))
     return refuse("bad-id", `${field} holds half a character (a lone surrogate); send valid Unicode`);

@@ -129,7 +129,7 @@ function readName(value: unknown, path: string, report: Report, what: string): s
   if (typeof value !== "string" || value === "") return report.problem(path, `expected ${what}; found ${shown(value)}`);
   const { nameLengthMax } = report.limits;
   if (value.length <= nameLengthMax) return value;
-  return report.problem(path, `${quoted(value)} has more than ${nameLengthMax} characters (limit nameLengthMax)`);
+  return report.problem(path, `${quoted(value)} has more than ${nameLengthMax} characters (limits.nameLengthMax)`);
 }
 
 function readNames(value: unknown, path: string, report: Report, what: string): string[] {
@@ -146,7 +146,7 @@ function readNames(value: unknown, path: string, report: Report, what: string): 
 function fits(length: number, path: string, report: Report): boolean {
   const { listValuesMax } = report.limits;
   if (length <= listValuesMax) return true;
-  report.problem(path, `${length} entries; the limit is ${listValuesMax} (listValuesMax)`);
+  report.problem(path, `${length} entries; the limit is ${listValuesMax} (limits.listValuesMax)`);
   return false;
 }
 
@@ -232,7 +232,10 @@ function readFunnel(value: unknown, path: string, report: Report): Funnel | unde
   }
   const { sequenceStepsMax } = report.limits;
   if (value.steps.length > sequenceStepsMax) {
-    return report.problem(at, `${value.steps.length} steps; the limit is ${sequenceStepsMax} (sequenceStepsMax)`);
+    return report.problem(
+      at,
+      `${value.steps.length} steps; the limit is ${sequenceStepsMax} (limits.sequenceStepsMax)`,
+    );
   }
   const read = value.steps.map((step, index) => readStep(step, itemPath(at, index), report));
   const steps = read.filter((step) => step !== undefined);

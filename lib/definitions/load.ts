@@ -312,7 +312,7 @@ class Loading implements Loaded {
   #idAt(value: Json | undefined, spot: Spot, path: string): string | undefined {
     const id = typeof value === "number" && Number.isSafeInteger(value) ? String(value) : value;
     if (typeof id === "string" && id !== "" && Buffer.byteLength(id) <= this.#limits.idBytesMax) return id;
-    this.#refuse(spot, path, `an id is text of 1 to ${this.#limits.idBytesMax} bytes (idBytesMax)`);
+    this.#refuse(spot, path, `an id is text of 1 to ${this.#limits.idBytesMax} bytes (limits.idBytesMax)`);
     return undefined;
   }
 

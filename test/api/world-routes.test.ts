@@ -117,7 +117,7 @@ describe("items", () => {
     [{ items: [{ id: "a" }, { price: 1 }] }, "items[1]: an item has an id; found nothing."],
     [{ items: [7] }, "items[0]: an item is an object"],
     [{ items: [{ id: "a", text: "x".repeat(1_000) }] }, "items[0]: the item a has 10"],
-    [[{ id: "x".repeat(300) }], "items[0]: the id has 300 bytes; the limit is 256 (idBytesMax)."],
+    [[{ id: "x".repeat(300) }], "items[0]: the id has 300 bytes; the limit is 256 (limits.idBytesMax)."],
     [{ mode: "add", items: [] }, "one of merge, replace, remove"],
     [{}, '"items": ['],
   ])("%# is refused whole", async (payload, message) => {

@@ -180,9 +180,9 @@ test("limits are named", () => {
   const source = { campaigns: { a: "x", b: "x", c: "x" }, funnels: { f: { steps } }, trusted: ["abcdef"] };
   const parsed = parseVocabulary(source, limits);
   expect(parsed.ok ? [] : parsed.problems.map(({ message }) => message)).toEqual([
-    expect.stringContaining("(listValuesMax)"),
-    expect.stringContaining("(sequenceStepsMax)"),
-    expect.stringContaining("(limit nameLengthMax)"),
+    expect.stringContaining("(limits.listValuesMax)"),
+    expect.stringContaining("(limits.sequenceStepsMax)"),
+    expect.stringContaining("(limits.nameLengthMax)"),
   ]);
 });
 

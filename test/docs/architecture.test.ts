@@ -125,3 +125,23 @@ test("every reason that a message is refused for is in the list of reasons", () 
   expect(reasons.length).toBeGreaterThan(10);
   expect(rows.filter((row) => row.includes("-") || row === "limit").sort()).toEqual(reasons.sort());
 });
+
+/** Every source file below a folder, by its path from the root. */
+function sourcesIn(folder: string): string[] {
+  const names = readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" });
+  return names.filter((name) => name.endsWith(".ts")).map((name) => join(folder, name));
+}
+
+test("messages name options as they are set: in brackets behind what they bound", () => {
+  const known = new Set(NAMED_OPTIONS.map(({ name }) => name));
+  const named = ["lib", "actors"].flatMap(sourcesIn).flatMap((file) => {
+    const text = read(file);
+    const bounds = [
+      ...text.matchAll(/ \((?:limit )?([a-z][\w.]*(?:Max|Ms))(?: \$\{\w+\})?\)[^\n]*[`"]/g),
+      ...text.matchAll(/more than ([a-z][\w.]*) \(\$\{/g),
+    ];
+    return bounds.map(([, name]) => ({ file, name: name! }));
+  });
+  expect(named.filter(({ name }) => !known.has(name))).toEqual([]);
+  expect(named.length).toBeGreaterThan(20);
+});

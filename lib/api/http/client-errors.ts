@@ -21,7 +21,7 @@ export function answerClientError(error: Error & { readonly code?: string }, soc
 function refusalOf(code: string | undefined): HttpError {
   switch (code) {
     case "ERR_HTTP_REQUEST_TIMEOUT":
-      return new HttpError(408, "too-slow", "The request did not arrive in time (httpTimeoutMs); send it again.");
+      return new HttpError(408, "too-slow", "The request did not arrive in time (httpTimeout); send it again.");
     case "HPE_HEADER_OVERFLOW":
       return new HttpError(431, "too-large", "The address and the headers are larger together than what is taken.");
     case "HPE_CHUNK_EXTENSIONS_OVERFLOW":

@@ -25,14 +25,17 @@ export function readItem(value: unknown, limits: Limits): CatalogItem {
   if (typeof id !== "string" || id === "" || !isWellFormed(id))
     throw new BadFeed(`an item has an id; found ${shown(given)}`);
   if (Buffer.byteLength(id) > limits.idBytesMax) {
-    throw new BadFeed(`the id has ${Buffer.byteLength(id)} bytes; the limit is ${limits.idBytesMax} (idBytesMax)`);
+    throw new BadFeed(
+      `the id has ${Buffer.byteLength(id)} bytes; the limit is ${limits.idBytesMax} (limits.idBytesMax)`,
+    );
   }
   assertPlain(attributes, limits, 1);
   return { id, attributes: attributes as JsonObject };
 }
 
 function assertPlain(value: unknown, limits: Limits, depth: number): void {
-  if (depth > limits.jsonDepthMax) throw new BadFeed(`it is nested deeper than ${limits.jsonDepthMax} (jsonDepthMax)`);
+  if (depth > limits.jsonDepthMax)
+    throw new BadFeed(`it is nested deeper than ${limits.jsonDepthMax} (limits.jsonDepthMax)`);
   if (typeof value === "number" && !Number.isFinite(value)) throw new BadFeed("a number is finite");
   if (Array.isArray(value)) for (const item of value) assertPlain(item, limits, depth + 1);
   else if (typeof value === "object" && value !== null) {
@@ -150,7 +153,7 @@ function textOf(value: unknown, name: string, limits: Limits): string {
   if (typeof value === "string" && value !== "" && value.length <= limits.nameLengthMax && isWellFormed(value))
     return value;
   throw new BadFeed(
-    `${name} is text of 1 to ${limits.nameLengthMax} characters (nameLengthMax); found ${shown(value)}`,
+    `${name} is text of 1 to ${limits.nameLengthMax} characters (limits.nameLengthMax); found ${shown(value)}`,
   );
 }
 

@@ -71,7 +71,7 @@ function idColumnOf(rows: readonly Row[], column: string | undefined): { index: 
 function wrongWith(id: string, cells: readonly string[], idBytesMax: number): string | undefined {
   if (id === "") return cells.length > 1 ? "there is no id in this row" : "there is no id";
   const bytes = Buffer.byteLength(id);
-  if (bytes > idBytesMax) return `the id has ${bytes} bytes; the limit is ${idBytesMax} (idBytesMax)`;
+  if (bytes > idBytesMax) return `the id has ${bytes} bytes; the limit is ${idBytesMax} (limits.idBytesMax)`;
   if (id.includes("\uFFFD")) return "it is not UTF-8; save the file as UTF-8";
   return undefined;
 }

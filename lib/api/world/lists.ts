@@ -136,7 +136,7 @@ function bytesOf(text: string): number {
 
 function assertIds(id: string, members: readonly MemberId[], { idBytesMax }: Limits): void {
   if (id === "" || bytesOf(id) > idBytesMax) {
-    throw new NotPossible("bad", "bad-list", `A list's id is text of 1 to ${idBytesMax} bytes (idBytesMax).`);
+    throw new NotPossible("bad", "bad-list", `A list's id is text of 1 to ${idBytesMax} bytes (limits.idBytesMax).`);
   }
   const index = members.findIndex((member) => member === "" || bytesOf(member) > idBytesMax);
   if (index < 0) return;
@@ -144,7 +144,7 @@ function assertIds(id: string, members: readonly MemberId[], { idBytesMax }: Lim
   const message =
     member === ""
       ? "an id is not empty"
-      : `"${member.slice(0, 40)}…" is longer than an id may be (idBytesMax ${idBytesMax})`;
+      : `"${member.slice(0, 40)}…" is longer than an id may be (limits.idBytesMax ${idBytesMax})`;
   throw new NotPossible("bad", "bad-list", `${message}.`, [{ path: `members[${index}]`, message }]);
 }
 

@@ -52,7 +52,7 @@ function isHome(room: Room, record: LogRecord, hash: number, subject: string): b
 function isWithinReach(room: Room, record: LogRecord, at: Millis): boolean {
   const { clockMode, clockStepMsMax } = room.options;
   if (clockMode !== "event" || room.clock === 0 || at <= room.clock + clockStepMsMax) return true;
-  const detail = `its time is ${at - room.clock} ms ahead of the clock, more than clock.maxStep (${clockStepMsMax} ms): correct it, or move the clock with a clock message`;
+  const detail = `its time is ${at - room.clock} ms ahead of the clock, more than clockStepMax (${clockStepMsMax} ms): correct it, or move the clock with a clock message`;
   room.refuse(record, "clock-step", detail);
   return false;
 }

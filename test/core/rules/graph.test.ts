@@ -205,7 +205,7 @@ describe("a batch that is refused", () => {
       {
         segment: "top",
         path: "rule",
-        message: expect.stringMatching(/9 deep \(top → s8 → s7 → .* → s0\); the limit is 8 \(nestingMax\)/),
+        message: expect.stringMatching(/9 deep \(top → s8 → s7 → .* → s0\); the limit is 8 \(limits\.nestingMax\)/),
       },
     ]);
   });

@@ -365,7 +365,7 @@ describe("what is wrong with a rule", () => {
       "a name of 201",
       { event: { name: "x".repeat(201) } },
       "rule.event.name",
-      /at most 200 characters \(nameLengthMax\)/,
+      /at most 200 characters \(limits\.nameLengthMax\)/,
     ],
     ["an unknown key", event({ windw: {} }), "rule.event.windw", /allowed: name, where, window, count/, "window"],
     ["another word for a key", event({ within: {} }), "rule.event.within", /unknown key/, "window"],
@@ -552,9 +552,14 @@ describe("what is wrong with a rule", () => {
       "10,001 values",
       trait(Array.from({ length: 10_001 }, (_, n) => n)),
       "rule.trait.a",
-      /10001 values; the limit is 10000 \(listValuesMax\)/,
+      /10001 values; the limit is 10000 \(limits\.listValuesMax\)/,
     ],
-    ["long text", trait("x".repeat(1_001)), "rule.trait.a", /1001 characters; the limit is 1000 \(textLengthMax\)/],
+    [
+      "long text",
+      trait("x".repeat(1_001)),
+      "rule.trait.a",
+      /1001 characters; the limit is 1000 \(limits\.textLengthMax\)/,
+    ],
     ["exists of text", trait({ exists: "no" }), "rule.trait.a.exists", /true or false/],
     ["order on text", trait({ gt: "abc" }), "rule.trait.a.gt", /compares numbers, or times of day/],
     ["order on a number as text", trait({ gt: "5" }), "rule.trait.a.gt", /compares numbers/, "5"],
@@ -669,7 +674,7 @@ describe("what is wrong with a rule", () => {
     ["a number alone", windowed({ last: 30 }), "rule.event.window.last", /found the number 30/],
     ["months as a duration", windowed({ last: "3 months" }), "rule.event.window.last", /expected a duration/],
     ["no length", windowed({ last: "0s" }), "rule.event.window.last", /no length/],
-    ["1,097 days", windowed({ last: "1097d" }), "rule.event.window.last", /limit of 1096d \(windowMsMax\)/],
+    ["1,097 days", windowed({ last: "1097d" }), "rule.event.window.last", /limit of 1096d \(limits\.windowMax\)/],
     ["ago of text", windowed({ ago: "7d" }), "rule.event.window.ago", /expected \{gte: D\}/, "{gte: 7d}"],
     ["ago by another operator", windowed({ ago: { gt: "7d" } }), "rule.event.window.ago.gt", /allowed: gte, lt/, "gte"],
     ["ago of nothing", windowed({ ago: {} }), "rule.event.window.ago", /give gte, lt or both/],
@@ -810,9 +815,14 @@ describe("what is wrong with a definition", () => {
       "a long name",
       { id: "x", rule, name: "x".repeat(201) },
       "name",
-      /201 characters; the limit is 200 \(nameLengthMax\)/,
+      /201 characters; the limit is 200 \(limits\.nameLengthMax\)/,
     ],
-    ["a long description", { id: "x", rule, description: "x".repeat(1_001) }, "description", /1000 \(textLengthMax\)/],
+    [
+      "a long description",
+      { id: "x", rule, description: "x".repeat(1_001) },
+      "description",
+      /1000 \(limits\.textLengthMax\)/,
+    ],
     ["tags as text", { id: "x", rule, tags: "a" }, "tags", /a list of texts/, "[a]"],
     ["a tag that is a number", { id: "x", rule, tags: ["a", 5] }, "tags[1]", /a tag is text/],
     ["101 tags", { id: "x", rule, tags: Array(101).fill("a") }, "tags", /the limit is 100/],
@@ -867,7 +877,7 @@ describe("limits", () => {
   test("depth 16 and no deeper", () => {
     expect(problemsOf({ id: "x", rule: nest(16) })).toEqual([]);
     expect(problemsOf({ id: "x", rule: nest(17) })).toEqual([
-      { path: `rule${".not".repeat(16)}`, message: expect.stringMatching(/deeper than 16 \(limit ruleDepthMax\)/) },
+      { path: `rule${".not".repeat(16)}`, message: expect.stringMatching(/deeper than 16 \(limits.ruleDepthMax\)/) },
     ]);
   });
 
@@ -887,7 +897,7 @@ describe("limits", () => {
   test("256 nodes and no more", () => {
     expect(problemsOf({ id: "x", rule: many(256) })).toEqual([]);
     expect(problemsOf({ id: "x", rule: many(257) })).toEqual([
-      { path: "rule.any[255]", message: expect.stringMatching(/more than 256 nodes \(limit ruleNodesMax\)/) },
+      { path: "rule.any[255]", message: expect.stringMatching(/more than 256 nodes \(limits.ruleNodesMax\)/) },
     ]);
   });
 

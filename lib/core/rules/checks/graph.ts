@@ -326,7 +326,7 @@ function checkShape(whole: After, defined: ReadonlySet<SegmentId>, limits: Limit
   for (const id of defined) {
     if (levels.get(id)! <= limits.nestingMax) continue;
     const chain = longestChain(id, graph, levels).join(" → ");
-    const message = `${quoted(id)} is nested ${levels.get(id)} deep (${chain}); the limit is ${limits.nestingMax} (nestingMax)`;
+    const message = `${quoted(id)} is nested ${levels.get(id)} deep (${chain}); the limit is ${limits.nestingMax} (limits.nestingMax)`;
     problems.push(problem(id, "rule", message));
   }
   return problems;

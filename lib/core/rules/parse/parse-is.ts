@@ -112,7 +112,7 @@ function parseFavoriteMeasure(value: unknown, path: string, report: Report): Fav
 function parseTop(value: unknown, path: string, report: Report): number | undefined {
   const { itemsMax } = report.limits;
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 1 && value <= itemsMax) return value;
-  return report.problem(path, `expected a whole number from 1 to ${itemsMax} (itemsMax); found ${shown(value)}`);
+  return report.problem(path, `expected a whole number from 1 to ${itemsMax} (limits.itemsMax); found ${shown(value)}`);
 }
 
 export function parseFunnel(body: unknown, path: string, report: Report): Rule | undefined {

@@ -10,7 +10,10 @@ export function parseLabel(value: unknown, path: string, report: Report, what: s
     return report.problem(path, `expected ${what}; found ${text === "" ? "an empty text" : shown(value)}`);
   }
   if (text.length <= nameLengthMax) return text;
-  return report.problem(path, `${what} has at most ${nameLengthMax} characters (nameLengthMax); found ${text.length}`);
+  return report.problem(
+    path,
+    `${what} has at most ${nameLengthMax} characters (limits.nameLengthMax); found ${text.length}`,
+  );
 }
 
 export function parseTexts(
@@ -27,7 +30,10 @@ export function parseTexts(
   }
   const { listValuesMax } = report.limits;
   if (value.length > listValuesMax) {
-    return report.problem(path, `the list has ${value.length} values; the limit is ${listValuesMax} (listValuesMax)`);
+    return report.problem(
+      path,
+      `the list has ${value.length} values; the limit is ${listValuesMax} (limits.listValuesMax)`,
+    );
   }
   const texts = new Set<string>();
   for (const [index, item] of value.entries()) {

@@ -37,7 +37,7 @@ function parseSteps(value: unknown, path: string, report: Report, depth: number)
   }
   const { sequenceStepsMax } = report.limits;
   if (value.length > sequenceStepsMax) {
-    return report.problem(path, `${value.length} steps; the limit is ${sequenceStepsMax} (sequenceStepsMax)`);
+    return report.problem(path, `${value.length} steps; the limit is ${sequenceStepsMax} (limits.sequenceStepsMax)`);
   }
   const steps: SequenceStep[] = [];
   for (const [index, item] of value.entries()) {

@@ -319,7 +319,10 @@ function parseAnyScalar(value: unknown, path: string, report: Report): Scalar | 
 function withinLength(text: string, path: string, report: Report): string | undefined {
   const { textLengthMax } = report.limits;
   if (text.length <= textLengthMax) return text;
-  return report.problem(path, `the text has ${text.length} characters; the limit is ${textLengthMax} (textLengthMax)`);
+  return report.problem(
+    path,
+    `the text has ${text.length} characters; the limit is ${textLengthMax} (limits.textLengthMax)`,
+  );
 }
 
 function parseScalars(op: string, operand: unknown, path: string, place: Place): Scalar[] | undefined {
@@ -331,7 +334,10 @@ function parseScalars(op: string, operand: unknown, path: string, place: Place):
   if (operand.length === 0) return report.problem(path, `${op} takes at least one value; the list is empty`);
   const { listValuesMax } = report.limits;
   if (operand.length > listValuesMax) {
-    return report.problem(path, `the list has ${operand.length} values; the limit is ${listValuesMax} (listValuesMax)`);
+    return report.problem(
+      path,
+      `the list has ${operand.length} values; the limit is ${listValuesMax} (limits.listValuesMax)`,
+    );
   }
   const values = new Set<Scalar>();
   for (const [index, item] of operand.entries()) {

@@ -126,10 +126,10 @@ export function parsePath(written: unknown, at: string, report: Report): Path | 
   if (names.includes(""))
     return report.problem(at, `a name is missing in the path ${quoted(written)}; a dot inside a name is written \\.`);
   if (names.length > jsonDepthMax) {
-    return report.problem(at, `the path has more than ${jsonDepthMax} names (limit jsonDepthMax)`);
+    return report.problem(at, `the path has more than ${jsonDepthMax} names (limits.jsonDepthMax)`);
   }
   if (names.some((name) => name.length > nameLengthMax)) {
-    return report.problem(at, `a name of the path is longer than ${nameLengthMax} characters (limit nameLengthMax)`);
+    return report.problem(at, `a name of the path is longer than ${nameLengthMax} characters (limits.nameLengthMax)`);
   }
   const forbidden = names.find((name) => FORBIDDEN_KEYS.has(name));
   if (forbidden !== undefined) return report.problem(at, `the name ${quoted(forbidden)} is refused in a path`);

@@ -41,7 +41,7 @@ export function parseDuration(value: unknown, path: string, report: Report, allo
   const ms = Number(match[1]) * UNIT_MS[match[2]!]!;
   const { windowMsMax } = report.limits;
   if (ms > windowMsMax) {
-    return report.problem(path, `${value} is longer than the limit of ${windowMsMax / DAY_MS}d (windowMsMax)`);
+    return report.problem(path, `${value} is longer than the limit of ${windowMsMax / DAY_MS}d (limits.windowMax)`);
   }
   if (ms === 0 && !allowZero) return report.problem(path, `${value} has no length; write at least 1s`);
   return ms;
@@ -171,7 +171,10 @@ function parseCalendar(operand: unknown, path: string, report: Report): Window |
   const { windowMsMax } = report.limits;
   if (days * DAY_MS > windowMsMax) {
     const reach = skip === 0 ? `${n} ${unit}` : `${n} ${unit} with skip ${skip}`;
-    return report.problem(path, `${reach} reach back further than the limit of ${windowMsMax / DAY_MS}d (windowMsMax)`);
+    return report.problem(
+      path,
+      `${reach} reach back further than the limit of ${windowMsMax / DAY_MS}d (limits.windowMax)`,
+    );
   }
   return { kind: "calendar", unit, n, skip };
 }

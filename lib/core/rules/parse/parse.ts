@@ -115,7 +115,7 @@ function checkText(
 ): string | undefined {
   if (typeof value !== "string") return report.problem(path, `${what} is text; found ${shown(value)}`);
   if (value.length <= most) return value;
-  return report.problem(path, `${what} has ${value.length} characters; the limit is ${most} (${limit})`);
+  return report.problem(path, `${what} has ${value.length} characters; the limit is ${most} (limits.${limit})`);
 }
 
 const KINDS: readonly MemberKind[] = ["user", "account"];

@@ -83,11 +83,11 @@ export class Report {
     const { ruleNodesMax, ruleDepthMax } = this.limits;
     this.#nodes += 1;
     if (this.#nodes === ruleNodesMax + 1) {
-      this.problem(path, `the rule has more than ${ruleNodesMax} nodes (limit ruleNodesMax); split it into segments`);
+      this.problem(path, `the rule has more than ${ruleNodesMax} nodes (limits.ruleNodesMax); split it into segments`);
     }
     if (this.#nodes > ruleNodesMax) return false;
     if (depth <= ruleDepthMax) return true;
-    this.problem(path, `the rule is nested deeper than ${ruleDepthMax} (limit ruleDepthMax); split it into segments`);
+    this.problem(path, `the rule is nested deeper than ${ruleDepthMax} (limits.ruleDepthMax); split it into segments`);
     return false;
   }
 }
