@@ -44,7 +44,6 @@ const CAUSES: Readonly<Record<Delta["cause"]["type"], string>> = {
   time: "by silence",
   definition: "by its definition",
   list: "by a list",
-  merge: "by a merge",
   feed: "by a feed",
   erasure: "erased",
 };

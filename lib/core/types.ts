@@ -31,7 +31,7 @@ export interface LogRecord {
 }
 
 /** Why a membership changed. */
-export type CauseType = "event" | "time" | "definition" | "list" | "merge" | "feed" | "erasure";
+export type CauseType = "event" | "time" | "definition" | "list" | "feed" | "erasure";
 
 export interface Cause {
   readonly type: CauseType;

@@ -23,6 +23,7 @@ interface Operation {
 
 interface Message {
   readonly payload: object;
+  readonly headers?: { readonly properties: object };
   readonly examples?: readonly { readonly payload: unknown }[];
 }
 
@@ -106,6 +107,13 @@ test("a delta as it is said is one, and a field more or less is none", () => {
   expect(accepts("Delta", { ...delta, n: undefined })).toBe(false);
   expect(accepts("Event", { type: "track", userId: "u1", event: "X" })).toBe(true);
   expect(accepts("Event", { type: "dance", userId: "u1" })).toBe(false);
+});
+
+test("a reject's headers are those that are set", () => {
+  const source = readFileSync(new URL("../../lib/nats/rejects.ts", import.meta.url), "utf8");
+  const set = [...source.matchAll(/mh\.set\("(Rollcall-\w+)"/g)].map(([, header]) => header!);
+  const { properties } = document.components.messages.Rejected!.headers!;
+  expect(Object.keys(properties).sort()).toEqual([...set, "traceparent", "tracestate"].sort());
 });
 
 test("a named data set has its prefix before every subject", async () => {

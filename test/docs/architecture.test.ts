@@ -126,6 +126,15 @@ test("every reason that a message is refused for is in the list of reasons", () 
   expect(rows.filter((row) => row.includes("-") || row === "limit").sort()).toEqual(reasons.sort());
 });
 
+test("every cause of a delta is in the list of causes, in the document of what goes over NATS as well", () => {
+  const [, types] = /export type CauseType = (.*);/.exec(read("lib/core/types.ts"))!;
+  const causes = [...types!.matchAll(/"([a-z]+)"/g)].map(([, cause]) => cause!).sort();
+  const row = /^\| `cause\.type` \|(.*)\|$/m.exec(read("docs/events.md"))![1]!;
+  expect([...row.matchAll(/`([a-z]+)`/g)].map(([, cause]) => cause!).sort()).toEqual(causes);
+  const document = /"cause": \{.*?"enum": \[(.*?)\]/s.exec(read("docs/schemas/asyncapi.json"))![1]!;
+  expect([...document.matchAll(/"([a-z]+)"/g)].map(([, cause]) => cause!).sort()).toEqual(causes);
+});
+
 /** Every source file below a folder, by its path from the root. */
 function sourcesIn(folder: string): string[] {
   const names = readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" });

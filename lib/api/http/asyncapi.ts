@@ -10,8 +10,14 @@ import { messageIn } from "../schemas/ingest.ts";
 const DESCRIPTION = `Who is in which segment, right now, and who has just joined or left: what goes over NATS. docs/api.md tells of
 the questions, docs/events.md of the events, docs/security.md of who may say and hear what.`;
 
-const REJECTED =
-  "The bytes that were refused; headers say why: `Rollcall-Reason`, `Rollcall-Detail`, `Rollcall-Seq`, `Rollcall-Partition`.";
+const REJECT_HEADERS = [
+  ["Rollcall-Reason", "The subject's last token."],
+  ["Rollcall-Detail", "One sentence: the place, and what helps."],
+  ["Rollcall-Partition", "Whose log it stands in."],
+  ["Rollcall-Seq", "Its place in that log."],
+  ["Rollcall-Stamp", "When that log took it."],
+  ["Rollcall-Bytes", "How long it was, where not all of it fits."],
+] as const;
 
 /** What W3C Trace Context has, beside whatever else a message bears. */
 const TRACE_HEADERS = {
@@ -55,7 +61,11 @@ function eventsIn(address: string, channel: string, about: "user" | "account", s
       [channel]: {
         address,
         description: `${summary}. Published as a request, the answer is JetStream's acknowledgement: stored.`,
-        parameters: { id: { description: `The ${about}'s id, percent-encoded but for letters, digits, "-" and "_".` } },
+        parameters: {
+          id: {
+            description: `The ${about}'s id: each byte but A-Z a-z 0-9 "_" "~" "-" as %XX, in upper-case hex, and only so.`,
+          },
+        },
         messages: { [message]: { $ref: `#/components/messages/${message}` } },
       },
     },
@@ -119,7 +129,22 @@ function rejectsOut(names: Names): Part {
       },
     },
     operations: { "tell-rejects": operation("send", "rejects", ["Rejected"], summary) },
-    messages: { Rejected: { summary, description: REJECTED, contentType: "application/octet-stream", payload: {} } },
+    messages: {
+      Rejected: {
+        summary,
+        description: "The bytes that were refused; headers say why.",
+        contentType: "application/octet-stream",
+        payload: {},
+        headers: {
+          type: "object",
+          required: REJECT_HEADERS.map(([name]) => name).filter((name) => name !== "Rollcall-Bytes"),
+          properties: {
+            ...Object.fromEntries(REJECT_HEADERS.map(([name, description]) => [name, { type: "string", description }])),
+            ...TRACE_HEADERS,
+          },
+        },
+      },
+    },
   };
 }
 

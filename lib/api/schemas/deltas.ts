@@ -11,11 +11,12 @@ export const DeltaOut = exact(
     change: oneOf(["joined", "left"]),
     n: Type.Integer({
       minimum: 1,
-      description: "1, 2, 3 … for each member and segment, joined and left in turn: a repeat shows.",
+      description:
+        "1, 2, 3 … for each member and segment, joined and left in turn: a repeat shows. After an erasure it goes on after the highest.",
     }),
     at: Moment,
     cause: exact({
-      type: oneOf(["event", "time", "definition", "list", "merge", "feed", "erasure"]),
+      type: oneOf(["event", "time", "definition", "list", "feed", "erasure"]),
       seq: Type.Integer({ minimum: 0, description: "The message of the log that made it." }),
       messageId: Type.Optional(Type.String()),
       late: Type.Optional(Type.Boolean()),
