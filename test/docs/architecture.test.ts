@@ -5,6 +5,9 @@ import { dirname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { NAMED_OPTIONS } from "../../config/options.ts";
+import { namesOf } from "../../lib/nats/names.ts";
+import { wantedStreams } from "../../lib/nats/provision.ts";
+import { testDataSet } from "../support/nats.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
@@ -133,6 +136,18 @@ test("every cause of a delta is in the list of causes, in the document of what g
   expect([...row.matchAll(/`([a-z]+)`/g)].map(([, cause]) => cause!).sort()).toEqual(causes);
   const document = /"cause": \{.*?"enum": \[(.*?)\]/s.exec(read("docs/schemas/asyncapi.json"))![1]!;
   expect([...document.matchAll(/"([a-z]+)"/g)].map(([, cause]) => cause!).sort()).toEqual(causes);
+});
+
+test("every stream and bucket has its row in the table of how long things are kept, and the pages count them", () => {
+  const page = read("docs/operations.md");
+  const table = page.slice(page.indexOf("## Retention"), page.indexOf("## Backup"));
+  const rows = [...table.matchAll(/^\| `([A-Z_<>p]+)` \|/gm)].map(([, name]) => name!);
+  const wanted = wantedStreams(namesOf(), testDataSet({ partitions: 32 })).map(({ name }) => name.replace(/^KV_/, ""));
+  const logs = wanted.filter((name) => name.startsWith("EVENTS_"));
+  expect(rows.sort()).toEqual(["EVENTS_<p>", ...wanted.filter((name) => !logs.includes(name))].sort());
+  expect(page).toContain(`streams      ${wanted.length} streams, all as they must be`);
+  const drawn = read("docs/ARCHITECTURE.md");
+  expect(rows.filter((name) => !drawn.includes(name))).toEqual([]);
 });
 
 /** Every source file below a folder, by its path from the root. */

@@ -24,6 +24,8 @@ const PAGES = [
   "docs/configuration.md",
   "docs/vocabulary.md",
   "docs/accounts.md",
+  "docs/privacy.md",
+  "docs/security.md",
   "CONTRIBUTING.md",
 ];
 const TEXT = PAGES.map(read).join("\n");
