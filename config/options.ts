@@ -109,7 +109,7 @@ export const OPTIONS = {
     default: 16 * MB,
     min: KB,
     max: 256 * MB,
-    why: "Body of a request that brings many at once: items, situations, a vocabulary.",
+    why: "Body of a request that brings many at once: items, situations, lists, segments to apply, a vocabulary.",
   }),
   httpDepthMax: count({ default: 64, min: 4, max: 512, why: "Nesting of a request's JSON." }),
   httpTimeoutMs: duration({
@@ -243,7 +243,7 @@ export const OPTIONS = {
   checkpointIntervalMs: duration({
     default: 10 * SECOND,
     min: 100,
-    why: "How often changed pages are stored; more is a shorter replay.",
+    why: "How often changed pages are stored; a shorter interval is a shorter replay.",
   }),
   auditIntervalMs: duration({
     default: 60 * 60 * SECOND,

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { parse as parseYaml } from "yaml";
 import { decodeAccountMessage, decodeEvent } from "../../lib/core/decode.ts";
 import { decodeDelta, deltaId, encodeDelta } from "../../lib/core/deltas.ts";
-import { encodeId } from "../../lib/core/ids.ts";
+import { encodeId, partitionOf } from "../../lib/core/ids.ts";
 import { parseDefinition } from "../../lib/core/rules/parse/parse.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { parseMapping } from "../../lib/import/mapping.ts";
@@ -104,4 +104,16 @@ test("programs import what is installed, commands and their options exist", () =
 
 test("no page names a path of the machine it was written on", () => {
   expect(TEXT).not.toContain(fileURLToPath(ROOT));
+});
+
+test.each([
+  ["README.md", /"EVENTS_(\d+)"|"after":"(\d+):/g, "ann"],
+  ["docs/ARCHITECTURE.md", /`(?:log\.|EVENTS_)(\d+)[.`]/g, "ann"],
+  ["docs/events.md", /"EVENTS_(\d+)"/g, "u42"],
+  ["docs/api.md", /"EVENTS_(\d+)"|"partition": (\d+)|\b(\d+):5120/g, "u1"],
+  ["docs/accounts.md", /partition (\d+): ann/g, "ann"],
+  ["docs/accounts.md", /partition (\d+): acme/g, "acme"],
+])("%s shows partitions that are the hash's", (page, shown, id) => {
+  const partitions = [...read(page).matchAll(shown)].map((found) => Number(found.slice(1).find(Boolean)));
+  expect([...new Set(partitions)]).toEqual([partitionOf(id, 32)]);
 });
