@@ -169,3 +169,50 @@ test("messages name options as they are set: in brackets behind what they bound"
   expect(named.filter(({ name }) => !known.has(name))).toEqual([]);
   expect(named.length).toBeGreaterThan(20);
 });
+
+test("the table of who may import whom has every folder, and what each of them imports", () => {
+  const rows = [...read("CONTRIBUTING.md").matchAll(/^\| (`(?:actors|config|lib)\/.*?) \|.*\| (.*) \|$/gm)];
+  const mayImport = new Map(
+    rows.flatMap(([, folders, others]) => {
+      const allowed = foldersIn(others!).map((folder) => folder.replace(/\/$/, ""));
+      return foldersIn(folders!).map((folder) => [folder, allowed] as const);
+    }),
+  );
+  const subfolders = (parent: string): string[] =>
+    readdirSync(join(ROOT, parent), { withFileTypes: true }).flatMap((one) =>
+      one.isDirectory() ? [`${parent}/${one.name}/`] : [],
+    );
+  const folders = ["config/", ...subfolders("actors"), ...subfolders("lib")];
+  expect(folders.filter((folder) => !mayImport.has(folder))).toEqual([]);
+  for (const folder of folders) {
+    const allowed = mayImport.get(folder)!;
+    const strangers = importsOf(folder).filter(
+      (other) => !allowed.some((one) => other === one || other.startsWith(`${one}/`)),
+    );
+    expect(strangers, folder).toEqual([]);
+  }
+  expect(importsOf("lib/core/")).toEqual([]);
+  expect(importsOf("lib/oracle/")).toEqual(["lib/core"]);
+});
+
+function foldersIn(cell: string): string[] {
+  return [...cell.matchAll(/`([\w/]+)`/g)].map(([, folder]) => folder!);
+}
+
+/** The folders outside of one that its files import; what stands in `lib/` itself is for everybody. */
+function importsOf(folder: string): string[] {
+  const paths = sourcesIn(folder).flatMap((file) =>
+    [...read(file).matchAll(/ from "(\.[^"]+)"/g)].map(([, path]) => normalize(join(dirname(file), path!))),
+  );
+  const others = paths.filter((path) => !path.startsWith(folder) && dirname(path) !== "lib");
+  return [
+    ...new Set(
+      others.map((path) =>
+        path
+          .split("/")
+          .slice(0, path.startsWith("config") ? 1 : 2)
+          .join("/"),
+      ),
+    ),
+  ].sort();
+}
