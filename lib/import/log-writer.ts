@@ -4,21 +4,23 @@
 //
 // No Nats-Msg-Id: one id that is still in the stream's window refuses a whole batch, and the window forgets after two
 // minutes anyway. Instead the last message of each batch bears a mark (file and line), so that an import that was
-// stopped can be resumed exactly, and one that is begun again can be warned of.
+// stopped can be resumed exactly, and one that is begun again can be warned of. They are found by marks.ts.
 import { headers, type MsgHdrs, type NatsConnection } from "@nats-io/transport-node";
 import type { PartitionNo } from "../core/types.ts";
 import type { Names } from "../nats/names.ts";
-import { headerOf, NO_STREAM, publish, publishBatch, storedMessage } from "../nats/wire.ts";
+import { NO_STREAM, publish, publishBatch } from "../nats/wire.ts";
 import type { Published } from "../ports/publishing.ts";
 import type { RowKind } from "./mapping.ts";
+import { lastLineOf, lineAtEnd, MARK_HEADER, type MarkedLog, markOfLine } from "./marks.ts";
 
-export const MARK_HEADER = "Rollcall-Import";
 /** The server's own bound is 1,000. */
 const BATCH_ROWS_MAX = 500;
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 /** Rows that may wait for their turn, all logs together. */
 const WAITING_ROWS_MAX = 40_000;
 const ANSWER_MS_MAX = 30_000;
+/** Logs that are searched for marks at once. */
+const SEARCHES_MAX = 4;
 
 /** One log would not take any more. What was stored before is a prefix of what it was given. */
 export class ImportStopped extends Error {
@@ -62,8 +64,10 @@ export interface ImportLogs {
   readonly partitions: number;
   /** For the rows of one file, which the mark tells from any other. */
   writer(mark: string): ImportWriter;
-  /** Of each log the last line of that very file that it holds, when nothing came after it. */
-  storedUpTo(mark: string): Promise<ReadonlyMap<LogLane, number>>;
+  /** Whether some log ends with that very file: then it was imported before. Soon asked, and no proof that it was not. */
+  endWith(mark: string): Promise<boolean>;
+  /** Of each log the last line of that very file that it holds, whatever came after it. Throws where one cannot be searched. */
+  storedUpTo(mark: string, signal?: AbortSignal): Promise<ReadonlyMap<LogLane, number>>;
   /** Moves every partition's clock, so that what is due by then comes due. */
   moveClocks(to: number): Promise<void>;
 }
@@ -86,17 +90,34 @@ export class NatsImportLogs implements ImportLogs {
     return new LogWriter({ nc, names, partitions, mark });
   }
 
-  async storedUpTo(mark: string): Promise<ReadonlyMap<LogLane, number>> {
+  async endWith(mark: string): Promise<boolean> {
+    const lines = await Promise.all(this.logs().map(({ log }) => lineAtEnd(log, mark)));
+    return lines.some((line) => line !== undefined);
+  }
+
+  async storedUpTo(mark: string, signal?: AbortSignal): Promise<ReadonlyMap<LogLane, number>> {
     const lines = new Map<LogLane, number>();
-    const ask = async (partition: PartitionNo, kind: RowKind): Promise<void> => {
-      const last_by_subj = this.names.logSubject(partition, kind);
-      const message = await storedMessage(this.nc, this.names.eventsStream(partition), { last_by_subj });
-      const [found, line] = (message === undefined ? undefined : headerOf(message, MARK_HEADER))?.split(" ") ?? [];
-      if (found === mark) lines.set(laneOf(partition, kind), Number(line));
+    const logs = this.logs();
+    const search = async (): Promise<void> => {
+      for (let next = logs.pop(); next !== undefined; next = logs.pop()) {
+        const line = await lastLineOf(next.log, mark, signal);
+        if (line !== undefined) lines.set(next.lane, line);
+      }
     };
-    const partitions = Array.from({ length: this.partitions }, (_, partition) => partition);
-    await Promise.all(partitions.flatMap((partition) => KINDS.map((kind) => ask(partition, kind))));
+    await Promise.all(Array.from({ length: SEARCHES_MAX }, search)).finally(() => {
+      logs.length = 0;
+    });
     return lines;
+  }
+
+  private logs(): { readonly lane: LogLane; readonly log: MarkedLog }[] {
+    const { nc, names } = this;
+    return Array.from({ length: this.partitions }, (_, partition) => partition).flatMap((partition) =>
+      KINDS.map((kind) => {
+        const [stream, subject] = [names.eventsStream(partition), names.logSubject(partition, kind)];
+        return { lane: laneOf(partition, kind), log: { nc, stream, subject } };
+      }),
+    );
   }
 
   moveClocks(to: number): Promise<void> {
@@ -215,7 +236,7 @@ async function store(
   const subject = names.logSubject(partition, kind);
   const marked = ({ line }: Waiting): MsgHdrs => {
     const mh = headers();
-    mh.set(MARK_HEADER, `${mark} ${line}`);
+    mh.set(MARK_HEADER, markOfLine(mark, line));
     return mh;
   };
   if (rows.length > 1) {

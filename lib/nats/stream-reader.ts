@@ -22,6 +22,8 @@ export interface StreamReaderOptions {
   readonly nc: NatsConnection;
   readonly stream: string;
   readonly filters?: readonly string[];
+  /** Without what the messages hold. */
+  readonly headersOnly?: boolean;
   /** Next sequence wanted, asked whenever the reader (re)opens. */
   next(): number;
   /** Messages that may be under way; asked before each pull. */
@@ -111,7 +113,7 @@ export class StreamReader {
   }
 
   private async create(turn: number): Promise<void> {
-    const { nc, stream, filters, next } = this.options;
+    const { nc, stream, filters, headersOnly = false, next } = this.options;
     const name = `rollcall-${nuid.next()}`;
     await api(nc, `CONSUMER.CREATE.${stream}.${name}`, {
       stream_name: stream,
@@ -124,6 +126,7 @@ export class StreamReader {
         inactive_threshold: INACTIVE_MS * NS_PER_MS,
         mem_storage: true,
         num_replicas: 1,
+        headers_only: headersOnly,
         ...(filters === undefined ? {} : { filter_subjects: filters }),
       },
     });

@@ -89,6 +89,32 @@ test("rows go in one by one, in order, where the log takes no batch", async () =
   );
 });
 
+test("what a log holds of a file is found, whatever came after it", async () => {
+  const logs = new NatsImportLogs(nc, server.names, PARTITIONS);
+  const stopped = writer("e");
+  for (let line = 1; line <= 700; line += 1) await stopped.add(1, line, bodyOf(line));
+  await stopped.flush();
+  await stopped.add(0, 701, bodyOf(701));
+  await stopped.flush();
+  // More than one piece of another file into one log, a live event into the other.
+  const other = writer("f");
+  for (let line = 1; line <= 21_000; line += 1) await other.add(1, line, bodyOf(line));
+  await other.flush();
+  nc.publish(server.names.logSubject(0, "event"), bodyOf(0));
+  await nc.flush();
+  const lines = await logs.storedUpTo("e");
+  expect(lines).toEqual(
+    new Map([
+      ["0.event", 701],
+      ["1.event", 700],
+    ]),
+  );
+  expect([await logs.endWith("e"), await logs.endWith("f")]).toEqual([false, true]);
+  expect(await logs.storedUpTo("nobody's")).toEqual(new Map());
+  const reason = new Error("cancelled");
+  await expect(logs.storedUpTo("e", AbortSignal.abort(reason))).rejects.toBe(reason);
+});
+
 test("a data set that is not there is said at the first row", async () => {
   const lost = new LogWriter({ nc, names: namesOf("elsewhere"), partitions: PARTITIONS, mark: "c" });
   await lost.add(0, 1, bodyOf(1));

@@ -105,6 +105,10 @@ export class ImportLogsInMemory implements ImportLogs {
     return writer;
   }
 
+  async endWith(mark: string): Promise<boolean> {
+    return this.lanes.has(mark);
+  }
+
   async storedUpTo(mark: string): Promise<ReadonlyMap<LogLane, number>> {
     return this.lanes.get(mark) ?? new Map();
   }

@@ -5,7 +5,7 @@ import type { JsonObject, Limits } from "../../core/types.ts";
 import { instantOf } from "../../enrich/clock-skew.ts";
 import { enrich, type Tables } from "../../enrich/enrich.ts";
 import type { LineSource } from "../../import/lines.ts";
-import type { ImportLogs } from "../../import/log-writer.ts";
+import type { ImportLogs, LogLane } from "../../import/log-writer.ts";
 import type { Mapping, RowKind } from "../../import/mapping.ts";
 import { type FileFormat, type ImportResult, importLines, type RejectedRow } from "../../import/run.ts";
 import type { JobWish, RunningJob, Told } from "./runner.ts";
@@ -25,7 +25,7 @@ export interface ImportAsk {
   readonly mark: string;
   /** Leave out what an import of the same file that was stopped has stored. */
   readonly resume: boolean;
-  /** Some of this very file is there already, and counts again: told before a row is read. */
+  /** Some of this very file is there already, and counts again: told before a row is read, where the logs end with it. */
   readonly onRepeat: () => void;
   readonly onReject: (row: RejectedRow) => void;
   readonly onProgress?: (bytesRead: number, stored: number) => void;
@@ -62,8 +62,8 @@ export function importTold({ stored, rejected: refused, skipped, clocks }: Impor
 export async function importInto(desk: ImportDesk, ask: ImportAsk, job: RunningJob | undefined): Promise<Imported> {
   const { logs, limits, clock } = desk;
   const { source, name, mapping, mark, resume } = ask;
-  const storedBefore = await logs.storedUpTo(mark);
-  if (storedBefore.size > 0 && !resume) ask.onRepeat();
+  const storedBefore = resume ? await logs.storedUpTo(mark, job?.signal) : new Map<LogLane, number>();
+  if (!resume && (await logs.endWith(mark))) ask.onRepeat();
   const writer = logs.writer(mark);
   const counts = { refused: 0, skipped: 0 };
   const tell = (): void => {
@@ -78,7 +78,7 @@ export async function importInto(desk: ImportDesk, ask: ImportAsk, job: RunningJ
       mapping,
       partitions: logs.partitions,
       clock,
-      storedUpTo: resume ? storedBefore : new Map(),
+      storedUpTo: storedBefore,
       enrich: throughDoor(desk.door),
       write: (partition, line, body, kind) => writer.add(partition, line, body, kind),
       refusal: (body, kind) => refusalOf(body, kind, limits),
