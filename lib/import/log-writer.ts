@@ -72,7 +72,7 @@ export interface ImportLogs {
   moveClocks(to: number): Promise<void>;
 }
 
-export type ImportWriter = Pick<LogWriter, "stored" | "add" | "flush">;
+export type ImportWriter = Pick<LogWriter, "stored" | "add" | "flush" | "stop">;
 
 export class NatsImportLogs implements ImportLogs {
   readonly partitions: number;
@@ -180,6 +180,12 @@ export class LogWriter {
     if (this.failure !== undefined) throw this.failure;
   }
 
+  /** Sends no more, and resolves once nothing is under way: from then on `stored` and the logs stay as they are. */
+  async stop(): Promise<void> {
+    this.failure ??= new Error("this import was stopped");
+    while ([...this.lanes.values()].some(({ busy }) => busy)) await this.moved;
+  }
+
   private isFull(lane: Lane): boolean {
     return lane.waiting.length >= 2 * BATCH_ROWS_MAX || this.waiting > WAITING_ROWS_MAX;
   }
@@ -191,7 +197,8 @@ export class LogWriter {
     const onStored = (count: number): void => {
       this.stored += count;
     };
-    store(this.options, lane, rows, onStored)
+    const isStopped = (): boolean => this.failure !== undefined;
+    store(this.options, lane, rows, { onStored, isStopped })
       .catch((error: Error) => {
         this.failure ??= error;
       })
@@ -225,13 +232,14 @@ function takeBatch(lane: Lane): readonly Waiting[] {
 
 /**
  * All of them, in order, as one batch. Throws ImportStopped when the log does not take them; what is stored is a prefix, then.
- * Where it takes no batch just now (anybody who may publish can hold its fifty open for ten seconds) they go one by one.
+ * Where it takes no batch just now (anybody who may publish can hold its fifty open for ten seconds) they go one by one,
+ * until it is stopped.
  */
 async function store(
   { nc, names, mark }: LogWriterOptions,
   { partition, kind }: Lane,
   rows: readonly Waiting[],
-  onStored: (count: number) => void,
+  { onStored, isStopped }: { readonly onStored: (count: number) => void; readonly isStopped: () => boolean },
 ): Promise<void> {
   const subject = names.logSubject(partition, kind);
   const marked = ({ line }: Waiting): MsgHdrs => {
@@ -251,6 +259,7 @@ async function store(
     if (published.kind !== "retry") throw new ImportStopped(partition, rows[0]!.line, reasonOf(published));
   }
   for (const row of rows) {
+    if (isStopped()) return;
     const published = await publish(nc, subject, row.body, marked(row), ANSWER_MS_MAX);
     if (published.kind !== "stored") throw new ImportStopped(partition, row.line, reasonOf(published));
     onStored(1);

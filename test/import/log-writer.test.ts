@@ -3,8 +3,13 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { headers, type NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { importInto } from "../../lib/api/jobs/importing.ts";
+import type { RunningJob } from "../../lib/api/jobs/runner.ts";
 import { logRecords } from "../../lib/cli/read-streams.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
+import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
+import { openTables } from "../../lib/enrich/enrich.ts";
+import { openLines } from "../../lib/import/lines.ts";
 import { LogWriter, laneOf, NatsImportLogs } from "../../lib/import/log-writer.ts";
 import { importFile } from "../../lib/import/run.ts";
 import { namesOf } from "../../lib/nats/names.ts";
@@ -113,6 +118,46 @@ test("what a log holds of a file is found, whatever came after it", async () => 
   expect(await logs.storedUpTo("nobody's")).toEqual(new Map());
   const reason = new Error("cancelled");
   await expect(logs.storedUpTo("e", AbortSignal.abort(reason))).rejects.toBe(reason);
+});
+
+test("an import that is ended is told once nothing of it is under way: what it says is stored is all there is", async () => {
+  const path = join(server.dataDir, "ended.ndjson");
+  const row = JSON.stringify({ type: "track", event: "Ping", userId: "u1", timestamp: "2026-11-23T10:00:00Z" });
+  await writeFile(path, [...Array.from({ length: 600 }, () => row), "no json", row].join("\n"));
+  const partition = partitionOf("u1", PARTITIONS);
+  const before = (await linesIn(partition)).length;
+  const controller = new AbortController();
+  const reason = new Error("cancelled");
+  let told = 0;
+  const importing = importInto(
+    {
+      logs: new NatsImportLogs(nc, server.names, PARTITIONS),
+      door: { tables: openTables(), trustedSources: [], keepIp: false },
+      limits: DEFAULT_LIMITS,
+      clock: "log",
+    },
+    {
+      source: await openLines(path),
+      name: path,
+      mapping: undefined,
+      mark: "ended",
+      resume: false,
+      onRepeat: () => {},
+      // A batch waits for its answer here, which comes after the end is asked for.
+      onReject: () => {
+        server.pause();
+        controller.abort(reason);
+        setImmediate(() => server.resume());
+      },
+      onProgress: (_bytes, stored) => {
+        told = stored;
+      },
+    },
+    { signal: controller.signal, progress: () => {} } as unknown as RunningJob,
+  );
+  await expect(importing).rejects.toBe(reason);
+  expect(told).toBe(500);
+  expect((await linesIn(partition)).length - before).toBe(500);
 });
 
 test("a data set that is not there is said at the first row", async () => {

@@ -101,6 +101,7 @@ export class ImportLogsInMemory implements ImportLogs {
         writer.stored += 1;
       },
       flush: async () => {},
+      stop: async () => {},
     };
     return writer;
   }

@@ -94,6 +94,8 @@ export async function importInto(desk: ImportDesk, ask: ImportAsk, job: RunningJ
     const clocks = clock === "event" ? await clocksMoved(logs, result.lastTime) : null;
     return { ...result, stored: writer.stored, clocks };
   } finally {
+    // What is under way when it breaks off is stored or not by the time that anybody is told, and may resume.
+    await writer.stop();
     tell();
   }
 }
