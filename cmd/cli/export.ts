@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { open, rename, rm } from "node:fs/promises";
 import { type Command, Option } from "commander";
-import { columnsAsked, columnWords, memberPage, membersOf } from "../../lib/api/audience/members.ts";
+import { columnsAsked, columnWords, type MemberPlace, memberPage, membersOf } from "../../lib/api/audience/members.ts";
 import { type ExportText, exportTexts, PAGE_MEMBERS } from "../../lib/api/jobs/export-text.ts";
 import { exportWish } from "../../lib/api/jobs/exporting.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
@@ -74,7 +74,7 @@ async function exportOne(context: Context, id: string, options: ExportOptions): 
     const set = membersOf(kind, id);
     const ask = { order: "any", limit: PAGE_MEMBERS, ...columnsAsked(options.columns) } as const;
     const source = {
-      page: (cursor: string | undefined) => memberPage(context.questions, set, { ...ask, cursor }),
+      page: (from: MemberPlace | undefined) => memberPage(context.questions, set, { ...ask, from }),
       signal: job?.signal ?? new AbortController().signal,
       patienceMs: PATIENCE_MS,
     };

@@ -2,7 +2,7 @@
 // slice by slice.
 import { type Command, Option } from "commander";
 import { foundOut } from "../../lib/api/profiles/profile-shapes.ts";
-import { type Found, searchPage } from "../../lib/api/profiles/search.ts";
+import { type Found, type SearchPlace, searchPage } from "../../lib/api/profiles/search.ts";
 import { count, instant } from "../../lib/cli/numbers.ts";
 import { plain } from "../../lib/cli/style.ts";
 import { type Format, printRows } from "../../lib/cli/table.ts";
@@ -42,24 +42,24 @@ async function search(context: Context, text: string, { kind, field, limit, outp
   const asked = { text, ...(kind === undefined ? {} : { kind }), ...(field === undefined ? {} : { field }) };
   const exact = field === undefined || field === "id" ? await namedSo(context, text, kind) : [];
   const found = [];
-  let cursor: string | undefined;
+  let from: SearchPlace | undefined;
   let partial = false;
   do {
     const page = await searchPage(source, {
       asked,
       exact,
       limit: limit - found.length,
-      cursor,
+      from,
       now: () => performance.now(),
     });
     found.push(...page.items);
     partial ||= page.partial && page.next === null;
-    cursor = page.next ?? undefined;
-  } while (cursor !== undefined && found.length < limit);
+    from = page.next ?? undefined;
+  } while (from !== undefined && found.length < limit);
   if (output === "json") printJson(found.map(foundOut));
   else print(foundTable(found, output, context));
   if (found.length === 0) note(`Nobody is found by "${plain(text)}".`);
-  if (cursor !== undefined) note(`the first ${count(found.length)}; there may be more, and --limit shows them`);
+  if (from !== undefined) note(`the first ${count(found.length)}; there may be more, and --limit shows them`);
   if (partial) note("Not every owner answered: there may be others. `rollcall doctor` says who does not.");
 }
 

@@ -21,11 +21,11 @@ export interface FoundMember {
   readonly since: Millis;
   /** Where they stand in the walk through their partition's pages. */
   readonly place: number;
-  /** Tells those of one place apart, and does not tell who they are. */
+  /** Tells those of one place apart. Whoever guesses an id can tell by both whether it is theirs. */
   readonly mark: number;
 }
 
-/** What orders them: no two are alike. Only the order by id reads the id, so that no other cursor has to name somebody. */
+/** What orders them: no two are alike. Only the order by id reads the id. */
 export type MemberRank = Pick<FoundMember, "id" | "since" | "place" | "mark">;
 
 export function compareRanks(order: MemberOrder): (left: MemberRank, right: MemberRank) => number {

@@ -1,5 +1,6 @@
-// Where API keys are kept: the KV bucket KEYS, through its stream. Answers lib/ports/keys.ts.
+// Where API keys are kept, and the secret of the data set: the KV bucket KEYS, through its stream. Answers lib/ports/keys.ts.
 // Read through the leader, and followed by a reader that begins again where it stood.
+import { randomBytes } from "node:crypto";
 import { headers, type NatsConnection } from "@nats-io/transport-node";
 import type { KeyFollowing, KeyRevision, KeyStore, StoredKey } from "../ports/keys.ts";
 import type { Published } from "../ports/publishing.ts";
@@ -8,6 +9,10 @@ import { StreamReader } from "./stream-reader.ts";
 import { isNoStream, publish, storedMessage, subjectsOf } from "./wire.ts";
 
 const IN_FLIGHT_MAX = 64;
+/** The name that the secret has there: longer than the id of a key, so it is none. */
+const SECRET = "secret-of-cursors";
+const SECRET_BYTES = 32;
+const ATTEMPTS_MAX = 3;
 
 /** Whether a key is needed cannot be known then, so nothing is opened. */
 export class KeysMissing extends Error {
@@ -45,10 +50,27 @@ export class NatsKeyStore implements KeyStore {
     });
   }
 
+  async secret(): Promise<Uint8Array> {
+    const subject = this.prefix + SECRET;
+    let ended: Published | undefined;
+    for (let attempt = 0; attempt <= ATTEMPTS_MAX; attempt += 1) {
+      // What is stored counts, whoever was first, and whatever was answered to the attempt before.
+      const stored = await storedMessage(this.nc, this.stream, { last_by_subj: subject });
+      if (stored?.data.length === SECRET_BYTES) return stored.data;
+      ended = await this.write(subject, randomBytes(SECRET_BYTES), stored?.seq ?? 0);
+    }
+    const why = ended !== undefined && "reason" in ended ? `: ${ended.reason}` : "";
+    throw new Error(`the bucket of keys (${this.stream}) did not take the secret of cursors${why}`);
+  }
+
   put(key: StoredKey, expected: number): Promise<Published> {
+    return this.write(this.prefix + key.id, JSON.stringify(key), expected);
+  }
+
+  private write(subject: string, payload: string | Uint8Array, expected: number): Promise<Published> {
     const mh = headers();
     mh.set("Nats-Expected-Last-Subject-Sequence", `${expected}`);
-    return publish(this.nc, this.prefix + key.id, JSON.stringify(key), mh);
+    return publish(this.nc, subject, payload, mh);
   }
 
   follow(onKey: (stored: KeyRevision) => void, onFault: (error: Error) => void): KeyFollowing {
@@ -70,7 +92,7 @@ export class NatsKeyStore implements KeyStore {
   }
 }
 
-/** Undefined for what is no key: a marker of a deletion, or what somebody wrote by hand. */
+/** Undefined for what is no key: the secret, a marker of a deletion, or what somebody wrote by hand. */
 function keyOf(data: Uint8Array): StoredKey | undefined {
   try {
     const read = JSON.parse(Buffer.from(data).toString()) as Partial<StoredKey> | null;

@@ -1,5 +1,5 @@
-// Where API keys are kept: the bucket KEYS. A key itself is nowhere, only the hash of its secret.
-// Answered by lib/nats/keys.ts; used by lib/api/security/keyring.ts.
+// Where API keys are kept: the bucket KEYS. A key itself is nowhere, only the hash of its secret. Beside them stands the one
+// secret of the data set. Answered by lib/nats/keys.ts; used by lib/api/security: keyring.ts, sealed-cursors.ts.
 import type { Published } from "./publishing.ts";
 
 export interface StoredKey {
@@ -30,6 +30,8 @@ export interface KeyFollowing {
 export interface KeyStore {
   /** All there are, revoked ones too. */
   all(): Promise<readonly KeyRevision[]>;
+  /** Of the data set, 32 bytes: made by whoever asks first, and the same for all from then on. It is none of `all`. */
+  secret(): Promise<Uint8Array>;
   /** Stored only when the key's newest revision still is `expected` (0: there is none); else `fenced`. */
   put(key: StoredKey, expected: number): Promise<Published>;
   /** Every key there is and each change from then on; after an interruption all of them again. `onFault` once, at the end. */

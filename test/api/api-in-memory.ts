@@ -10,6 +10,7 @@ import { JOB_SETTINGS_DEFAULT } from "../../lib/api/jobs/settings.ts";
 import { ObservedInLogs } from "../../lib/api/profiles/observed.ts";
 import { Keyring } from "../../lib/api/security/keyring.ts";
 import type { Role } from "../../lib/api/security/rights.ts";
+import { SealedCursors } from "../../lib/api/security/sealed-cursors.ts";
 import { Catalogue } from "../../lib/api/segments/catalogue.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { openTables } from "../../lib/enrich/enrich.ts";
@@ -83,6 +84,7 @@ export async function apiInMemory(
     catalogue,
     candidates,
     keyring,
+    cursors: new SealedCursors(await keys.secret()),
     audit,
     tap,
     rejects,

@@ -71,11 +71,12 @@ const member = (id: string, row: object = {}): ListedMember => ({ id, n: 1, sinc
 function sourceOf(pages: readonly (readonly ListedMember[])[], faults: Error[] = []): ExportSource {
   const size = pages.flat().length;
   return {
-    page: async (cursor): Promise<MemberPage> => {
+    page: async (from): Promise<MemberPage> => {
       const fault = faults.shift();
       if (fault !== undefined) throw fault;
-      const at = Number(cursor ?? 0);
-      return { size, items: pages[at]!, next: at + 1 < pages.length ? String(at + 1) : null };
+      const at = from?.order === "any" ? from.at : 0;
+      const next = { order: "any", partition: 0, at: at + 1 } as const;
+      return { size, items: pages[at]!, next: next.at < pages.length ? next : null };
     },
     signal: going,
     patienceMs: 10_000,

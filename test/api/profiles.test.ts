@@ -219,6 +219,15 @@ describe("search", () => {
     expect(part.partial).toBe(true);
   });
 
+  test("where a page ends is told by no cursor, and one of another text is refused", async () => {
+    api.audience.user = async () => undefined;
+    for (let n = 0; n < 40; n += 1) people.event(`u${n}`, track("Seen"));
+    const { next } = await get("/v1/search?q=u&limit=1");
+    expect(Buffer.from(next!, "base64url").toString("latin1")).not.toMatch(/\[0,\[/);
+    expect(await status(`/v1/search?q=u&limit=1&cursor=${next}`)).toBe(200);
+    expect(await status(`/v1/search?q=v&limit=1&cursor=${next}`)).toBe(400);
+  });
+
   test("who sees no personal data finds nobody by it", async () => {
     api.audience.user = async (id) => people.cluster.of(id).user(id);
     api.audience.account = async () => undefined;

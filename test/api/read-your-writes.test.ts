@@ -4,6 +4,7 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openAudience } from "../../lib/api/audience/nats-audience.ts";
 import { serveQuestions } from "../../lib/api/operations/services.ts";
+import { SealedCursors } from "../../lib/api/security/sealed-cursors.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { NatsLogLookup } from "../../lib/nats/log-lookup.ts";
 import { Questions } from "../../lib/nats/questions.ts";
@@ -51,7 +52,8 @@ test("the same by the service, and an owner answers to an inbox and nowhere else
     questions: audience.questions,
     log: new NatsLogLookup(api, names),
   } as const;
-  const service = serveQuestions({ nc: api, names, partitions, audience, people, version: "0.0.0", log });
+  const cursors = new SealedCursors(new Uint8Array(32));
+  const service = serveQuestions({ nc: api, names, partitions, audience, people, cursors, version: "0.0.0", log });
   await api.flush();
   const blind = await blindViews({
     count: 100,

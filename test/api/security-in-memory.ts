@@ -3,10 +3,17 @@ import type { AuditEntry, AuditLog, AuditPage } from "../../lib/ports/audit.ts";
 import type { KeyRevision, KeyStore, StoredKey } from "../../lib/ports/keys.ts";
 import type { Published } from "../../lib/ports/publishing.ts";
 
+/** One for all, as the processes of a data set have it. */
+const SECRET = new Uint8Array(32).fill(7);
+
 export class KeysInMemory implements KeyStore {
   readonly kept = new Map<string, KeyRevision>();
   private readonly listeners = new Set<(stored: KeyRevision) => void>();
   private last = 0;
+
+  async secret(): Promise<Uint8Array> {
+    return SECRET;
+  }
 
   async all(): Promise<readonly KeyRevision[]> {
     return [...this.kept.values()];

@@ -376,9 +376,46 @@ describe("personal data", () => {
       },
       { id: "u2", n: 1, since: "1970-01-01T00:00:00.000Z" },
     ]);
-    // The order by id tells where an id stands, and its cursor whose it is.
+    // The order by id tells beside whom an id stands.
     expect((await get(`${urls[0]!}?sort=id`, plain)).statusCode).toBe(403);
     expect((await get(`${urls[0]!}?sort=id`, personal)).statusCode).toBe(200);
+  });
+});
+
+describe("a cursor", () => {
+  const place = { order: "newest", beyond: { id: "", since: 1, place: 2_717_908_991, mark: 1_234 } } as const;
+  const members = "/v1/segments/cart-under-100/members";
+  const asked: (object | undefined)[] = [];
+
+  beforeEach(() => {
+    asked.length = 0;
+    const page = (from: object | undefined) => {
+      asked.push(from);
+      return { size: 2, items: [{ id: "+4989123456", n: 1, since: 1 }], next: from === undefined ? place : null };
+    };
+    api.audience.members = async (segment, { from }) => ({ segment, kind: "user", ...page(from) });
+    api.audience.overlap = async (_set, { from }) => page(from);
+  });
+
+  test.each([
+    ["of members", `${members}?sort=newest`, `${members}?sort=oldest`],
+    [
+      "of an overlap",
+      "/v1/compare/members?in=cart-under-100&sort=newest",
+      "/v1/compare/members?in=big-spenders&sort=newest",
+    ],
+  ])("%s goes on where the page ended, with its own question alone, and tells no place", async (_of, url, other) => {
+    const plain = await api.header("operate");
+    const { next } = (await get(url, plain)).json<{ next: string }>();
+    expect(Buffer.from(next, "base64url").toString("latin1")).not.toMatch(/newest|2717908991|1234/);
+    expect((await get(`${url}&cursor=${next}`, plain)).json()).toMatchObject({ items: [{ id: "+•••" }], next: null });
+    expect(asked).toEqual([undefined, place]);
+    const madeUp = Buffer.from(JSON.stringify(place)).toString("base64url");
+    for (const wrong of [`${other}&cursor=${next}`, `${url}&cursor=${madeUp}`]) {
+      const response = await get(wrong, plain);
+      expect([response.statusCode, response.json().error.code], wrong).toEqual([400, "bad-cursor"]);
+    }
+    expect(asked).toHaveLength(2);
   });
 });
 

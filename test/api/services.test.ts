@@ -5,6 +5,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ENDPOINTS, serveQuestions } from "../../lib/api/operations/services.ts";
 import { namedSchemas } from "../../lib/api/schemas/common.ts";
+import { SealedCursors } from "../../lib/api/security/sealed-cursors.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import { namesOf } from "../../lib/nats/names.ts";
 import type { NatsService } from "../../lib/nats/service.ts";
@@ -52,7 +53,8 @@ afterAll(() => server?.stop());
 async function serve(name = ""): Promise<NatsService> {
   const nc = await server.connection("api");
   const log = { error: (fields: object) => errors.push(fields) };
-  const service = serveQuestions({ nc, names: namesOf(name), partitions: 4, audience, people, version: VERSION, log });
+  const asked = { audience, people, cursors: new SealedCursors(new Uint8Array(32)) };
+  const service = serveQuestions({ nc, names: namesOf(name), partitions: 4, ...asked, version: VERSION, log });
   services.push(service);
   await nc.flush();
   return service;

@@ -83,6 +83,15 @@ describe("streams and buckets", () => {
     expect(await new NatsJobStore(nc, names).all()).toEqual([]);
   });
 
+  test("hold one secret for cursors, whoever asks for it first; it is no key", async () => {
+    await make("older");
+    const stores = [1, 2, 3, 4].map(() => new NatsKeyStore(nc, namesOf("older")));
+    const secrets = await Promise.all(stores.map(async (store) => Buffer.from(await store.secret()).toString("hex")));
+    expect(secrets[0]).toMatch(/^[0-9a-f]{64}$/);
+    expect(new Set(secrets).size).toBe(1);
+    expect(await stores[0]!.all()).toEqual([]);
+  });
+
   test("are made by four workers at once, as by one", async () => {
     const reports = await Promise.all([1, 2, 3, 4].map(() => make("race")));
     expect(reports).toHaveLength(4);

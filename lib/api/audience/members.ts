@@ -32,7 +32,8 @@ export type MemberOwners = Pick<Questions, "gather" | "rows" | "sizesOf"> & { re
 export interface MemberAsk extends ColumnsAsked {
   readonly order: MemberOrder;
   readonly limit: number;
-  readonly cursor: string | undefined;
+  /** The `next` of the page before, which was asked in the same order. */
+  readonly from: MemberPlace | undefined;
 }
 
 export interface ListedMember {
@@ -47,23 +48,22 @@ export interface MemberPage {
   /** Of the first segment. */
   readonly size: number;
   readonly items: readonly ListedMember[];
-  readonly next: string | null;
+  readonly next: MemberPlace | null;
 }
 
-/** Where the next page begins, as the opaque text says it. */
-type Place =
+/** Where the next page begins. It is made of ids, so whoever may not see them is given it sealed (sealed-cursors.ts). */
+export type MemberPlace =
   | { readonly order: "any"; readonly partition: PartitionNo; readonly at: number; readonly after?: number }
   | { readonly order: Exclude<MemberOrder, "any">; readonly beyond: MemberRank };
 
 interface Found {
   readonly members: readonly FoundMember[];
-  readonly next: Place | undefined;
+  readonly next: MemberPlace | undefined;
 }
 
 export async function memberPage(owners: MemberOwners, set: MemberSet, ask: MemberAsk): Promise<MemberPage> {
-  const place = ask.cursor === undefined ? undefined : placeOf(ask.cursor, ask.order);
   const sizes = await owners.sizesOf(set.in[0]!);
-  const { members, next } = await membersFrom(owners, set, ask, place, sizes);
+  const { members, next } = await membersFrom(owners, set, ask, sizes);
   const rows = await rowsOf(owners, set, members, ask);
   return {
     size: sizes.reduce((sum, size) => sum + size, 0),
@@ -71,21 +71,20 @@ export async function memberPage(owners: MemberOwners, set: MemberSet, ask: Memb
       const row = rows?.get(id);
       return { id, n, since, ...(row === undefined ? {} : { row }) };
     }),
-    next: next === undefined ? null : cursorOf(next),
+    next: next ?? null,
   };
 }
 
 function membersFrom(
   owners: MemberOwners,
   set: MemberSet,
-  { order, limit }: MemberAsk,
-  place: Place | undefined,
+  { order, limit, from }: MemberAsk,
   sizes: readonly number[],
 ): Promise<Found> {
   if (order === "any") {
-    return inAnyOrder(owners, set, limit, sizes, place?.order === "any" ? place : undefined);
+    return inAnyOrder(owners, set, limit, sizes, from?.order === "any" ? from : undefined);
   }
-  return inOrder(owners, set, { order, limit, beyond: place?.order === "any" ? undefined : place?.beyond }, sizes);
+  return inOrder(owners, set, { order, limit, beyond: from?.order === "any" ? undefined : from?.beyond }, sizes);
 }
 
 async function inAnyOrder(
@@ -93,7 +92,7 @@ async function inAnyOrder(
   set: MemberSet,
   limit: number,
   sizes: readonly number[],
-  from: Extract<Place, { order: "any" }> = { order: "any", partition: 0, at: 0 },
+  from: Extract<MemberPlace, { order: "any" }> = { order: "any", partition: 0, at: 0 },
 ): Promise<Found> {
   const members: FoundMember[] = [];
   const until = performance.now() + PAGE_MS_MAX;
@@ -101,7 +100,7 @@ async function inAnyOrder(
   while (place.partition < owners.partitions) {
     if (members.length >= limit || performance.now() > until) return { members, next: place };
     const { partition, at, after } = place;
-    const ended: Place = { order: "any", partition: partition + 1, at: 0 };
+    const ended: MemberPlace = { order: "any", partition: partition + 1, at: 0 };
     if (sizes[partition] === 0) {
       place = ended;
       continue;
@@ -157,7 +156,7 @@ async function inOrder(
   return { members, next: best.length > limit ? { order, beyond: rankOf(members.at(-1)!, order) } : undefined };
 }
 
-/** Of a cursor too, which whoever asks may read: only the order by id names somebody. */
+/** What the order reads, and no more: a question to each owner carries it. */
 function rankOf({ id, since, place, mark }: MemberRank, order: MemberOrder): MemberRank {
   return order === "id" ? { id, since: 0, place: 0, mark: 0 } : { id: "", since, place, mark };
 }
@@ -218,39 +217,6 @@ export function columnsAsked(text: string | undefined): ColumnsAsked {
     }
   }
   return { columns, traits };
-}
-
-// ── cursors ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-function cursorOf(place: Place): string {
-  return Buffer.from(JSON.stringify(place)).toString("base64url");
-}
-
-function placeOf(cursor: string, order: MemberOrder): Place {
-  const place = parsed(cursor);
-  if (place?.order !== order || !isPlace(place)) {
-    throw new HttpError(400, "bad-request", "query.cursor: take the `next` of a page of the same question, as it is.");
-  }
-  return place;
-}
-
-function parsed(cursor: string): Place | undefined {
-  try {
-    return (JSON.parse(Buffer.from(cursor, "base64url").toString()) as Place | null) ?? undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isPlace(place: Place): boolean {
-  if (place.order !== "any") {
-    const { beyond } = place;
-    const { id, since, place: at, mark } = beyond ?? {};
-    return typeof id === "string" && [since, at, mark].every((part) => Number.isFinite(part));
-  }
-  const { partition, at, after } = place;
-  const isNumber = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
-  return isNumber(partition) && isNumber(at) && (after === undefined || isNumber(after));
 }
 
 /** Of one segment. */

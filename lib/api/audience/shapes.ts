@@ -19,7 +19,8 @@ function withSince<T extends { readonly since: Millis }>(held: T): Omit<T, "sinc
   return { ...held, since: moment(held.since) };
 }
 
-export function membersOut({ segment, kind, size, items, next }: MemberList): object {
+/** `next` as whoever asks is given it. */
+export function membersOut({ segment, kind, size, items }: MemberList, next: string | null): object {
   return { segment, kind, size, items: items.map(memberOut), next };
 }
 

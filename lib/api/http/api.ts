@@ -25,6 +25,7 @@ import type { Rejected } from "../operations/rejects.ts";
 import type { Observed } from "../profiles/observed.ts";
 import type { PeopleSource } from "../profiles/people.ts";
 import type { Keyring } from "../security/keyring.ts";
+import type { SealedCursors } from "../security/sealed-cursors.ts";
 import type { Candidates } from "../segments/candidates.ts";
 import type { Catalogue } from "../segments/catalogue.ts";
 import type { HttpSettings } from "./http-settings.ts";
@@ -69,6 +70,8 @@ export interface ApiOptions {
   readonly catalogue: Catalogue;
   readonly candidates: Candidates;
   readonly keyring: Keyring;
+  /** Of pages of people. */
+  readonly cursors: SealedCursors;
   readonly audit: AuditLog;
   /** Who works, and what is wished of them. */
   readonly cluster: ClusterBook;

@@ -1,5 +1,5 @@
 // The cursor of a page: an opaque text, which is what the route needs to go on. A cursor of another route, or one that
-// somebody made up, is refused like any other wrong field.
+// somebody made up, is refused like any other wrong field. Those of pages of people are sealed: lib/api/security/sealed-cursors.ts.
 import type { Json } from "../../core/types.ts";
 import { HttpError } from "./http-error.ts";
 
@@ -15,7 +15,11 @@ export function whereOf<T extends Json>(
   if (cursor === undefined) return undefined;
   const where = parsed(cursor);
   if (where !== undefined && isOurs(where)) return where;
-  throw new HttpError(400, "bad-cursor", "query.cursor: it is the `next` of the page before, and nothing else.");
+  throw badCursor();
+}
+
+export function badCursor(): HttpError {
+  return new HttpError(400, "bad-cursor", "query.cursor: it is the `next` of the page before, and nothing else.");
 }
 
 function parsed(cursor: string): Json | undefined {

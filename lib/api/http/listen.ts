@@ -25,6 +25,7 @@ import { serveQuestions } from "../operations/services.ts";
 import { ObservedInLogs } from "../profiles/observed.ts";
 import { isLoopback } from "../security/guard.ts";
 import { Keyring } from "../security/keyring.ts";
+import { SealedCursors } from "../security/sealed-cursors.ts";
 import { MACHINE_DEFAULT, NatsCandidates } from "../segments/nats-candidates.ts";
 import type { HttpSettings } from "./http-settings.ts";
 import type { ApiLog } from "./refusals.ts";
@@ -83,12 +84,14 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
   const { nc, names, partitions, clock, limits, http, host, port, natsUrl, version, log, door = {} } = options;
   // A file that cannot be used is told before anything listens.
   const tables = openTables(door);
-  const keyring = await Keyring.open(new NatsKeyStore(nc, names));
+  const keys = new NatsKeyStore(nc, names);
+  const keyring = await Keyring.open(keys);
   if (keyring.isOpen && !isLoopback(host)) {
     keyring.close();
     throw openDoor(host);
   }
   if (keyring.isOpen) log.warn({}, OPEN);
+  const cursors = new SealedCursors(await keys.secret());
   const audience = await openAudience({ nc, names, partitions, limits });
   const store = new NatsSeriesStore(nc, names);
   const [jobStore, exportFiles] = [new NatsJobStore(nc, names), new NatsExportFiles(nc, names)];
@@ -118,6 +121,7 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
       questions: audience.questions,
     }),
     keyring,
+    cursors,
     audit: new NatsAuditLog(nc, names),
     cluster: new NatsCluster(nc, names),
     rejects: new NatsRejectLog(nc, names, partitions),
@@ -143,7 +147,7 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
   const keeper = new SeriesKeeper({ store, log, ...series });
   const { catalogue } = audience;
   const tidier = new JobKeeper({ store: jobStore, files: exportFiles, catalogue, settings: jobs, log });
-  const services = serveQuestions({ nc, names, partitions, audience, people, version, log });
+  const services = serveQuestions({ nc, names, partitions, audience, people, cursors, version, log });
   const address = app.server.address();
   const actual = typeof address === "object" && address !== null ? address.port : port;
   return {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Json } from "../../core/types.ts";
 import { csvCell } from "../../csv.ts";
 import type { ExportFormat } from "../../ports/jobs.ts";
-import { type ListedMember, type MemberPage, TRAIT } from "../audience/members.ts";
+import { type ListedMember, type MemberPage, type MemberPlace, TRAIT } from "../audience/members.ts";
 import { memberOut } from "../audience/shapes.ts";
 import { unlessAborted } from "./unless-aborted.ts";
 
@@ -25,8 +25,8 @@ export interface ExportText {
 }
 
 export interface ExportSource {
-  /** A page from a cursor on; undefined is the first. */
-  page(cursor: string | undefined): Promise<MemberPage>;
+  /** A page from a place on; undefined is the first. */
+  page(from: MemberPlace | undefined): Promise<MemberPage>;
   readonly signal: AbortSignal;
   /** An owner that does not answer is asked again for so long. */
   readonly patienceMs: number;
@@ -41,15 +41,15 @@ export async function* exportTexts(
   let rows = 0;
   let total = 0;
   let head = format === "csv" ? [...ALWAYS, ...columns].map(csvCell).join(",") + LINE_END : "";
-  for (let cursor: string | undefined, isFirst = true; ; isFirst = false) {
-    const page = await patiently(() => source.page(cursor), source);
+  for (let from: MemberPlace | undefined, isFirst = true; ; isFirst = false) {
+    const page = await patiently(() => source.page(from), source);
     if (isFirst) total = page.size;
     rows += page.items.length;
     const lines = page.items.map((member) => lineOf(member, format, columns));
     yield { text: head + lines.join(""), rows, total: Math.max(rows, total) };
     head = "";
     if (page.next === null) return;
-    cursor = page.next;
+    from = page.next;
   }
 }
 

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { MemberKind, SegmentId } from "../../core/types.ts";
 import type { ExportFiles, ExportFormat, ExportMade, JobRecord } from "../../ports/jobs.ts";
 import type { Audience } from "../audience/audience.ts";
-import { columnsAsked, columnWords, type MemberAsk, type MemberPage } from "../audience/members.ts";
+import { columnsAsked, columnWords, type MemberAsk, type MemberPage, type MemberPlace } from "../audience/members.ts";
 import { HttpError } from "../http/http-error.ts";
 import { type Masking, membersMasked } from "../security/masking.ts";
 import type { Catalogue } from "../segments/catalogue.ts";
@@ -107,7 +107,7 @@ export class Exports {
     let made: ExportMade = { ...job.record.export!, erasures };
     const writer = new ContentWriter(files, job.record.id, settings.exportBytesMax, signal);
     const ask = { order: "any", limit: PAGE_MEMBERS, ...columnsAsked(wish.columns) } as const;
-    const page = (cursor: string | undefined) => this.page(wish, { ...ask, cursor });
+    const page = (from: MemberPlace | undefined) => this.page(wish, { ...ask, from });
     const source = { page, signal, patienceMs: PATIENCE_MS };
     for await (const { text, rows, total } of exportTexts(source, wish.format, columns)) {
       if (newestErasure(catalogue) > erasures) throw new JobEnded("failed", ERASED_MEANWHILE);

@@ -9,7 +9,7 @@ import type { Trace } from "../../core/trace.ts";
 import type { Names } from "../../nats/names.ts";
 import { NatsService, type ServiceRefusal } from "../../nats/service.ts";
 import { decided } from "../audience/deciding.ts";
-import { columnsAsked } from "../audience/members.ts";
+import { columnsAsked, type MemberPlace } from "../audience/members.ts";
 import { accountOut, decisionOut, explanationOut, membersOut, userOut } from "../audience/shapes.ts";
 import type { ApiServices } from "../http/api.ts";
 import { HttpError } from "../http/http-error.ts";
@@ -28,7 +28,7 @@ import type { Masking } from "../security/masking.ts";
 import { segmentsFound } from "../segments/segment-list.ts";
 
 /** What endpoints ask. */
-export type Asking = Pick<ApiServices, "audience" | "people">;
+export type Asking = Pick<ApiServices, "audience" | "people" | "cursors">;
 
 export interface QuestionEndpoint {
   readonly name: string;
@@ -120,11 +120,12 @@ export const ENDPOINTS: readonly QuestionEndpoint[] = [
     // Without columns: what is known of people is another question, with another permission.
     exact({ segment: SegmentIdIn, limit, cursor, sort }),
     MembersOut,
-    async ({ audience }, { segment, limit: most, cursor: from, sort: order = "any" }) => {
-      const asked = { order, limit: memberLimit(most), cursor: from, ...columnsAsked(undefined) };
+    async ({ audience, cursors }, { segment, limit: most, cursor: text, sort: order = "any" }) => {
+      const pages = cursors.pagesOf<MemberPlace>("members", segment, order);
+      const asked = { order, limit: memberLimit(most), from: pages.from(text), ...columnsAsked(undefined) };
       const members = await audience.members(segment, asked);
       if (members === undefined) throw noSegment(segment);
-      return membersOut(members);
+      return membersOut(members, pages.next(members.next));
     },
   ),
   endpoint("sizes", "How many are in each segment", exact({}), SizesOut, async ({ audience }) => {

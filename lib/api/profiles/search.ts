@@ -2,8 +2,7 @@
 // begins, owner by owner and slice by slice. Nothing is kept for it, so it costs a look at each member until there are enough;
 // the time for one page is bounded, and where it ran out, or an owner did not answer, the page says that it is in part.
 import type { SearchAsked, SearchHit } from "../../core/partition.ts";
-import type { Json, PartitionNo } from "../../core/types.ts";
-import { cursorOf, whereOf } from "../http/cursors.ts";
+import type { PartitionNo } from "../../core/types.ts";
 import type { PeopleSource } from "./people.ts";
 
 /** Owners asked at once. */
@@ -14,7 +13,7 @@ export type Found = Omit<SearchHit, "at">;
 
 export interface SearchPage {
   readonly items: readonly Found[];
-  readonly next: string | null;
+  readonly next: SearchPlace | null;
   /** There may be others before `next`: the time ran out, or somebody did not answer. */
   readonly partial: boolean;
   /** Members that were looked at. */
@@ -26,31 +25,23 @@ export interface Searching {
   /** Those whose id is the text: told before all others. */
   readonly exact: readonly Found[];
   readonly limit: number;
-  readonly cursor: string | undefined;
+  /** The `next` of the page before. */
+  readonly from: SearchPlace | undefined;
   now(): number;
 }
 
-/** Of partitions `first`, `first + 1` … : where each stands; null where it has been looked through. */
-type Where = readonly [first: PartitionNo, at: readonly (number | null)[]];
+/**
+ * Of partitions `first`, `first + 1` … : where each stands; null where it has been looked through. It is made of ids, so whoever may
+ * not see them is given it sealed (sealed-cursors.ts).
+ */
+export type SearchPlace = readonly [first: PartitionNo, at: readonly (number | null)[]];
 
 export async function searchPage(source: PeopleSource, searching: Searching): Promise<SearchPage> {
-  const from = whereOf(searching.cursor, isWhere) as Where | undefined;
+  const { from } = searching;
   const round = new Round(source, searching, from ?? [0, []]);
   if (from === undefined) round.begin();
   await round.run();
   return round.page;
-}
-
-function isWhere(where: Json): where is readonly Json[] {
-  if (!Array.isArray(where) || where.length !== 2) return false;
-  const [first, at] = where as readonly Json[];
-  return (
-    Number.isSafeInteger(first) &&
-    (first as number) >= 0 &&
-    Array.isArray(at) &&
-    at.length <= OWNERS_MAX &&
-    (at as readonly Json[]).every((one) => one === null || (Number.isSafeInteger(one) && (one as number) >= 0))
-  );
 }
 
 class Round {
@@ -63,7 +54,7 @@ class Round {
   private looked = 0;
   private partial = false;
 
-  constructor(source: PeopleSource, searching: Searching, [first, at]: Where) {
+  constructor(source: PeopleSource, searching: Searching, [first, at]: SearchPlace) {
     this.source = source;
     this.searching = searching;
     this.until = searching.now() + TIME_MS_MAX;
@@ -95,7 +86,7 @@ class Round {
     const { items, partial, looked } = this;
     const isLast =
       this.isDone || (this.first + this.at.length >= this.source.partitions && this.at.every((one) => one === null));
-    return { items, next: isLast ? null : cursorOf([this.first, this.at]), partial, looked };
+    return { items, next: isLast ? null : [this.first, this.at], partial, looked };
   }
 
   private get isDone(): boolean {

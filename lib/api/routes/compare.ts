@@ -2,6 +2,7 @@
 
 import type { Audience, SegmentDetail } from "../audience/audience.ts";
 import { COMPARED_MAX, COMPARED_MIN } from "../audience/comparing.ts";
+import type { MemberPlace } from "../audience/members.ts";
 import { comparisonOut, memberOut } from "../audience/shapes.ts";
 import type { RouteGroup } from "../http/api.ts";
 import { HttpError } from "../http/http-error.ts";
@@ -11,7 +12,7 @@ import { ComparisonOut, OverlapOut, OverlapQuery, SegmentIdsIn } from "../schema
 import { membersMasked } from "../security/masking.ts";
 import { askOf } from "./members.ts";
 
-export const compareRoutes: RouteGroup = (app, { audience }) => {
+export const compareRoutes: RouteGroup = (app, { audience, cursors }) => {
   app.get(
     "/v1/compare",
     {
@@ -53,12 +54,15 @@ export const compareRoutes: RouteGroup = (app, { audience }) => {
       const [inside, outside] = [idsOf(query.in, "query.in"), idsOf(query.out ?? "", "query.out")];
       if (inside.length === 0) throw new HttpError(400, "bad-request", "query.in: name a segment.");
       const { kind } = await ofOneKind(audience, [...inside, ...outside]);
-      const page = await audience.overlap({ kind, in: inside, out: outside }, askOf(query, request));
+      const asked = askOf(query, request.masking);
+      const pages = cursors.pagesOf<MemberPlace>("overlap", inside, outside, asked.order);
+      const set = { kind, in: inside, out: outside };
+      const page = await audience.overlap(set, { ...asked, from: pages.from(query.cursor) });
       if (query.cursor === undefined) {
         await request.audit({ what: "compare.export", target: inside.join(","), detail: { out: outside } });
       }
       const { items, next } = membersMasked(page, request.masking);
-      return { items: items.map(memberOut), next };
+      return { items: items.map(memberOut), next: pages.next(next) };
     },
   );
 };

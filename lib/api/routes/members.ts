@@ -1,15 +1,14 @@
 // Who is in a segment now, page by page.
-import type { FastifyRequest } from "fastify";
-import { columnsAsked, type MemberAsk } from "../audience/members.ts";
+import { columnsAsked, type MemberAsk, type MemberPlace } from "../audience/members.ts";
 import { membersOut } from "../audience/shapes.ts";
 import type { RouteGroup } from "../http/api.ts";
 import { HttpError } from "../http/http-error.ts";
 import { noSegment } from "../http/refusals.ts";
 import { exact, refusals, SegmentIdIn } from "../schemas/common.ts";
 import { MembersOut, MembersQuery, memberLimit } from "../schemas/members.ts";
-import { membersMasked } from "../security/masking.ts";
+import { type Masking, membersMasked } from "../security/masking.ts";
 
-export const memberRoutes: RouteGroup = (app, { audience }) => {
+export const memberRoutes: RouteGroup = (app, { audience, cursors }) => {
   app.get(
     "/v1/segments/:id/members",
     {
@@ -22,25 +21,24 @@ export const memberRoutes: RouteGroup = (app, { audience }) => {
         response: { 200: MembersOut, ...refusals(404) },
       },
     },
-    async (request) => {
-      const { id } = request.params;
-      const members = await audience.members(id, askOf(request.query, request));
+    async ({ params: { id }, query, masking }) => {
+      const asked = askOf(query, masking);
+      const pages = cursors.pagesOf<MemberPlace>("members", id, asked.order);
+      const members = await audience.members(id, { ...asked, from: pages.from(query.cursor) });
       if (members === undefined) throw noSegment(id);
-      return membersOut(membersMasked(members, request.masking));
+      return membersOut(membersMasked(members, masking), pages.next(members.next));
     },
   );
 };
 
 interface MemberQuery {
   readonly limit?: number;
-  readonly cursor?: string;
   readonly sort?: MemberAsk["order"];
   readonly columns?: string;
 }
 
-/** The cursor of the order by id names somebody, and so does the order itself. */
-export function askOf(query: MemberQuery, { masking }: FastifyRequest): MemberAsk {
-  const { limit, cursor, sort: order = "any", columns } = query;
+/** Between which others somebody stands by id tells how their id begins. */
+export function askOf({ limit, sort: order = "any", columns }: MemberQuery, masking: Masking): Omit<MemberAsk, "from"> {
   if (order === "id" && !masking.personal) {
     throw new HttpError(
       403,
@@ -48,5 +46,5 @@ export function askOf(query: MemberQuery, { masking }: FastifyRequest): MemberAs
       "query.sort: to sort by id takes a key that shows personal data (--personal); newest, oldest and any do not.",
     );
   }
-  return { order, limit: memberLimit(limit), cursor, ...columnsAsked(columns) };
+  return { order, limit: memberLimit(limit), ...columnsAsked(columns) };
 }

@@ -4,7 +4,7 @@ import type { AccountView, UserView } from "../../core/partition.ts";
 import type { MemberKind } from "../../core/types.ts";
 import type { ApiServices, RouteGroup } from "../http/api.ts";
 import { foundOut } from "../profiles/profile-shapes.ts";
-import { type Found, searchPage } from "../profiles/search.ts";
+import { type Found, type SearchPlace, searchPage } from "../profiles/search.ts";
 import { Cursor, exact, limitOf, oneOf } from "../schemas/common.ts";
 import { SearchOut } from "../schemas/search.ts";
 import { idOut, MASK, type Masking } from "../security/masking.ts";
@@ -53,13 +53,15 @@ export const searchRoutes: RouteGroup = (app, services) => {
 
 /** The same answer over HTTP and over NATS. */
 export async function searched(
-  services: Pick<ApiServices, "audience" | "people">,
+  services: Pick<ApiServices, "audience" | "people" | "cursors">,
   { q, kind, field, limit = FOUND_DEFAULT, cursor }: Static<typeof SearchQuery>,
   masking: Masking,
 ): Promise<object> {
+  const pages = services.cursors.pagesOf<SearchPlace>("search", q, kind ?? null, field ?? null, masking.personal);
+  const from = pages.from(cursor);
   const isById = field === undefined || field === "id";
-  const exactly = cursor === undefined && isById ? await namedSo(services, q, kind) : [];
-  const { items, ...page } = await searchPage(services.people, {
+  const exactly = from === undefined && isById ? await namedSo(services, q, kind) : [];
+  const { items, next, ...page } = await searchPage(services.people, {
     asked: {
       text: q,
       ...(kind === undefined ? {} : { kind }),
@@ -68,10 +70,10 @@ export async function searched(
     },
     exact: exactly,
     limit,
-    cursor,
+    from,
     now: () => performance.now(),
   });
-  return { items: items.map((found) => foundOut(foundMasked(found, masking))), ...page };
+  return { items: items.map((found) => foundOut(foundMasked(found, masking))), next: pages.next(next), ...page };
 }
 
 /** Those whose id the text is. An owner that does not answer is told of by the rest of the search. */

@@ -79,9 +79,16 @@ export function limitOf(most: number, usual: number) {
   );
 }
 
+/** Of the order by id: there is an id in it, of 4 KB at most (idBytesMax), sealed. */
+const CURSOR_LENGTH_MAX = 8_192;
+
 /** Opaque: the `next` of the page before. */
 export const Cursor = Type.Optional(
-  Type.String({ minLength: 1, maxLength: 512, description: "The `next` of the page before; left out for the first." }),
+  Type.String({
+    minLength: 1,
+    maxLength: CURSOR_LENGTH_MAX,
+    description: "The `next` of the page before; left out for the first.",
+  }),
 );
 
 /** A page: what is on it, and where the next one begins. */

@@ -1,7 +1,7 @@
 // Lists of members over machines that let pages go and split them: each once, in the order asked for, with the columns asked
 // for; held against a count of everybody. The slices are those of a worker.
 import { beforeAll, describe, expect, test } from "vitest";
-import { memberPage } from "../../../lib/api/audience/members.ts";
+import { type MemberPlace, memberPage } from "../../../lib/api/audience/members.ts";
 import { compareIds, partitionOf } from "../../../lib/core/ids.ts";
 import type { MemberOrder, MemberSet } from "../../../lib/core/members.ts";
 import { AskedRigs } from "../../support/asked-rigs.ts";
@@ -51,12 +51,12 @@ function everybodyIn(segment: string): Set<string> {
 async function pagesOf(set: Pick<MemberSet, "in" | "out">, order: MemberOrder, limit: number) {
   const found: { id: string; since: number }[] = [];
   let pages = 0;
-  for (let cursor: string | undefined, more = true; more; pages += 1) {
-    const ask = { order, limit, cursor, ...NO_COLUMNS };
+  for (let from: MemberPlace | undefined, more = true; more; pages += 1) {
+    const ask = { order, limit, from, ...NO_COLUMNS };
     const { items, next } = await memberPage(owners, { kind: "user", ...set }, ask);
     expect(items.length).toBeLessThanOrEqual(limit);
     found.push(...items);
-    cursor = next ?? undefined;
+    from = next ?? undefined;
     more = next !== null;
   }
   return { found, pages };
@@ -120,22 +120,18 @@ test("who stays is met once while pages split and others come and go; no slice l
   expect(owners.pagesMax).toBeLessThanOrEqual(20);
 });
 
-test("columns are what is known of each; a cursor of another order is refused, and names nobody", async () => {
+test("columns are what is known of each", async () => {
   const ask = {
     order: "newest",
     limit: 40,
-    cursor: undefined,
+    from: undefined,
     columns: ["lastSeen", "orders"],
     traits: ["name"],
   } as const;
-  const { items, next } = await memberPage(owners, { kind: "user", in: ["a"], out: [] }, ask);
+  const { items } = await memberPage(owners, { kind: "user", in: ["a"], out: [] }, ask);
   expect(items).toHaveLength(40);
   for (const { id, row } of items) {
     const { lastSeen, orders, traits } = stories[partitionOf(id, PARTITIONS)]!.user(id);
     expect(row).toEqual({ id, lastSeen, orders, traits: { name: (traits as { name: string }).name } });
   }
-  const text = Buffer.from(next!, "base64url").toString();
-  expect(items.some(({ id }) => text.includes(`"${id}"`))).toBe(false);
-  const wrong = memberPage(owners, { kind: "user", in: ["a"], out: [] }, { ...ask, order: "any", cursor: next! });
-  await expect(wrong).rejects.toThrow(/cursor/);
 });
