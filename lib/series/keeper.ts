@@ -53,6 +53,7 @@ export class SeriesKeeper {
   private readonly held = new Map<string, Cells>();
   private waiting: CountedDelta[] = [];
   private fault: Error | undefined;
+  private isMissing = false;
 
   constructor(options: KeeperOptions) {
     this.options = options;
@@ -74,11 +75,18 @@ export class SeriesKeeper {
         if (ended === "fenced") await this.standBy();
       } catch (error) {
         if (this.stopped) return;
-        this.options.log.warn({ err: error }, "series: segments are not counted just now; trying again");
-        if (error instanceof SeriesMissing) return;
+        this.warn(error as Error);
         await this.sleep(RETRY_MS);
       }
     }
+  }
+
+  /** Of an older data set, which has no series until a worker of this version has come, it is said once. */
+  private warn(error: Error): void {
+    const isMissing = error instanceof SeriesMissing;
+    if (isMissing && this.isMissing) return;
+    this.isMissing = isMissing;
+    this.options.log.warn({ err: error }, "series: segments are not counted just now; trying again");
   }
 
   /** Counts from the stored position on, until somebody else does or something is in doubt. */
@@ -86,6 +94,7 @@ export class SeriesKeeper {
     const { store, writeEveryMs = WRITE_EVERY_MS } = this.options;
     this.forget();
     ({ position: this.position, revision: this.revision } = await store.position());
+    this.isMissing = false;
     await this.assertSameStream();
     const following = store.follow(
       this.position.seq + 1,

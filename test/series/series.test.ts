@@ -1,7 +1,7 @@
 // Time series out of deltas, in memory: each delta once, whatever becomes of a write and however many processes count; read back
 // as sums that a plain count gives, too.
 import { afterEach, describe, expect, test } from "vitest";
-import type { CountedDelta } from "../../lib/ports/series.ts";
+import { type CountedDelta, SeriesMissing } from "../../lib/ports/series.ts";
 import { cellOf, decodeCells, encodeCells, STEP_MS, STEPS, type Step, startOf } from "../../lib/series/cells.ts";
 import { type KeeperOptions, SeriesKeeper } from "../../lib/series/keeper.ts";
 import { readSeries } from "../../lib/series/reading.ts";
@@ -107,6 +107,20 @@ describe("each delta counts once", () => {
     }
     await counted(store);
     await expectCounted(store);
+  });
+
+  test("where a worker of this version comes later, counting begins then; that it waits is said once", async () => {
+    const store = new SeriesInMemory();
+    store.say(...deltas(new Dice(5), 50));
+    let looks = 0;
+    store.position = async () => {
+      looks += 1;
+      if (looks < 3) throw new SeriesMissing("the bucket SERIES is missing");
+      return SeriesInMemory.prototype.position.call(store);
+    };
+    keep(store);
+    await until("it counts", () => store.written > 0);
+    expect(warned).toEqual(["the bucket SERIES is missing"]);
   });
 
   test("when the one who counts goes, the one who stands by goes on", async () => {
