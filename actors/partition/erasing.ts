@@ -129,13 +129,27 @@ export class Erasing {
   /** False when there is nothing to do, or it has to wait for something that others do. */
   private async getOn(): Promise<boolean> {
     this.lookForJobs();
-    // One after the other: what two erasures do to one log is done one after the other, too.
-    const job = this.open.find(({ revision }) => ["listed", undefined].includes(this.book!.phaseOf(revision)));
-    if (job !== undefined && (await this.clear(job))) return true;
     const ripe = this.open.find((one) => this.leftMs(one) <= 0);
-    if (ripe === undefined) return false;
-    await this.deleteDeltas(ripe);
-    return true;
+    if (ripe !== undefined) {
+      await this.deleteDeltas(ripe);
+      return true;
+    }
+    const job = this.nextToClear();
+    if (job === undefined) return false;
+    try {
+      return await this.clear(job);
+    } catch (error) {
+      // Whatever is wrong with this one, the others need not wait for it.
+      this.open = [...this.open.filter((one) => one !== job), job];
+      throw error;
+    }
+  }
+
+  /** One after the other: what two erasures do to one log is done one after the other, too. */
+  private nextToClear(): Job | undefined {
+    const inPhase = (phase: ErasurePhase | undefined): Job | undefined =>
+      this.open.find(({ revision }) => this.book!.phaseOf(revision) === phase);
+    return inPhase("listed") ?? inPhase(undefined);
   }
 
   /** Until somebody nudges, or until the deltas of somebody may go. */

@@ -7,8 +7,9 @@ import type { ControlCopy } from "../../lib/core/control.ts";
 import { decodeAccountMessage, decodeEvent } from "../../lib/core/decode.ts";
 import { type Erased, isMeant } from "../../lib/core/erasure.ts";
 import { decodeLink, encodeLink, type LinkBody, type LinkItem, touchOf } from "../../lib/core/links.ts";
+import { idsNamed, objectIn } from "../../lib/core/named.ts";
 import type { PartitionOptions } from "../../lib/core/partition.ts";
-import type { LogRecord, MemberId, Millis, PartitionNo, Seq } from "../../lib/core/types.ts";
+import type { JsonObject, LogRecord, MemberId, Millis, PartitionNo, Seq } from "../../lib/core/types.ts";
 import type { ErasureNote, StandIn } from "../../lib/ports/erasing.ts";
 
 const text = new TextDecoder();
@@ -78,16 +79,16 @@ export class ErasureScan {
   /** Of the member, or a group call that says what an erased account is. */
   private takeMessage(record: LogRecord): void {
     const about = this.aboutOf(record);
-    const said = about?.at ?? record.stamp;
+    const said = about.at ?? record.stamp;
     const isTooFar = this.clock > 0 && said - this.clock > this.options.clockStepMsMax;
-    const moves = about?.isOurs === true && !isTooFar;
+    const moves = about.isOurs && !isTooFar;
     if (moves) this.clock = Math.max(this.clock, said);
-    if (this.copy !== undefined || about === undefined || !about.ids.some((id) => isMeant(this.erased, id))) return;
+    if (this.copy !== undefined || !about.ids.some((id) => isMeant(this.erased, id))) return;
     const { seq, stamp } = record;
     if (this.erased.kind === "account" && about.isOurs && record.kind === "event") {
       // Whoever belongs to the account has said so, and still does: only what the account is goes.
-      const { traits, ...rest } = readJson(record.body) as Record<string, unknown>;
-      if (traits !== undefined) this.standIns.push({ seq, stamp, kind: "event", body: JSON.stringify(rest) });
+      const { traits, ...rest } = objectIn(record.body)!;
+      if (traits !== undefined) this.standIns.push({ seq, stamp, kind: "event", body: this.withoutTraits(rest) });
       return;
     }
     const isByEvents = this.options.clockMode === "event";
@@ -95,28 +96,28 @@ export class ErasureScan {
     this.standIns.push({ seq, stamp, kind: "clock", body });
   }
 
-  private aboutOf({ kind, body }: LogRecord): { ids: MemberId[]; at: Millis | undefined; isOurs: boolean } | undefined {
+  /** As it was sent; where MessagePack said it in fewer bytes than JSON may have, what it says of the two of them. */
+  private withoutTraits(rest: JsonObject): string {
+    const whole = JSON.stringify(rest);
+    if (Buffer.byteLength(whole) <= this.options.limits.eventBytesMax) return whole;
+    const { type, userId, anonymousId, groupId, timestamp, messageId } = rest;
+    return JSON.stringify({ type, userId, anonymousId, groupId, timestamp, messageId });
+  }
+
+  private aboutOf({ kind, body }: LogRecord): { ids: MemberId[]; at: Millis | undefined; isOurs: boolean } {
     const { limits } = this.options;
     if (kind === "account") {
       const decoded = decodeAccountMessage(body, limits);
-      if (!decoded.ok) return this.refused(body);
+      if (!decoded.ok) return { ids: idsNamed(body, this.erased.kind), at: undefined, isOurs: false };
       const { accountId, timestamp } = decoded.value;
       return { ids: this.erased.kind === "account" ? [accountId] : [], at: timestamp, isOurs: true };
     }
     const decoded = decodeEvent(body, limits);
-    if (!decoded.ok) return this.refused(body);
+    // It has done nothing, and may say who it was meant to be about all the same.
+    if (!decoded.ok) return { ids: idsNamed(body, this.erased.kind), at: undefined, isOurs: false };
     const { userId, groupId, timestamp } = decoded.value;
     const ids = this.erased.kind === "user" ? [userId] : typeof groupId === "string" ? [groupId] : [];
     return { ids, at: timestamp, isOurs: true };
-  }
-
-  /** It has done nothing, and may say who it was meant to be about all the same. */
-  private refused(body: Uint8Array): { ids: MemberId[]; at: undefined; isOurs: false } | undefined {
-    const read = readJson(body);
-    if (typeof read !== "object" || read === null) return undefined;
-    const { userId, anonymousId, groupId } = read as Record<string, unknown>;
-    const named = this.erased.kind === "user" ? [userId, anonymousId] : [groupId];
-    return { ids: named.filter((id) => typeof id === "string" && isWellFormed(id)), at: undefined, isOurs: false };
   }
 
   private takeLink(record: LogRecord): void {
@@ -164,8 +165,4 @@ function readJson(body: Uint8Array): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isWellFormed(id: unknown): id is string {
-  return typeof id === "string" && !/\p{Surrogate}/u.test(id);
 }

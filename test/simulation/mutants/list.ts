@@ -816,8 +816,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "back-under-an-old-name",
     bug: "what is said of whoever came back is erased with what was said before",
     file: "actors/partition/erasure-scan.js",
-    find: "if (this.copy !== undefined || about === undefined ||",
-    replace: "if (about === undefined ||",
+    find: "if (this.copy !== undefined || !about.ids",
+    replace: "if (!about.ids",
     seed: 5,
   },
   {

@@ -1,0 +1,41 @@
+// Whom a message names, whatever becomes of it: read more leniently than decode.ts does, for what is refused may name somebody, too.
+// Used where somebody is erased: by actors/partition, and by what sends rejects again.
+import { Refusal, readMessagePack, startsMap } from "./msgpack.ts";
+import type { Json, JsonObject, MemberId, MemberKind } from "./types.ts";
+
+/** Deeper than any body that means something, and not too deep for a recursion. */
+const DEPTH_MAX = 500;
+
+const utf8 = new TextDecoder();
+
+/** The object that a body holds, JSON or MessagePack; undefined where it holds none. */
+export function objectIn(body: Uint8Array): JsonObject | undefined {
+  const read = startsMap(body[0] ?? 0) ? readPacked(body) : readJson(body);
+  return typeof read === "object" && read !== null && !Array.isArray(read) ? (read as JsonObject) : undefined;
+}
+
+function readPacked(body: Uint8Array): Json | undefined {
+  try {
+    return readMessagePack(body, DEPTH_MAX);
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
+}
+
+function readJson(body: Uint8Array): Json | undefined {
+  try {
+    return JSON.parse(utf8.decode(body)) as Json;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The ids that a message's fields hold. Where an id stands, a number is read as its decimal text. */
+export function idsNamed(body: Uint8Array, kind: MemberKind): MemberId[] {
+  const message = objectIn(body);
+  if (message === undefined) return [];
+  const fields = kind === "user" ? [message.userId, message.anonymousId] : [message.groupId];
+  const ids = fields.map((field) => (typeof field === "number" ? String(field) : field));
+  return ids.filter((id) => typeof id === "string" && !/\p{Surrogate}/u.test(id)) as MemberId[];
+}

@@ -1,0 +1,92 @@
+// What could stop an erasure, in a cluster in memory: odd messages, long ones, a log that loses its beginning, others that are late.
+import { afterEach, expect, test, vi } from "vitest";
+import { ErasureScan } from "../../actors/partition/erasure-scan.ts";
+import { productMachinery } from "../../actors/worker/machinery.ts";
+import { erasedOf } from "../../lib/core/erasure.ts";
+import { partitionOf } from "../../lib/core/ids.ts";
+import { DEFAULT_LIMITS, type MemberKind } from "../../lib/core/types.ts";
+import { memoryLogStream } from "../../lib/memory/world.ts";
+import { ledgerOf, leftOf, phasesOf } from "../support/erasures.ts";
+import { MemoryCluster, type MemoryClusterOptions } from "../support/memory-cluster.ts";
+
+let cluster: MemoryCluster;
+
+afterEach(() => {
+  expect(cluster.errors).toEqual([]);
+  for (const name of cluster.live) cluster.kill(name);
+});
+
+function begin(options: Partial<MemoryClusterOptions> = {}): void {
+  const machinery = productMachinery(DEFAULT_LIMITS);
+  cluster = new MemoryCluster({ seed: 1, partitions: 1, machinery, settings: { erasureHoldMs: 0 }, ...options });
+  cluster.startShard();
+}
+
+function send(user: string, body: object | Uint8Array): void {
+  const text = body instanceof Uint8Array ? body : JSON.stringify({ userId: user, ...body });
+  const message = { subject: "event", body: Buffer.from(text as string) };
+  cluster.server.stream(memoryLogStream(partitionOf(user, cluster.partitions))).store([message]);
+}
+
+/** Gives the entry's revision. */
+function erase(id: string, kind: MemberKind = "user"): number {
+  cluster.control({ op: "erase", ...erasedOf(kind, id, "key") });
+  return cluster.server.stream("DEFINITIONS").last;
+}
+
+function untilGone(...revisions: readonly number[]): Promise<void> {
+  const phases = () => revisions.flatMap((revision) => phasesOf(cluster.server, cluster.partitions, revision));
+  return cluster.runtime.until("the erasures to be through", () => phases().every((phase) => phase === "deleted"));
+}
+
+const left = (...words: readonly string[]): string[] => leftOf(cluster.server, cluster.partitions, words);
+
+/** Texts and maps of them, as MessagePack. */
+function packed(value: string | object): Buffer {
+  if (typeof value === "string") {
+    const bytes = Buffer.from(value);
+    return Buffer.concat([Buffer.from([0xda, bytes.length >> 8, bytes.length & 0xff]), bytes]);
+  }
+  const entries = Object.entries(value) as [string, string | object][];
+  const parts = entries.flatMap(([key, inner]) => [packed(key), packed(inner)]);
+  return Buffer.concat([Buffer.from([0x80 | entries.length]), ...parts]);
+}
+
+test("group calls in MessagePack lose what they tell of an erased account, and whoever is erased after it goes, too", async () => {
+  begin();
+  send("ann", packed({ type: "group", userId: "ann", groupId: "acme", traits: { billing: "pay@acme.example" } }));
+  // As JSON it would be longer than events may be.
+  const properties = { note: "\u0001".repeat(DEFAULT_LIMITS.eventBytesMax / 2) };
+  const traits = { billing: "pay@acme.example" };
+  send("bob", packed({ type: "group", userId: "bob", groupId: "acme", properties, traits }));
+  send("cid", { type: "track", event: "Played" });
+  await cluster.untilQuiet();
+  await untilGone(erase("acme", "account"), erase("cid"));
+  await cluster.runtime.advance(5_000);
+  expect(left("pay@acme", "cid")).toEqual([]);
+  const standIns = ledgerOf(cluster.server, 0)
+    .standInsFor(1, 2)!
+    .map(({ body }) => JSON.parse(Buffer.from(body).toString()));
+  expect(standIns).toEqual([
+    { type: "group", userId: "ann", groupId: "acme" },
+    { type: "group", userId: "bob", groupId: "acme" },
+  ]);
+});
+
+test("one that fails, whatever is wrong with it, lets the others by, and is tried again", async () => {
+  begin();
+  for (const user of ["ann", "bob"]) send(user, { type: "track", event: "Played" });
+  await cluster.untilQuiet();
+  const { take } = ErasureScan.prototype;
+  let isBroken = true;
+  const broken = vi.spyOn(ErasureScan.prototype, "take").mockImplementation(function (this: ErasureScan, record) {
+    if (isBroken && (this as unknown as { revision: number }).revision === 1) throw new Error("cannot be read");
+    take.call(this, record);
+  });
+  const [ann, bob] = [erase("ann"), erase("bob")];
+  await untilGone(bob);
+  expect(phasesOf(cluster.server, 1, ann)).toEqual([undefined]);
+  isBroken = false;
+  await untilGone(ann);
+  broken.mockRestore();
+});
