@@ -9,7 +9,13 @@ import { decodeDelta } from "../../lib/core/deltas.ts";
 import { isMeant } from "../../lib/core/erasure.ts";
 import type { PartitionMachine } from "../../lib/core/partition.ts";
 import type { LogRecord, Millis, Seq } from "../../lib/core/types.ts";
-import type { ErasureNote, ErasurePhase, LedgerBook, StandIn } from "../../lib/ports/erasing.ts";
+import {
+  type ErasureNote,
+  type ErasurePhase,
+  inChunks,
+  type LedgerBook,
+  type StandIn,
+} from "../../lib/ports/erasing.ts";
 import { Refusal } from "../../lib/ports/errors.ts";
 import type { Published } from "../../lib/ports/publishing.ts";
 import { pause } from "../../lib/ports/runtime.ts";
@@ -22,7 +28,6 @@ import { Backoff, Signal } from "./signal.ts";
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 5_000;
 const RECORDS_IN_FLIGHT_MAX = 500;
-const STAND_INS_PER_ENTRY = 500;
 const DELETES_UNDER_WAY_MAX = 16;
 /** A word that ends an erasure's links is short: longer messages are not looked into. */
 const WORD_BYTES_MAX = 160;
@@ -219,13 +224,23 @@ export class Erasing {
     }
     await this.renewed(scan.settled);
     await this.foldsAreOver();
-    const { ledger } = this.context.world;
-    for (let at = 0, chunk = 0; at < scan.standIns.length; at += STAND_INS_PER_ENTRY, chunk += 1) {
-      const some = scan.standIns.slice(at, at + STAND_INS_PER_ENTRY);
-      await this.write(() => ledger.list(job.revision, chunk, some));
-    }
+    await this.name(job, scan.standIns);
     await this.mark(job, "listed", scan.copy);
     return true;
+  }
+
+  /** Whatever the ledger does not name yet. An owner before may have named some of it, and in other pieces: its log began elsewhere. */
+  private async name({ revision }: Job, standIns: readonly StandIn[]): Promise<void> {
+    const { ledger } = this.context.world;
+    for (;;) {
+      this.book = await insist(this.context, () => ledger.read());
+      const named = new Set(this.book.seqsOf(revision));
+      const missing = standIns.filter(({ seq }) => !named.has(seq));
+      if (missing.length === 0) return;
+      const before = this.book.chunkCountOf(revision);
+      for (const [index, some] of inChunks(missing).entries())
+        await this.write(() => ledger.list(revision, before + index, some));
+    }
   }
 
   /** Undefined while something of the member may still come. */
@@ -339,12 +354,13 @@ export class Erasing {
   }
 
   private async write(put: () => Promise<Published>): Promise<void> {
-    const { runtime } = this.context;
+    const { runtime, log, partition } = this.context;
     const backoff = new Backoff(RETRY_MS_MIN, RETRY_MS_MAX);
     for (;;) {
-      const { kind } = await put();
-      if (kind === "stored" || kind === "fenced") return;
+      const outcome = await put();
+      if (outcome.kind === "stored" || outcome.kind === "fenced") return;
       if (this.stopped || this.context.halted()) throw new Halted();
+      log.warn({ partition, reason: outcome.reason }, "partition: the ledger of erasures took no entry, trying again");
       await pause(runtime, backoff.next(runtime.random()));
     }
   }

@@ -14,7 +14,8 @@ import {
   type StreamEraser,
 } from "../ports/erasing.ts";
 import type { Published } from "../ports/publishing.ts";
-import { type MemoryServer, type MemoryStream, Unavailable } from "./server.ts";
+import { publish } from "./publish.ts";
+import type { MemoryServer, MemoryStream } from "./server.ts";
 
 export class MemoryLedger implements ErasureLedger {
   book = new LedgerBook();
@@ -56,18 +57,12 @@ export class MemoryLedger implements ErasureLedger {
     return this.put(name, entryText(standIns), at);
   }
 
-  private async put(name: string, body: string, expected = 0): Promise<Published> {
+  private put(name: string, body: string, expected = 0): Promise<Published> {
     const subject = `${this.prefix}${name}`;
     const message = { subject, body: Buffer.from(body) };
-    try {
-      const stored = await this.server.call(this.client, "ledger", () =>
-        this.stream.store([message], { subject, seq: expected }),
-      );
-      return stored === undefined ? { kind: "fenced" } : { kind: "stored", seq: stored };
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      return { kind: error instanceof Unavailable ? "retry" : "unknown", reason };
-    }
+    return publish(this.server, this.client, "ledger", [message], () =>
+      this.stream.store([message], { subject, seq: expected }),
+    );
   }
 }
 

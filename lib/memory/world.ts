@@ -22,6 +22,7 @@ import type { Rejects } from "../ports/rejects.ts";
 import type { World } from "../ports/world.ts";
 import { MemoryEraser, MemoryLedger } from "./erasing.ts";
 import { type MemoryLog, MemoryLogReading } from "./log-reading.ts";
+import { publish } from "./publish.ts";
 import { type MemoryServer, type MemoryStream, type NewMessage, Unavailable } from "./server.ts";
 
 const SEGMENTS = "SEGMENTS";
@@ -57,26 +58,6 @@ export function memoryWorld(server: MemoryServer, client: string, partitions: nu
       eraser: new MemoryEraser(server, client, p),
     }),
   };
-}
-
-/** Stores all of these or, when `store` refuses, nothing; what is too large never leaves its sender. */
-async function publish(
-  server: MemoryServer,
-  client: string,
-  name: string,
-  messages: readonly NewMessage[],
-  store: () => number | undefined,
-): Promise<Published> {
-  const largest = messages.reduce((most, { body }) => Math.max(most, body.length), 0);
-  if (largest > server.payloadBytesMax)
-    return { kind: "retry", reason: `a message of ${largest} bytes is larger than the server's max_payload` };
-  try {
-    const seq = await server.call(client, name, store);
-    return seq === undefined ? { kind: "fenced" } : { kind: "stored", seq };
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return error instanceof Unavailable ? { kind: "retry", reason } : { kind: "unknown", reason };
-  }
 }
 
 function boundsOf(stream: MemoryStream): LogBounds {

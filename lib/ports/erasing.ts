@@ -1,7 +1,7 @@
 // What an erasure does to the streams, and what it leaves: a ledger that names every message which it took out of a log, with a
 // stand-in that says nothing of anybody. A hole in a log is legal where the ledger names it, and nowhere else.
 // Answered by lib/nats/erasing.ts and lib/memory/erasing.ts; used by actors/partition/erasing.ts and by whoever reads a log.
-import type { LogKind, LogRecord, Millis, Seq } from "../core/types.ts";
+import type { Json, LogKind, LogRecord, Millis, Seq } from "../core/types.ts";
 import type { Published } from "./publishing.ts";
 
 /** What readers of a log are given instead of a message that is gone: its place and time, and what others need of it. */
@@ -9,6 +9,7 @@ export interface StandIn {
   readonly seq: Seq;
   readonly stamp: Millis;
   readonly kind: LogKind;
+  /** JSON. */
   readonly body: string;
 }
 
@@ -81,8 +82,8 @@ export class LedgerBook {
       if (before === undefined) for (const chunk of this.#chunksOf(revision)) this.#apply(chunk);
       return;
     }
-    const rows = JSON.parse(body) as [Seq, Millis, LogKind, string][];
-    const standIns = rows.map(([seq, stamp, kind, text]) => ({ seq, stamp, kind, body: text }));
+    const rows = JSON.parse(body) as [Seq, Millis, LogKind, Json][];
+    const standIns = rows.map(([seq, stamp, kind, said]) => ({ seq, stamp, kind, body: JSON.stringify(said) }));
     const chunks = this.#chunks.get(revision) ?? new Map<string, Chunk>();
     this.#chunks.set(revision, chunks);
     const before = chunks.get(name);
@@ -140,6 +141,10 @@ export class LedgerBook {
     return this.#notes.get(revision);
   }
 
+  chunkCountOf(revision: number): number {
+    return this.#chunksOf(revision).length;
+  }
+
   seqsOf(revision: number): readonly Seq[] {
     return this.#chunksOf(revision).flatMap(({ standIns }) => standIns.map(({ seq }) => seq));
   }
@@ -184,6 +189,29 @@ export function phaseName(revision: number, phase: ErasurePhase): string {
   return `phase.${revision}.${phase}`;
 }
 
+const STAND_INS_PER_ENTRY = 500;
+/** Well below what a server takes by default. One that is longer by itself goes alone: as a message it did fit. */
+const ENTRY_BYTES = 256 * 1024;
+
+/** In pieces that one message of the ledger holds each. */
+export function inChunks(standIns: readonly StandIn[]): StandIn[][] {
+  const chunks: StandIn[][] = [];
+  let room = 0;
+  for (const standIn of standIns) {
+    const bytes = Buffer.byteLength(entryText([standIn]));
+    const chunk = chunks.at(-1);
+    if (chunk !== undefined && bytes <= room && chunk.length < STAND_INS_PER_ENTRY) chunk.push(standIn);
+    else {
+      chunks.push([standIn]);
+      room = ENTRY_BYTES;
+    }
+    room -= bytes;
+  }
+  return chunks;
+}
+
+/** Bodies are JSON, and stand in it as they are: as texts they would be longer than the messages they stand for. */
 export function entryText(standIns: readonly StandIn[]): string {
-  return JSON.stringify(standIns.map(({ seq, stamp, kind, body }) => [seq, stamp, kind, body]));
+  const rows = standIns.map(({ seq, stamp, kind, body }) => `[${seq},${stamp},${JSON.stringify(kind)},${body}]`);
+  return `[${rows.join(",")}]`;
 }

@@ -6,6 +6,7 @@ import { erasedOf } from "../../lib/core/erasure.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import { DEFAULT_LIMITS, type MemberKind } from "../../lib/core/types.ts";
 import { memoryLogStream } from "../../lib/memory/world.ts";
+import { entryText, inChunks, LedgerBook, type StandIn } from "../../lib/ports/erasing.ts";
 import { ledgerOf, leftOf, phasesOf } from "../support/erasures.ts";
 import { MemoryCluster, type MemoryClusterOptions } from "../support/memory-cluster.ts";
 
@@ -89,4 +90,38 @@ test("one that fails, whatever is wrong with it, lets the others by, and is trie
   isBroken = false;
   await untilGone(ann);
   broken.mockRestore();
+});
+
+test("what the ledger is told fits into a server's messages, however much it is, and a ledger that takes nothing is told", async () => {
+  begin({ payloadBytesMax: 1_000_000 });
+  const note = '"'.repeat(DEFAULT_LIMITS.eventBytesMax / 2 - 200);
+  const users = Array.from({ length: 50 }, (_, index) => `user-${index}`);
+  for (const user of users)
+    send(user, { type: "group", groupId: "acme", traits: { billing: "pay@acme.example" }, properties: { note } });
+  await cluster.untilQuiet();
+  cluster.server.fate = (_client, call) => (call === "ledger" ? "retry" : "ok");
+  const revision = erase("acme", "account");
+  const complaint = "partition: the ledger of erasures took no entry, trying again";
+  await cluster.runtime.until("a complaint", () => cluster.warnings.includes(complaint));
+  cluster.calm();
+  await untilGone(revision);
+  // Of each the call, and what was told to the account.
+  expect(ledgerOf(cluster.server, 0).seqsOf(revision)).toHaveLength(users.length * 2);
+  expect(left("pay@acme")).toEqual([]);
+});
+
+test("the ledger is written in pieces of bounded bytes; one that is too long for that goes alone, as long as its message", () => {
+  const standIn = (seq: number, length: number): StandIn => {
+    return { seq, stamp: 1, kind: "link", body: JSON.stringify({ said: '"'.repeat(length) }) };
+  };
+  const [short, long] = [standIn(1, 100), standIn(2, 200_000)] as const;
+  expect(inChunks([])).toEqual([]);
+  expect(inChunks([short, long, short, short])).toEqual([[short], [long], [short, short]]);
+  expect(inChunks(Array.from({ length: 1_001 }, () => short)).map(({ length }) => length)).toEqual([500, 500, 1]);
+  expect(entryText([long]).length).toBeLessThan(long.body.length + 50);
+  const book = new LedgerBook();
+  book.take("entry.1.0", entryText([short, long]), 1);
+  book.take("phase.1.listed", JSON.stringify({ seq: 1, stamp: 1 }), 2);
+  const read = book.standInsFor(1, 2)!.map(({ body }) => Buffer.from(body).toString());
+  expect(read).toEqual([short.body, long.body]);
 });

@@ -25,6 +25,8 @@ export interface MemoryClusterOptions {
   readonly roomy?: (partition: PartitionNo) => PartitionMachine;
   readonly machine?: Partial<MachineOptions>;
   readonly settings?: Partial<PartitionSettings>;
+  /** Body of one message. */
+  readonly payloadBytesMax?: number;
 }
 
 const text = new TextDecoder();
@@ -41,12 +43,16 @@ export class MemoryCluster {
   readonly errors: string[] = [];
   /** What was logged as worth knowing. */
   readonly infos: string[] = [];
+  /** What was logged as something that is tried again. */
+  readonly warnings: string[] = [];
   private readonly log: PartitionLog = {
     debug: () => undefined,
     info: (_fields, message) => {
       this.infos.push(message);
     },
-    warn: () => undefined,
+    warn: (_fields, message) => {
+      this.warnings.push(message);
+    },
     error: (fields, message) => {
       this.errors.push(`${message} ${String((fields as { err?: unknown }).err)}`);
     },
@@ -56,7 +62,13 @@ export class MemoryCluster {
     this.options = options;
     this.partitions = options.partitions;
     this.runtime = new VirtualRuntime(options.seed);
-    this.server = new MemoryServer({ runtime: this.runtime, latencyMs: 1, timeoutMs: 500 });
+    const { payloadBytesMax } = options;
+    this.server = new MemoryServer({
+      runtime: this.runtime,
+      latencyMs: 1,
+      timeoutMs: 500,
+      ...(payloadBytesMax === undefined ? {} : { payloadBytesMax }),
+    });
   }
 
   get live(): readonly string[] {
