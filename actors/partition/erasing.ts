@@ -16,7 +16,8 @@ import {
   type LedgerBook,
   type StandIn,
 } from "../../lib/ports/erasing.ts";
-import { Refusal } from "../../lib/ports/errors.ts";
+import { LogTruncated, Refusal } from "../../lib/ports/errors.ts";
+import type { Fingerprint } from "../../lib/ports/event-log.ts";
 import type { Published } from "../../lib/ports/publishing.ts";
 import { pause } from "../../lib/ports/runtime.ts";
 import type { Checkpointer } from "./checkpoint.ts";
@@ -41,6 +42,20 @@ interface Job {
   readonly entry: Entry;
 }
 
+/** How far the log was read for an erasure. */
+interface Scanning {
+  readonly job: Job;
+  readonly scan: ErasureScan;
+  last: Fingerprint;
+}
+
+interface Scanned {
+  readonly standIns: readonly StandIn[];
+  /** From there on nothing of the member comes any more. */
+  readonly settled: Seq;
+  readonly copy: ErasureNote;
+}
+
 export class Erasing {
   private readonly context: PartitionContext;
   private readonly machine: PartitionMachine;
@@ -55,6 +70,7 @@ export class Erasing {
   private stopped = false;
   private looked = 0;
   private open: Job[] = [];
+  private scanning: Scanning | undefined;
   private lastReady: Seq = 0;
   /** Counts the words that may have settled an erasure. */
   private words = 0;
@@ -145,6 +161,7 @@ export class Erasing {
       return await this.clear(job);
     } catch (error) {
       // Whatever is wrong with this one, the others need not wait for it.
+      this.scanning = undefined;
       this.open = [...this.open.filter((one) => one !== job), job];
       throw error;
     }
@@ -199,6 +216,8 @@ export class Erasing {
   /** False when it has to wait for something that others do. */
   private async clear(job: Job): Promise<boolean> {
     if (this.book!.phaseOf(job.revision) === undefined && !(await this.list(job))) return false;
+    // What was read of the log is no longer what it says.
+    this.scanning = undefined;
     await this.deleteListed(job);
     await this.mark(job, "cleared");
     this.deleting = false;
@@ -243,19 +262,32 @@ export class Erasing {
     }
   }
 
-  /** Undefined while something of the member may still come. */
-  private async scan({
-    revision,
-    entry,
-  }: Job): Promise<{ standIns: readonly StandIn[]; settled: Seq; copy: ErasureNote } | undefined> {
+  /** Reads on where it stopped before. Undefined while something of the member may still come. */
+  private async scan(job: Job): Promise<Scanned | undefined> {
+    const scanning = this.scanning?.job === job ? this.scanning : this.beginScan(job);
+    const { scan } = scanning;
+    const until = this.machine.position;
+    while (scan.settled === undefined && scanning.last.seq < until) await this.readOn(scanning, until);
+    const { settled, copy, standIns } = scan;
+    return settled === undefined || copy === undefined ? undefined : { standIns, settled, copy };
+  }
+
+  private beginScan(job: Job): Scanning {
+    const scan = new ErasureScan(job.revision, job.entry, this.context.machine);
+    this.scanning = { job, scan, last: { seq: 0, stamp: 0 } };
+    return this.scanning;
+  }
+
+  /** To there, or to where the log has lost what comes next: what aged out need not be erased. */
+  private async readOn(scanning: Scanning, until: Seq): Promise<void> {
     const { world, settings, machine, runtime } = this.context;
     const { first } = await insist(this.context, () => world.log.bounds());
-    const until = this.machine.position;
-    const scan = new ErasureScan(revision, entry, machine);
+    const { scan } = scanning;
+    if (scanning.last.seq < first - 1) scanning.last = { seq: first - 1, stamp: 0 };
     const arrived = new Signal();
     let fault: Refusal | undefined;
     const reading = world.log.read({
-      after: first > 1 ? { seq: first - 1, stamp: 0 } : undefined,
+      after: scanning.last.seq > 0 ? scanning.last : undefined,
       recordsMax: RECORDS_IN_FLIGHT_MAX,
       bytesMax: settings.bytesInFlightMax,
       recordBytesMax: machine.limits.eventBytesMax,
@@ -266,22 +298,22 @@ export class Erasing {
       },
     });
     try {
-      for (let last = first - 1; last < until && scan.settled === undefined; ) {
+      while (scanning.last.seq < until && scan.settled === undefined) {
+        if (fault instanceof LogTruncated) return;
         if (fault !== undefined) throw fault;
         if (this.stopped || this.context.halted()) throw new Halted();
         const records = reading.take(RECORDS_IN_FLIGHT_MAX);
         if (records.length === 0) await this.either(arrived);
         for (const record of records) {
-          last = record.seq;
-          if (last <= until && scan.settled === undefined) scan.take(record);
+          if (record.seq > until || scan.settled !== undefined) break;
+          scan.take(record);
+          scanning.last = { seq: record.seq, stamp: record.stamp };
         }
         await runtime.breathe();
       }
     } finally {
       reading.stop();
     }
-    const { settled, copy, standIns } = scan;
-    return settled === undefined || copy === undefined ? undefined : { standIns, settled, copy };
   }
 
   /** Whichever comes first: records, or the end of all. */

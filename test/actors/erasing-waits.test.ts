@@ -125,3 +125,38 @@ test("the ledger is written in pieces of bounded bytes; one that is too long for
   const read = book.standInsFor(1, 2)!.map(({ body }) => Buffer.from(body).toString());
   expect(read).toEqual([short.body, long.body]);
 });
+
+test("a log that loses its beginning while it is read stops nobody: what aged out need not be erased", async () => {
+  begin();
+  const log = cluster.server.stream(memoryLogStream(0));
+  for (let n = 0; n < 40; n += 1) send(n % 2 === 0 ? "ann" : "bob", { type: "track", event: "Played" });
+  await cluster.untilQuiet();
+  // Whoever asks finds that one more is gone since the last time.
+  cluster.server.fate = (_client, call) => {
+    if (call === "bounds" && log.first < 20) log.trim(log.first + 1);
+    return "ok";
+  };
+  await untilGone(erase("ann"));
+  expect(log.first).toBe(20);
+  await cluster.runtime.advance(5_000);
+  expect(left("ann")).toEqual([]);
+  expect(cluster.server.stream(memoryLogStream(0)).at(20)).toBeDefined();
+});
+
+test("an erasure that has to wait reads on where it was: every log once", async () => {
+  begin({ partitions: 2 });
+  const times = new Map<string, number>();
+  const { take } = ErasureScan.prototype;
+  const counting = vi.spyOn(ErasureScan.prototype, "take").mockImplementation(function (this: ErasureScan, record) {
+    const { options } = this as unknown as { options: { partition: number } };
+    const message = `partition ${options.partition}, message ${record.seq}`;
+    times.set(message, (times.get(message) ?? 0) + 1);
+    take.call(this, record);
+  });
+  for (let n = 0; n < 20; n += 1) send(`user-${n}`, { type: "group", groupId: `firm-${n % 3}` });
+  await cluster.untilQuiet();
+  await untilGone(erase("user-1"));
+  counting.mockRestore();
+  expect(times.size).toBeGreaterThan(40);
+  expect([...times].filter(([, count]) => count > 1)).toEqual([]);
+});
