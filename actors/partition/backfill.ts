@@ -37,14 +37,23 @@ export class Backfills {
   private readonly signal: Signal;
   /** While an erasure deletes, no fold begins: it waits for a log that stays as it is. */
   private readonly isHeld: () => boolean;
+  /** One that was under way is no longer. */
+  private readonly onFailed: () => void;
   private readonly jobs = new Map<number, Job>();
   private stopped = false;
 
-  constructor(context: PartitionContext, machine: PartitionMachine, signal: Signal, isHeld: () => boolean) {
+  constructor(
+    context: PartitionContext,
+    machine: PartitionMachine,
+    signal: Signal,
+    isHeld: () => boolean,
+    onFailed: () => void,
+  ) {
     this.context = context;
     this.machine = machine;
     this.isHeld = isHeld;
     this.signal = signal;
+    this.onFailed = onFailed;
   }
 
   get folding(): PartitionStatus["folding"] {
@@ -62,6 +71,11 @@ export class Backfills {
       failed: job.failed?.message ?? null,
     }));
     return [...begun, ...waiting];
+  }
+
+  /** One that has failed folds no more: it waits for somebody who applies its definition again. */
+  get underWay(): boolean {
+    return this.machine.backfillJobs().some(({ revision }) => this.jobs.get(revision)?.failed === undefined);
   }
 
   private rateOf({ folded, pace }: Job): number {
@@ -136,12 +150,14 @@ export class Backfills {
     this.open(job).catch((error: unknown) => {
       if (error instanceof Halted) return;
       const why = error instanceof Error ? error.message : String(error);
-      job.failed = new BackfillTrimmed(
-        this.context.partition,
-        `the history for revision ${revision} cannot be read: ${why}`,
-      );
-      this.signal.raise();
+      const what = `the history for revision ${revision} cannot be read: ${why}`;
+      this.fail(job, new BackfillTrimmed(this.context.partition, what));
     });
+  }
+
+  private fail(job: Job, why: Refusal): void {
+    job.failed = why;
+    this.onFailed();
   }
 
   private async open(job: Job): Promise<void> {
@@ -157,12 +173,9 @@ export class Backfills {
       onReadable: () => this.signal.raise(),
       onFault: (error) => {
         const why = `the history for revision ${job.revision} could not be read: ${error.message}`;
-        job.failed = new BackfillTrimmed(partition, why, { cause: error });
-        this.context.log.error(
-          { partition, err: job.failed },
-          "partition: backfill failed, apply the definition again",
-        );
-        this.signal.raise();
+        const failed = new BackfillTrimmed(partition, why, { cause: error });
+        this.context.log.error({ partition, err: failed }, "partition: backfill failed, apply the definition again");
+        this.fail(job, failed);
       },
     });
     this.signal.raise();

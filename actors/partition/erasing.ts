@@ -60,6 +60,8 @@ export class Erasing {
   private readonly context: PartitionContext;
   private readonly machine: PartitionMachine;
   private readonly checkpointer: Checkpointer;
+  /** Whether any history is being folded, or is about to be. */
+  private readonly isFolding: () => boolean;
   /** Wakes the partition's own loop. */
   private readonly wake: () => void;
   private readonly serverMs: () => Millis;
@@ -79,6 +81,7 @@ export class Erasing {
     context: PartitionContext,
     machine: PartitionMachine,
     checkpointer: Checkpointer,
+    isFolding: () => boolean,
     wake: () => void,
     serverMs: () => Millis,
     onFault: (error: Refusal) => void,
@@ -86,6 +89,7 @@ export class Erasing {
     this.context = context;
     this.machine = machine;
     this.checkpointer = checkpointer;
+    this.isFolding = isFolding;
     this.wake = wake;
     this.serverMs = serverMs;
     this.onFault = onFault;
@@ -332,8 +336,8 @@ export class Erasing {
 
   /** None is under way, and none that was finished would be done again after a crash. */
   private async foldsAreOver(): Promise<void> {
-    while (this.machine.backfillJobs().length > 0 || !this.checkpointer.isRenewed(this.lastReady)) {
-      if (this.machine.backfillJobs().length === 0) this.checkpointer.renew(this.lastReady);
+    while (this.isFolding() || !this.checkpointer.isRenewed(this.lastReady)) {
+      if (!this.isFolding()) this.checkpointer.renew(this.lastReady);
       this.wake();
       await this.look();
     }

@@ -87,18 +87,19 @@ export class Running {
       onFault: fail,
     });
     this.shelf = new Shelf(context, claim.epoch, restored.generation, restored.directory, wake);
-    const remembered = (): void => {
+    const lookAgain = (): void => {
       this.erasing.nudge();
       wake();
     };
-    this.checkpointer = new Checkpointer(context, claim, restored, this.shelf, this, remembered, fail);
+    this.checkpointer = new Checkpointer(context, claim, restored, this.shelf, this, lookAgain, fail);
     const mayFold = (): void => {
       this.backfills.review();
       wake();
     };
     const serverMs = (): Millis => this.ticks.serverMs;
-    this.erasing = new Erasing(context, machine, this.checkpointer, mayFold, serverMs, fail);
-    this.backfills = new Backfills(context, machine, this.signal, () => this.erasing.holdsFolds);
+    const isFolding = (): boolean => this.backfills.underWay;
+    this.erasing = new Erasing(context, machine, this.checkpointer, isFolding, mayFold, serverMs, fail);
+    this.backfills = new Backfills(context, machine, this.signal, () => this.erasing.holdsFolds, lookAgain);
     this.answers = new Answers({ machine, shelf: this.shelf, runtime: context.runtime, status, wake });
     this.audit = new SelfAudit(context, machine, this.shelf, wake);
     this.ticks = new Ticks(context, claim.record.stamp, wake);

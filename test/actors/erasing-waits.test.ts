@@ -160,3 +160,25 @@ test("an erasure that has to wait reads on where it was: every log once", async 
   expect(times.size).toBeGreaterThan(40);
   expect([...times].filter(([, count]) => count > 1)).toEqual([]);
 });
+
+test("a fold of history that has failed holds no erasure", async () => {
+  begin({ settings: { erasureHoldMs: 0, readyWithinMessages: 5 } });
+  const log = cluster.server.stream(memoryLogStream(0));
+  for (let n = 0; n < 40; n += 1) send(n % 2 === 0 ? "ann" : "bob", { type: "track", event: "Played" });
+  await cluster.untilQuiet();
+  // After the fold has looked where the log begins, and before its reader has.
+  let looks = 0;
+  cluster.server.fate = (_client, call) => {
+    if (call === "bounds") looks += 1;
+    if (call === "bounds" && looks === 2) log.trim(20);
+    return "ok";
+  };
+  const rule = { event: { name: "Played", count: { gte: 2 } } };
+  cluster.control({ op: "apply", define: [{ id: "fans", kind: "user", rule }], remove: [] });
+  const folding = () => cluster.shards.get(cluster.live[0]!)!.partitions[0]!.status().folding;
+  await cluster.runtime.until("the fold to have failed", () => folding().some(({ failed }) => failed !== null));
+  expect(cluster.errors.splice(0)).toEqual([expect.stringContaining("backfill failed")]);
+  await untilGone(erase("ann"));
+  await cluster.runtime.advance(5_000);
+  expect(left("ann")).toEqual([]);
+});
