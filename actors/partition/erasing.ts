@@ -7,6 +7,7 @@
 import type { ControlEntry } from "../../lib/core/control.ts";
 import { decodeDelta } from "../../lib/core/deltas.ts";
 import { isMeant } from "../../lib/core/erasure.ts";
+import { idsNamed } from "../../lib/core/named.ts";
 import type { PartitionMachine } from "../../lib/core/partition.ts";
 import type { LogRecord, Millis, Seq } from "../../lib/core/types.ts";
 import {
@@ -352,17 +353,27 @@ export class Erasing {
 
   // ── deleting ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  private async deleteListed({ revision }: Job): Promise<void> {
+  private async deleteListed(job: Job): Promise<void> {
     const { eraser } = this.context.world;
+    const { revision } = job;
     const seqs = this.book!.seqsOf(revision);
     for (let at = 0; at < seqs.length; at += DELETES_UNDER_WAY_MAX) {
       if (this.stopped) throw new Halted();
       const some = seqs.slice(at, at + DELETES_UNDER_WAY_MAX);
       await Promise.all(some.map((seq) => insist(this.context, () => eraser.fromLog(seq))));
     }
-    const gone = new Set(seqs);
-    if (gone.size > 0) await insist(this.context, () => eraser.rejects((seq) => gone.has(seq)));
+    await this.deleteRejects(job, new Set(seqs));
     await this.renewLedger();
+  }
+
+  /** Of what went from the log; and of what has aged out of it, where nobody has found it. */
+  private async deleteRejects({ revision, entry }: Job, gone: ReadonlySet<Seq>): Promise<void> {
+    const { log, eraser } = this.context.world;
+    const { first } = await insist(this.context, () => log.bounds());
+    const before = Math.min(first, this.noteOf(revision).seq);
+    const isTheirs = (seq: Seq, body: Uint8Array): boolean =>
+      gone.has(seq) || (seq < before && idsNamed(body, entry.kind).some((id) => isMeant(entry, id)));
+    if (gone.size > 0 || first > 1) await insist(this.context, () => eraser.rejects(isTheirs));
   }
 
   /** A stand-in from before may name the member, as long as what it stood in for named others who were erased before. */

@@ -95,8 +95,11 @@ export class MemoryEraser implements StreamEraser {
     });
   }
 
-  rejects(isTheirs: (seq: Seq) => boolean): Promise<number> {
-    return this.drop("REJECTS", ({ headers }) => headers.partition === this.partition && isTheirs(Number(headers.seq)));
+  rejects(isTheirs: (seq: Seq, body: Uint8Array) => boolean): Promise<number> {
+    return this.drop(
+      "REJECTS",
+      ({ headers, body }) => headers.partition === this.partition && isTheirs(Number(headers.seq), body),
+    );
   }
 
   private drop(

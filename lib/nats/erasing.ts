@@ -166,7 +166,7 @@ export class NatsEraser implements StreamEraser {
     });
   }
 
-  async rejects(isTheirs: (seq: Seq) => boolean): Promise<number> {
+  async rejects(isTheirs: (seq: Seq, body: Uint8Array) => boolean): Promise<number> {
     const { rejectsStream: stream } = this.names;
     const seqs: Seq[] = [];
     for (let next = 1; ; ) {
@@ -177,7 +177,7 @@ export class NatsEraser implements StreamEraser {
       if (stored === undefined) break;
       next = stored.seq + 1;
       const isOurs = headerOf(stored.headers, PARTITION_HEADER) === `${this.partition}`;
-      if (isOurs && isTheirs(Number(headerOf(stored.headers, "Rollcall-Seq")))) seqs.push(stored.seq);
+      if (isOurs && isTheirs(Number(headerOf(stored.headers, "Rollcall-Seq")), stored.data)) seqs.push(stored.seq);
     }
     await this.eraseAll(stream, seqs);
     return seqs.length;

@@ -52,8 +52,8 @@ export interface StreamEraser {
   deltas(isTheirs: (body: string) => boolean): Promise<number>;
   /** What stood in the ledger before it was written in other words. */
   fromLedger(at: Seq): Promise<void>;
-  /** What was refused at these places of the log. */
-  rejects(isTheirs: (seq: Seq) => boolean): Promise<number>;
+  /** What was refused of this partition's log, by its place there and its body. */
+  rejects(isTheirs: (seq: Seq, body: Uint8Array) => boolean): Promise<number>;
 }
 
 /**

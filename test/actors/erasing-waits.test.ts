@@ -182,3 +182,22 @@ test("a fold of history that has failed holds no erasure", async () => {
   await cluster.runtime.advance(5_000);
   expect(left("ann")).toEqual([]);
 });
+
+test("what was refused goes by what it says, also where an id is a number and where its message has aged out", async () => {
+  begin();
+  send("12345", { userId: 12345, email: "one@shop.example" });
+  send("ann", { email: "two@shop.example" });
+  send("ann", packed({ anonymousId: "ann", email: "three@shop.example" }));
+  send("bob", { email: "four@shop.example" });
+  await cluster.untilQuiet();
+  await untilGone(erase("12345"));
+  expect(left("one@shop")).toEqual([]);
+  cluster.server.stream(memoryLogStream(0)).trim(cluster.server.stream(memoryLogStream(0)).last);
+  send("ann", { email: "back@shop.example" });
+  const revision = erase("ann");
+  await untilGone(revision);
+  send("ann", { email: "later@shop.example" });
+  await cluster.untilQuiet();
+  expect(left("two@shop", "three@shop", "back@shop")).toEqual([]);
+  expect(left("four@shop", "later@shop").filter((place) => place.includes("REJECTS"))).toHaveLength(2);
+});

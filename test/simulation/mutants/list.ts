@@ -784,7 +784,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "erased-reject-stays",
     bug: "what was refused of somebody's messages is not erased with them",
     file: ERASING,
-    find: "if (gone.size > 0)",
+    find: "if (gone.size > 0 || first > 1)",
     replace: "if (false)",
     seed: 53,
   },
