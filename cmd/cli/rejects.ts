@@ -1,6 +1,7 @@
 // rollcall rejects [show | replay]: what was refused, why, with its original bytes; and sending it again once the cause is gone.
 // The logic is that of HTTP, lib/api/operations/rejects.ts.
 import { type Command, InvalidArgumentError } from "commander";
+import { erasuresNow } from "../../lib/api/operations/erasure.ts";
 import { Rejected, type Replay, type ReplayCounts, type ShownReject } from "../../lib/api/operations/rejects.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { bytes, counted, instant } from "../../lib/cli/numbers.ts";
@@ -82,8 +83,9 @@ function momentOf(text: string): number {
   throw new InvalidArgumentError("a moment such as 2026-11-23T10:00:00Z");
 }
 
-function rejectedOf({ nc, names, partitions, config }: Context): Rejected {
-  return new Rejected(new NatsRejectLog(nc, names, partitions), config.limits);
+function rejectedOf({ nc, names, partitions, config, control, catalogue }: Context): Rejected {
+  const erasures = async () => erasuresNow(control, await catalogue());
+  return new Rejected(new NatsRejectLog(nc, names, partitions), config.limits, erasures);
 }
 
 function filterOf({ reason, partition, since, until }: FilterFlags): RejectFilter {

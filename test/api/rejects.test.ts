@@ -1,5 +1,6 @@
 // What was refused, over memory: shown, masked, sent again once and never twice.
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { erasedOf } from "../../lib/core/erasure.ts";
 import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
 
 const GOOD = '{"type":"track","event":"Product Added","userId":"u2"}';
@@ -94,4 +95,36 @@ test("many: two who do it at the same time send each once, and the counts say wh
   expect(counts[0]!.sent! + counts[1]!.sent!).toBe(11);
   expect(api.rejects.sent.map(({ seq }) => seq).sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
   expect((await ask()).json()).toEqual({ sent: 0, already: 11, refused: 1, unsure: 0, failed: 0, next: null });
+});
+
+test("whoever was erased does not come back by a reject from before, also when that is heard at the last moment", async () => {
+  const erase = (kind: "user" | "account", id: string) =>
+    api.control.write({ op: "erase", ...erasedOf(kind, id, "key") });
+  const bodies = [
+    '{"type":"track","event":"Played","userId":4711}',
+    '{"type":"track","event":"Played","userId":"u3","anonymousId":"4711"}',
+    '{"type":"group","userId":"u3","groupId":"acme","traits":{"billing":"pay@acme.example"}}',
+    '{"type":"group","groupId":"acme"}',
+  ];
+  // Of the first moment there was; those of the next line come after the erasures.
+  const before = bodies.map((body) => api.rejects.add(body, { at: 0 }).seq);
+  const told = api.rejects.add(bodies[0]!, { stamp: new Date(0).toISOString() }).seq;
+  const after = bodies.map((body) => api.rejects.add(body).seq);
+  const { putMark } = api.rejects;
+  api.rejects.putMark = async (...of) => {
+    if (api.control.entries.length === 0) for (const kind of ["user", "account"] as const) erase(kind, "4711");
+    return putMark.apply(api.rejects, of);
+  };
+  expect((await replay(before[0]!)).json()).toMatchObject({ error: { code: "still-refused" } });
+  erase("account", "acme");
+  for (const seq of [...before, told]) expect((await replay(seq)).statusCode).toBe(422);
+  expect(api.rejects.sent).toEqual([]);
+  for (const seq of after) expect((await replay(seq)).statusCode).toBe(200);
+});
+
+test("where nobody can say who was erased, nothing is sent, and it may be tried again", async () => {
+  api.control.lastRevision = () => Promise.reject(new Error("no answer"));
+  expect((await replay(1)).statusCode).toBe(503);
+  api.control.lastRevision = async () => 0;
+  expect((await replay(1)).statusCode).toBe(200);
 });

@@ -5,6 +5,7 @@ import { namesOf } from "../../nats/names.ts";
 import { JobBook } from "../jobs/book.ts";
 import { Exports } from "../jobs/exporting.ts";
 import { JobRunner } from "../jobs/runner.ts";
+import { erasuresNow } from "../operations/erasure.ts";
 import { Operating } from "../operations/operating.ts";
 import { Rejected } from "../operations/rejects.ts";
 import { GROUPS } from "../routes/groups.ts";
@@ -65,7 +66,8 @@ export function buildApi(options: ApiOptions): FastifyInstance {
   addDoors(app, options);
   addDocument(app, version, namesOf(options.subjectPrefix.slice(0, -1)));
   const operating = new Operating(options.cluster, () => audience.partitions());
-  const rejected = new Rejected(options.rejects, options.limits);
+  const { control, catalogue } = options;
+  const rejected = new Rejected(options.rejects, options.limits, () => erasuresNow(control, catalogue));
   const services = { ...options, metrics, operating, rejected, ...jobServices(options) };
   app.addHook("preClose", () => services.jobRunner.stop());
   for (const group of GROUPS) app.register(async (routes) => group(routes as unknown as Api, services));

@@ -8,7 +8,7 @@ import type { ControlLog, Following } from "../../ports/control-log.ts";
 import type { Erasures } from "../../ports/erasures.ts";
 import { type ExportFiles, type JobStore, JobsMissing } from "../../ports/jobs.ts";
 import { appendEntry } from "../segments/apply.ts";
-import type { Catalogue } from "../segments/catalogue.ts";
+import type { Catalogue, KnownErasure } from "../segments/catalogue.ts";
 
 const KEY_BYTES = 16;
 
@@ -45,6 +45,13 @@ export async function forget(
   const lists = await listsNaming(control, id);
   // A lost answer may make it twice; the second finds nobody.
   return { revision: (await appendEntry(control, catalogue, () => entry))!, lists };
+}
+
+/** All that there are by now, also those that the catalogue has not heard of yet. */
+export async function erasuresNow(control: ControlLog, catalogue: Catalogue): Promise<readonly KnownErasure[]> {
+  const revision = await control.lastRevision();
+  await catalogue.when(() => catalogue.state.revision >= revision);
+  return catalogue.erasures;
 }
 
 /** Read anew each time: nobody keeps what lists were, and somebody is erased seldom. */

@@ -1,12 +1,15 @@
 // What was refused, and sending it again once the cause is gone: as a new event of today, with a header that says which reject it
 // was, each once. Routes and the command line ask here; it is kept by lib/nats/reject-log.ts.
 //
-//   mark "sending" (compare-and-set) ─▶ publish, under an id of the reject's own ─▶ mark "sent"
+//   mark "sending" (compare-and-set) ─▶ nobody was erased whom it names ─▶ publish, under an id of the reject's own ─▶ mark "sent"
 //
 // Who finds "sending" sends again while the log still knows the id; after that nobody can say whether it was stored, and it is told.
 import { decodeAccountMessage, decodeEvent } from "../../core/decode.ts";
+import { isMeant } from "../../core/erasure.ts";
+import { idsNamed } from "../../core/named.ts";
 import type { Limits, PartitionNo, Seq } from "../../core/types.ts";
 import type { KnownMark, RejectFilter, RejectLog, RejectPage, StoredReject } from "../../ports/reject-log.ts";
+import type { KnownErasure } from "../segments/catalogue.ts";
 
 /** Well within the two minutes for which a log knows ids. */
 const SENDING_MS_MAX = 60_000;
@@ -39,10 +42,13 @@ export interface ReplayCounts {
 export class Rejected {
   private readonly log: RejectLog;
   private readonly limits: Limits;
+  /** All that there are when it is asked. */
+  private readonly erasures: () => Promise<readonly KnownErasure[]>;
 
-  constructor(log: RejectLog, limits: Limits) {
+  constructor(log: RejectLog, limits: Limits, erasures: () => Promise<readonly KnownErasure[]>) {
     this.log = log;
     this.limits = limits;
+    this.erasures = erasures;
   }
 
   async page(filter: RejectFilter, limit: number, before?: Seq): Promise<{ items: ShownReject[]; before: Seq | null }> {
@@ -85,6 +91,11 @@ export class Rejected {
     const claimed = await this.log.putMark(reject.seq, { state: "sending" }, known?.revision ?? 0);
     if (claimed.kind === "fenced") return { kind: "unsure", why: "somebody else sends it just now; look again" };
     if (claimed.kind !== "stored") return { kind: "failed", why: claimed.reason };
+    const why = await this.whyNot(reject);
+    if (why !== undefined) {
+      await this.log.putMark(reject.seq, { state: "failed" }, claimed.seq);
+      return why;
+    }
     const { seq: rejected, body, trace } = reject;
     const told = trace === undefined ? {} : { trace };
     const taken = await this.log.publishAgain({ seq: rejected, ...message, body, ...told });
@@ -100,6 +111,17 @@ export class Rejected {
     return { kind: "failed", why: taken.kind === "fenced" ? "it was refused" : taken.reason };
   }
 
+  /** The last look before it is sent: whoever was erased since does not come back by it. */
+  private async whyNot(reject: StoredReject): Promise<Replay | undefined> {
+    try {
+      const isErased = namesErased(reject, await this.erasures());
+      return isErased ? { kind: "refused", why: "somebody whom it names was erased after it" } : undefined;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return { kind: "failed", why: `nobody can say whether somebody was erased whom it names: ${why}` };
+    }
+  }
+
   /** Whose it is; or why it would be refused again. */
   private messageOf({ body, bytes }: StoredReject): { kind: "event" | "account"; id: string } | Refused {
     if (bytes > body.length) return { why: `only ${body.length} of its ${bytes} bytes were kept` };
@@ -109,6 +131,13 @@ export class Rejected {
     if (account.ok) return { kind: "account", id: account.value.accountId };
     return { why: event.reason, detail: event.detail };
   }
+}
+
+function namesErased({ body, stamp, at }: StoredReject, erasures: readonly KnownErasure[]): boolean {
+  const loggedAt = Date.parse(stamp ?? "");
+  const since = Number.isNaN(loggedAt) ? at : loggedAt;
+  const named = { user: idsNamed(body, "user"), account: idsNamed(body, "account") };
+  return erasures.some((erasure) => erasure.at >= since && named[erasure.kind].some((id) => isMeant(erasure, id)));
 }
 
 /** What is known without sending; undefined: send it. */

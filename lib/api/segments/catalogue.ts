@@ -11,11 +11,16 @@ import { type SegmentVersion, Versions } from "./versions.ts";
 
 export type CatalogueEntry = Omit<SegmentDetail, "size">;
 
+export interface KnownErasure extends Erased {
+  readonly revision: number;
+  readonly at: Millis;
+}
+
 export class Catalogue {
   state: ControlState;
   readonly lists = new Map<string, ReadonlySet<MemberId>>();
   /** Whose is not said; oldest first. */
-  readonly erasures: { readonly revision: number; readonly kind: MemberKind; readonly at: Millis }[] = [];
+  readonly erasures: KnownErasure[] = [];
   /** What each revision meant; `rejected` says why nothing came of it. */
   readonly outcomes = new Map<number, ControlOutcome>();
   private readonly fates = new Map<number, "in force" | "given up">();
@@ -158,7 +163,7 @@ export class Catalogue {
     if (outcome.type === "list") this.takeList(outcome);
     if (outcome.type === "erase") {
       this.forget(outcome.erased);
-      this.erasures.push({ revision: state.revision, kind: outcome.erased.kind, at: storedAt });
+      this.erasures.push({ revision: state.revision, at: storedAt, ...outcome.erased });
     }
     if (entry?.op === "removeList") this.lists.delete(entry.id);
     const ready = this.waiting.filter(({ until }) => until());
