@@ -417,6 +417,16 @@ describe("a cursor", () => {
     }
     expect(asked).toHaveLength(2);
   });
+
+  test("each page of an overlap is in the log of changes, also one that is asked for twice", async () => {
+    const key = await api.header("operate");
+    const url = "/v1/compare/members?in=cart-under-100&out=big-spenders";
+    const { next } = (await get(url, key)).json<{ next: string }>();
+    for (let times = 0; times < 2; times += 1) expect((await get(`${url}&cursor=${next}`, key)).statusCode).toBe(200);
+    const written = api.audit.entries.filter(({ what }) => what === "compare.export");
+    const entry = { target: "cart-under-100", detail: { out: ["big-spenders"], members: 1 } };
+    expect(written).toMatchObject([entry, entry, entry]);
+  });
 });
 
 describe("the log of changes", () => {

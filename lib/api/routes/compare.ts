@@ -58,9 +58,12 @@ export const compareRoutes: RouteGroup = (app, { audience, cursors }) => {
       const pages = cursors.pagesOf<MemberPlace>("overlap", inside, outside, asked.order);
       const set = { kind, in: inside, out: outside };
       const page = await audience.overlap(set, { ...asked, from: pages.from(query.cursor) });
-      if (query.cursor === undefined) {
-        await request.audit({ what: "compare.export", target: inside.join(","), detail: { out: outside } });
-      }
+      // Each page by itself: a cursor may be handed on, and used as often as somebody likes.
+      await request.audit({
+        what: "compare.export",
+        target: inside.join(","),
+        detail: { out: outside, members: page.items.length },
+      });
       const { items, next } = membersMasked(page, request.masking);
       return { items: items.map(memberOut), next: pages.next(next) };
     },

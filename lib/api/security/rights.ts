@@ -9,7 +9,7 @@ export const RIGHTS = {
   read: "every question: segments, members, people, explanations",
   build: "try definitions; change segments, lists, the vocabulary, items, situations",
   operate: "workers, partitions, jobs, rejects",
-  export: "take data out in bulk",
+  export: "whole files, and who several segments share",
   keys: "make and revoke keys",
   audit: "read who changed what",
   erase: "remove a person",
