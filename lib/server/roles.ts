@@ -291,8 +291,9 @@ function api(name: string, { all, checkpoint, exports }: Streams): RoleRights {
   };
 }
 
-function operator(name: string, { all, exports }: Streams): RoleRights {
+function operator(name: string, { all, exports, audit, keys }: Streams): RoleRights {
   const names = namesOf(name);
+  const read = without(all, exports);
   return {
     publish: [
       ...changing(name),
@@ -306,11 +307,10 @@ function operator(name: string, { all, exports }: Streams): RoleRights {
         subjects: [`$JS.API.STREAM.INFO.${exports}`],
       },
       {
-        why: "reading every other stream, how long they are kept, and backups; neither purge, delete nor restore",
-        subjects: without(all, exports).flatMap((stream) => [
+        why: "reading every other stream, and backups; neither purge, delete nor restore",
+        subjects: read.flatMap((stream) => [
           `$JS.API.STREAM.INFO.${stream}`,
           `$JS.API.STREAM.MSG.GET.${stream}`,
-          `$JS.API.STREAM.UPDATE.${stream}`,
           `$JS.API.STREAM.SNAPSHOT.${stream}`,
           // The server sends no more than some megabytes of a backup that are not acknowledged.
           `$JS.SNAPSHOT.ACK.${stream}.>`,
@@ -318,6 +318,10 @@ function operator(name: string, { all, exports }: Streams): RoleRights {
           `$JS.API.CONSUMER.*.${stream}.>`,
           `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
         ]),
+      },
+      {
+        why: "how long they are kept; but a log of changes that ages is emptied, and without its keys the door opens",
+        subjects: without(without(read, audit), keys).map((stream) => `$JS.API.STREAM.UPDATE.${stream}`),
       },
     ],
     subscribe: [
