@@ -178,7 +178,7 @@ test("a full log is answered 429 with a time to wait; sent again when there is r
   );
   await jsm.streams.update(stream, { max_msgs: state.messages + 1 });
   const refused = await send("batch", { batch });
-  expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "1"]);
+  expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "15"]);
   expect(((await refused.json()) as { error: { code: string } }).error.code).toBe("queue-full");
   expect(await lastOf(partition)).toBe(state.last_seq + 1);
   await jsm.streams.update(stream, { max_msgs: -1 });
@@ -196,7 +196,9 @@ test("a server that does not answer is told as 503; the repeat is stored once", 
   // The signal is only on its way: until it is there, an event is stored as ever.
   await until("the server stands still", async () => !(await answersWithin(200)));
   const silent = await send("track", event).finally(() => rig.cli.server.resume());
-  expect([silent.status, silent.headers.get("retry-after")]).toEqual([503, "1"]);
+  expect(silent.status).toBe(503);
+  // As long as the answer was waited for.
+  expect(Number(silent.headers.get("retry-after"))).toBeGreaterThan(1);
   // What was on its way when it fell silent is stored as it wakes; the repeat finds it.
   const again = await send("track", event);
   expect(again.status).toBe(200);

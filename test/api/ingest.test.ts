@@ -1,5 +1,6 @@
 // Events by HTTP over memory: what is stored of what is sent, by which paths, types and keys; what is refused, and how
 // whoever sent it is told. The libraries themselves are test/end-to-end/segment-libraries.test.ts.
+import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
 import type { InjectOptions } from "fastify";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -254,8 +255,15 @@ describe("keys", () => {
     const { authorization } = await api.header("ingest");
     const key = authorization.slice("Bearer ".length);
     const { statusCode, body } = await api.app.inject(`/v1/projects/${key}/settings`);
-    const expected = { integrations: { "Segment.io": { apiKey: key } }, plan: { track: {} } };
-    expect([statusCode, JSON.parse(body)]).toEqual([200, expected]);
+    const { integrations, ...others } = JSON.parse(body);
+    const { apiKey, httpConfig } = integrations["Segment.io"];
+    expect([statusCode, apiKey]).toEqual([200, key]);
+    expect(others).toEqual({ plan: { track: {} }, metrics: { sampleRate: 0 } });
+    // As the library reads it: by itself it gives up after ten.
+    const load = createRequire(import.meta.url);
+    const library = load("@segment/analytics-next/dist/cjs/plugins/segmentio/shared-dispatcher.js");
+    const { rateLimitConfig, backoffConfig } = library.resolveHttpConfig(undefined, httpConfig);
+    expect([rateLimitConfig.maxRetryCount, backoffConfig.maxRetryCount]).toEqual([100, 100]);
     expect((await api.app.inject("/v1/projects/nonsense/settings")).statusCode).toBe(401);
   });
 });
@@ -438,7 +446,7 @@ describe("refusals", () => {
     const answer = await post("/v1/batch", { batch: [track({ userId: "a" }), track({ userId: "b" })] });
     expect([answer.statusCode, answer.headers["retry-after"], answer.json().error.code]).toEqual([
       429,
-      "1",
+      "15",
       "queue-full",
     ]);
     expect(answer.json().error.message).toContain("maximum bytes exceeded");

@@ -21,7 +21,7 @@ const CODES: Readonly<Record<number, string>> = {
 };
 
 /** Seconds until asking again may help, where nobody has said so better. */
-const RETRY_S: Readonly<Record<number, string>> = { 429: "10", 503: "1" };
+const RETRY_S: Readonly<Record<number, number>> = { 429: 10, 503: 1 };
 
 export function sendError(error: FastifyError | Error, reply: FastifyReply, log: ApiLog | undefined): FastifyReply {
   const refusal = refusalOf(error);
@@ -29,10 +29,9 @@ export function sendError(error: FastifyError | Error, reply: FastifyReply, log:
     const trace = traceOfRequest(reply.request.headers);
     log?.error({ err: error, ...traceField(trace) }, "http: a request failed");
   }
-  const { statusCode } = refusal;
+  const { statusCode, retryAfterS = RETRY_S[statusCode] } = refusal;
   if (statusCode === 401) reply.header("www-authenticate", 'Bearer, Basic realm="Rollcall", charset="UTF-8"');
-  const retryS = RETRY_S[statusCode];
-  if (retryS !== undefined && !reply.hasHeader("retry-after")) reply.header("retry-after", retryS);
+  if (retryAfterS !== undefined && !reply.hasHeader("retry-after")) reply.header("retry-after", String(retryAfterS));
   return reply.code(statusCode).send(bodyOf(refusal));
 }
 

@@ -4,12 +4,15 @@ import type { PartitionNo, Seq } from "../../core/types.ts";
 import type { EventIntake, EventToStore, Taken } from "../../ports/intake.ts";
 import { HttpError } from "../http/http-error.ts";
 import type { HttpSettings } from "../http/http-settings.ts";
+import { Trouble } from "./trouble.ts";
 
 /** So many bytes wait at most; the number of events is an option. */
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 /** In the words of UTF-16: the memory that a body takes until it is sent. */
 const BYTES_A_UNIT = 2;
 
+/** Room in a log is made by people. */
+const FULL_RETRY_S_MIN = 15;
 /** A process that ends waits so long for what it stores: longer than a log may take for one event. */
 const SETTLING_MS_MAX = 5_000;
 
@@ -18,23 +21,13 @@ export type Positions = ReadonlyMap<PartitionNo, Seq>;
 
 type NotStored = Exclude<Taken, { readonly kind: "stored" }>;
 
-/** The request is answered 429: nothing is lost by it, since whoever sent it still has it. */
-export class QueueFull extends HttpError {
-  constructor(reason: string) {
-    super(
-      429,
-      "queue-full",
-      `The events were not taken: ${reason}. Send them again; what was stored is not stored twice.`,
-    );
-  }
-}
-
 export class Storing {
   private readonly intake: EventIntake;
   private readonly eventsMax: number;
   private readonly timeoutMs: number;
   private events = 0;
   private bytes = 0;
+  private readonly trouble = new Trouble();
   private onSettled: (() => void) | undefined;
 
   constructor(
@@ -48,18 +41,19 @@ export class Storing {
 
   /** Resolves once all are stored; else throws, and some may be. For who has gone, or waits too long, no further one is sent. */
   async store(events: readonly EventToStore[], hasGone: () => boolean): Promise<Positions> {
-    const untilMs = performance.now() + this.timeoutMs;
+    const begunMs = performance.now();
+    const untilMs = begunMs + this.timeoutMs;
     const whyNot = (): string | undefined => {
       if (hasGone()) return "whoever sent them has gone";
       return performance.now() < untilMs ? undefined : "their logs take longer than a request may (httpTimeout)";
     };
     const bytes = events.reduce((sum, { body }) => sum + body.length * BYTES_A_UNIT, 0);
-    this.enter(events.length, bytes);
+    this.enter(events.length, bytes, begunMs);
     try {
       const positions = new Map<PartitionNo, Seq>();
       const ends = await Promise.all(lanesOf(events).map((lane) => this.storeInOrder(lane, positions, whyNot)));
       const failures = ends.filter((end) => end !== undefined);
-      if (failures.length > 0) throw refusalOf(failures);
+      if (failures.length > 0) throw this.refusalOf(failures, begunMs);
       return positions;
     } finally {
       this.events -= events.length;
@@ -82,10 +76,12 @@ export class Storing {
   }
 
   /** A request that is larger than the room is let in alone. */
-  private enter(events: number, bytes: number): void {
+  private enter(events: number, bytes: number, nowMs: number): void {
     const isFull = this.events + events > this.eventsMax || this.bytes + bytes > WAITING_BYTES_MAX;
-    if (isFull && this.events > 0)
-      throw new QueueFull(`${this.events} others wait for their log (httpEventsWaitingMax)`);
+    if (isFull && this.events > 0) {
+      const reason = `${this.events} others wait for their log (httpEventsWaitingMax)`;
+      throw queueFull(reason, this.trouble.retryAfterS(nowMs, nowMs));
+    }
     this.events += events;
     this.bytes += bytes;
   }
@@ -108,6 +104,19 @@ export class Storing {
     }
     return undefined;
   }
+
+  private refusalOf(failures: readonly NotStored[], begunMs: number): HttpError {
+    const nowMs = performance.now();
+    const full = failures.find((failure) => failure.kind === "retry" && failure.isFull === true);
+    if (full?.kind === "retry") {
+      const reason = `the log takes no more just now (${full.reason})`;
+      return queueFull(reason, this.trouble.retryAfterS(begunMs, nowMs, FULL_RETRY_S_MIN));
+    }
+    const first = failures[0]!;
+    const reason = first.kind === "fenced" ? "it was refused" : first.reason;
+    const message = `Not every event was stored: ${reason}. Send the request again; what was stored is not stored twice within two minutes.`;
+    return new HttpError(503, "not-stored", message, undefined, this.trouble.retryAfterS(begunMs, nowMs));
+  }
 }
 
 /** Of one user, or of one account, each; between them there is no order to keep. */
@@ -123,14 +132,8 @@ function lanesOf(events: readonly EventToStore[]): (readonly EventToStore[])[] {
   return [...lanes.values()];
 }
 
-function refusalOf(failures: readonly NotStored[]): HttpError {
-  const full = failures.find((failure) => failure.kind === "retry" && failure.isFull === true);
-  if (full?.kind === "retry") return new QueueFull(`the log takes no more just now (${full.reason})`);
-  const first = failures[0]!;
-  const reason = first.kind === "fenced" ? "it was refused" : first.reason;
-  return new HttpError(
-    503,
-    "not-stored",
-    `Not every event was stored: ${reason}. Send the request again; what was stored is not stored twice within two minutes.`,
-  );
+/** Nothing is lost by it, since whoever sent it still has it. */
+function queueFull(reason: string, retryAfterS: number): HttpError {
+  const message = `The events were not taken: ${reason}. Send them again; what was stored is not stored twice.`;
+  return new HttpError(429, "queue-full", message, undefined, retryAfterS);
 }

@@ -9,7 +9,7 @@ import { jsonParser } from "../http/input.ts";
 import { sendError } from "../http/refusals.ts";
 import { traceOfRequest } from "../http/tracing.ts";
 import { type Arrival, BATCH_BYTES_MAX, CALLS, eventOfCall, eventsOfBatch } from "../ingest/envelopes.ts";
-import { type Positions, QueueFull, Storing } from "../ingest/storing.ts";
+import { type Positions, Storing } from "../ingest/storing.ts";
 import { exact } from "../schemas/common.ts";
 import { BatchIn, callIn, IngestTold, SettingsOut, WriteKeyIn } from "../schemas/ingest.ts";
 import { isAdmitted, noKey } from "../security/guard.ts";
@@ -17,7 +17,8 @@ import { isAdmitted, noKey } from "../security/guard.ts";
 /** Where the logs are read up to here, what was sent is heard: `partition:sequence`, with commas between. */
 export const POSITION_HEADER = "rollcall-position";
 
-const FULL_RETRY_S = 1;
+/** The most that the library takes; of itself it gives an event up after the tenth refusal. */
+const PATIENT = { rateLimitConfig: { maxRetryCount: 100 }, backoffConfig: { maxRetryCount: 100 } };
 /** Of every route that takes events. */
 const SCHEMA = {
   tags: ["events"],
@@ -37,7 +38,7 @@ export const ingestRoutes: RouteGroup = (app, services) => {
   // Only here: elsewhere a page of another site could send plain text without asking.
   app.addContentTypeParser("text/plain", { parseAs: "buffer" }, jsonParser(app));
   app.addHook("preParsing", (request, _reply, payload, done) => done(null, inflated(request, payload)));
-  app.setErrorHandler((error: Error, request, reply) => sendError(refusalOf(error, request, reply), reply, log));
+  app.setErrorHandler((error: Error, request, reply) => sendError(refusalOf(error, request), reply, log));
 
   for (const call of CALLS) {
     for (const path of [call, call[0]!]) {
@@ -80,7 +81,10 @@ function summaryOf(path: string, call: string): string {
   return path.length === 1 ? `The same as /v1/${call}` : SUMMARIES[call]!;
 }
 
-/** What the library for browsers asks for before anything else. The key stands in the path, and lets in. */
+/**
+ * What the library for browsers asks for before anything else. The key stands in the path, and lets in. What the library would tell
+ * of itself, it would tell us.
+ */
 function settingsRoute(app: Api): void {
   app.get(
     "/v1/projects/:writeKey/settings",
@@ -94,8 +98,9 @@ function settingsRoute(app: Api): void {
       },
     },
     async ({ params: { writeKey } }) => ({
-      integrations: { "Segment.io": { apiKey: writeKey } },
+      integrations: { "Segment.io": { apiKey: writeKey, httpConfig: PATIENT } },
       plan: { track: {} },
+      metrics: { sampleRate: 0 },
     }),
   );
 }
@@ -128,8 +133,7 @@ function tellPositions(reply: FastifyReply, positions: Positions): void {
 }
 
 /** A key in the body is known only once the body is read; who has none is told that, and not what is wrong with the body. */
-function refusalOf(error: Error, request: FastifyRequest, reply: FastifyReply): Error {
-  if (error instanceof QueueFull) reply.header("retry-after", String(FULL_RETRY_S));
+function refusalOf(error: Error, request: FastifyRequest): Error {
   const isGuards = error instanceof HttpError && (error.statusCode === 401 || error.statusCode === 403);
   if (!isAdmitted(request) && !isGuards) return noKey("Send a key: Authorization, or writeKey.");
   if ("code" in error && error.code === "FST_ERR_CTP_BODY_TOO_LARGE") {

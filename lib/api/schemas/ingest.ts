@@ -86,9 +86,17 @@ export const BatchIn = asJsonOrText(
 
 export const IngestTold = exact({ success: Type.Literal(true) });
 
+const Retries = exact({ maxRetryCount: Type.Integer() });
+
 export const SettingsOut = exact({
-  integrations: exact({ "Segment.io": exact({ apiKey: Type.String() }) }),
+  integrations: exact({
+    "Segment.io": exact({
+      apiKey: Type.String(),
+      httpConfig: exact({ rateLimitConfig: Retries, backoffConfig: Retries }),
+    }),
+  }),
   plan: exact({ track: exact({}) }),
+  metrics: exact({ sampleRate: Type.Number() }),
 });
 
 export const WriteKeyIn = Type.String({
