@@ -259,6 +259,23 @@ describe("limits", () => {
     await rare.close();
   });
 
+  test("of events are those of a key wherever it stands, and by whatever path: not of the address", async () => {
+    const rare = await apiInMemory({ eventRequestsPerMinuteMax: 2 });
+    const [ann, bob] = [await rare.header("ingest"), await rare.header("ingest")];
+    const inBody = ({ authorization }: Headers) => ({ writeKey: authorization!.slice("Bearer ".length), userId: "u1" });
+    const send = async (url: string, payload: object | string, headers: Headers = {}) => {
+      const json = { ...headers, "content-type": "application/json" };
+      return (await rare.app.inject({ method: "POST", url, payload, headers: json })).statusCode;
+    };
+    expect([await send("/v1/i", inBody(ann)), await send("/v1/p", { userId: "u1" }, ann)]).toEqual([200, 200]);
+    expect([await send("/v1/s", inBody(ann)), await send("/v1/b", { ...inBody(ann), batch: [] })]).toEqual([429, 429]);
+    // One in a header is known before the body is read.
+    expect(await send("/v1/i", "no JSON", ann)).toBe(429);
+    expect([await send("/v1/i", inBody(bob)), await send("/v1/i", "no JSON", bob)]).toEqual([200, 400]);
+    expect(await send("/v1/i", inBody(bob))).toBe(429);
+    await rare.close();
+  });
+
   test("on how long an answer may take", async () => {
     const hasty = await apiInMemory({ timeoutMs: 50 });
     hasty.audience.overview = () => new Promise(() => {});

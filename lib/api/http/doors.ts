@@ -4,9 +4,14 @@ import { Readable } from "node:stream";
 import cors from "@fastify/cors";
 import helmet, { type FastifyHelmetOptions } from "@fastify/helmet";
 import rateLimit from "@fastify/rate-limit";
-import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
+import Fastify, {
+  type FastifyInstance,
+  type FastifyRequest,
+  type preValidationHookHandler,
+  type RouteOptions,
+} from "fastify";
 import { audited, type Change } from "../security/auditing.ts";
-import { addGuard } from "../security/guard.ts";
+import { addGuard, isAdmitted } from "../security/guard.ts";
 import type { Masking } from "../security/masking.ts";
 import type { Right } from "../security/rights.ts";
 import type { ApiOptions } from "./api.ts";
@@ -115,7 +120,9 @@ function addRateLimit(app: FastifyInstance, http: HttpSettings): void {
   };
   // Where there is no bound nothing is counted; the plugin heeds this when it meets the route, so it comes first.
   app.addHook("onRoute", (route) => {
-    if (boundOf(route.config?.needs) === 0) route.config = { ...route.config, rateLimit: false };
+    const { needs, writeKeyInBody } = route.config ?? {};
+    if (boundOf(needs) === 0) route.config = { ...route.config, rateLimit: false };
+    else if (writeKeyInBody === true) limitOnceAdmitted(route, app.rateLimit());
   });
   app.register(rateLimit, {
     timeWindow: MINUTE_MS,
@@ -125,6 +132,19 @@ function addRateLimit(app: FastifyInstance, http: HttpSettings): void {
     errorResponseBuilder: (_request, { max, after }) =>
       new HttpError(429, "too-many-requests", `More than ${max} requests a minute; ask again in ${after}.`),
   });
+}
+
+/**
+ * A key in the body is known when that was read, one in a header before. Each request is counted once. Were the route to give the
+ * plugin settings of its own, it would have counts of its own, too, and a key as many requests again on each path.
+ */
+function limitOnceAdmitted(route: RouteOptions, limit: preValidationHookHandler): void {
+  route.config = { ...route.config, rateLimit: false };
+  route.onRequest = function (request, reply, done) {
+    if (isAdmitted(request)) return limit.call(this, request, reply, done);
+    done();
+  };
+  route.preValidation = limit;
 }
 
 function isForEvents(needs: Right | undefined): boolean {
