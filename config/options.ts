@@ -128,6 +128,11 @@ export const OPTIONS = {
     unit: "requests",
     why: "Requests of one key that send events or ask a decision; 0 is no limit.",
   }),
+  httpFailuresPerMinuteMax: count({
+    default: 600,
+    unit: "requests",
+    why: "Of one address, without a key that is known; then no body from there is read until the minute ends. 0 is no limit.",
+  }),
   httpStreamsPerKeyMax: count({
     default: 50,
     min: 1,
@@ -451,6 +456,7 @@ export function httpSettingsOf(config: Config): HttpSettings {
     timeoutMs: config.httpTimeoutMs,
     requestsPerMinuteMax: config.httpRequestsPerMinuteMax,
     eventRequestsPerMinuteMax: config.httpEventRequestsPerMinuteMax,
+    failuresPerMinuteMax: config.httpFailuresPerMinuteMax,
     streamsPerKeyMax: config.httpStreamsPerKeyMax,
     metricsSegmentsMax: config.metricsSegmentsMax,
     batchBytesMax: config.httpBatchBytesMax,

@@ -24,7 +24,7 @@ const keys = new Map<Role, string>();
 const revoked = new Map<Role, string>();
 
 beforeAll(async () => {
-  api = await apiInMemory({ requestsPerMinuteMax: 0, eventRequestsPerMinuteMax: 0 });
+  api = await apiInMemory({ requestsPerMinuteMax: 0, eventRequestsPerMinuteMax: 0, failuresPerMinuteMax: 0 });
   api.app.addHook("onRoute", ({ method, url, config }) => {
     for (const one of [method].flat()) {
       const { needs, writeKeyInBody: keyInBody = false, writeKeyInPath: keyInPath = false } = config!;

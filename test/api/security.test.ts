@@ -4,6 +4,7 @@ import { request } from "node:http";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Keyring } from "../../lib/api/security/keyring.ts";
 import { hashOf, isSecretOf, keyPartsOf, newKey } from "../../lib/api/security/keys.ts";
+import { RefusedKeys } from "../../lib/api/security/refused-keys.ts";
 import type { UserView } from "../../lib/core/partition.ts";
 import { until } from "../support/until.ts";
 import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
@@ -274,6 +275,49 @@ describe("limits", () => {
     expect([await send("/v1/i", inBody(bob)), await send("/v1/i", "no JSON", bob)]).toEqual([200, 400]);
     expect(await send("/v1/i", inBody(bob))).toBe(429);
     await rare.close();
+  });
+
+  test("on how often one address asks without a key; then no body from there is read, and a right key in a header counts", async () => {
+    const wary = await apiInMemory({ failuresPerMinuteMax: 4 });
+    const { authorization } = await wary.header("ingest");
+    const writeKey = authorization.slice("Bearer ".length);
+    const send = (payload: object | string, headers: Headers = {}, remoteAddress = "10.0.0.1") => {
+      const json = { ...headers, "content-type": "application/json" };
+      return wary.app.inject({ method: "POST", url: "/v1/i", payload, headers: json, remoteAddress });
+    };
+    const failures = [
+      await send({ userId: "u1" }),
+      await send({ userId: "u1", writeKey: "nonsense" }),
+      await send("no JSON"),
+      await send({ userId: "u1" }, { authorization: "Bearer nonsense" }),
+    ];
+    expect(failures.map(({ statusCode }) => statusCode)).toEqual([401, 401, 401, 401]);
+    const refused = [
+      await send({ userId: "u1", writeKey }),
+      await send("no JSON"),
+      await send({ userId: "u1" }, { authorization: "Bearer nonsense" }),
+    ];
+    expect(refused.map(({ statusCode }) => statusCode)).toEqual([429, 429, 429]);
+    for (const { headers, body } of refused) {
+      expect(Number(headers["retry-after"])).toBeGreaterThan(50);
+      expect(body).toContain("httpFailuresPerMinuteMax");
+    }
+    expect((await send({ userId: "u1" }, { authorization })).statusCode).toBe(200);
+    expect((await send({ userId: "u1", writeKey }, {}, "10.0.0.2")).statusCode).toBe(200);
+    await wary.close();
+  });
+
+  test("on failures ends with the minute, and holds for no address when it is none", () => {
+    const refused = new RefusedKeys(1);
+    expect(refused.refusalOf("a", "no", 1_000).statusCode).toBe(401);
+    expect(refused.refusalOf("a", "no", 60_000)).toMatchObject({ statusCode: 429, retryAfterS: 1 });
+    expect(() => refused.assertHeard("a", 60_999)).toThrow(/httpFailuresPerMinuteMax/);
+    refused.assertHeard("a", 61_000);
+    expect(refused.refusalOf("a", "no", 61_000).statusCode).toBe(401);
+    const boundless = new RefusedKeys(0);
+    const statuses = Array.from({ length: 1_000 }, () => boundless.refusalOf("a", "no").statusCode);
+    expect(new Set(statuses)).toEqual(new Set([401]));
+    boundless.assertHeard("a");
   });
 
   test("on how long an answer may take", async () => {

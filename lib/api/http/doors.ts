@@ -39,7 +39,7 @@ const PREFLIGHT_S = 600;
 export function addDoors(app: FastifyInstance, { http, keyring, audit }: ApiOptions): void {
   addHeaders(app);
   if (http.origins.length > 0) addCors(app, http);
-  addGuard(app, { keyring, origins: http.origins });
+  addGuard(app, { keyring, origins: http.origins, failuresPerMinuteMax: http.failuresPerMinuteMax });
   addRateLimit(app, http);
   app.addHook("preValidation", ({ body }, _reply, done) => {
     // A body that is read while it arrives is no value yet; who reads it looks at each line.

@@ -10,6 +10,8 @@ export interface HttpSettings {
   /** Of one key, or of one address while there are no keys; 0 is no limit. Sending events and deciding have their own. */
   readonly requestsPerMinuteMax: number;
   readonly eventRequestsPerMinuteMax: number;
+  /** Requests from one address without a key that is known; 0 is no limit. */
+  readonly failuresPerMinuteMax: number;
   /** Live streams that one key has open at the same time, or one address while there are no keys. */
   readonly streamsPerKeyMax: number;
   /** What the events of one batch may make together, with what it says once for all of them. */

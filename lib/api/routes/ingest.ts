@@ -19,6 +19,8 @@ export const POSITION_HEADER = "rollcall-position";
 
 /** The most that the library takes; of itself it gives an event up after the tenth refusal. */
 const PATIENT = { rateLimitConfig: { maxRetryCount: 100 }, backoffConfig: { maxRetryCount: 100 } };
+/** Of the guard's refusals; every other one is about a body. */
+const GUARDS_STATUSES: ReadonlySet<number> = new Set([401, 403, 429]);
 /** Of every route that takes events. */
 const SCHEMA = {
   tags: ["events"],
@@ -134,8 +136,8 @@ function tellPositions(reply: FastifyReply, positions: Positions): void {
 
 /** A key in the body is known only once the body is read; who has none is told that, and not what is wrong with the body. */
 function refusalOf(error: Error, request: FastifyRequest): Error {
-  const isGuards = error instanceof HttpError && (error.statusCode === 401 || error.statusCode === 403);
-  if (!isAdmitted(request) && !isGuards) return noKey("Send a key: Authorization, or writeKey.");
+  const isGuards = error instanceof HttpError && GUARDS_STATUSES.has(error.statusCode);
+  if (!isAdmitted(request) && !isGuards) return noKey(request, "Send a key: Authorization, or writeKey.");
   if ("code" in error && error.code === "FST_ERR_CTP_BODY_TOO_LARGE") {
     // The Segment API's own status: libraries know it, and give up on what will never fit.
     const message = `is larger than ${BATCH_BYTES_MAX} bytes; send fewer events at once`;

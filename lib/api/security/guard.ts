@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import type { FastifyInstance, FastifyRequest, RouteOptions } from "fastify";
 import { HttpError } from "../http/http-error.ts";
 import type { Keyring, KnownKey } from "./keyring.ts";
+import { RefusedKeys } from "./refused-keys.ts";
 import { RIGHTS_OF, type Right, roleFor } from "./rights.ts";
 
 declare module "fastify" {
@@ -14,6 +15,9 @@ declare module "fastify" {
     writeKeyInBody?: boolean;
     /** It may be the parameter `writeKey` of the path. */
     writeKeyInPath?: boolean;
+  }
+  interface FastifyInstance {
+    readonly refusedKeys: RefusedKeys;
   }
   interface FastifyRequest {
     caller: Caller;
@@ -32,6 +36,8 @@ export interface GuardOptions {
   readonly keyring: Keyring;
   /** Origins of other sites whose pages may call; `*` is all of them. */
   readonly origins: readonly string[];
+  /** From one address; then it is not heard for a while. 0 is no limit. */
+  readonly failuresPerMinuteMax: number;
 }
 
 const NOBODY: Caller = { who: "nobody", personal: false };
@@ -40,6 +46,7 @@ const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 export function addGuard(app: FastifyInstance, options: GuardOptions): void {
   app.decorateRequest("caller", null as unknown as Caller);
+  app.decorate("refusedKeys", new RefusedKeys(options.failuresPerMinuteMax));
   // Neither waits for anything, and a promise for each would cost every request.
   app.addHook("onRequest", (request, _reply, done) => {
     atTheDoor(request, options);
@@ -60,7 +67,8 @@ function atTheDoor(request: FastifyRequest, { keyring, origins }: GuardOptions):
   if (needs === "nobody") return;
   const text = keyTextOf(request) ?? (writeKeyInPath === true ? writeKeyOf(request.params) : undefined);
   const inBody = writeKeyInBody === true && text === undefined && !keyring.isOpen;
-  if (!inBody) admit(request, needs, text, keyring);
+  if (inBody) request.server.refusedKeys.assertHeard(request.ip);
+  else admit(request, needs, text, keyring);
 }
 
 function withBody(request: FastifyRequest, { keyring }: GuardOptions): void {
@@ -81,9 +89,11 @@ function admit(request: FastifyRequest, needs: Right, text: string | undefined, 
     request.caller = OPEN;
     return;
   }
-  if (text === undefined) throw noKey("Send a key: Authorization: Bearer rk_…");
+  if (text === undefined) throw noKey(request, "Send a key: Authorization: Bearer rk_…");
   const key = keyring.verified(text);
-  if (key === undefined) throw noKey("The key is not known, or was revoked. `rollcall keys ls` lists those there are.");
+  if (key === undefined) {
+    throw noKey(request, "The key is not known, or was revoked. `rollcall keys ls` lists those there are.");
+  }
   if (!RIGHTS_OF[key.role].has(needs)) {
     throw new HttpError(
       403,
@@ -100,8 +110,9 @@ export function isAdmitted({ caller }: FastifyRequest): boolean {
   return caller !== NOBODY;
 }
 
-export function noKey(message: string): HttpError {
-  return new HttpError(401, "no-key", message);
+/** Counted, so that nobody is answered it without end. */
+export function noKey({ server, ip }: FastifyRequest, message: string): HttpError {
+  return server.refusedKeys.refusalOf(ip, message);
 }
 
 /** `Bearer KEY`, or `Basic` with the key as the user and no password; the scheme is not case sensitive. */
