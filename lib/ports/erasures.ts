@@ -9,3 +9,8 @@ export interface Erasures {
   /** By the revision of the entry; one of which nobody has written anything is missing. */
   phases(): Promise<ReadonlyMap<number, PhaseCounts>>;
 }
+
+/** The logs and the checkpoints of all partitions are without the member. */
+export function isCleared(counts: PhaseCounts | undefined, partitions: number): boolean {
+  return counts !== undefined && Math.max(counts.cleared, counts.deleted) === partitions;
+}

@@ -2,16 +2,28 @@
 // whoever was erased. Its routes are test/api/profiles.test.ts's.
 import { expect, test } from "vitest";
 import { ObservedInLogs } from "../../lib/api/profiles/observed.ts";
-import { DEFAULT_LIMITS, type LogRecord } from "../../lib/core/types.ts";
+import type { KnownErasure } from "../../lib/api/segments/catalogue.ts";
+import { erasedOf } from "../../lib/core/erasure.ts";
+import { DEFAULT_LIMITS, type LogRecord, type MemberKind } from "../../lib/core/types.ts";
+import type { PhaseCounts } from "../../lib/ports/erasures.ts";
 
 const PARTITION_MESSAGES = 40_000;
 
 function world() {
   const log: LogRecord[] = [];
-  const state = { now: 0, erasures: 0 };
-  const say = (event: string, properties: object = {}) => {
-    const body = new TextEncoder().encode(JSON.stringify({ type: "track", userId: "ann", event, properties }));
-    log.push({ seq: (log.at(-1)?.seq ?? 0) + 1, stamp: 1_000 + log.length, kind: "event", body });
+  const state = { now: 0 };
+  const erasures: KnownErasure[] = [];
+  const phases = new Map<number, PhaseCounts>();
+  const send = (message: object, kind: "event" | "account" = "event") => {
+    const body = new TextEncoder().encode(JSON.stringify(message));
+    log.push({ seq: (log.at(-1)?.seq ?? 0) + 1, stamp: 1_000 + log.length, kind, body });
+  };
+  const say = (event: string, properties: object = {}, userId = "ann") =>
+    send({ type: "track", userId, event, properties });
+  const erase = (kind: MemberKind, id: string) => {
+    const revision = erasures.length + 1;
+    erasures.push({ revision, at: 1, ...erasedOf(kind, id, "key") });
+    return revision;
   };
   let last = 0;
   const observed = new ObservedInLogs({
@@ -26,14 +38,15 @@ function world() {
     partitions: 1,
     limits: DEFAULT_LIMITS,
     now: () => state.now,
-    erasures: () => state.erasures,
+    erasures: () => erasures,
+    progress: { phases: async () => phases },
   });
   /** Asks when it is time to read on. */
   const later = () => {
     state.now += 10_000;
     return observed.coverage();
   };
-  return { log, state, say, observed, later };
+  return { log, phases, send, say, erase, observed, later };
 }
 
 test("the newest first, then further back each time, until all is read; what is new comes in between", async () => {
@@ -56,10 +69,10 @@ test("the newest first, then further back each time, until all is read; what is 
   expect((await observed.coverage()).messages).toBe(PARTITION_MESSAGES + 101);
 });
 
-test("after an erasure all is read anew, also once the messages have left the log", async () => {
-  const { log, state, say, observed, later } = world();
+test("nothing is told of whoever was erased, however long the messages stay, nor once they have left; who comes back is new", async () => {
+  const { log, phases, say, erase, observed, later } = world();
   say("Seen", { email: "ann@shop.example" });
-  say("Seen", { email: "bob@shop.example" });
+  say("Seen", { email: "bob@shop.example" }, "bob");
   await later();
   const emails = () =>
     observed
@@ -67,12 +80,29 @@ test("after an erasure all is read anew, also once the messages have left the lo
       ?.map(({ value }) => value)
       .sort();
   expect(emails()).toEqual(["ann@shop.example", "bob@shop.example"]);
-  state.erasures = 1;
+  const revision = erase("user", "ann");
   await observed.coverage();
-  // The word came before the messages went.
-  expect(emails()).toEqual(["ann@shop.example", "bob@shop.example"]);
-  log.shift();
-  state.now += 60_000;
-  expect(await observed.coverage()).toEqual({ read: 2, messages: 2, approximate: false });
   expect(emails()).toEqual(["bob@shop.example"]);
+  // A day later they are still there.
+  phases.set(revision, { listed: 1, cleared: 0, deleted: 0 });
+  for (let hour = 0; hour < 24; hour += 1) await later();
+  expect(emails()).toEqual(["bob@shop.example"]);
+  log.shift();
+  say("Seen", { email: "new@shop.example" });
+  phases.set(revision, { listed: 1, cleared: 1, deleted: 0 });
+  expect(await later()).toEqual({ read: 3, messages: 3, approximate: false });
+  expect(emails()).toEqual(["bob@shop.example", "new@shop.example"]);
+});
+
+test("of an erased account neither what users said of it nor what it did is told", async () => {
+  const { send, erase, observed, later } = world();
+  for (const groupId of ["acme", "zoo"]) {
+    send({ type: "group", userId: "ann", groupId, traits: { [`${groupId} by ann`]: 1 } });
+    send({ type: "group", groupId, traits: { [`${groupId} itself`]: 1 } }, "account");
+    send({ type: "track", groupId, event: `${groupId} paid` }, "account");
+  }
+  erase("account", "acme");
+  await later();
+  expect(observed.traits("account").map(({ name }) => name)).toEqual(["zoo by ann", "zoo itself"]);
+  expect(observed.events().map(({ name }) => name)).toEqual(["zoo paid"]);
 });

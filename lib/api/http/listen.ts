@@ -97,6 +97,7 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
   const [jobStore, exportFiles] = [new NatsJobStore(nc, names), new NatsExportFiles(nc, names)];
   const subjectPrefix = names.name === "" ? "" : `${names.name}.`;
   const logs = new NatsLogLookup(nc, names);
+  const erasures = new NatsErasures(nc, names);
   const people = { partitions, clock, questions: audience.questions, log: logs };
   const app = buildApi({
     audience,
@@ -106,7 +107,8 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
       partitions,
       limits,
       now: () => performance.now(),
-      erasures: () => audience.catalogue.erasures.length,
+      erasures: () => audience.catalogue.erasures,
+      progress: erasures,
     }),
     control: new NatsControlLog(nc, names),
     catalogue: audience.catalogue,
@@ -127,7 +129,7 @@ export async function listen(options: ListenOptions): Promise<RunningApi> {
     rejects: new NatsRejectLog(nc, names, partitions),
     tap: new NatsEventTap(nc, names),
     series: store,
-    erasures: new NatsErasures(nc, names),
+    erasures,
     jobStore,
     exportFiles,
     jobSettings: jobs,

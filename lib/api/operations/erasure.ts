@@ -5,7 +5,7 @@ import type { ControlEntry } from "../../core/control.ts";
 import { erasedOf } from "../../core/erasure.ts";
 import type { Limits, MemberId, MemberKind, Millis } from "../../core/types.ts";
 import type { ControlLog, Following } from "../../ports/control-log.ts";
-import type { Erasures } from "../../ports/erasures.ts";
+import { type Erasures, isCleared } from "../../ports/erasures.ts";
 import { type ExportFiles, type JobStore, JobsMissing } from "../../ports/jobs.ts";
 import { appendEntry } from "../segments/apply.ts";
 import type { Catalogue, KnownErasure } from "../segments/catalogue.ts";
@@ -88,10 +88,10 @@ export async function erasureStates(
   const [phases, oldest] = await Promise.all([erasures.phases(), oldestExport(exported)]);
   return catalogue.erasures
     .map(({ revision, kind, at }): ErasureState => {
-      const { cleared = 0, deleted = 0 } = phases.get(revision) ?? {};
-      const isCleared = Math.max(cleared, deleted) === partitions && oldest >= revision;
-      const isDeleted = isCleared && deleted === partitions;
-      const state = isDeleted ? "done" : isCleared ? "kept for services" : "under way";
+      const counts = phases.get(revision);
+      const { cleared = 0, deleted = 0 } = counts ?? {};
+      const isGone = isCleared(counts, partitions) && oldest >= revision;
+      const state = !isGone ? "under way" : deleted === partitions ? "done" : "kept for services";
       return { revision, kind, at, partitions, cleared, deleted, state };
     })
     .reverse();

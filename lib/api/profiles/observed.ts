@@ -2,8 +2,22 @@
 // rule and wants to be offered what there is. Read from the logs when somebody asks, the newest first and a bounded number of
 // messages each time; kept in bounded memory. It says of itself how much of the logs it has seen.
 import { decodeAccountMessage, decodeEvent } from "../../core/decode.ts";
-import type { Json, JsonObject, Limits, LogRecord, MemberKind, Millis, PartitionNo, Seq } from "../../core/types.ts";
+import { isMeant } from "../../core/erasure.ts";
+import { hashOf } from "../../core/ids.ts";
+import type {
+  Json,
+  JsonObject,
+  Limits,
+  LogRecord,
+  MemberId,
+  MemberKind,
+  Millis,
+  PartitionNo,
+  Seq,
+} from "../../core/types.ts";
+import { type Erasures, isCleared } from "../../ports/erasures.ts";
 import type { LogLookup } from "../../ports/log-lookup.ts";
+import type { KnownErasure } from "../segments/catalogue.ts";
 import { type Frequent, MostFrequent } from "./most-frequent.ts";
 import { typeOf } from "./profile-parts.ts";
 
@@ -11,8 +25,6 @@ import { typeOf } from "./profile-parts.ts";
 const REFRESH_MESSAGES = 40_000;
 const PARTITION_MESSAGES_MIN = 200;
 const REFRESH_EVERY_MS = 10_000;
-/** Messages of somebody leave the logs within this time of the word that they are erased. */
-const ERASING_MS_MAX = 60_000;
 const PARTITIONS_AT_ONCE = 4;
 const NAMES_MAX = 2_000;
 /** Of all events and kinds together: each has its values. */
@@ -79,17 +91,21 @@ export interface ObservedOptions {
   readonly limits: Limits;
   /** Milliseconds that only go forwards. */
   now(): number;
-  /** How many were erased so far. */
-  erasures(): number;
+  /** All so far, and how far they are. */
+  erasures(): readonly KnownErasure[];
+  readonly progress: Erasures;
 }
 
 export class ObservedInLogs implements Observed {
   private readonly log: LogLookup;
   private readonly limits: Limits;
   private readonly now: () => number;
-  private readonly erasures: () => number;
-  private erasuresSeen: number;
-  private forgetAgainAt = Number.POSITIVE_INFINITY;
+  private readonly erasures: () => readonly KnownErasure[];
+  private readonly progress: Erasures;
+  private erasuresSeen = 0;
+  /** Whose messages may still be in the logs: they are passed over. */
+  private leaving: readonly KnownErasure[] = [];
+  private leavingHashes: ReadonlySet<number> = new Set();
   private parts: readonly Read[];
   private names = new MostFrequent<null>(NAMES_MAX);
   /** By event, then property; traits stand under the kind, which is no event's key. */
@@ -99,24 +115,43 @@ export class ObservedInLogs implements Observed {
   private refreshedAt = Number.NEGATIVE_INFINITY;
   private refreshing: Promise<void> | undefined;
 
-  constructor({ log, partitions, limits, now, erasures }: ObservedOptions) {
+  constructor({ log, partitions, limits, now, erasures, progress }: ObservedOptions) {
     this.log = log;
     this.limits = limits;
     this.now = now;
     this.erasures = erasures;
-    this.erasuresSeen = erasures();
+    this.progress = progress;
     this.parts = unread(partitions);
   }
 
-  /** What was read of whoever was erased must go, and nobody can tell which it is: all is read anew, as the logs are by then. */
+  /** What was read of whoever was erased must go, and nobody can tell which it is: all is read anew. */
   private forgetErased(): void {
-    const { erasures } = this;
-    const count = erasures();
-    if (count !== this.erasuresSeen) this.forgetAgainAt = this.now() + ERASING_MS_MAX;
-    else if (this.now() < this.forgetAgainAt) return;
-    else this.forgetAgainAt = Number.POSITIVE_INFINITY;
-    this.erasuresSeen = count;
+    const all = this.erasures();
+    if (all.length === this.erasuresSeen) return;
+    this.leave([...this.leaving, ...all.slice(this.erasuresSeen)]);
+    this.erasuresSeen = all.length;
+  }
+
+  /** Whose messages have left the logs may have come back, and is passed over no more. */
+  private async lookWhoHasLeft(): Promise<void> {
+    if (this.leaving.length === 0) return;
+    const phases = await this.progress.phases();
+    const left = this.leaving.filter(({ revision }) => !isCleared(phases.get(revision), this.parts.length));
+    if (left.length < this.leaving.length) this.leave(left);
+  }
+
+  private leave(erasures: readonly KnownErasure[]): void {
+    this.leaving = erasures;
+    this.leavingHashes = new Set(erasures.map(({ hash }) => hash));
     this.forget();
+  }
+
+  /** There may be many, and messages are more: the hash tells nearly all of them apart. */
+  private isLeaving(kind: MemberKind, id: MemberId): boolean {
+    if (this.leaving.length === 0) return false;
+    const hash = hashOf(id);
+    if (!this.leavingHashes.has(hash)) return false;
+    return this.leaving.some((erasure) => erasure.hash === hash && erasure.kind === kind && isMeant(erasure, id));
   }
 
   private forget(): void {
@@ -165,6 +200,7 @@ export class ObservedInLogs implements Observed {
   // ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   private async refresh(): Promise<void> {
+    await this.lookWhoHasLeft();
     const most = Math.max(PARTITION_MESSAGES_MIN, Math.floor(REFRESH_MESSAGES / this.parts.length));
     const left = this.parts.map((_, partition) => partition);
     const reader = async (): Promise<void> => {
@@ -202,14 +238,16 @@ export class ObservedInLogs implements Observed {
     if (record.kind === "event") {
       const decoded = decodeEvent(record.body, this.limits);
       if (!decoded.ok) return;
-      const { type, name, properties, traits } = decoded.value;
+      const { type, name, properties, traits, userId, groupId } = decoded.value;
+      if (this.isLeaving("user", userId) || (typeof groupId === "string" && this.isLeaving("account", groupId))) return;
       if (type === "identify") this.observeFields(traitKey("user"), traits, record.stamp);
       else if (type === "group") this.observeFields(traitKey("account"), traits, record.stamp);
       else this.observeEvent(name, properties, record.stamp);
     } else if (record.kind === "account") {
       const decoded = decodeAccountMessage(record.body, this.limits);
       if (!decoded.ok) return;
-      const { type, name, properties, traits } = decoded.value;
+      const { type, name, properties, traits, accountId } = decoded.value;
+      if (this.isLeaving("account", accountId)) return;
       if (type === "group") this.observeFields(traitKey("account"), traits, record.stamp);
       else this.observeEvent(name, properties, record.stamp);
     }
