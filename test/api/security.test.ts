@@ -328,6 +328,22 @@ describe("limits", () => {
     await hasty.close();
   });
 
+  test("on how long an answer to a body may take, though the request is over once the body is read", async () => {
+    const hasty = await apiInMemory({ timeoutMs: 500 });
+    const url = await hasty.app.listen({ host: "127.0.0.1", port: 0 });
+    hasty.control.append = () => new Promise(() => {});
+    const late = await fetch(`${url}/v1/segments`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ id: "rich", rule: { cart: { value: { gt: 500 } } } }),
+    });
+    expect([late.status, ((await late.json()) as { error: { code: string } }).error.code]).toEqual([
+      503,
+      "not-answered",
+    ]);
+    await hasty.close();
+  });
+
   test("headers that are too large end the request, and no stack comes back", async () => {
     const url = new URL(await api.app.listen({ host: "127.0.0.1", port: 0 }));
     const answer = await new Promise<number>((resolve, reject) => {

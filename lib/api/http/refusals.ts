@@ -78,10 +78,6 @@ export function refusalOf(error: FastifyError | Error): HttpError {
     return new HttpError(400, "bad-request", "An id holds half a character (a lone surrogate); nobody has such an id.");
   }
   if (error.name === "NotAudited") return new HttpError(503, "not-audited", error.message);
-  const code = "code" in error ? error.code : undefined;
-  if (code === "FST_ERR_HANDLER_TIMEOUT") {
-    return new HttpError(503, "not-answered", "The answer was not there in time; ask again, or for less.");
-  }
   const status = "statusCode" in error && typeof error.statusCode === "number" ? error.statusCode : 500;
   if (status >= 400 && status < 500) return new HttpError(status, CODES[status] ?? "bad-request", error.message);
   return new HttpError(500, "internal", "Something went wrong here; the log says what.");

@@ -1,6 +1,6 @@
 // The HTTP interface, put together: limits, doors, the document, and the groups of routes. It only wires: what a route does
 // stands in lib/api/routes, what it means in the room of its topic, lib/api/<topic>/.
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type RouteOptions } from "fastify";
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
 import { namesOf } from "../../nats/names.ts";
 import { JobBook } from "../jobs/book.ts";
 import { Exports } from "../jobs/exporting.ts";
@@ -11,6 +11,7 @@ import { Rejected } from "../operations/rejects.ts";
 import { GROUPS } from "../routes/groups.ts";
 import { ID_LENGTH_MAX } from "../schemas/common.ts";
 import { assertGuarded } from "../security/guard.ts";
+import { addAnswerTime } from "./answer-time.ts";
 import type { Api, ApiOptions, ApiServices } from "./api.ts";
 import { answerClientError } from "./client-errors.ts";
 import { addDocument, withRight } from "./document.ts";
@@ -47,7 +48,7 @@ export function buildApi(options: ApiOptions): FastifyInstance {
   app.setNotFoundHandler((request, reply) => sendError(nothingThere(request), reply, log));
   app.addHook("onRoute", withRight);
   app.addHook("onRoute", assertGuarded);
-  app.addHook("onRoute", (route) => withTimeout(route, http.timeoutMs));
+  addAnswerTime(app, http.timeoutMs);
   // A page of another site may send a form or plain text without asking; JSON it may not.
   app.removeContentTypeParser(["application/json", "text/plain"]);
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, jsonParser(app));
@@ -90,10 +91,4 @@ function jobServices(options: ApiOptions): Pick<ApiServices, "jobs" | "jobRunner
     jobRunner: runner,
     exports: new Exports({ ...options, runner, files, settings }),
   };
-}
-
-/** What a log or one owner answers has a time limit of its own, and is asked too often for a timer more. */
-function withTimeout(route: RouteOptions, timeoutMs: number): void {
-  const { needs } = route.config ?? {};
-  if (needs !== "ingest" && needs !== "decide") route.handlerTimeout ??= timeoutMs;
 }

@@ -4,7 +4,6 @@
 // What a definition says of itself is read. Whom it takes in tells what is known of them, one rule after the other, so trying it
 // needs the right to make it.
 
-import type { FastifyReply } from "fastify";
 import type { BacktestReport } from "../../backtest/backtest.ts";
 import type { Candidate, Played } from "../../backtest/played.ts";
 import type { TrialPart } from "../../core/partition.ts";
@@ -104,8 +103,7 @@ export const candidateRoutes: RouteGroup = (app, services) => {
   app.post(
     "/v1/segments/try",
     {
-      config: { needs: "build" },
-      handlerTimeout: LINES_MS_MAX,
+      config: { needs: "build", answerMsMax: LINES_MS_MAX },
       schema: {
         "x-not-audited": ASKS,
         tags: ["candidates"],
@@ -115,8 +113,7 @@ export const candidateRoutes: RouteGroup = (app, services) => {
         response: { 200: TrialAnswer, ...refusals(422) },
       },
     },
-    async ({ body, query, masking }, reply) => {
-      const signal = hungUp(reply);
+    async ({ body, query, masking, unheard: signal }, reply) => {
       const { definition: source, samples = SAMPLES_DEFAULT, history = false } = body;
       const candidate = candidateOf(source);
       const out = (part: TrialPart) => trialOut(candidate, part, versionInForce(candidate), masking);
@@ -138,8 +135,7 @@ export const candidateRoutes: RouteGroup = (app, services) => {
   app.post(
     "/v1/segments/backtest",
     {
-      config: { needs: "build" },
-      handlerTimeout: LINES_MS_MAX,
+      config: { needs: "build", answerMsMax: LINES_MS_MAX },
       schema: {
         "x-not-audited": ASKS,
         tags: ["candidates"],
@@ -150,8 +146,7 @@ export const candidateRoutes: RouteGroup = (app, services) => {
         response: { 200: BacktestAnswer, ...refusals(422) },
       },
     },
-    async ({ body, query, masking }, reply) => {
-      const signal = hungUp(reply);
+    async ({ body, query, masking, unheard: signal }, reply) => {
       const { definition: source, days = DAYS_DEFAULT } = body;
       const candidate = candidateOf(source);
       const to = Date.now();
@@ -180,13 +175,6 @@ export const candidateRoutes: RouteGroup = (app, services) => {
     return entry?.state === "live" || entry?.state === "disabled" ? entry.version : null;
   }
 };
-
-/** The request itself is over once its body has been read, so it does not tell; the answer does. */
-function hungUp({ raw }: FastifyReply): AbortSignal {
-  const controller = new AbortController();
-  raw.once("close", () => controller.abort());
-  return controller.signal;
-}
 
 function trialOut({ definition }: Candidate, part: TrialPart, against: number | null, masking: Masking): object {
   return { segment: definition.id, kind: definition.kind, against, ...trialMasked(part, masking) };

@@ -22,8 +22,7 @@ export const importRoutes: RouteGroup = (app, services) => {
   app.post(
     "/v1/imports",
     {
-      config: { needs: "operate" },
-      handlerTimeout: IMPORT_MS_MAX,
+      config: { needs: "operate", answerMsMax: IMPORT_MS_MAX },
       onRequest: (request, _reply, done) => {
         takesLong(request);
         done();

@@ -95,9 +95,8 @@ export const jobRoutes: RouteGroup = (app, { jobs, exports, exportFiles }) => {
   app.get(
     "/v1/exports/:id/file",
     {
-      config: { needs: "export" },
+      config: { needs: "export", answerMsMax: DOWNLOAD_MS_MAX },
       exposeHeadRoute: false,
-      handlerTimeout: DOWNLOAD_MS_MAX,
       schema: {
         tags: ["jobs"],
         summary: "What an export has made",
