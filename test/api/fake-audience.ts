@@ -2,6 +2,7 @@
 import type { Audience, DecideOptions, MemberList, SegmentDetail } from "../../lib/api/audience/audience.ts";
 import { type Comparison, compareSegments } from "../../lib/api/audience/comparing.ts";
 import type { MemberAsk, MemberPage } from "../../lib/api/audience/members.ts";
+import type { Meant } from "../../lib/api/audience/recent.ts";
 import { newGroup } from "../../lib/core/comparing.ts";
 import type { MemberSet } from "../../lib/core/members.ts";
 import type { AccountView, UserView } from "../../lib/core/partition.ts";
@@ -93,6 +94,7 @@ export class FakeAudience implements Audience {
   statuses: (PartitionStatus | null)[] = [null];
   failure: Error | undefined;
   readonly listeners = new Set<(delta: Delta) => void>();
+  readonly erasureListeners = new Set<(isMeant: Meant) => void>();
 
   async overview() {
     if (this.failure !== undefined) throw this.failure;
@@ -189,6 +191,10 @@ export class FakeAudience implements Audience {
   }
   recent() {
     return this.said;
+  }
+  onErased(listener: (isMeant: Meant) => void) {
+    this.erasureListeners.add(listener);
+    return () => void this.erasureListeners.delete(listener);
   }
   onDelta(listener: (delta: Delta) => void) {
     this.listeners.add(listener);

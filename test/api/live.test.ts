@@ -1,6 +1,7 @@
 // The live stream over an audience out of thin air: snapshots, what differs, coming back, limits, ends.
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { MemberKind } from "../../lib/core/types.ts";
 import type { TappedEvent } from "../../lib/ports/event-tap.ts";
 import { isCalled, isDelta, isSnapshot, openSse, type SseStream } from "../support/sse.ts";
 import { until } from "../support/until.ts";
@@ -32,6 +33,10 @@ async function open(topics: string, headers: Record<string, string> = {}): Promi
 
 function say(...ids: string[]): void {
   for (const id of ids) for (const listener of api.audience.listeners) listener(deltaOf(id));
+}
+
+function erase(kind: MemberKind, id: string): void {
+  for (const listener of api.audience.erasureListeners) listener((other, one) => other === kind && one === id);
 }
 
 const idsOf = (data: unknown): string[] => (data as { items: { id: string }[] }).items.map(({ id }) => id);
@@ -116,6 +121,26 @@ describe("what each topic tells", () => {
       { id: "u1", type: "track", event: "Product Added", message: { properties: { price: 4 } }, partition: 3 },
       { id: null, message: null, bytes: 7 },
     ]);
+  });
+
+  test("whoever begins to listen is told of nobody who was erased; those who listen are told to the last", async () => {
+    api.audience.said = [deltaOf("ann"), deltaOf("before")];
+    const stream = await open("changes,events");
+    await stream.next(isCalled("start"));
+    hearEvent('{"type":"track","event":"Seen","anonymousId":"ann"}');
+    hearEvent('{"type":"group","userId":"bob","groupId":"acme"}');
+    await stream.next(isDelta("events"));
+    say("ann", "bob");
+    erase("user", "ann");
+    expect(idsOf((await stream.next(isDelta("changes"))).data)).toEqual(["ann", "bob"]);
+    const recentOf = async (topic: string) => {
+      const { data } = await (await open(topic)).next(isSnapshot(topic));
+      return (data as { recent: { id: string }[] }).recent.map(({ id }) => id);
+    };
+    expect(await recentOf("changes")).toEqual(["bob", "before"]);
+    expect(await recentOf("events")).toEqual(["bob"]);
+    erase("account", "acme");
+    expect([await recentOf("changes"), await recentOf("events")]).toEqual([["bob", "before"], []]);
   });
 
   test("a burst is sampled and says how much it left out", async () => {

@@ -7,6 +7,7 @@ import type { Delta, Json, MemberId, MemberKind, PartitionNo, SegmentId, Seq } f
 import type { Answers, PartitionStatus } from "../../ports/questions.ts";
 import type { Comparison } from "./comparing.ts";
 import type { MemberAsk, MemberPage } from "./members.ts";
+import type { Meant } from "./recent.ts";
 
 export interface SegmentSummary {
   readonly id: SegmentId;
@@ -107,4 +108,6 @@ export interface Audience {
   recent(): readonly Delta[];
   /** Calls for every delta from now on, until the function it gives is called. */
   onDelta(listener: (delta: Delta) => void): () => void;
+  /** Calls for everybody who is erased from now on: when it is decided, and with the last deltas that are said of them. */
+  onErased(listener: (isMeant: Meant) => void): () => void;
 }

@@ -2,6 +2,7 @@
 // republished deltas what happens now. Answers audience.ts.
 import type { NatsConnection } from "@nats-io/transport-node";
 import { decodeDelta } from "../../core/deltas.ts";
+import { isMeant } from "../../core/erasure.ts";
 import { partitionOf } from "../../core/ids.ts";
 import type { MemberSet } from "../../core/members.ts";
 import type { AccountView, UserView } from "../../core/partition.ts";
@@ -27,6 +28,7 @@ import type {
 import { type Comparison, compareSegments } from "./comparing.ts";
 import { explained } from "./explaining.ts";
 import { type MemberAsk, type MemberPage, memberPage, membersOf } from "./members.ts";
+import { type Meant, meantBy, Recent } from "./recent.ts";
 
 const RECENT_MAX = 50;
 const REASONS_MAX = 8;
@@ -51,8 +53,8 @@ export class NatsAudience implements Audience {
   private readonly partitionCount: number;
   private readonly limits: Limits;
   private readonly listeners = new Set<(delta: Delta) => void>();
-  /** Newest last. */
-  private readonly ring: Delta[] = [];
+  private readonly erasureListeners = new Set<(isMeant: Meant) => void>();
+  private readonly last = new Recent<Delta>(RECENT_MAX, (delta) => [delta]);
   private readonly silence: () => void;
   private sizesAsked: Promise<Sizes> | undefined;
 
@@ -69,6 +71,7 @@ export class NatsAudience implements Audience {
       },
     });
     this.silence = () => subscription.unsubscribe();
+    catalogue.onErased((erased) => this.forget((kind, id) => kind === erased.kind && isMeant(erased, id)));
   }
 
   close(): void {
@@ -157,12 +160,17 @@ export class NatsAudience implements Audience {
   }
 
   recent(): readonly Delta[] {
-    return this.ring.toReversed();
+    return this.last.newestFirst;
   }
 
   onDelta(listener: (delta: Delta) => void): () => void {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);
+  }
+
+  onErased(listener: (isMeant: Meant) => void): () => void {
+    this.erasureListeners.add(listener);
+    return () => void this.erasureListeners.delete(listener);
   }
 
   /** Everybody who asks while an answer is on its way gets the same one. */
@@ -176,9 +184,15 @@ export class NatsAudience implements Audience {
   private hear(text: string): void {
     const delta = readDelta(text);
     if (delta === undefined) return;
-    this.ring.push(delta);
-    if (this.ring.length > RECENT_MAX) this.ring.shift();
+    this.last.add(delta);
     for (const listener of this.listeners) listener(delta);
+    const isErased = meantBy(delta);
+    if (isErased !== undefined) this.forget(isErased);
+  }
+
+  private forget(isErased: Meant): void {
+    this.last.forget(isErased);
+    for (const listener of this.erasureListeners) listener(isErased);
   }
 }
 

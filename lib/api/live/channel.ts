@@ -2,9 +2,10 @@
 // soon is told what they missed. feed.ts opens one when somebody asks, and closes it some time after nobody does.
 import type { Said, Source, Telling } from "./source.ts";
 
-/** What a topic told, kept for a while; bounded by number and by size. */
+/** What a topic told, kept for a while; bounded by number, by size, and by age: it may name somebody who was erased since. */
 const KEPT_MAX = 256;
 const KEPT_BYTES_MAX = 512 * 1024;
+const KEPT_MS_MAX = 5 * 60_000;
 
 export interface Told {
   /** Counted over all topics of the feed. */
@@ -24,14 +25,16 @@ export class Channel {
   readonly listeners = new Set<Listener>();
   /** Nothing that was told after this is lost. */
   private completeSince: number;
-  private kept: Told[] = [];
+  private kept: (Told & { readonly at: number })[] = [];
   private keptBytes = 0;
   private readonly source: Source;
   private readonly nextSeq: () => number;
+  private readonly now: () => number;
 
-  /** `seq`: the last that the feed told of anything. */
-  constructor(topic: string, source: Source, seq: number, nextSeq: () => number) {
+  /** `seq`: the last that the feed told of anything. `now`: milliseconds that only go forwards. */
+  constructor(topic: string, source: Source, seq: number, nextSeq: () => number, now = () => performance.now()) {
     this.topic = topic;
+    this.now = now;
     this.source = source;
     this.completeSince = seq;
     this.nextSeq = nextSeq;
@@ -54,6 +57,7 @@ export class Channel {
 
   /** What was told after `seq`; undefined when some of it is not kept any more. */
   since(seq: number): readonly Told[] | undefined {
+    this.letGo();
     return seq < this.completeSince ? undefined : this.kept.filter((told) => told.seq > seq);
   }
 
@@ -66,9 +70,15 @@ export class Channel {
   }
 
   private keep(told: Told): void {
-    this.kept.push(told);
+    this.kept.push({ ...told, at: this.now() });
     this.keptBytes += sizeOf(told);
-    while (this.kept.length > KEPT_MAX || this.keptBytes > KEPT_BYTES_MAX) {
+    this.letGo();
+  }
+
+  /** Of what is kept, all that is too much or too old; asked now and then where nothing is told. */
+  letGo(): void {
+    const until = this.now() - KEPT_MS_MAX;
+    while (this.kept.length > KEPT_MAX || this.keptBytes > KEPT_BYTES_MAX || (this.kept[0]?.at ?? until) < until) {
       const gone = this.kept.shift()!;
       this.keptBytes -= sizeOf(gone);
       this.completeSince = gone.seq;

@@ -170,6 +170,7 @@ export class LiveFeed {
 
   /** A comment keeps what stands between us from closing the connection. */
   private beat(): void {
+    for (const channel of this.channels.values()) channel.letGo();
     for (const { reader, listening } of [...this.streams]) {
       if (listening.isWelcome()) reader.write(": here\n\n");
       else reader.end("key-revoked");

@@ -1,6 +1,7 @@
 // Two kinds of what a topic tells: something that is asked for again and again and told when it differs, and things that
 // happen and are told in batches. Either keeps what a newcomer must know first. The topics themselves are sources.ts.
 import type { Json } from "../../core/types.ts";
+import { type Meant, Recent, type Whose } from "../audience/recent.ts";
 
 /** What is told, for whoever sees personal data and for whoever does not. */
 export type Said = (personal: boolean) => Json;
@@ -92,6 +93,9 @@ export interface Gathered<T> {
   listen(onOne: (one: T) => void): () => void;
   /** The last ones before anybody listened, newest first. */
   readonly recent: readonly T[];
+  whose(one: T): readonly Whose[];
+  /** Calls for everybody who is erased, until the function it gives is called. */
+  onErased(listener: (isMeant: Meant) => void): () => void;
   /** A burst is sampled: the stream shows that it happens, the log holds all of it. */
   readonly batchMax: number;
   shown(one: T, personal: boolean): Json;
@@ -104,30 +108,41 @@ const RECENT_MAX = 50;
 /** What happens within a quarter of a second is told together. */
 export class GatheredSource<T> implements Source {
   private readonly gathered: Gathered<T>;
-  private forget: () => void = () => undefined;
+  private deafen: () => void = () => undefined;
   private timer: NodeJS.Timeout | undefined;
   private waiting: T[] = [];
   private skipped = 0;
-  /** Told already, newest first: what is waiting is told to the newcomer after its snapshot. */
-  private recent: readonly T[];
+  /** Told already: what is waiting is told to the newcomer after its snapshot. */
+  private readonly recent: Recent<T>;
+  /** Who was erased while something waits: it is told yet, and then forgotten. */
+  private erased: Meant[] = [];
   private besides: (personal: boolean) => Readonly<Record<string, Json>> = () => ({});
 
   constructor(gathered: Gathered<T>) {
     this.gathered = gathered;
-    this.recent = gathered.recent.slice(0, RECENT_MAX);
+    this.recent = new Recent(RECENT_MAX, (one) => gathered.whose(one), gathered.recent);
   }
 
   start(tell: (telling: Telling) => void): void {
-    this.forget = this.gathered.listen((one) => {
-      if (this.waiting.length < this.gathered.batchMax) this.waiting.push(one);
-      else this.skipped += 1;
-    });
+    const ends = [
+      this.gathered.listen((one) => {
+        if (this.waiting.length < this.gathered.batchMax) this.waiting.push(one);
+        else this.skipped += 1;
+      }),
+      this.gathered.onErased((isMeant) => {
+        this.recent.forget(isMeant);
+        if (this.waiting.length > 0) this.erased.push(isMeant);
+      }),
+    ];
+    this.deafen = () => {
+      for (const end of ends) end();
+    };
     this.timer = setInterval(() => this.flush(tell), BATCH_MS);
   }
 
   stop(): void {
     clearInterval(this.timer);
-    this.forget();
+    this.deafen();
   }
 
   async ready(): Promise<void> {
@@ -136,7 +151,8 @@ export class GatheredSource<T> implements Source {
   }
 
   whole(): Said {
-    const { recent, besides, gathered } = this;
+    const { besides, gathered } = this;
+    const recent = this.recent.newestFirst;
     return (personal) => ({ ...besides(personal), recent: recent.map((one) => gathered.shown(one, personal)) });
   }
 
@@ -145,7 +161,8 @@ export class GatheredSource<T> implements Source {
     const { waiting, skipped, gathered } = this;
     this.waiting = [];
     this.skipped = 0;
-    this.recent = [...waiting.toReversed(), ...this.recent].slice(0, RECENT_MAX);
+    this.recent.add(...waiting);
+    for (const isMeant of this.erased.splice(0)) this.recent.forget(isMeant);
     tell({
       event: "delta",
       said: (personal) => ({ items: waiting.map((one) => gathered.shown(one, personal)), skipped }),

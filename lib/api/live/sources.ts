@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Delta, Json, JsonObject } from "../../core/types.ts";
 import type { EventTap, TappedEvent } from "../../ports/event-tap.ts";
 import type { Audience, Overview } from "../audience/audience.ts";
+import type { Whose } from "../audience/recent.ts";
 import { accountOut, deltaOut, userOut } from "../audience/shapes.ts";
 import type { Operating, Operations } from "../operations/operating.ts";
 import { accountMasked, deltaMasked, idOut, type Masking, userMasked, valuesMasked } from "../security/masking.ts";
@@ -67,6 +68,8 @@ function changes({ audience, traitsShown }: Asked, wanted: (delta: Delta) => boo
   return new GatheredSource<Delta>({
     batchMax: CHANGES_A_BATCH_MAX,
     recent: audience.recent().filter(wanted),
+    whose: (delta) => [delta],
+    onErased: (listener) => audience.onErased(listener),
     listen: (onOne) =>
       audience.onDelta((delta) => {
         if (wanted(delta)) onOne(delta);
@@ -113,10 +116,12 @@ function person({ traitsShown }: Asked, ask: (masking: Masking) => Promise<JsonO
   });
 }
 
-function events({ tap, traitsShown }: Asked): Source {
+function events({ audience, tap, traitsShown }: Asked): Source {
   return new GatheredSource<TappedEvent>({
     batchMax: EVENTS_A_BATCH_MAX,
     recent: [],
+    whose: ({ body }) => whoseIs(messageOf(body)),
+    onErased: (listener) => audience.onErased(listener),
     listen: (onOne) => tap.listen(onOne),
     shown: (event, personal) => eventOut(event, { personal, traitsShown }),
   });
@@ -137,6 +142,14 @@ function eventOut({ partition, kind, at, body }: TappedEvent, masking: Masking):
     event: text(event) ?? text(name),
     message: masking.personal ? message : valuesMasked(message),
   };
+}
+
+/** Whoever is named where a message says whose it is. */
+function whoseIs({ userId, anonymousId, previousId, groupId }: JsonObject = {}): readonly Whose[] {
+  const users = [userId, anonymousId, previousId].map((id) => ({ kind: "user", id }) as const);
+  return [...users, { kind: "account", id: groupId } as const].filter(
+    (one): one is Whose => typeof one.id === "string",
+  );
 }
 
 function messageOf(body: Uint8Array): JsonObject | undefined {

@@ -26,6 +26,7 @@ export class Catalogue {
   private readonly fates = new Map<number, "in force" | "given up">();
   private readonly versionsOf = new Versions();
   private readonly vocabularyHistory = new VocabularyHistory();
+  private readonly erasureListeners = new Set<(erased: Erased) => void>();
   private following: Following | undefined;
   private fault: Error | undefined;
   private waiting: {
@@ -59,6 +60,11 @@ export class Catalogue {
     if (this.fault !== undefined) return Promise.reject(this.fault);
     if (until()) return Promise.resolve();
     return new Promise((resolve, reject) => this.waiting.push({ until, resolve, reject }));
+  }
+
+  /** Calls for every erasure from now on, for as long as the catalogue follows. */
+  onErased(listener: (erased: Erased) => void): void {
+    this.erasureListeners.add(listener);
   }
 
   segments(): readonly CatalogueEntry[] {
@@ -164,6 +170,7 @@ export class Catalogue {
     if (outcome.type === "erase") {
       this.forget(outcome.erased);
       this.erasures.push({ revision: state.revision, at: storedAt, ...outcome.erased });
+      for (const listener of this.erasureListeners) listener(outcome.erased);
     }
     if (entry?.op === "removeList") this.lists.delete(entry.id);
     const ready = this.waiting.filter(({ until }) => until());
