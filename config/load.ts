@@ -78,6 +78,12 @@ function assertTogether(config: Config, origins: ReadonlyMap<string, Origin>): v
         `(${origins.get("heartbeatInterval")}), or one lost heartbeat costs a worker its partitions`,
     );
   }
+  if (config.eventsMaxAgeMs !== 0 && config.eventsMaxAgeMs < config.repeatsKnownMs) {
+    throw new ConfigError(
+      `eventsMaxAge (${origins.get("eventsMaxAge")}) must be at least repeatsKnown (${origins.get("repeatsKnown")}): ` +
+        "no log knows repeats of what it holds no more",
+    );
+  }
   if (config.httpPort !== 0 && config.httpPort === config.natsPort) {
     throw new ConfigError(
       `httpPort (${origins.get("httpPort")}) and natsPort (${origins.get("natsPort")}) are both ${config.httpPort}; give one of them another port`,

@@ -46,6 +46,13 @@ export const OPTIONS = {
     why: "How long logs are kept; 0 is for ever. New rules see no further back than this.",
   }),
   rejectsMaxAgeMs: duration({ default: 30 * DAY, why: "How long refused messages are kept; 0 is for ever." }),
+  repeatsKnownMs: duration({
+    default: 120 * SECOND,
+    // A reject that is sent again may be sent once more within a minute (lib/api/operations/rejects.ts).
+    min: 120 * SECOND,
+    max: DAY,
+    why: "How long logs know a message that is sent again; the server holds each id in memory as long, about 200 bytes.",
+  }),
   seriesMinutesKeptMs: duration({
     default: RETENTION_DEFAULT.minutesKeptMs,
     why: "How long minutes of a segment's time series are kept after their last change; 0 is for ever.",
@@ -426,8 +433,8 @@ export function natsSettingsOf(config: Config): NatsSettings {
 
 /** What lib/nats/provision needs. */
 export function dataSetOf(config: Config): DataSetOptions {
-  const { name, partitions, replicas, clock, eventsMaxAgeMs, rejectsMaxAgeMs } = config;
-  return { name, partitions, replicas, clock, eventsMaxAgeMs, rejectsMaxAgeMs };
+  const { name, partitions, replicas, clock, eventsMaxAgeMs, rejectsMaxAgeMs, repeatsKnownMs } = config;
+  return { name, partitions, replicas, clock, eventsMaxAgeMs, rejectsMaxAgeMs, repeatsKnownMs };
 }
 
 /** What lib/series/keeper.ts needs. */
@@ -460,6 +467,7 @@ export function httpSettingsOf(config: Config): HttpSettings {
     streamsPerKeyMax: config.httpStreamsPerKeyMax,
     metricsSegmentsMax: config.metricsSegmentsMax,
     batchBytesMax: config.httpBatchBytesMax,
+    repeatsKnownMs: config.repeatsKnownMs,
     eventsWaitingMax: config.httpEventsWaitingMax,
     origins: originsOf(config.httpOrigins),
     proxies: proxiesOf(config.httpProxies),

@@ -50,7 +50,15 @@ export async function startBenchServer({ partitions, clock }: BenchServerOptions
     connectNats({ url: server.url }, { role, instance: `${process.pid}` });
   let server = await start(false);
   let nc = await connect("bench");
-  const dataSet = { name: "", partitions, replicas: 1, clock, eventsMaxAgeMs: 0, rejectsMaxAgeMs: 0 };
+  const dataSet = {
+    name: "",
+    partitions,
+    replicas: 1,
+    clock,
+    eventsMaxAgeMs: 0,
+    rejectsMaxAgeMs: 0,
+    repeatsKnownMs: 120_000,
+  };
   await provision(nc, dataSet, { create: true });
   return {
     get url() {

@@ -30,6 +30,8 @@ export interface DataSetOptions {
   readonly eventsMaxAgeMs: number;
   /** Age limit of what was refused; 0 keeps it for ever. */
   readonly rejectsMaxAgeMs: number;
+  /** How long logs know a message that is sent again. */
+  readonly repeatsKnownMs: number;
 }
 
 export interface ProvisionReport {
@@ -140,13 +142,13 @@ export function wantedStreams(names: Names, options: DataSetOptions): Wanted[] {
  * write history. Deleting stays possible, because erasure must be. Discard "new": should somebody set a size limit,
  * channels are refused, rather than history lost in silence.
  */
-function eventsStream(names: Names, p: number, { eventsMaxAgeMs }: DataSetOptions): Wanted {
+function eventsStream(names: Names, p: number, { eventsMaxAgeMs, repeatsKnownMs }: DataSetOptions): Wanted {
   return {
     ...KEPT,
     name: names.eventsStream(p),
     subjects: [names.logWildcard(p)],
     max_age: eventsMaxAgeMs * NANOS_PER_MS,
-    duplicate_window: 120_000 * NANOS_PER_MS,
+    duplicate_window: repeatsKnownMs * NANOS_PER_MS,
     allow_rollup_hdrs: false,
     allow_msg_ttl: false,
     allow_atomic: true,
@@ -380,11 +382,12 @@ function assertSettings(options: DataSetOptions, wanted: readonly Wanted[], exis
   );
 }
 
-/** Two settings are the operator's choice, so the configuration may be what is wrong. */
+/** Three settings are the operator's choice, so the configuration may be what is wrong. */
 function remedyFor(differences: readonly Difference[], options: DataSetOptions): string {
   const settings = new Set(differences.map(({ setting }) => setting));
   const hints = [
     ...(settings.has("num_replicas") ? [`ROLLCALL_REPLICAS says ${options.replicas}`] : []),
+    ...(settings.has("duplicate_window") ? ["ROLLCALL_REPEATS_KNOWN says how long logs know a repeat"] : []),
     ...(settings.has("max_age") ? ["ROLLCALL_EVENTS_MAX_AGE and ROLLCALL_REJECTS_MAX_AGE say how long to keep"] : []),
   ];
   const edit = "Change the streams (`nats stream edit`)";

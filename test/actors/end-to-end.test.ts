@@ -28,7 +28,15 @@ beforeAll(async () => {
   client = await server.connection("client");
   await provision(
     client,
-    { name: "", partitions: PARTITIONS, replicas: 1, clock: "log", eventsMaxAgeMs: 0, rejectsMaxAgeMs: 0 },
+    {
+      name: "",
+      partitions: PARTITIONS,
+      replicas: 1,
+      clock: "log",
+      eventsMaxAgeMs: 0,
+      rejectsMaxAgeMs: 0,
+      repeatsKnownMs: 120_000,
+    },
     { create: true },
   );
   client.subscribe("segment.*.*", { callback: (_error, message) => void heard.push(message.json<Heard>()) });

@@ -22,7 +22,15 @@ beforeAll(async () => {
   const nc = await server.connection("client");
   await provision(
     nc,
-    { name: "", partitions: PARTITIONS, replicas: 1, clock: "log", eventsMaxAgeMs: 0, rejectsMaxAgeMs: 0 },
+    {
+      name: "",
+      partitions: PARTITIONS,
+      replicas: 1,
+      clock: "log",
+      eventsMaxAgeMs: 0,
+      rejectsMaxAgeMs: 0,
+      repeatsKnownMs: 120_000,
+    },
     { create: true },
   );
   for (let index = 0; index < PEOPLE; index += 1) {

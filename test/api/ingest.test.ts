@@ -450,6 +450,7 @@ describe("refusals", () => {
       "queue-full",
     ]);
     expect(answer.json().error.message).toContain("maximum bytes exceeded");
+    expect(answer.json().error.message).toContain("is not stored twice within 2m (repeatsKnown)");
   });
 
   test("as many wait as the option says; the next is told 429, nothing of it is stored, and there is room again later", async () => {

@@ -109,6 +109,8 @@ describe("values", () => {
       "-1d",
       'ROLLCALL_EVENTS_MAX_AGE: expected a duration such as 250ms, 10s, 5m, 2h or 30d, not "-1d"',
     ],
+    ["ROLLCALL_REPEATS_KNOWN", "1m", "ROLLCALL_REPEATS_KNOWN: must be at least 2m, not 1m"],
+    ["ROLLCALL_EVENTS_MAX_AGE", "1m", "eventsMaxAge (ROLLCALL_EVENTS_MAX_AGE) must be at least repeatsKnown (default)"],
     ["ROLLCALL_PAGE_BYTES_MAX", "1KB", "ROLLCALL_PAGE_BYTES_MAX: must be at least 4KB, not 1KB"],
     ["ROLLCALL_DEMO", "no", 'ROLLCALL_DEMO: expected true or false, not "no"'],
     ["ROLLCALL_CLOCK", "wall", 'ROLLCALL_CLOCK: expected one of log, event, not "wall"'],
@@ -220,5 +222,6 @@ test("what connect and provision are given", () => {
     clock: "log",
     eventsMaxAgeMs: 86_400_000,
     rejectsMaxAgeMs: 30 * 86_400_000,
+    repeatsKnownMs: 120_000,
   });
 });

@@ -30,6 +30,7 @@ beforeAll(async () => {
     clock: "event",
     eventsMaxAgeMs: 0,
     rejectsMaxAgeMs: 0,
+    repeatsKnownMs: 120_000,
   } as const;
   await provision(nc, dataSet, { create: true });
 });

@@ -13,7 +13,7 @@ import { JobsMissing } from "../../lib/ports/jobs.ts";
 import { startTestServer, type TestServer, testDataSet } from "../support/nats.ts";
 
 /** One server for all; each test has a data set of its own, and the mapping knows them all. */
-const NAMES = ["fresh", "older", "race", "counts", "clocks", "lost", "edited", "fence", "heard", "hash"];
+const NAMES = ["fresh", "older", "race", "counts", "clocks", "repeats", "lost", "edited", "fence", "heard", "hash"];
 const mapped = (name: string, messages: string, kind: string): string =>
   `"${name}.${messages}.*": "${name}.log.{{partition(4,1)}}.${kind}"`;
 const MAPPED = [
@@ -147,6 +147,14 @@ describe("refused, with the difference", () => {
       { stream: "edited_EVENTS_2", setting: "allow_rollup_hdrs", found: "true", wanted: "false" },
     ]);
     expect((error as Error).message).toContain("ROLLCALL_EVENTS_MAX_AGE");
+  });
+
+  test("another time for which logs know a repeat", async () => {
+    await make("repeats", { repeatsKnownMs: 600_000 });
+    const jsm = await jetstreamManager(nc);
+    const { config } = await jsm.streams.info("repeats_EVENTS_3");
+    expect(config.duplicate_window).toBe(600e9);
+    await expect(make("repeats")).rejects.toThrow(/EVENTS_3 +duplicate_window: found 600.*ROLLCALL_REPEATS_KNOWN/s);
   });
 
   test("a log that was there and is gone; a checkpoint bucket is made again", async () => {

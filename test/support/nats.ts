@@ -94,7 +94,16 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
 
 /** Options of a data set as tests want it: one replica, nothing expires. */
 export function testDataSet(options: Partial<DataSetOptions> = {}): DataSetOptions {
-  return { name: "", partitions: 4, replicas: 1, clock: "log", eventsMaxAgeMs: 0, rejectsMaxAgeMs: 0, ...options };
+  return {
+    name: "",
+    partitions: 4,
+    replicas: 1,
+    clock: "log",
+    eventsMaxAgeMs: 0,
+    rejectsMaxAgeMs: 0,
+    repeatsKnownMs: 120_000,
+    ...options,
+  };
 }
 
 export interface Provisioned extends TestServer {

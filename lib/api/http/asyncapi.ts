@@ -76,7 +76,10 @@ function eventsIn(address: string, channel: string, about: "user" | "account", s
         headers: {
           type: "object",
           properties: {
-            "Nats-Msg-Id": { type: "string", description: "A repeat of it within two minutes is stored once." },
+            "Nats-Msg-Id": {
+              type: "string",
+              description: "A repeat of it within two minutes (the option repeatsKnown) is stored once.",
+            },
             ...TRACE_HEADERS,
           },
         },

@@ -16,6 +16,8 @@ export interface HttpSettings {
   readonly streamsPerKeyMax: number;
   /** What the events of one batch may make together, with what it says once for all of them. */
   readonly batchBytesMax: number;
+  /** How long logs know an event that is sent again; answers say so. */
+  readonly repeatsKnownMs: number;
   /** Events that wait at once, in this process, for their log to have stored them. */
   readonly eventsWaitingMax: number;
   /** Proxies in front, addresses and nets, whose word for a sender's address counts. */

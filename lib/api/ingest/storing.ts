@@ -1,5 +1,6 @@
 // Events on their way into the logs: how many may wait for their answer at once, in which order and for how long they go, and what
 // whoever sent them is told when not all are stored. Stands between envelopes.ts and the port of lib/ports/intake.ts.
+import { durationText } from "../../core/rules/words/sentence.ts";
 import type { PartitionNo, Seq } from "../../core/types.ts";
 import type { EventIntake, EventToStore, Taken } from "../../ports/intake.ts";
 import { HttpError } from "../http/http-error.ts";
@@ -25,18 +26,18 @@ export class Storing {
   private readonly intake: EventIntake;
   private readonly eventsMax: number;
   private readonly timeoutMs: number;
+  /** What whoever sends again may count on. */
+  private readonly repeats: string;
   private events = 0;
   private bytes = 0;
   private readonly trouble = new Trouble();
   private onSettled: (() => void) | undefined;
 
-  constructor(
-    intake: EventIntake,
-    { eventsWaitingMax, timeoutMs }: Pick<HttpSettings, "eventsWaitingMax" | "timeoutMs">,
-  ) {
+  constructor(intake: EventIntake, bounds: Pick<HttpSettings, "eventsWaitingMax" | "timeoutMs" | "repeatsKnownMs">) {
     this.intake = intake;
-    this.eventsMax = eventsWaitingMax;
-    this.timeoutMs = timeoutMs;
+    this.eventsMax = bounds.eventsWaitingMax;
+    this.timeoutMs = bounds.timeoutMs;
+    this.repeats = `what was stored is not stored twice within ${durationText(bounds.repeatsKnownMs)} (repeatsKnown)`;
   }
 
   /** Resolves once all are stored; else throws, and some may be. For who has gone, or waits too long, no further one is sent. */
@@ -80,7 +81,7 @@ export class Storing {
     const isFull = this.events + events > this.eventsMax || this.bytes + bytes > WAITING_BYTES_MAX;
     if (isFull && this.events > 0) {
       const reason = `${this.events} others wait for their log (httpEventsWaitingMax)`;
-      throw queueFull(reason, this.trouble.retryAfterS(nowMs, nowMs));
+      throw this.queueFull(reason, this.trouble.retryAfterS(nowMs, nowMs));
     }
     this.events += events;
     this.bytes += bytes;
@@ -110,12 +111,18 @@ export class Storing {
     const full = failures.find((failure) => failure.kind === "retry" && failure.isFull === true);
     if (full?.kind === "retry") {
       const reason = `the log takes no more just now (${full.reason})`;
-      return queueFull(reason, this.trouble.retryAfterS(begunMs, nowMs, FULL_RETRY_S_MIN));
+      return this.queueFull(reason, this.trouble.retryAfterS(begunMs, nowMs, FULL_RETRY_S_MIN));
     }
     const first = failures[0]!;
     const reason = first.kind === "fenced" ? "it was refused" : first.reason;
-    const message = `Not every event was stored: ${reason}. Send the request again; what was stored is not stored twice within two minutes.`;
+    const message = `Not every event was stored: ${reason}. Send the request again; ${this.repeats}.`;
     return new HttpError(503, "not-stored", message, undefined, this.trouble.retryAfterS(begunMs, nowMs));
+  }
+
+  /** Nothing is lost by it, since whoever sent it still has it. */
+  private queueFull(reason: string, retryAfterS: number): HttpError {
+    const message = `The events were not taken: ${reason}. Send them again; ${this.repeats}.`;
+    return new HttpError(429, "queue-full", message, undefined, retryAfterS);
   }
 }
 
@@ -130,10 +137,4 @@ function lanesOf(events: readonly EventToStore[]): (readonly EventToStore[])[] {
     else lane.push(event);
   }
   return [...lanes.values()];
-}
-
-/** Nothing is lost by it, since whoever sent it still has it. */
-function queueFull(reason: string, retryAfterS: number): HttpError {
-  const message = `The events were not taken: ${reason}. Send them again; what was stored is not stored twice.`;
-  return new HttpError(429, "queue-full", message, undefined, retryAfterS);
 }

@@ -11,7 +11,7 @@ import type { Limits, PartitionNo, Seq } from "../../core/types.ts";
 import type { KnownMark, RejectFilter, RejectLog, RejectPage, StoredReject } from "../../ports/reject-log.ts";
 import type { KnownErasure } from "../segments/catalogue.ts";
 
-/** Well within the two minutes for which a log knows ids. */
+/** Well within the two minutes, at the least, for which a log knows ids (repeatsKnown). */
 const SENDING_MS_MAX = 60_000;
 
 export type Replay =

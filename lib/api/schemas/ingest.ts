@@ -11,7 +11,8 @@ const shared = {
   anonymousId: Type.Optional(Type.Unsafe({ type: ["string", "number", "null"] })),
   messageId: Type.Optional(
     Type.String({
-      description: "The same one again within two minutes is not stored twice. Made where it is missing.",
+      description:
+        "The same one again within two minutes (the option repeatsKnown) is not stored twice. Made where it is missing.",
     }),
   ),
   timestamp: Type.Optional(Type.Unsafe({ type: ["string", "number"], description: "When it happened." })),
