@@ -114,8 +114,8 @@ export class FakeAudience implements Audience {
     return { size: 1, items: [{ id: "u1", n: 1, since: AT, ...row }], next: null };
   }
   /** As if one who has bought something were all there is, in the first of them alone. */
-  async compare(kind: MemberKind, segments: readonly string[]): Promise<Comparison> {
-    return compareSegments({ partitions: 1, compare: async () => ONE_BUYER }, { kind, segments });
+  async compare(kind: MemberKind, segments: readonly string[], signal?: AbortSignal): Promise<Comparison> {
+    return compareSegments({ partitions: 1, compare: async () => ONE_BUYER }, { kind, segments, signal });
   }
   async user(id: string): Promise<UserView | undefined> {
     if (this.failure !== undefined) throw this.failure;

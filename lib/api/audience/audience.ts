@@ -89,7 +89,7 @@ export interface Audience {
   members(id: SegmentId, ask: MemberAsk): Promise<MemberList | undefined>;
   /** Of segments that there are. */
   overlap(set: MemberSet, ask: MemberAsk): Promise<MemberPage>;
-  compare(kind: MemberKind, segments: readonly SegmentId[]): Promise<Comparison>;
+  compare(kind: MemberKind, segments: readonly SegmentId[], signal?: AbortSignal): Promise<Comparison>;
   /** Undefined: nobody knows the id. */
   user(id: MemberId): Promise<UserView | undefined>;
   account(id: MemberId): Promise<AccountView | undefined>;

@@ -4,9 +4,8 @@
 import { type ComparePart, type GroupPart, newGroup } from "../../core/comparing.ts";
 import type { MemberKind, Millis, PartitionNo, SegmentId } from "../../core/types.ts";
 import type { Questions } from "../../nats/questions.ts";
+import { askedEach } from "./asking.ts";
 
-/** Partitions that are asked at the same time: others have questions, too. */
-const ASKED_AT_ONCE_MAX = 4;
 const TOP_CATEGORIES = 5;
 export const COMPARED_MIN = 2;
 export const COMPARED_MAX = 12;
@@ -20,6 +19,7 @@ export interface CompareAsk {
   /** 2 to 12, each once. */
   readonly segments: readonly SegmentId[];
   readonly onProgress?: (progress: { readonly looked: number; readonly universe: number }) => void;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What some people come to. */
@@ -68,28 +68,24 @@ export interface Comparison {
 }
 
 export async function compareSegments(owners: CompareOwners, ask: CompareAsk): Promise<Comparison> {
-  const { kind, segments, onProgress } = ask;
+  const { kind, segments, onProgress, signal } = ask;
   const sum = new Summing();
   const universes = new Map<PartitionNo, number>();
-  const waiting = Array.from({ length: owners.partitions }, (_, partition) => partition);
   let clock = 0;
-  const work = async (): Promise<void> => {
-    for (let partition = waiting.shift(); partition !== undefined; partition = waiting.shift()) {
-      for (let cursor: number | null = 0; cursor !== null; ) {
-        const answer: Awaited<ReturnType<CompareOwners["compare"]>> = await owners.compare(partition, {
-          kind,
-          segments,
-          cursor,
-        });
-        sum.add(answer.part);
-        clock = Math.max(clock, answer.clock);
-        universes.set(partition, answer.universe);
-        onProgress?.({ looked: sum.members, universe: estimateOf(universes, owners.partitions) });
-        cursor = answer.cursor;
-      }
+  const partitions = Array.from({ length: owners.partitions }, (_, partition) => partition);
+  const askOne = async (partition: PartitionNo, until: AbortSignal): Promise<void> => {
+    for (let cursor: number | null = 0; cursor !== null; ) {
+      until.throwIfAborted();
+      const asked = { kind, segments, cursor };
+      const answer: Awaited<ReturnType<CompareOwners["compare"]>> = await owners.compare(partition, asked);
+      sum.add(answer.part);
+      clock = Math.max(clock, answer.clock);
+      universes.set(partition, answer.universe);
+      onProgress?.({ looked: sum.members, universe: estimateOf(universes, owners.partitions) });
+      cursor = answer.cursor;
     }
   };
-  await Promise.all(Array.from({ length: ASKED_AT_ONCE_MAX }, work));
+  await askedEach(partitions, askOne, signal);
   return { kind, ...comparedBy(sum, segments), clock };
 }
 

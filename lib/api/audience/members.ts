@@ -19,9 +19,8 @@ import type { MemberRow } from "../../core/partition.ts";
 import type { MemberId, Millis, PartitionNo, SegmentId } from "../../core/types.ts";
 import type { Questions } from "../../nats/questions.ts";
 import { HttpError } from "../http/http-error.ts";
+import { askedEach } from "./asking.ts";
 
-/** Partitions that are asked at the same time: others have questions, too. */
-const ASKED_AT_ONCE_MAX = 4;
 /** A search for the few among many ends a page early then, perhaps with nobody on it; the next one goes on. */
 const PAGE_MS_MAX = 5_000;
 /** Before the name of a trait, where a column is one. */
@@ -34,6 +33,7 @@ export interface MemberAsk extends ColumnsAsked {
   readonly limit: number;
   /** The `next` of the page before, which was asked in the same order. */
   readonly from: MemberPlace | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface ListedMember {
@@ -78,19 +78,20 @@ export async function memberPage(owners: MemberOwners, set: MemberSet, ask: Memb
 function membersFrom(
   owners: MemberOwners,
   set: MemberSet,
-  { order, limit, from }: MemberAsk,
+  { order, limit, from, signal }: MemberAsk,
   sizes: readonly number[],
 ): Promise<Found> {
   if (order === "any") {
-    return inAnyOrder(owners, set, limit, sizes, from?.order === "any" ? from : undefined);
+    return inAnyOrder(owners, set, { limit, signal }, sizes, from?.order === "any" ? from : undefined);
   }
-  return inOrder(owners, set, { order, limit, beyond: from?.order === "any" ? undefined : from?.beyond }, sizes);
+  const beyond = from?.order === "any" ? undefined : from?.beyond;
+  return inOrder(owners, set, { order, limit, beyond, signal }, sizes);
 }
 
 async function inAnyOrder(
   owners: MemberOwners,
   set: MemberSet,
-  limit: number,
+  { limit, signal }: Pick<MemberAsk, "limit" | "signal">,
   sizes: readonly number[],
   from: Extract<MemberPlace, { order: "any" }> = { order: "any", partition: 0, at: 0 },
 ): Promise<Found> {
@@ -98,6 +99,7 @@ async function inAnyOrder(
   const until = performance.now() + PAGE_MS_MAX;
   let place = from;
   while (place.partition < owners.partitions) {
+    signal?.throwIfAborted();
     if (members.length >= limit || performance.now() > until) return { members, next: place };
     const { partition, at, after } = place;
     const ended: MemberPlace = { order: "any", partition: partition + 1, at: 0 };
@@ -117,9 +119,8 @@ async function inAnyOrder(
   return { members, next: undefined };
 }
 
-interface Ordered {
+interface Ordered extends Pick<MemberAsk, "limit" | "signal"> {
   readonly order: Exclude<MemberOrder, "any">;
-  readonly limit: number;
   readonly beyond: MemberRank | undefined;
 }
 
@@ -127,31 +128,30 @@ interface Ordered {
 async function inOrder(
   owners: MemberOwners,
   set: MemberSet,
-  { order, limit, beyond }: Ordered,
+  { order, limit, beyond, signal }: Ordered,
   sizes: readonly number[],
 ): Promise<Found> {
   const compare = compareRanks(order);
   const most = limit + 1;
   let best: FoundMember[] = [];
-  const waiting = [...sizes.keys()].filter((partition) => sizes[partition] !== 0);
-  const work = async (): Promise<void> => {
-    for (let partition = waiting.shift(); partition !== undefined; partition = waiting.shift()) {
-      for (let cursor: number | null = 0; cursor !== null; ) {
-        const until: FoundMember | undefined = best.length < most ? undefined : best.at(-1);
-        const answer: Awaited<ReturnType<MemberOwners["gather"]>> = await owners.gather(partition, {
-          set,
-          order,
-          cursor,
-          limit: most,
-          ...(beyond === undefined ? {} : { beyond: rankOf(beyond, order) }),
-          ...(until === undefined ? {} : { until: rankOf(until, order) }),
-        });
-        if (answer.found.length > 0) best = [...best, ...answer.found].sort(compare).slice(0, most);
-        cursor = answer.cursor;
-      }
+  const partitions = [...sizes.keys()].filter((partition) => sizes[partition] !== 0);
+  const askOne = async (partition: PartitionNo, still: AbortSignal): Promise<void> => {
+    for (let cursor: number | null = 0; cursor !== null; ) {
+      still.throwIfAborted();
+      const until: FoundMember | undefined = best.length < most ? undefined : best.at(-1);
+      const answer: Awaited<ReturnType<MemberOwners["gather"]>> = await owners.gather(partition, {
+        set,
+        order,
+        cursor,
+        limit: most,
+        ...(beyond === undefined ? {} : { beyond: rankOf(beyond, order) }),
+        ...(until === undefined ? {} : { until: rankOf(until, order) }),
+      });
+      if (answer.found.length > 0) best = [...best, ...answer.found].sort(compare).slice(0, most);
+      cursor = answer.cursor;
     }
   };
-  await Promise.all(Array.from({ length: ASKED_AT_ONCE_MAX }, work));
+  await askedEach(partitions, askOne, signal);
   const members = best.slice(0, limit);
   return { members, next: best.length > limit ? { order, beyond: rankOf(members.at(-1)!, order) } : undefined };
 }
@@ -168,7 +168,7 @@ async function rowsOf(
   owners: MemberOwners,
   { kind }: MemberSet,
   members: readonly FoundMember[],
-  { columns, traits }: ColumnsAsked,
+  { columns, traits, signal }: ColumnsAsked & Pick<MemberAsk, "signal">,
 ): Promise<ReadonlyMap<MemberId, MemberRow> | undefined> {
   if (columns.length === 0 && traits.length === 0) return undefined;
   const waiting = new Map<PartitionNo, MemberId[]>();
@@ -177,19 +177,15 @@ async function rowsOf(
     waiting.set(partition, [...(waiting.get(partition) ?? []), id]);
   }
   const rows = new Map<MemberId, MemberRow>();
-  // One iterator for all who work: each partition is taken by one of them.
-  const partitions = waiting.entries();
-  const work = async (): Promise<void> => {
-    for (const [partition, own] of partitions) {
-      let ids: readonly MemberId[] = own;
-      while (ids.length > 0) {
-        const answer = await owners.rows(partition, { kind, ids, columns, traits });
-        for (const row of answer.rows) if (row !== null) rows.set(row.id, row);
-        ids = ids.slice(answer.rows.length);
-      }
+  const askOne = async ([partition, own]: [PartitionNo, MemberId[]], until: AbortSignal): Promise<void> => {
+    for (let ids: readonly MemberId[] = own; ids.length > 0; ) {
+      until.throwIfAborted();
+      const answer = await owners.rows(partition, { kind, ids, columns, traits });
+      for (const row of answer.rows) if (row !== null) rows.set(row.id, row);
+      ids = ids.slice(answer.rows.length);
     }
   };
-  await Promise.all(Array.from({ length: ASKED_AT_ONCE_MAX }, work));
+  await askedEach(waiting, askOne, signal);
   return rows;
 }
 

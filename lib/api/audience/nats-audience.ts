@@ -14,6 +14,7 @@ import type { PartitionStatus } from "../../ports/questions.ts";
 import { traceNow } from "../http/tracing.ts";
 import { Catalogue } from "../segments/catalogue.ts";
 import { saidOf } from "../segments/said.ts";
+import { Scans } from "./asking.ts";
 import type {
   AccountUsers,
   Audience,
@@ -32,6 +33,8 @@ import { type Meant, meantBy, Recent } from "./recent.ts";
 
 const RECENT_MAX = 50;
 const REASONS_MAX = 8;
+/** Of everybody, by this process. */
+const SCANS_AT_ONCE_MAX = 8;
 
 export interface NatsAudienceOptions {
   readonly nc: NatsConnection;
@@ -56,6 +59,7 @@ export class NatsAudience implements Audience {
   private readonly erasureListeners = new Set<(isMeant: Meant) => void>();
   private readonly last = new Recent<Delta>(RECENT_MAX, (delta) => [delta]);
   private readonly silence: () => void;
+  private readonly scans = new Scans(SCANS_AT_ONCE_MAX);
   private sizesAsked: Promise<Sizes> | undefined;
 
   constructor({ nc, names, partitions, limits }: NatsAudienceOptions, catalogue: Catalogue) {
@@ -104,15 +108,17 @@ export class NatsAudience implements Audience {
     if (entry === undefined) return undefined;
     const { kind } = entry;
     if (entry.state !== "live") return { segment: id, kind, size: 0, items: [], next: null };
-    return { segment: id, kind, ...(await memberPage(this.questions, membersOf(kind, id), ask)) };
+    return { segment: id, kind, ...(await this.overlap(membersOf(kind, id), ask)) };
   }
 
+  /** In any order a page ends when it is full; in an order it looks at everybody. */
   overlap(set: MemberSet, ask: MemberAsk): Promise<MemberPage> {
-    return memberPage(this.questions, set, ask);
+    const page = () => memberPage(this.questions, set, ask);
+    return ask.order === "any" ? page() : this.scans.run(page, ask.signal);
   }
 
-  compare(kind: MemberKind, segments: readonly SegmentId[]): Promise<Comparison> {
-    return compareSegments(this.questions, { kind, segments });
+  compare(kind: MemberKind, segments: readonly SegmentId[], signal?: AbortSignal): Promise<Comparison> {
+    return this.scans.run(() => compareSegments(this.questions, { kind, segments, signal }), signal);
   }
 
   async user(id: MemberId): Promise<UserView | undefined> {

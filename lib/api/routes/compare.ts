@@ -24,7 +24,7 @@ export const compareRoutes: RouteGroup = (app, { audience, cursors }) => {
         response: { 200: ComparisonOut, ...refusals(404, 422) },
       },
     },
-    async ({ query }) => {
+    async ({ query, unheard }) => {
       const ids = idsOf(query.segments, "query.segments");
       if (ids.length < COMPARED_MIN) {
         throw new HttpError(
@@ -34,7 +34,7 @@ export const compareRoutes: RouteGroup = (app, { audience, cursors }) => {
         );
       }
       const { kind } = await ofOneKind(audience, ids);
-      return comparisonOut(await audience.compare(kind, ids));
+      return comparisonOut(await audience.compare(kind, ids, unheard));
     },
   );
 
@@ -57,7 +57,7 @@ export const compareRoutes: RouteGroup = (app, { audience, cursors }) => {
       const asked = askOf(query, request.masking);
       const pages = cursors.pagesOf<MemberPlace>("overlap", inside, outside, asked.order);
       const set = { kind, in: inside, out: outside };
-      const page = await audience.overlap(set, { ...asked, from: pages.from(query.cursor) });
+      const page = await audience.overlap(set, { ...asked, from: pages.from(query.cursor), signal: request.unheard });
       // Each page by itself: a cursor may be handed on, and used as often as somebody likes.
       await request.audit({
         what: "compare.export",

@@ -21,10 +21,10 @@ export const memberRoutes: RouteGroup = (app, { audience, cursors }) => {
         response: { 200: MembersOut, ...refusals(404) },
       },
     },
-    async ({ params: { id }, query, masking }) => {
+    async ({ params: { id }, query, masking, unheard: signal }) => {
       const asked = askOf(query, masking);
       const pages = cursors.pagesOf<MemberPlace>("members", id, asked.order);
-      const members = await audience.members(id, { ...asked, from: pages.from(query.cursor) });
+      const members = await audience.members(id, { ...asked, from: pages.from(query.cursor), signal });
       if (members === undefined) throw noSegment(id);
       return membersOut(membersMasked(members, masking), pages.next(members.next));
     },
@@ -38,7 +38,10 @@ interface MemberQuery {
 }
 
 /** Between which others somebody stands by id tells how their id begins. */
-export function askOf({ limit, sort: order = "any", columns }: MemberQuery, masking: Masking): Omit<MemberAsk, "from"> {
+export function askOf(
+  { limit, sort: order = "any", columns }: MemberQuery,
+  masking: Masking,
+): Omit<MemberAsk, "from" | "signal"> {
   if (order === "id" && !masking.personal) {
     throw new HttpError(
       403,

@@ -3,9 +3,7 @@
 import type { NearMiss, TrialNode, TrialPart } from "../../core/partition.ts";
 import type { Json, MemberId, PartitionNo } from "../../core/types.ts";
 import type { Answers } from "../../ports/questions.ts";
-
-/** Partitions that are asked at the same time: others have questions, too. */
-const ASKED_AT_ONCE_MAX = 4;
+import { askedEach } from "../audience/asking.ts";
 
 export interface TrialOptions {
   readonly partitions: number;
@@ -26,23 +24,24 @@ export interface TrialProgress {
 export async function runTrial({ partitions, samples, ask, onProgress, signal }: TrialOptions): Promise<TrialPart> {
   const parts = new Map<PartitionNo, TrialPart>();
   const universes = new Map<PartitionNo, number>();
-  const waiting = Array.from({ length: partitions }, (_, partition) => partition);
   let looked = 0;
-  const work = async (): Promise<void> => {
-    for (let partition = waiting.shift(); partition !== undefined; partition = waiting.shift()) {
-      for (let cursor: number | null = 0; cursor !== null; ) {
-        signal?.throwIfAborted();
-        const answer: Answers["try"] = await ask(partition, cursor);
-        parts.set(partition, merged(parts.get(partition), answer.part, samples));
-        universes.set(partition, answer.universe);
-        looked += answer.part.members;
-        const soFar = (): TrialPart => addedUp([...parts.values()], samples);
-        onProgress({ looked, universe: estimateOf(universes, partitions), soFar });
-        cursor = answer.cursor;
-      }
+  const askOne = async (partition: PartitionNo, until: AbortSignal): Promise<void> => {
+    for (let cursor: number | null = 0; cursor !== null; ) {
+      until.throwIfAborted();
+      const answer: Answers["try"] = await ask(partition, cursor);
+      parts.set(partition, merged(parts.get(partition), answer.part, samples));
+      universes.set(partition, answer.universe);
+      looked += answer.part.members;
+      const soFar = (): TrialPart => addedUp([...parts.values()], samples);
+      onProgress({ looked, universe: estimateOf(universes, partitions), soFar });
+      cursor = answer.cursor;
     }
   };
-  await Promise.all(Array.from({ length: ASKED_AT_ONCE_MAX }, work));
+  await askedEach(
+    Array.from({ length: partitions }, (_, partition) => partition),
+    askOne,
+    signal,
+  );
   return addedUp(
     Array.from({ length: partitions }, (_, partition) => parts.get(partition)!),
     samples,
