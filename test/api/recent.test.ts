@@ -1,5 +1,6 @@
 // What a process that serves HTTP remembers of what happened last: nothing of whoever was erased, however quiet it is afterwards.
 import { Readable } from "node:stream";
+import { inspect } from "node:util";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
 import { NatsAudience } from "../../lib/api/audience/nats-audience.ts";
@@ -54,6 +55,17 @@ test("the last deltas name nobody who was erased, and not by the delta that says
   say(deltaOf("ann"));
   expect(names()).toEqual(["user ann", "account ann", "user bob"]);
   audience.close();
+});
+
+test("the catalogue remembers no entry that put somebody on a list, once they were erased", async () => {
+  const control = new ControlInMemory();
+  const catalogue = await Catalogue.open(control, DEFAULT_LIMITS);
+  const ids = ["ann@shop.example", "bob@shop.example"];
+  control.write({ op: "list", id: "staff", kind: "user", mode: "add", members: ids });
+  control.write({ op: "erase", ...erasedOf("user", ids[0]!, "key") });
+  const all = inspect(catalogue, { depth: null, maxArrayLength: null });
+  expect(all).toContain("bob@shop.example");
+  expect(all).not.toContain("ann@shop.example");
 });
 
 test("what a topic told is kept for those who come back for five minutes, and then it is nowhere", () => {

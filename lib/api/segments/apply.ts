@@ -367,8 +367,8 @@ export interface ActivationOptions {
 /** Resolves when the revision is in force in every partition; throws ApplyRefused when nothing will come of it. */
 export async function waitUntilActive(options: ActivationOptions): Promise<void> {
   const { catalogue, revision, signal } = options;
-  const outcome = catalogue.outcomes.get(revision);
-  if (outcome?.type === "rejected") throw new ApplyRefused(`Revision ${revision} was refused: ${outcome.detail}.`, []);
+  const why = catalogue.rejections.get(revision);
+  if (why !== undefined) throw new ApplyRefused(`Revision ${revision} was refused: ${why}.`, []);
   for (;;) {
     signal?.throwIfAborted();
     const statuses = await options.status();

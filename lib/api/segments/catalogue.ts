@@ -21,8 +21,8 @@ export class Catalogue {
   readonly lists = new Map<string, ReadonlySet<MemberId>>();
   /** Whose is not said; oldest first. */
   readonly erasures: KnownErasure[] = [];
-  /** What each revision meant; `rejected` says why nothing came of it. */
-  readonly outcomes = new Map<number, ControlOutcome>();
+  /** Why nothing came of a revision. What the others meant is not kept: they name whom they put on lists. */
+  readonly rejections = new Map<number, string>();
   private readonly fates = new Map<number, "in force" | "given up">();
   private readonly versionsOf = new Versions();
   private readonly vocabularyHistory = new VocabularyHistory();
@@ -165,7 +165,7 @@ export class Catalogue {
     }
     if (entry !== null) this.versionsOf.take(entry, outcome, state, storedAt);
     if (entry !== null) this.vocabularyHistory.take(entry, outcome, state, storedAt);
-    this.outcomes.set(state.revision, outcome);
+    if (outcome.type === "rejected") this.rejections.set(state.revision, outcome.detail);
     if (outcome.type === "list") this.takeList(outcome);
     if (outcome.type === "erase") {
       this.forget(outcome.erased);

@@ -82,11 +82,10 @@ export async function changeList(desk: Desk, change: ListChange): Promise<ListCh
       if (revisions.length === 0) change.assertStill?.();
       return listEntry(id, kindOf(catalogue, id, change.kind), how, ids);
     });
-    const outcome = revision === undefined ? undefined : catalogue.outcomes.get(revision);
-    if (outcome?.type === "rejected") {
-      throw new NotPossible("bad", "bad-list", `The list was refused: ${outcome.detail}.`);
-    }
-    if (revision !== undefined) revisions.push(revision);
+    if (revision === undefined) return;
+    const why = catalogue.rejections.get(revision);
+    if (why !== undefined) throw new NotPossible("bad", "bad-list", `The list was refused: ${why}.`);
+    revisions.push(revision);
   };
   const parts = partsOf(members, bytesMax);
   const told = parts.length > 1 ? await change.inParts?.() : undefined;
