@@ -45,7 +45,7 @@ export class NatsKeyStore implements KeyStore {
       subjects.map((subject) => storedMessage(this.nc, this.stream, { last_by_subj: subject })),
     );
     return stored.flatMap((message) => {
-      const key = message === undefined ? undefined : keyOf(message.data);
+      const key = message === undefined ? undefined : this.keyIn(message);
       return key === undefined ? [] : [{ key, revision: message!.seq }];
     });
   }
@@ -83,16 +83,37 @@ export class NatsKeyStore implements KeyStore {
       onMessage: (message, { seq }) => {
         if (seq <= last) return;
         last = seq;
-        const key = keyOf(message.data);
+        const key = this.keyIn(message);
         if (key !== undefined) onKey({ key, revision: seq });
       },
       onFault,
     });
     return { stop: () => reader.stop() };
   }
+
+  /**
+   * Undefined for the secret. Where a key stood there is one: of what was deleted, or written over by hand, it is known that it
+   * opens nothing, and that it keeps the door closed.
+   */
+  private keyIn({ subject, data }: { readonly subject: string; readonly data: Uint8Array }): StoredKey | undefined {
+    const id = subject.slice(this.prefix.length);
+    if (id === SECRET) return undefined;
+    return keyOf(data) ?? { ...GONE, id };
+  }
 }
 
-/** Undefined for what is no key: the secret, a marker of a deletion, or what somebody wrote by hand. */
+const LONG_AGO = new Date(0).toISOString();
+const GONE: Omit<StoredKey, "id"> = {
+  name: "deleted from the bucket",
+  role: "ingest",
+  personal: false,
+  hash: "",
+  created: LONG_AGO,
+  createdBy: "unknown",
+  revoked: LONG_AGO,
+};
+
+/** Undefined for what is no key: a marker of a deletion, or what somebody wrote by hand. */
 function keyOf(data: Uint8Array): StoredKey | undefined {
   try {
     const read = JSON.parse(Buffer.from(data).toString()) as Partial<StoredKey> | null;

@@ -1,5 +1,6 @@
 // Keys and the log of changes from the command line, against a real server: what is printed once, what closes the door, what
 // another process hears of it, and that HTTP does not listen wider than this machine without a key.
+import { Kvm } from "@nats-io/kv";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { listen, OpenDoor } from "../../lib/api/http/listen.ts";
 import { Keyring } from "../../lib/api/security/keyring.ts";
@@ -100,6 +101,19 @@ test("two that change a key at once both succeed, one after the other", async ()
   expect(revoked.map((one) => one?.revoked !== undefined)).toEqual([true, true]);
   await until("both refuse it", () => rings.every((ring) => ring.verified(text) === undefined));
   for (const ring of rings) ring.close();
+});
+
+test("a key that is deleted from the bucket opens nothing, and the door stays closed", async () => {
+  const store = new NatsKeyStore(server.nc, server.names);
+  const ring = await Keyring.open(store);
+  const { key, text } = await ring.create({ name: "doomed", role: "admin", personal: true }, "test");
+  const kv = await new Kvm(server.nc).open(server.names.keysBucket);
+  for (const { id } of ring.all()) await kv.delete(id);
+  await until("a running process has heard of it", () => ring.verified(text) === undefined);
+  const again = await Keyring.open(store);
+  expect([again.isOpen, again.verified(text)]).toEqual([false, undefined]);
+  expect(again.all()).toContainEqual(expect.objectContaining({ id: key.id, revoked: expect.any(String) }));
+  for (const one of [ring, again]) one.close();
 });
 
 test("audit tells who changed what, and nothing of it can be removed", async () => {
