@@ -1,5 +1,6 @@
 // A file's lines, streaming, gzip or not, with their numbers. First of the importer's stages; rows.ts is the next.
 // Nothing in a file is fatal: a cut-off archive or an endless line becomes a value that says so.
+import { isUtf8 } from "node:buffer";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { Readable } from "node:stream";
@@ -22,7 +23,8 @@ export interface Line {
   readonly trouble?: string;
 }
 
-export const LINE_CHARS_MAX = 1_048_576;
+export const LINE_BYTES_MAX = 1_048_576;
+const NEWLINE = 0x0a;
 const GZIP_MAGIC = [0x1f, 0x8b];
 
 export async function openLines(path: string): Promise<LineSource> {
@@ -83,38 +85,63 @@ async function* unzipped(file: Readable): AsyncGenerator<Buffer> {
 
 /** Lines of bytes that come from anywhere, as they come. */
 export async function* splitLines(bytes: AsyncIterable<Buffer>): AsyncGenerator<readonly Line[]> {
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: false });
   let line = 0;
-  let rest = "";
+  let rest: Buffer = Buffer.alloc(0);
   // While set, the line under way was too long and is skipped up to its end.
   let skipping = false;
-  const finished = (texts: readonly string[]): Line[] => {
+  const finished = (block: Buffer): Line[] => {
     const lines: Line[] = [];
-    for (const text of texts) {
+    for (const read of readLines(block)) {
       line += 1;
-      if (!skipping) lines.push({ line, text: text.endsWith("\r") ? text.slice(0, -1) : text });
+      if (!skipping) lines.push({ line, ...read, text: plain(read.text, line) });
       skipping = false;
     }
     return lines;
   };
   try {
     for await (const chunk of bytes) {
-      const texts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-      rest = texts.pop()!;
-      const lines = finished(texts);
-      if (rest.length > LINE_CHARS_MAX) {
-        if (!skipping) lines.push({ line: line + 1, text: rest.slice(0, 200), trouble: tooLong });
+      const end = chunk.lastIndexOf(NEWLINE);
+      const lines = end < 0 ? [] : finished(Buffer.concat([rest, chunk.subarray(0, end)]));
+      rest = end < 0 ? Buffer.concat([rest, chunk]) : chunk.subarray(end + 1);
+      if (rest.length > LINE_BYTES_MAX) {
+        if (!skipping) lines.push({ line: line + 1, text: rest.toString("utf8", 0, 200), trouble: tooLong });
         skipping = true;
-        rest = "";
+        rest = Buffer.alloc(0);
       }
       if (lines.length > 0) yield lines;
     }
-    rest += decoder.decode();
-    if (rest !== "") yield finished([rest]);
+    if (rest.length > 0) yield finished(rest);
   } catch (error) {
     if (!(error instanceof TruncatedArchive)) throw error;
-    yield [{ line: line + 1, text: rest, trouble: error.message }];
+    yield [{ line: line + 1, text: rest.toString(), trouble: error.message }];
   }
 }
 
-const tooLong = `the line is longer than ${LINE_CHARS_MAX.toLocaleString("en")} characters`;
+type ReadLine = Pick<Line, "text" | "trouble">;
+
+/** Whole lines. In another encoding different people would become one, so a line that is no UTF-8 says so. */
+function readLines(block: Buffer): readonly ReadLine[] {
+  if (isUtf8(block)) {
+    return block
+      .toString()
+      .split("\n")
+      .map((text) => ({ text }));
+  }
+  const lines: ReadLine[] = [];
+  for (let from = 0; from <= block.length; ) {
+    const found = block.indexOf(NEWLINE, from);
+    const own = block.subarray(from, found < 0 ? block.length : found);
+    lines.push(isUtf8(own) ? { text: own.toString() } : { text: own.toString(), trouble: notUtf8 });
+    from += own.length + 1;
+  }
+  return lines;
+}
+
+/** Without the mark that some programs begin a file with, and without the return before the newline. */
+function plain(text: string, line: number): string {
+  const from = line === 1 && text.startsWith("\uFEFF") ? 1 : 0;
+  return text.slice(from, text.endsWith("\r") ? -1 : undefined);
+}
+
+const tooLong = `the line is longer than ${LINE_BYTES_MAX.toLocaleString("en")} bytes`;
+const notUtf8 = "the line is not UTF-8; store the file in that encoding";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { LINE_CHARS_MAX, openLines } from "../../lib/import/lines.ts";
+import { LINE_BYTES_MAX, type Line, openLines, splitLines } from "../../lib/import/lines.ts";
 import { csvRows, ndjsonRows, type Row } from "../../lib/import/rows.ts";
 
 let folder: string;
@@ -65,10 +65,37 @@ describe("CSV", () => {
   });
 
   test("a line without end is skipped up to its end", async () => {
-    const { rows } = await readCsv(`a,b\n${"x".repeat(LINE_CHARS_MAX + 400_000)},1\n2,y\n`);
+    const { rows } = await readCsv(`a,b\n${"x".repeat(LINE_BYTES_MAX + 400_000)},1\n2,y\n`);
     expect(rows.map(shape)).toEqual([
-      [2, "the line is longer than 1,048,576 characters"],
+      [2, "the line is longer than 1,048,576 bytes"],
       [3, ["2", "y"]],
+    ]);
+  });
+
+  test("a line in another encoding is refused, and no other", async () => {
+    const lines = [Buffer.from("a,b\nJosé,1\n"), Buffer.from("José,2\n\nJosè,3", "latin1"), Buffer.from("\nJosè,4\n")];
+    const { rows } = await readCsv(Buffer.concat(lines));
+    const reason = "the line is not UTF-8; store the file in that encoding";
+    expect(rows.map(shape)).toEqual([
+      [2, ["José", "1"]],
+      [3, reason],
+      [5, reason],
+      [6, ["Josè", "4"]],
+    ]);
+  });
+
+  test("characters are whole wherever the bytes were cut", async () => {
+    const bytes = Buffer.from("\uFEFFé\r\n€,\n\n𝄞");
+    const one = async function* (): AsyncGenerator<Buffer> {
+      for (const byte of bytes) yield Buffer.from([byte]);
+    };
+    const lines: Line[] = [];
+    for await (const chunk of splitLines(one())) lines.push(...chunk);
+    expect(lines).toEqual([
+      { line: 1, text: "é" },
+      { line: 2, text: "€," },
+      { line: 3, text: "" },
+      { line: 4, text: "𝄞" },
     ]);
   });
 
