@@ -123,8 +123,9 @@ export class ErasureScan {
   private takeLink(record: LogRecord): void {
     const link = decodeLink(readJson(record.body));
     if (link === undefined) return;
-    const items = link.items.filter((item) => !this.isTheirs(item, link));
-    if (items.length < link.items.length) {
+    const kept = link.items.filter((item) => !this.isTheirs(item, link));
+    const items = kept.map((item) => (this.tellsOfBefore(item, link) ? { ...item, traits: {} } : item));
+    if (items.length < link.items.length || items.some((item, index) => item !== kept[index])) {
       const body = encodeLink({ ...link, items: [...items, ...this.touches(link)] });
       this.standIns.push({ seq: record.seq, stamp: record.stamp, kind: "link", body });
     }
@@ -156,6 +157,13 @@ export class ErasureScan {
     // Who comes back says so after the word that all was said before.
     const isOver = item.op === "answer" ? this.heardAll.has(from) : this.saidAll.has(from);
     return !isOver && isMeant(this.erased, item.user);
+  }
+
+  /** A group call that its partition was told before it heard of the account's erasure: it counts, and its traits do not. */
+  private tellsOfBefore(item: LinkItem, { from }: LinkBody): item is Extract<LinkItem, { op: "group" }> {
+    if (this.erased.kind !== "account" || item.op !== "group" || this.copy === undefined) return false;
+    const hasTraits = Object.keys(item.traits).length > 0;
+    return hasTraits && !this.heardAll.has(from) && isMeant(this.erased, item.account);
   }
 }
 

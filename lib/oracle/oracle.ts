@@ -78,6 +78,8 @@ export class Oracle {
   readonly #speech: Speech;
   readonly #rounds: Rounds;
   readonly #forgotten = new Forgotten();
+  /** Erasures of accounts that live here, until every partition has said that it has heard: what it tells before is of before. */
+  readonly #unheard: { readonly erasure: Erasure; readonly from: PartitionNo; heard: boolean }[] = [];
   /** By sender, how many of its messages have been heard. */
   readonly #heard = new Map<PartitionNo, number>();
   #clock: Millis = 0;
@@ -305,13 +307,26 @@ export class Oracle {
     const link = decodeLink(readJson(record.body));
     if (link === undefined) return { reason: "bad-link", detail: "a link message is JSON {from, n, items}" };
     this.#hearNumber(link);
-    for (const [id, items] of byAccount(link.items)) this.#hearOfAccount(id, items, link.from, record);
+    for (const [id, items] of byAccount(this.#withoutForgotten(link)))
+      this.#hearOfAccount(id, items, link.from, record);
     this.#hearOfUsers(link.items, record.seq);
     for (const item of link.items) {
       if (item.op === "lit") this.#hearLit(item.revision, item.round, link.from);
       if (item.op === "erased" && item.heard !== true) this.#speech.heardErased(item.revision, link.from);
+      if (item.op === "erased" && item.heard === true)
+        for (const one of this.#unheard)
+          if (one.from === link.from && one.erasure.revision === item.revision) one.heard = true;
     }
     return undefined;
+  }
+
+  /** What a group call told before of an account that was erased here since. */
+  #withoutForgotten({ from, items }: LinkBody): LinkItem[] {
+    const waiting = this.#unheard.filter((one) => one.from === from && !one.heard);
+    return items.map((item) => {
+      const isOld = item.op === "group" && waiting.some(({ erasure }) => isMeant(erasure.erased, item.account));
+      return isOld ? { ...item, traits: {} } : item;
+    });
   }
 
   #hearNumber({ from, n }: LinkBody): void {
@@ -454,6 +469,9 @@ export class Oracle {
       if (member.crowd.size > 0) this.#keepUsersOf(member, cause);
       else this.#forgotten.remember(member);
     }
+    if (kind === "account")
+      for (let from = 0; from < partitions; from += 1)
+        this.#unheard.push({ erasure: { type: "erase", revision, erased }, from, heard: false });
     this.#speech.erased(revision);
   }
 

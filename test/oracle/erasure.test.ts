@@ -2,6 +2,7 @@
 // numbers of the changes (rules.md 4.10). Every expectation is worked out by hand.
 import { describe, expect, test } from "vitest";
 import { FLOORS_MAX } from "../../lib/core/control.ts";
+import { Unheard } from "../../lib/core/engine/links/unheard.ts";
 import { Floors } from "../../lib/core/engine/member/floors.ts";
 import { erasedOf } from "../../lib/core/erasure.ts";
 import type { MemberKind } from "../../lib/core/types.ts";
@@ -119,6 +120,27 @@ describe.each(WORLDS)("the %s says", (_, World) => {
     expect(world.onTheWay(1, 1)).toEqual([{ op: "erased", revision: 7, heard: true }]);
     expect(world.deliverAll("00:04")).toEqual([`-theirs ${ann} 00:04`]);
   });
+
+  test("that an erased account gets no traits back from who had told them before, and others from who tells them later", () => {
+    const world = new World();
+    const [ann, acme] = [world.idIn(0, "ann"), world.idIn(1, "acme")];
+    world.define(
+      "00:00",
+      "paying: {trait: {plan: pro}}\npeopled: {users: {rule: {event: {name: B}}, atLeast: 1}}",
+      ACCOUNT,
+    );
+    world.track("00:01", ann, "B");
+    world.group("00:01", ann, acme, { plan: "pro", tier: "a" });
+    world.control("00:02", erasure(acme, "account"));
+    // She belongs to it, as she said.
+    expect(world.deliver("00:03", 0, 1)).toMatchObject([{ segment: "peopled", change: "joined", id: acme }]);
+    world.deliver("00:04", 1, 0);
+    world.group("00:05", ann, acme, { plan: "pro", tier: "b" });
+    expect(world.deliverAll("00:06")).toEqual([`+paying ${acme} 00:06`]);
+    // A fold of all that sees the same.
+    const changed = world.define("00:07", "changed: {change: {trait: tier, count: {eq: 1}}}", ACCOUNT);
+    expect(changed).toEqual([`+changed ${acme} 00:07`]);
+  });
 });
 
 describe("the numbers of those who were erased", () => {
@@ -145,4 +167,19 @@ describe("the numbers of those who were erased", () => {
     floors.keyed("second");
     expect(floors.of("user", "ann")).toBe(4);
   });
+});
+
+test("who has not answered yet that an account is erased is remembered, by a hash, until all have", () => {
+  const before = new Unheard();
+  before.expect(3, erasedOf("account", "acme", "a key"), 2);
+  before.heard(3, 0);
+  const unheard = new Unheard(before.written);
+  expect(JSON.stringify(unheard.written)).not.toContain("acme");
+  const call = { op: "group", account: "acme", user: "ann", at: 1, traits: { plan: "pro" } } as const;
+  expect(unheard.lessTraits(call, 1)).toEqual({ ...call, traits: {} });
+  expect(unheard.lessTraits(call, 0)).toBe(call);
+  expect(unheard.lessTraits({ ...call, account: "zoo" }, 1).traits).toEqual({ plan: "pro" });
+  unheard.heard(4, 1);
+  unheard.heard(3, 1);
+  expect(unheard.written).toEqual([]);
 });

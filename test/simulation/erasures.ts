@@ -147,11 +147,19 @@ export class ErasureAuditor {
     for (const [tag] of said.matchAll(TAG)) {
       const id = tag.slice(0, tag.indexOf("#"));
       if (partitionOf(id, this.partitions) !== partition) continue;
-      this.gone.delete(tag);
+      if (this.isOfBefore(id, tag)) this.gone.add(tag);
+      else this.gone.delete(tag);
       this.seen.set(id, (this.seen.get(id) ?? new Set()).add(tag));
     }
     if (kind !== "event") return;
     for (const id of this.gone) if (!id.endsWith("#") && said.includes(`"${id}"`)) this.gone.delete(id);
+  }
+
+  /** Of an account, what a user had said before it was erased may come to its home afterwards. */
+  private isOfBefore(id: MemberId, tag: string): boolean {
+    const isLater = ({ kind, id: erased, nth, copy }: Erasure): boolean =>
+      kind === "account" && erased === id && copy !== undefined && numberOf(tag) < nth;
+    return this.erasures.some(isLater);
   }
 
   private isHome({ erased }: Erasure, partition: PartitionNo): boolean {

@@ -69,6 +69,7 @@ import { light } from "./links/lighting.ts";
 import { hearLink, hearOwn } from "./links/link-step.ts";
 import { Outbox } from "./links/outbox.ts";
 import { RoundBook, type WrittenRounds } from "./links/rounds.ts";
+import { Unheard, type WrittenUnheard } from "./links/unheard.ts";
 import { flagsOn } from "./member/accounts.ts";
 import { type Actor, earliestOf } from "./member/actor.ts";
 import { Floors, type WrittenFloors } from "./member/floors.ts";
@@ -80,7 +81,7 @@ import { KINDS, Room } from "./room.ts";
 import { advance } from "./time-step.ts";
 import { applyUserEvent, bringCrowds } from "./user-step.ts";
 
-const META_FORMAT = 5;
+const META_FORMAT = 6;
 // What people named `toJSON` is a field like any other, and no function.
 const packr = new Packr({ useRecords: false, useToJSON: false });
 const unpackr = new Unpackr({ useRecords: false });
@@ -100,6 +101,7 @@ interface Meta {
   readonly heard: [PartitionNo, number][];
   readonly rounds: WrittenRounds;
   readonly floors: WrittenFloors;
+  readonly unheard: WrittenUnheard;
   readonly directory: PageDirectory;
 }
 
@@ -140,6 +142,7 @@ export class PartitionCore implements PartitionMachine {
     room.accounts = meta.accounts;
     room.outbox = new Outbox(options.partition, options.partitions, meta.told);
     room.floors = new Floors(meta.floors);
+    room.unheard = new Unheard(meta.unheard);
     core.#heard = new Map(meta.heard);
     core.#rounds = new RoundBook(options.partitions, meta.rounds);
     core.#control = shared.fold(source.entries);
@@ -463,6 +466,7 @@ export class PartitionCore implements PartitionMachine {
       heard: [...this.#heard],
       rounds: this.#rounds.written,
       floors: this.#room.floors.written,
+      unheard: this.#room.unheard.written,
       sizes: [...this.#room.sizes],
       since: [...this.#since],
       directory,

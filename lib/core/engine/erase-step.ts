@@ -24,6 +24,7 @@ export function* erase(room: Room, control: ControlState, erased: Erased, seq: S
     if (actor.people === undefined || actor.people.users === 0) room.dismiss(page, actor);
     else beginAnew(room, page, actor, seq);
   }
+  if (erased.kind === "account") room.unheard.expect(control.revision, erased, partitions);
   // Also where nobody knew the member: messages that were refused may name it, and others wait for this word.
   room.outbox.erased(control.revision);
 }
@@ -73,7 +74,10 @@ function causeOf(seq: Seq): Cause {
 }
 
 /** In a fold of history, which says nothing and keeps no ties: what was known of the member is gone. */
-export function eraseInPast(room: Room, erased: Erased): void {
+export function eraseInPast(room: Room, erased: Erased, revision: number): void {
+  const { partition, partitions } = room.options;
+  if (erased.hash % partitions !== partition) return;
+  if (erased.kind === "account") room.unheard.expect(revision, erased, partitions);
   const page = room.pages.get(room.pages.pageAt(erased.hash));
   const actor = meant(page, erased);
   if (actor !== undefined) room.dismiss(page, actor);

@@ -1,7 +1,7 @@
 // The fold of one job's questions over the log, beside the live path: it keeps everybody in memory and says nothing. What
 // it has folded is given to the people of the live path when their log says `ready`.
 
-import { decodeLink, type UserItem } from "../links.ts";
+import { decodeLink, type LinkBody, type LinkItem } from "../links.ts";
 import type { Need, PartitionOptions, ShadowFold } from "../partition.ts";
 import { visitDetailsKey, visitsKey } from "../rules/questions/visit-questions.ts";
 import type { LogRecord, Millis, Seq } from "../types.ts";
@@ -75,7 +75,8 @@ export class Shadow implements ShadowFold {
       if (event !== undefined) hearOwn(room, record, event);
     } else if (record.kind === "link") {
       yield* advance(room, room.clockAfter(record), record.seq);
-      yield* hearLink(room, record, { from: 0, n: 1, items: doneInAccounts(record) });
+      const body = decodeLink(readJson(record.body));
+      if (body !== undefined) yield* hearLink(room, record, { ...body, items: doneInAccounts(body) });
     } else {
       if (record.kind === "clock" || room.followsLog) room.clock = room.clockAfter(record);
       if (record.kind === "control") this.#passControl(record);
@@ -90,7 +91,7 @@ export class Shadow implements ShadowFold {
     if (revision > this.#passed + 1) this.#knowItems(this.#past.catalogue.upTo(revision - 1));
     this.#passed = revision;
     const erasure = readErasure(copy?.entry);
-    if (erasure !== undefined) eraseInPast(this.#room, erasure);
+    if (erasure !== undefined) eraseInPast(this.#room, erasure, revision);
     const entry = readItems(copy?.entry);
     if (entry === undefined) return;
     this.#knowItems((this.#room.world.catalogue as KnownItems).after(revision, entry));
@@ -135,10 +136,9 @@ function giveVisits(actor: Actor, folded: Actor | undefined, idleMs: Millis, key
 }
 
 /** Who is in an account matters to nobody yet, only what was done there. */
-function doneInAccounts(record: LogRecord): UserItem[] {
-  const body = decodeLink(readJson(record.body));
-  return (body?.items ?? []).flatMap((item): UserItem[] => {
-    if (item.op === "event") return [item];
+function doneInAccounts({ items }: LinkBody): LinkItem[] {
+  return items.flatMap((item): LinkItem[] => {
+    if (item.op === "event" || item.op === "erased") return [item];
     if (item.op !== "group") return [];
     const { join: _, ...called } = item;
     return [called];

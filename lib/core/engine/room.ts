@@ -10,6 +10,7 @@ import type { CountingStep } from "./counting/counting.ts";
 import { Evaluation } from "./evaluation.ts";
 import { readJson } from "./json.ts";
 import { Outbox } from "./links/outbox.ts";
+import { Unheard } from "./links/unheard.ts";
 import { flagOf } from "./member/accounts.ts";
 import type { Actor } from "./member/actor.ts";
 import { Floors } from "./member/floors.ts";
@@ -31,6 +32,7 @@ export class Room {
   readonly sizes = new Map<SegmentId, number>();
   outbox: Outbox;
   floors = new Floors();
+  unheard = new Unheard();
   world: World;
   plans: Plans;
   step!: Readonly<Record<MemberKind, CountingStep>>;

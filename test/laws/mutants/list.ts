@@ -778,8 +778,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "history-without-links",
     bug: "what users did in an account is no part of its history",
     file: `${ENGINE}/history.js`,
-    find: 'if (item.op === "event")\n            return [item];',
-    replace: 'if (item.op === "event")\n            return [];',
+    find: 'if (item.op === "event" || item.op === "erased")\n            return [item];',
+    replace: 'if (item.op === "event" || item.op === "erased")\n            return [];',
     variables: ACCOUNTS,
   },
   {
@@ -901,5 +901,14 @@ export const MUTANTS: readonly Mutant[] = [
     find: "if (actor !== undefined)\n        room.dismiss(page, actor);",
     replace: "",
     seed: 5,
+  },
+  {
+    name: "traits-from-before",
+    bug: "an erased account gets back the traits that somebody told before, and that came late",
+    file: `${ENGINE}/links/unheard.js`,
+    find: "return isOld ?",
+    replace: "return false ?",
+    variables: ACCOUNTS,
+    seed: 55,
   },
 ];

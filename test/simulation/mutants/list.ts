@@ -828,4 +828,12 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "if (false)",
     seed: 12,
   },
+  {
+    name: "told-before-heard-after",
+    bug: "what was told of an account's traits before it was erased stays in its log where it came late",
+    file: "actors/partition/erasure-scan.js",
+    find: "return hasTraits && !this.heardAll",
+    replace: "return false && !this.heardAll",
+    seed: 12,
+  },
 ];

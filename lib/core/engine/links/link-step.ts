@@ -26,7 +26,9 @@ export function* hearLink(room: Room, record: LogRecord, { from, items }: LinkBo
   for (const item of items) {
     if (item.op === "flip") push(flips, item.account, item);
     else if (item.op === "answer") answers.push(item);
-    else if (item.op !== "lit" && item.op !== "erased") push(toAccounts, item.account, item);
+    else if (item.op === "erased") {
+      if (item.heard === true) room.unheard.heard(item.revision, from);
+    } else if (item.op !== "lit") push(toAccounts, item.account, room.unheard.lessTraits(item, from));
   }
   for (const [id, own] of inIdOrder(toAccounts)) {
     yield* room.pages.bring(room.pages.pageOf(id));
