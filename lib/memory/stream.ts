@@ -19,7 +19,12 @@ export interface NewMessage {
   readonly rollup?: boolean;
   /** Age does not remove it. */
   readonly neverExpires?: boolean;
+  /** What bears it is stored once within a window, also when that was deleted meanwhile. */
+  readonly id?: string;
 }
+
+/** A server's own, where nobody says another. */
+const ID_WINDOW_MS = 120_000;
 
 export interface Expectation {
   readonly subject: string;
@@ -35,6 +40,8 @@ export class MemoryStream {
   last = 0;
   private readonly messages = new Map<number, MemoryMessage>();
   private readonly lastOfSubject = new Map<string, number>();
+  /** When what bears an id was stored. */
+  private readonly ids = new Map<string, number>();
   private readonly listeners = new Set<() => void>();
   private readonly readers = new Set<() => void>();
   private readonly runtime: Runtime;
@@ -56,6 +63,7 @@ export class MemoryStream {
   }
 
   private storeOne(message: NewMessage): void {
+    if (message.id !== undefined && this.isRepeat(message.id)) return;
     const before = this.lastOfSubject.get(message.subject);
     if (message.rollup === true && before !== undefined) this.messages.delete(before);
     this.last += 1;
@@ -68,6 +76,13 @@ export class MemoryStream {
       neverExpires: message.neverExpires ?? false,
     });
     this.lastOfSubject.set(message.subject, this.last);
+  }
+
+  private isRepeat(id: string): boolean {
+    const now = this.runtime.monotonicMs();
+    if (now - (this.ids.get(id) ?? Number.NEGATIVE_INFINITY) < ID_WINDOW_MS) return true;
+    this.ids.set(id, now);
+    return false;
   }
 
   at(seq: number): MemoryMessage | undefined {
@@ -130,6 +145,7 @@ export class MemoryStream {
     for (let at = seq + 1; at <= this.last; at += 1) this.messages.delete(at);
     this.last = Math.min(this.last, seq);
     this.first = Math.min(this.first, this.last + 1);
+    this.ids.clear();
     this.forgetSubjects();
     this.deleteConsumers();
   }

@@ -393,6 +393,7 @@ export class MemoryRejects implements Rejects {
       subject: `rejected.${reject.reason}`,
       body: reject.body,
       headers: { partition: `${this.partition}`, seq: `${reject.seq}`, detail: reject.detail },
+      id: `${this.partition}:${reject.seq}`,
     }));
     const outcome = await publish(this.server, this.client, "reject", messages, () =>
       this.server.stream(REJECTS).store(messages),

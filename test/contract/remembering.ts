@@ -118,6 +118,17 @@ export function rememberingContract(here: Here): void {
       expect(told.slice(0, 3).map(({ body }) => [...body])).toEqual(bodies.map((body) => [...body]));
       expect(told[3]!.body.length).toBeGreaterThan(PAYLOAD_BYTES_MAX / 2);
     });
+
+    test("that come a second time are stored once, also where they were erased meanwhile", async () => {
+      const { p, mine } = here.fresh();
+      const reject = { stamp: 1, seq: 1, reason: "not-json" as const, detail: "", body: bytes("ann") };
+      const told = async () => (await here.world.rejects()).filter(({ partition }) => partition === p).length;
+      for (let time = 0; time < 2; time += 1) expect(await mine.rejects.tell([reject])).toBe(true);
+      expect(await told()).toBe(1);
+      expect(await mine.eraser.rejects((seq, body) => seq === 1 && Buffer.from(body).toString() === "ann")).toBe(1);
+      expect(await mine.rejects.tell([reject])).toBe(true);
+      expect(await told()).toBe(0);
+    });
   });
 
   describe("the cluster", () => {
