@@ -13,6 +13,7 @@ import { plain } from "../../lib/cli/style.ts";
 import { type Format, printRows } from "../../lib/cli/table.ts";
 import { nearest } from "../../lib/core/rules/parse/problems.ts";
 import type { Millis } from "../../lib/core/types.ts";
+import { NatsLogLookup } from "../../lib/nats/log-lookup.ts";
 import { type Context, connected, unknownSegment } from "./context.ts";
 import { note, print, printJson, withOutput } from "./output.ts";
 import { playing } from "./played.ts";
@@ -110,11 +111,12 @@ async function user(context: Context, id: string, options: UserOptions): Promise
 }
 
 async function explainedNow(
-  { nc, names, partitions, questions }: Context,
+  { nc, names, partitions, questions, config }: Context,
   { id: segment, kind }: CatalogueEntry,
   id: string,
 ): Promise<ExplainedAt> {
-  const found = await explained({ partitions, questions, logs: { nc, names } }, segment, id);
+  const log = new NatsLogLookup(nc, names);
+  const found = await explained({ questions, logs: { log, partitions, limits: config.limits } }, segment, { kind, id });
   const view = kind === "user" ? (await questions.user(id)).user : (await questions.account(id)).account;
   return { ...found, memberships: view?.memberships ?? [] };
 }

@@ -174,7 +174,7 @@ export async function explainedAt(context: Playing, id: SegmentId, member: Membe
   const logs = await logsOf(context);
   const { tests } = await playedTogether(context, common, logs, progressOf(context, logs), at);
   const machines = tests.map((test) => test.machine);
-  const found = await explained({ partitions: machines.length, questions: questionsTo(machines) }, id, member);
+  const found = await explained({ questions: questionsTo(machines) }, id, { kind: definition.kind, id: member });
   return { ...found, memberships: membershipsOf(machines[partition]!, definition, member) };
 }
 

@@ -19,7 +19,7 @@ function asked(explanations: Record<string, ExplainNode>, users: Record<string, 
       return found.slice(0, limit).map((id) => ({ id, holds: [rule!] }));
     },
   };
-  return explained({ partitions: 4, questions }, "s", "acme");
+  return explained({ questions }, "s", { kind: "account", id: "acme" });
 }
 
 const node = (rule: string, rest: Partial<ExplainNode> = {}): ExplainNode => ({ rule, pass: true, ...rest });

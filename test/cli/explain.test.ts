@@ -1,5 +1,6 @@
 // `explain` against a real server and a real worker: the deciding message with its id, the fewest rules that are missing,
 // and the same at a moment of the past.
+import { pack } from "msgpackr";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type CliRig, openCliRig } from "../support/cli-rig.ts";
 
@@ -18,6 +19,13 @@ beforeAll(async () => {
   expect((await rig.rollcall("segments", "apply", file)).code).toBe(0);
   const nc = await rig.server.connection("channel");
   const send = (userId: string, body: object) => nc.request(`events.${userId}`, JSON.stringify({ userId, ...body }));
+  const busy = await rig.fileOf("busy.yaml", "id: busy\nkind: account\nrule: { event: { name: Report Viewed } }\n");
+  expect((await rig.rollcall("segments", "apply", busy)).code).toBe(0);
+  await send("ann", { type: "group", groupId: "acme" });
+  await send("ann", { type: "track", event: "Report Viewed", messageId: "ann-1", timestamp: "2026-03-01T10:00:00Z" });
+  const told = { type: "track", groupId: "inc", event: "Report Viewed", messageId: "inc-1" };
+  await nc.request("accounts.inc", JSON.stringify(told));
+  await nc.request("events.cy", pack({ type: "track", userId: "cy", event: "Complained", messageId: "cy-1" }));
   for (const userId of ["ada", "bob"]) {
     await send(userId, { type: "track", event: "Report Viewed", messageId: `${userId}-1` });
   }
@@ -61,4 +69,18 @@ test("at a moment of the past the log alone says, up to there", async () => {
   const before = await rig.rollcall("explain", "fans", "ada", "--at", "2020-01-01T00:00:00Z");
   expect([before.code, before.err]).toEqual([2, expect.stringContaining('no message has named "ada" by then')]);
   expect((await rig.rollcall("explain", "fans", "ada", "--at", "noon")).code).toBe(2);
+});
+
+test.each([
+  ["busy", "acme", { event: "Report Viewed", messageId: "ann-1", at: "2026-03-01T10:00:00.000Z" }],
+  ["busy", "inc", { event: "Report Viewed", messageId: "inc-1" }],
+])("what a user of an account did, or the account itself, decided it: %s, %s", async (segment, id, decidedBy) => {
+  const { explanation } = JSON.parse((await rig.rollcall("explain", segment, id, "-o", "json")).out);
+  expect(explanation.nodes[0].decidedBy).toMatchObject({ ...decidedBy, seq: expect.any(Number) });
+});
+
+test("an event in MessagePack is named as any other", async () => {
+  const { explanation } = JSON.parse((await rig.rollcall("explain", "fans", "cy", "-o", "json")).out);
+  const [, , not] = explanation.nodes[0].nodes;
+  expect(not.nodes[0].decidedBy).toMatchObject({ event: "Complained", messageId: "cy-1" });
 });

@@ -1,16 +1,15 @@
 // An explanation put together for whoever reads: the messages that decided it, some of the users that it counts, and, inside
 // what it says of somebody's account, the account's own. Each part is asked where it is known.
-import { partitionOf } from "../../core/ids.ts";
 import type { ExplainNode } from "../../core/partition.ts";
 import type { MemberId, Millis, SegmentId } from "../../core/types.ts";
 import type { Questions } from "../../nats/questions.ts";
-import { withDecidingEvents } from "./deciding-events.ts";
+import type { Whose } from "../profiles/log-events.ts";
+import { type Logs, withDecidingEvents } from "./deciding-events.ts";
 
 export interface ExplainingOptions {
-  readonly partitions: number;
   readonly questions: Pick<Questions, "explain" | "accountUsers">;
   /** Where messages that decided something are looked up; absent: they are not. */
-  readonly logs?: Omit<Parameters<typeof withDecidingEvents>[1], "partition">;
+  readonly logs?: Logs;
 }
 
 export interface Explained {
@@ -24,21 +23,21 @@ const USERS_NAMED_MAX = 10;
 /** A rule about an account may ask about its users, and those about their accounts again: so deep is shown. */
 const DEPTH_MAX = 4;
 
-export function explained(options: ExplainingOptions, segment: SegmentId, id: MemberId): Promise<Explained> {
-  return explainedTo(DEPTH_MAX, options, segment, id);
+export function explained(options: ExplainingOptions, segment: SegmentId, whose: Whose): Promise<Explained> {
+  return explainedTo(DEPTH_MAX, options, segment, whose);
 }
 
 async function explainedTo(
   depth: number,
   options: ExplainingOptions,
   segment: SegmentId,
-  id: MemberId,
+  whose: Whose,
 ): Promise<Explained> {
+  const { id } = whose;
   const { explain, clock } = await options.questions.explain(segment, id);
   if (explain === null) return { clock, explain };
-  const { logs, partitions } = options;
-  const partition = partitionOf(id, partitions);
-  const root = logs === undefined ? explain : await withDecidingEvents(explain, { ...logs, partition });
+  const { logs } = options;
+  const root = logs === undefined ? explain : await withDecidingEvents(explain, whose, logs);
   return { clock, explain: await withOtherSide(root, { ...options, depth, id }) };
 }
 
@@ -62,7 +61,9 @@ async function insideAccount(
   { depth, ...reach }: Reach,
 ): Promise<Pick<ExplainNode, "nodes">> {
   if (depth <= 1) return {};
-  const { explain } = await explainedTo(depth - 1, reach, flag, id).catch(() => ({ explain: null }));
+  const { explain } = await explainedTo(depth - 1, reach, flag, { kind: "account", id }).catch(() => ({
+    explain: null,
+  }));
   return explain === null ? {} : { nodes: [explain] };
 }
 

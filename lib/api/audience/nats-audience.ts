@@ -8,6 +8,7 @@ import type { MemberSet } from "../../core/members.ts";
 import type { AccountView, UserView } from "../../core/partition.ts";
 import type { Delta, Limits, MemberId, MemberKind, PartitionNo, SegmentId } from "../../core/types.ts";
 import { NatsControlLog } from "../../nats/control-log.ts";
+import { NatsLogLookup } from "../../nats/log-lookup.ts";
 import type { Names } from "../../nats/names.ts";
 import { Questions, type Sizes } from "../../nats/questions.ts";
 import type { PartitionStatus } from "../../ports/questions.ts";
@@ -50,9 +51,9 @@ export async function openAudience(options: NatsAudienceOptions): Promise<NatsAu
 
 export class NatsAudience implements Audience {
   private readonly nc: NatsConnection;
+  private readonly log: NatsLogLookup;
   readonly catalogue: Catalogue;
   readonly questions: Questions;
-  private readonly names: Names;
   private readonly partitionCount: number;
   private readonly limits: Limits;
   private readonly listeners = new Set<(delta: Delta) => void>();
@@ -64,7 +65,7 @@ export class NatsAudience implements Audience {
 
   constructor({ nc, names, partitions, limits }: NatsAudienceOptions, catalogue: Catalogue) {
     this.nc = nc;
-    this.names = names;
+    this.log = new NatsLogLookup(nc, names);
     this.partitionCount = partitions;
     this.limits = limits;
     this.catalogue = catalogue;
@@ -140,9 +141,10 @@ export class NatsAudience implements Audience {
   async explain(segment: SegmentId, id: MemberId): Promise<Explanation | undefined> {
     const entry = this.catalogue.entry(segment);
     if (entry === undefined) return undefined;
-    const { nc, names, questions, partitionCount: partitions } = this;
-    const { explain, clock } = await explained({ questions, partitions, logs: { nc, names } }, segment, id);
-    return explain === null ? undefined : { segment, kind: entry.kind, id, clock, explanation: explain };
+    const { kind } = entry;
+    const { log, limits, questions, partitionCount: partitions } = this;
+    const { explain, clock } = await explained({ questions, logs: { log, partitions, limits } }, segment, { kind, id });
+    return explain === null ? undefined : { segment, kind, id, clock, explanation: explain };
   }
 
   partitionOf(id: MemberId): PartitionNo {
