@@ -236,6 +236,18 @@ describe("a list", () => {
     expect(await masked(`&cursor=${page.next}`)).toEqual({ items: ["a•••@•••"], next: null });
   });
 
+  test("that is not there has nobody to take out, by a file neither, and none is made", async () => {
+    await ask("POST", "/v1/lists", { id: "staff", members: ["u1", "u2"] });
+    const csv = { "content-type": "text/csv" };
+    const typo = await ask("POST", "/v1/lists/stuff/upload?mode=remove", "u1\n", csv);
+    expect([typo.status, typo.body.error.code]).toEqual([404, "unknown-list"]);
+    expect(typo.body.error.message).toContain("staff?");
+    // Deleted before the entry is stored.
+    control.meanwhile = () => control.write({ op: "removeList", id: "staff" });
+    expect((await ask("POST", "/v1/lists/staff/remove", { members: ["u1"] })).status).toBe(404);
+    expect([control.entries.length, (await ask("GET", "/v1/lists")).body.items]).toEqual([2, []]);
+  });
+
   test("too long for one message is written in several; who stays in it never leaves on the way", async () => {
     control.entryBytesMax = 400;
     const first = Array.from({ length: 60 }, (_, index) => `user-${index}`);

@@ -166,11 +166,7 @@ export const listRoutes: RouteGroup = (app, services) => {
         response: { 200: ListChangedOut, ...refusals(404, 422) },
       },
     },
-    async (request) => {
-      const { id } = request.params;
-      membersOf(catalogue, id);
-      return changed(services, request, "remove", { id, mode: "remove", ...request.body });
-    },
+    async (request) => changed(services, request, "remove", { id: request.params.id, mode: "remove", ...request.body }),
   );
 
   app.delete(
@@ -209,7 +205,7 @@ export const listUploadRoutes: RouteGroup = (app, services) => {
         params: exact({ id: idOf("newsletter", "The list's id.") }),
         querystring: UploadQuery,
         body: CsvIn,
-        response: { 200: ListChangedOut, ...refusals(409, 422) },
+        response: { 200: ListChangedOut, ...refusals(404, 409, 422) },
       },
     },
     async (request) => {

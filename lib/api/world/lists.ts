@@ -80,6 +80,8 @@ export async function changeList(desk: Desk, change: ListChange): Promise<ListCh
       // After a lost answer the list is what it was to become, by this very change.
       if (looks > 1 && holdsExactly(catalogue, id, members)) return undefined;
       if (revisions.length === 0) change.assertStill?.();
+      // An entry that takes somebody out of a list that is not there would make it.
+      if (how === "remove") membersOf(catalogue, id);
       return listEntry(id, kindOf(catalogue, id, change.kind), how, ids);
     });
     if (revision === undefined) return;
