@@ -248,6 +248,21 @@ describe("a list", () => {
     expect([control.entries.length, (await ask("GET", "/v1/lists")).body.items]).toEqual([2, []]);
   });
 
+  test("loses all that are taken out of it, whoever writes at the same time", async () => {
+    await ask("POST", "/v1/lists", { id: "staff", members: ["u1"] });
+    control.meanwhile = () => control.write({ op: "list", id: "others", mode: "add", members: ["u9"] });
+    const { body } = await ask("POST", "/v1/lists/staff/remove", { members: ["u1"] });
+    expect([body.list.members, await members("staff")]).toEqual([0, []]);
+  });
+
+  test("that takes several entries is made, though the answer to the first was lost", async () => {
+    control.entryBytesMax = 400;
+    control.loseNextAnswer = true;
+    const all = Array.from({ length: 60 }, (_, index) => `user-${index}`);
+    const made = await ask("POST", "/v1/lists", { id: "staff", members: all });
+    expect([made.status, made.body.list?.members]).toEqual([201, 60]);
+  });
+
   test("too long for one message is written in several; who stays in it never leaves on the way", async () => {
     control.entryBytesMax = 400;
     const first = Array.from({ length: 60 }, (_, index) => `user-${index}`);

@@ -74,11 +74,9 @@ export async function changeList(desk: Desk, change: ListChange): Promise<ListCh
   const bytesMax = Math.min(control.entryBytesMax ?? ENTRY_BYTES_MAX, ENTRY_BYTES_MAX) - FRAME_BYTES - bytesOf(id);
   const revisions: number[] = [];
   const write = async (how: ListMode, ids: readonly MemberId[]): Promise<void> => {
-    let looks = 0;
-    const revision = await appendEntry(control, catalogue, () => {
-      looks += 1;
-      // After a lost answer the list is what it was to become, by this very change.
-      if (looks > 1 && holdsExactly(catalogue, id, members)) return undefined;
+    const revision = await appendEntry(control, catalogue, (isInDoubt) => {
+      // After a lost answer the list is what the entry was to make of it, by this very change.
+      if (isInDoubt && how !== "remove" && holdsExactly(catalogue, id, ids)) return undefined;
       if (revisions.length === 0) change.assertStill?.();
       // An entry that takes somebody out of a list that is not there would make it.
       if (how === "remove") membersOf(catalogue, id);
