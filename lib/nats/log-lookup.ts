@@ -1,5 +1,5 @@
-// Looks messages up in the streams EVENTS_<p>: by sequence through the stream's leader, backwards through a consumer that
-// lives as long as the answer takes. Answers lib/ports/log-lookup.ts.
+// Looks messages up in the streams EVENTS_<p>: by sequence through the stream's leader, many through a consumer that lives as
+// long as the answer takes. Answers lib/ports/log-lookup.ts.
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { LogKind, LogRecord, PartitionNo, Seq } from "../core/types.ts";
 import type { LogLookup } from "../ports/log-lookup.ts";
@@ -36,19 +36,18 @@ export class NatsLogLookup implements LogLookup {
     return found;
   }
 
-  async before(partition: PartitionNo, seq: Seq, count: number): Promise<readonly LogRecord[]> {
-    const { first, last } = await this.bounds(partition);
-    const to = Math.min(seq - 1, last);
-    const from = Math.max(first, to - count + 1);
-    return to < from ? [] : this.between(partition, from, to);
+  /** Where all are gone, as after an erasure, no message would come, or none before others: so the first is asked for. */
+  async between(partition: PartitionNo, from: Seq, to: Seq): Promise<readonly LogRecord[]> {
+    if (to < from) return [];
+    const first = await storedMessage(this.nc, this.names.eventsStream(partition), { seq: from, next_by_subj: ">" });
+    return first === undefined || first.seq > to ? [] : this.read(partition, first.seq, to);
   }
 
   bounds(partition: PartitionNo): Promise<{ readonly first: Seq; readonly last: Seq }> {
     return streamState(this.nc, this.names.eventsStream(partition));
   }
 
-  /** Messages that were removed from between are not there: nobody here counts on all. */
-  private between(partition: PartitionNo, from: Seq, to: Seq): Promise<readonly LogRecord[]> {
+  private read(partition: PartitionNo, from: Seq, to: Seq): Promise<readonly LogRecord[]> {
     return new Promise((resolve, reject) => {
       const records: LogRecord[] = [];
       let reached = from - 1;

@@ -29,7 +29,7 @@ function world() {
   const observed = new ObservedInLogs({
     log: {
       at: async () => [],
-      before: async (_, seq, count) => log.filter((record) => record.seq < seq && record.seq >= seq - count),
+      between: async (_, from, to) => log.filter(({ seq }) => seq >= from && seq <= to),
       bounds: async () => {
         last = Math.max(last, log.at(-1)?.seq ?? 0);
         return { first: 1, last };

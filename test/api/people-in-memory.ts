@@ -52,8 +52,11 @@ export class PeopleInMemory implements PeopleSource {
       this.fetched += seqs.length;
       return seqs.map((seq) => this.logs[partition]!.find((record) => record.seq === seq));
     },
-    before: async (partition, seq, count) => this.logs[partition]!.filter((record) => record.seq < seq).slice(-count),
-    bounds: async (partition) => ({ first: 1, last: this.logs[partition]!.length }),
+    between: async (partition, from, to) => this.logs[partition]!.filter(({ seq }) => seq >= from && seq <= to),
+    bounds: async (partition) => {
+      const last = this.logs[partition]!.at(-1)?.seq ?? 0;
+      return { first: this.logs[partition]![0]?.seq ?? last + 1, last };
+    },
   };
 
   // biome-ignore lint/suspicious/noExplicitAny: the answer is that to the question

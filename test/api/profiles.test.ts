@@ -2,6 +2,7 @@
 // from the messages. The same against a server stands in test/end-to-end/profiles.test.ts.
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TRAIL_MAX } from "../../lib/core/engine/member/trail.ts";
+import { partitionOf } from "../../lib/core/ids.ts";
 import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
 import type { PeopleInMemory } from "./people-in-memory.ts";
 
@@ -69,6 +70,20 @@ describe("the timeline", () => {
     const even = (await pages("/v1/users/ann/events?name=Even")).flatMap(({ items }) => items);
     expect(even).toHaveLength(count / 2);
     expect(new Set(even.map(({ name }) => name))).toEqual(new Set(["Even"]));
+  });
+
+  test("what an erasure took from between hides nothing that is older", async () => {
+    const hers = partitionOf("ann", people.partitions);
+    const erased = Array.from({ length: 20 }, (_, n) => `e${n}`).find(
+      (id) => partitionOf(id, people.partitions) === hers,
+    )!;
+    people.event("ann", track("Oldest"));
+    for (let n = 0; n < 2_050; n += 1) people.event(erased, track("Seen"));
+    for (let n = 0; n <= TRAIL_MAX; n += 1) people.event("ann", track("Seen"));
+    people.logs[hers]!.splice(1, 2_050);
+    const all = await pages("/v1/users/ann/events");
+    const told = all.flatMap(({ items }) => items);
+    expect([told.length, told.at(-1)!.name]).toEqual([TRAIL_MAX + 2, "Oldest"]);
   });
 
   test("of an account: by whom each thing was done, and one user's alone", async () => {

@@ -225,7 +225,7 @@ export class ObservedInLogs implements Observed {
 
   /** Messages that were removed from between count as read: there is no more to be known of them. */
   private async read(partition: PartitionNo, part: Read, before: Seq, count: number): Promise<void> {
-    const records = await this.log.before(partition, before, count);
+    const records = await this.log.between(partition, before - count, before - 1);
     if (this.parts[partition] !== part) return;
     part.low = Math.min(part.low, before - count);
     part.high = Math.max(part.high, before - 1);

@@ -12,9 +12,9 @@ import type { PeopleSource } from "./people.ts";
 
 /** Fetched at once. */
 const FETCH_MESSAGES = 32;
-const SCAN_BLOCK_MESSAGES = 2_000;
-/** Messages looked through for one page: some hundred milliseconds. */
-const SCAN_MESSAGES_MAX = 20_000;
+const SCAN_BLOCK_POSITIONS = 2_000;
+/** Positions looked through for one page, also where nothing stands any more: some hundred milliseconds. */
+const SCAN_POSITIONS_MAX = 20_000;
 
 export interface TimelineAsked {
   readonly limit: number;
@@ -109,28 +109,31 @@ class Page {
 
   /** Through what everybody did, back to where they were first seen, or to the bound of one page. */
   async scan({ trail, firstSeen }: HistoryView): Promise<void> {
+    const { first, last } = await this.source.log.bounds(this.partition);
     // A message of the cursor's that is told in part is above: only the trail and a page before lead into one.
-    let before = Math.min(this.index > 0 ? this.seq + 1 : this.seq, trail[0] ?? Number.POSITIVE_INFINITY);
-    while (!this.isFull && this.scanned < SCAN_MESSAGES_MAX) {
-      const records = await this.source.log.before(this.partition, before, SCAN_BLOCK_MESSAGES);
+    let before = Math.min(this.index > 0 ? this.seq + 1 : this.seq, trail[0] ?? last + 1, last + 1);
+    const lowest = before - SCAN_POSITIONS_MAX;
+    while (!this.isFull && before > lowest) {
+      const from = Math.max(first, before - SCAN_BLOCK_POSITIONS);
+      const records = await this.source.log.between(this.partition, from, before - 1);
       for (const record of records.toReversed()) {
         if (this.isFull) return;
         this.scanned += 1;
         this.take(record);
       }
       const oldest = records[0];
-      if (oldest === undefined || this.isBefore(oldest, firstSeen)) {
+      if (from === first || (oldest !== undefined && this.isBefore(oldest, firstSeen))) {
         this.ended = !this.isFull;
         return;
       }
-      before = oldest.seq;
+      before = from;
       if (!this.isFull) [this.seq, this.index] = [before, 0];
     }
   }
 
   /** Nothing of theirs is older: by the stamps, where they are the clock. */
-  private isBefore({ seq, stamp }: LogRecord, firstSeen: Millis): boolean {
-    return seq === 1 || (this.source.clock === "log" && stamp < firstSeen);
+  private isBefore({ stamp }: LogRecord, firstSeen: Millis): boolean {
+    return this.source.clock === "log" && stamp < firstSeen;
   }
 
   private take(record: LogRecord): void {
