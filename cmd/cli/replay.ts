@@ -98,9 +98,8 @@ async function verifyOne(
   { links, progress }: { readonly links: LinkBook; readonly progress: Progress },
 ): Promise<PartitionReport> {
   const { partition, position, memberships, deltas } = standing;
-  const ledger = await new NatsLedger(context.nc, context.names, partition).read();
   return verifyPartition({
-    isErased: !ledger.isEmpty,
+    ledger: await new NatsLedger(context.nc, context.names, partition).read(),
     options: oracleOptions(context, partition),
     records: logRecords(context.nc, context.names, partition, position),
     deltas,

@@ -6,15 +6,18 @@ import type { LogRecord, PartitionNo } from "../core/types.ts";
 import { Collected, type Differences } from "./collected.ts";
 
 export interface LinkReport {
-  /** Messages that both sides know. */
+  /** Messages that both sides know, each as it was said. */
   readonly compared: number;
   /** They stand in the receiver's log otherwise than the sender's derives them. */
   readonly wrong: Differences;
 }
 
+/** Of a message that an erasure has put into other words. */
+const ERASED = "";
+
 /** From one partition to another: what one side knows and the other does not, yet; a message is one digest of it. */
 interface Way {
-  compared: number;
+  paired: number;
   readonly derived: string[];
   readonly standing: string[];
 }
@@ -31,12 +34,15 @@ export class LinkBook {
     this.#compare(from, to, way);
   }
 
-  /** It stands in the receiver's log. What is no link message is refused there. */
-  hear(to: PartitionNo, { kind, body }: LogRecord): void {
+  /**
+   * It stands in the receiver's log. What is no link message is refused there. `isErased`: a stand-in for it does, and its
+   * sender's log may tell as much as ever.
+   */
+  hear(to: PartitionNo, { kind, body }: LogRecord, isErased = false): void {
     const link = kind === "link" ? decodeLink(readJson(body)) : undefined;
     if (link === undefined) return;
     const way = this.#wayOf(link.from, to);
-    way.standing.push(digestOf(body));
+    way.standing.push(isErased ? ERASED : digestOf(body));
     this.#compare(link.from, to, way);
   }
 
@@ -46,17 +52,19 @@ export class LinkBook {
 
   #wayOf(from: PartitionNo, to: PartitionNo): Way {
     const key = `${from} ${to}`;
-    const way = this.#ways.get(key) ?? { compared: 0, derived: [], standing: [] };
+    const way = this.#ways.get(key) ?? { paired: 0, derived: [], standing: [] };
     this.#ways.set(key, way);
     return way;
   }
 
   #compare(from: PartitionNo, to: PartitionNo, way: Way): void {
     while (way.derived.length > 0 && way.standing.length > 0) {
-      way.compared += 1;
+      way.paired += 1;
+      const n = way.paired;
+      const [derived, standing] = [way.derived.shift(), way.standing.shift()];
+      if (standing === ERASED) continue;
       this.#compared += 1;
-      if (way.derived.shift() === way.standing.shift()) continue;
-      const n = way.compared;
+      if (derived === standing) continue;
       this.#wrong.add(
         () => `message ${n} from partition ${from} to ${to} is not what the log of partition ${from} derives`,
       );

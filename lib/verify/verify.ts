@@ -20,6 +20,12 @@ export interface LiveMembership {
   readonly since: Millis;
 }
 
+/** What was erased from a log: as much of lib/ports/erasing.ts's book as is asked here. */
+interface Ledger {
+  readonly isEmpty: boolean;
+  stampAt(seq: Seq): Millis | undefined;
+}
+
 export interface VerifyInput {
   readonly options: OracleOptions;
   /** The log from its first message up to the position that is compared (the watermark's `done`). */
@@ -30,8 +36,8 @@ export interface VerifyInput {
   readonly memberships: AsyncIterable<LiveMembership> | Iterable<LiveMembership>;
   /** Hears what this partition says to others, and what others say to it. */
   readonly links?: LinkBook;
-  /** Somebody was erased from this log: what it derives for others is less than what they were told. */
-  readonly isErased?: boolean;
+  /** Where somebody was erased from this log, it derives less for others than they were told. */
+  readonly ledger?: Ledger | undefined;
   /** Called now and then with the number of log messages read. */
   readonly onProgress?: (inputs: number) => void;
 }
@@ -77,9 +83,9 @@ export async function verifyPartition(input: VerifyInput): Promise<PartitionRepo
     leftOut.hear(record);
     for (const delta of oracle.apply(record)) made.push(delta);
     for (const link of oracle.takeLinks()) {
-      if (input.isErased !== true) input.links?.derive(input.options.partition, link);
+      if (input.ledger?.isEmpty !== false) input.links?.derive(input.options.partition, link);
     }
-    input.links?.hear(input.options.partition, record);
+    input.links?.hear(input.options.partition, record, input.ledger?.stampAt(record.seq) !== undefined);
     inputs += 1;
     if (inputs % PROGRESS_EVERY === 0) input.onProgress?.(inputs);
   }
