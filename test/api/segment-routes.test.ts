@@ -288,6 +288,8 @@ describe("a file of ids", () => {
     ["a header of one column", "User ID\nu1\nu2\n", "", ["u1", "u2"]],
     ["a header of several", '\uFEFFname;user_id\nAnn;u1\n"Bo;b";u2\n', "", ["u1", "u2"]],
     ["a column by its name", "name,key\nAnn,u1\n", "?column=key", ["u1"]],
+    ["rows that end early, or in empty cells", "id,name\nu1\nu2,Bo,,\n", "", ["u1", "u2"]],
+    ["an id in quotes", 'id\n"doe,jane"\n', "", ["doe,jane"]],
   ])("is read: %s", async (_, text, query, expected) => {
     expect((await upload(text, query)).status).toBe(200);
     expect(held()).toEqual(expected);
@@ -299,6 +301,14 @@ describe("a file of ids", () => {
     ["a column nobody knows", "name,key\nAnn,u1\n", "?column=ky", ["line 1"], "no column"],
     ["columns of which none is named", "name,key\nAnn,u1\n", "", ["line 1"], "which of the columns"],
     ["a quote that does not end", 'id\nu1\n"u2\n', "", ["line 3"], "no CSV"],
+    [
+      "an id with a comma that no quotes hold",
+      "id\nu1\ndoe,jane\n",
+      "",
+      ["line 3"],
+      "2 cells where the first row has 1",
+    ],
+    ["such an id among columns", "id,name,\ndoe,jane,Jane Doe,x\n", "", ["line 2"], "must be put in quotes"],
     ["nothing", "\n", "", ["line 1"], "no id"],
   ])("is refused with its lines: %s", async (_, text, query, lines, words) => {
     const { status, body } = await upload(text, query);

@@ -20,11 +20,12 @@ interface Row {
 export function idsOfText(text: string, { idBytesMax }: Limits, column?: string): readonly MemberId[] {
   const rows = rowsOf(text);
   const { index, from } = idColumnOf(rows, column);
+  const width = widthOf(rows[0]?.cells ?? []);
   const problems: Problem[] = [];
   const ids = new Set<MemberId>();
   for (const { cells, line } of rows.slice(from)) {
     const id = (cells[index] ?? "").trim();
-    const wrong = wrongWith(id, cells, idBytesMax);
+    const wrong = wrongWith(id, cells, width, idBytesMax);
     if (wrong === undefined) ids.add(id);
     else problems.push({ path: `line ${line}`, message: wrong });
   }
@@ -68,12 +69,22 @@ function idColumnOf(rows: readonly Row[], column: string | undefined): { index: 
   throw badText([{ path: "line 1", message }]);
 }
 
-function wrongWith(id: string, cells: readonly string[], idBytesMax: number): string | undefined {
+function wrongWith(id: string, cells: readonly string[], width: number, idBytesMax: number): string | undefined {
+  // An id that holds the delimiter would be cut, and its beginning may be somebody else.
+  if (cells.length > width && widthOf(cells) > width) {
+    const found = `${widthOf(cells)} cells where the first row has ${width}`;
+    return `there are ${found}; what holds the delimiter must be put in quotes`;
+  }
   if (id === "") return cells.length > 1 ? "there is no id in this row" : "there is no id";
   const bytes = Buffer.byteLength(id);
   if (bytes > idBytesMax) return `the id has ${bytes} bytes; the limit is ${idBytesMax} (limits.idBytesMax)`;
   if (id.includes("\uFFFD")) return "it is not UTF-8; save the file as UTF-8";
   return undefined;
+}
+
+/** Without the empty cells at its end, which spreadsheets add. */
+function widthOf(cells: readonly string[]): number {
+  return cells.findLastIndex((cell) => cell.trim() !== "") + 1;
 }
 
 function badText(problems: readonly Problem[]): NotPossible {
