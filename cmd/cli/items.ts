@@ -1,6 +1,7 @@
 // rollcall items import | show: the catalogue that events' items are looked up in. Reading files is lib/import/item-rows.ts,
 // checking and writing lib/api/world/feeds.ts; what is written counts for what happens from then on.
 import { type Command, Option } from "commander";
+import { auditedInSteps, type Change } from "../../lib/api/security/auditing.ts";
 import { BadFeed, type ItemsMode, ItemsWriter, readItem } from "../../lib/api/world/feeds.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { count, counted } from "../../lib/cli/numbers.ts";
@@ -54,7 +55,7 @@ async function importItems(context: Context, file: string, { mode, type }: Impor
     refused += 1;
     if (refused <= REASONS_SHOWN_MAX) bar.line(`${file}:${line}: ${plain(reason)}`);
   };
-  try {
+  const takeAll = async (): Promise<void> => {
     let read = 0;
     for await (const { line, item, reason } of source.rows) {
       read += 1;
@@ -63,6 +64,11 @@ async function importItems(context: Context, file: string, { mode, type }: Impor
       else await takeItem(writer, item, context, (why) => refuse(line, why));
     }
     await writer.end();
+  };
+  const made = (): Change | undefined =>
+    writer.told.written === 0 ? undefined : { what: `items.${mode}`, detail: { items: writer.told.written } };
+  try {
+    await auditedInSteps((change) => context.audited(change), made, takeAll);
   } catch (error) {
     if (error instanceof HeaderWrong) throw new CliError(EXIT.usage, `${file}: ${error.message}`);
     throw error;
@@ -70,7 +76,6 @@ async function importItems(context: Context, file: string, { mode, type }: Impor
     bar.end();
   }
   const { written, unchanged, entries } = writer.told;
-  if (written > 0) await context.audited({ what: `items.${mode}`, detail: { items: written } });
   const verb = mode === "remove" ? "removed" : "written";
   const entriesText = counted(entries, "entry", "entries");
   print(

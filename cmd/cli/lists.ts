@@ -2,7 +2,8 @@
 // What a change is stands in lib/api/world/lists.ts; it counts for its members from its place in each partition's log.
 import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
-import { changeList, listsOf, removeList } from "../../lib/api/world/lists.ts";
+import { auditedInSteps } from "../../lib/api/security/auditing.ts";
+import { changeList, ListWritten, listsOf, removeList } from "../../lib/api/world/lists.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { count, counted } from "../../lib/cli/numbers.ts";
 import { type Format, printRows } from "../../lib/cli/table.ts";
@@ -60,9 +61,17 @@ async function change(
     throw new CliError(EXIT.usage, "Name at least one id, or give --file.");
   const catalogue = await context.catalogue();
   const desk = { control: context.control, catalogue, limits: context.config.limits };
-  const { revisions, list } = await changeList(desk, { id, mode, members, ...(kind === undefined ? {} : { kind }) });
-  // Who they are is personal; how many, and of which list, is not.
-  await context.audited({ what: `lists.${mode}`, target: id, detail: { revisions, members: members.length } });
+  const written = new ListWritten();
+  const { revisions } = written;
+  const list = await auditedInSteps(
+    (told) => context.audited(told),
+    // Who they are is personal; how many, and of which list, is not.
+    () =>
+      revisions.length === 0
+        ? undefined
+        : { what: `lists.${mode}`, target: id, detail: { revisions, members: written.members } },
+    () => changeList(desk, { id, mode, members, ...(kind === undefined ? {} : { kind }) }, written),
+  );
   note(`${id} has ${counted(list.members, list.kind === "account" ? "account" : "member")} now.`);
 }
 

@@ -10,6 +10,7 @@ export class ControlInMemory implements ControlLog {
   meanwhile: (() => void) | undefined;
   /** The next append is stored, and its answer lost. */
   loseNextAnswer = false;
+  private appendsToFailure = Number.POSITIVE_INFINITY;
   private readonly listeners = new Set<(copy: ControlCopy, storedAt: number) => void>();
 
   async lastRevision(): Promise<number> {
@@ -22,7 +23,14 @@ export class ControlInMemory implements ControlLog {
     return { stop: () => void this.listeners.delete(onEntry) };
   }
 
+  /** The `nth` append from now on finds no server; 1 is the next one. */
+  failAppend(nth: number): void {
+    this.appendsToFailure = nth;
+  }
+
   async append(entry: ControlEntry, expectedLast: number): Promise<Published> {
+    this.appendsToFailure -= 1;
+    if (this.appendsToFailure === 0) throw new Error("no server answers");
     const { meanwhile } = this;
     this.meanwhile = undefined;
     meanwhile?.();

@@ -263,6 +263,21 @@ describe("a list", () => {
     expect([made.status, made.body.list?.members]).toEqual([201, 60]);
   });
 
+  test("that was changed in part is in the log of changes with what was written, and as not complete", async () => {
+    control.entryBytesMax = 400;
+    const all = Array.from({ length: 60 }, (_, index) => `user-${index}`);
+    control.failAppend(3);
+    const failed = await ask("POST", "/v1/lists/staff/upload", all.join("\n"), { "content-type": "text/csv" });
+    expect(failed.status).toBe(500);
+    const held = api.catalogue.lists.get("staff")!.size;
+    expect(api.audit.entries).toMatchObject([
+      { what: "lists.upload", target: "staff", detail: { revisions: [1, 2], members: held, complete: false } },
+    ]);
+    control.failAppend(1);
+    await ask("POST", "/v1/lists/staff/add", { members: ["u1"] });
+    expect(api.audit.entries).toHaveLength(1);
+  });
+
   test("too long for one message is written in several; who stays in it never leaves on the way", async () => {
     control.entryBytesMax = 400;
     const first = Array.from({ length: 60 }, (_, index) => `user-${index}`);

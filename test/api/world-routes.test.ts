@@ -129,6 +129,22 @@ describe("items", () => {
   });
 });
 
+test("what was written of a request that failed is in the log of changes, as not complete", async () => {
+  control.entryBytesMax = 400;
+  const items = Array.from({ length: 10 }, (_, index) => ({ id: `sku-${index}`, text: "x".repeat(60) }));
+  control.failAppend(3);
+  expect((await send("POST", "/v1/items", { items })).statusCode).toBe(500);
+  control.failAppend(2);
+  const said = ["DE", "FR"].map((place) => ({ kind: "weather", place, values: { condition: "rain" } }));
+  expect((await send("POST", "/v1/situations", said)).statusCode).toBe(500);
+  control.failAppend(1);
+  await send("POST", "/v1/items", [{ id: "sku-99" }]);
+  expect(api.audit.entries).toMatchObject([
+    { what: "items.merge", detail: { revision: 2, items: 4, complete: false } },
+    { what: "situations.set", target: "weather DE", detail: { revision: 3, situations: 1, complete: false } },
+  ]);
+});
+
 describe("situations", () => {
   const rain = { kind: "weather", place: { country: "DE", region: "BY" }, values: { condition: "rain" } };
 

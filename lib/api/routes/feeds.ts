@@ -4,6 +4,7 @@ import type { RouteGroup } from "../http/api.ts";
 import { HttpError } from "../http/http-error.ts";
 import { exact, idOf, refusals } from "../schemas/common.ts";
 import { ItemOut, ItemsIn, ItemsTold, SituationsIn, SituationsOut, SituationsTold } from "../schemas/world.ts";
+import { auditedInSteps } from "../security/auditing.ts";
 import {
   appendSituation,
   BadFeed,
@@ -56,13 +57,19 @@ export const itemRoutes: RouteGroup = (app, { control, catalogue, limits, http }
       const read = items.map((item, index) => reading(`items[${index}]`, () => readItem(item, limits)));
       const writer = new ItemsWriter(control, catalogue, mode);
       for (const [index, item] of read.entries()) reading(`items[${index}]`, () => writer.assertFits(item));
-      for (const item of read) await writer.add(item);
-      await writer.end();
-      const { revision } = catalogue.state;
-      if (writer.told.written > 0) {
-        await request.audit({ what: `items.${mode}`, detail: { revision, items: writer.told.written } });
-      }
-      return { revision, ...writer.told };
+      const { told } = writer;
+      await auditedInSteps(
+        (change) => request.audit(change),
+        () => {
+          const { revision } = catalogue.state;
+          return told.written === 0 ? undefined : { what: `items.${mode}`, detail: { revision, items: told.written } };
+        },
+        async () => {
+          for (const item of read) await writer.add(item);
+          await writer.end();
+        },
+      );
+      return { revision: catalogue.state.revision, ...told };
     },
   );
 };
@@ -122,17 +129,23 @@ export const situationRoutes: RouteGroup = (app, { control, catalogue, limits, c
         reading(Array.isArray(body) ? `[${index}]` : "situation", () => readSituation(one, limits)),
       );
       const said: string[] = [];
-      for (const entry of entries) {
-        const revision = await appendSituation(control, catalogue, entry);
-        if (revision !== undefined) said.push(`${entry.kind} ${placeText(entry.place)}`);
-      }
-      const { revision } = catalogue.state;
-      const [first] = said;
-      if (first !== undefined) {
-        const target = said.length === 1 ? first : "";
-        await request.audit({ what: "situations.set", target, detail: { revision, situations: said.length } });
-      }
-      return { revision, written: said.length, unchanged: entries.length - said.length };
+      await auditedInSteps(
+        (change) => request.audit(change),
+        () => {
+          const { revision } = catalogue.state;
+          const [first, ...more] = said;
+          if (first === undefined) return undefined;
+          const target = more.length === 0 ? first : "";
+          return { what: "situations.set", target, detail: { revision, situations: said.length } };
+        },
+        async () => {
+          for (const entry of entries) {
+            const revision = await appendSituation(control, catalogue, entry);
+            if (revision !== undefined) said.push(`${entry.kind} ${placeText(entry.place)}`);
+          }
+        },
+      );
+      return { revision: catalogue.state.revision, written: said.length, unchanged: entries.length - said.length };
     },
   );
 };

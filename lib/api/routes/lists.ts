@@ -24,6 +24,7 @@ import {
   NewListIn,
   UploadQuery,
 } from "../schemas/lists.ts";
+import { auditedInSteps, type Change } from "../security/auditing.ts";
 import { idOut } from "../security/masking.ts";
 import type { Desk } from "../segments/segment-changes.ts";
 import { pageOfAll } from "../segments/segment-list.ts";
@@ -32,7 +33,8 @@ import {
   assertNoList,
   changeList,
   type ListChange,
-  type ListChanged,
+  type ListSummary,
+  ListWritten,
   listOf,
   listsOf,
   membersOf,
@@ -237,14 +239,16 @@ async function changed(
   request: Pick<FastifyRequest, "audit">,
   verb: string,
   change: ListChange,
-): Promise<ListChanged> {
-  const done = await changeList(desk, change);
-  const { revisions } = done;
-  const { mode, members } = change;
-  await request.audit({
-    what: `lists.${verb}`,
-    target: change.id,
-    detail: { revisions, members: members.length, ...(verb === "upload" ? { mode } : {}) },
-  });
-  return done;
+): Promise<{ readonly revisions: readonly number[]; readonly list: ListSummary }> {
+  const written = new ListWritten();
+  const { revisions } = written;
+  const { id, mode } = change;
+  const made = (): Change | undefined => {
+    if (revisions.length === 0) return undefined;
+    const detail = { revisions, members: written.members, ...(verb === "upload" ? { mode } : {}) };
+    return { what: `lists.${verb}`, target: id, detail };
+  };
+  const tell = (told: Change): Promise<void> => request.audit(told);
+  const list = await auditedInSteps(tell, made, () => changeList(desk, change, written));
+  return { revisions, list };
 }

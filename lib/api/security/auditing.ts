@@ -18,6 +18,28 @@ export class NotAudited extends Error {
   override readonly name = "NotAudited";
 }
 
+/**
+ * Does a change that is written in several steps. Where it ends early, what was written by then is told all the same, as not
+ * complete. `made`: undefined where nothing was.
+ */
+export async function auditedInSteps<T>(
+  tell: (change: Change) => Promise<void>,
+  made: () => Change | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  let isComplete = false;
+  try {
+    const done = await work();
+    isComplete = true;
+    return done;
+  } finally {
+    const change = made();
+    if (change !== undefined) {
+      await tell(isComplete ? change : { ...change, detail: { ...change.detail, complete: false } });
+    }
+  }
+}
+
 export async function audited(log: AuditLog, who: string, { what, target = "", detail = {} }: Change): Promise<void> {
   const entry: AuditEntry = { at: new Date().toISOString(), who, what, target, detail };
   let reason = "";

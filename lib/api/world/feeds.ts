@@ -97,14 +97,15 @@ export class ItemsWriter {
     this.bytes = 0;
     const { mode, catalogue } = this;
     let items = given.filter((item) => this.changes(item));
-    this.told.written += items.length;
-    this.told.unchanged += given.length - items.length;
-    if (items.length === 0) return;
-    this.told.entries += 1;
+    const { length } = items;
+    this.told.unchanged += given.length - length;
+    if (length === 0) return;
     await appendEntry(this.control, catalogue, () => {
       items = items.filter((item) => this.changes(item));
       return items.length === 0 ? undefined : { op: "items", mode, items };
     });
+    this.told.entries += 1;
+    this.told.written += length;
   }
 
   private changes({ id, attributes }: CatalogItem): boolean {

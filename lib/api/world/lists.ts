@@ -51,10 +51,12 @@ export interface ListChange {
   readonly inParts?: () => Promise<(members: number) => void>;
 }
 
-export interface ListChanged {
-  /** Of each entry that was written. */
-  readonly revisions: readonly number[];
-  readonly list: ListSummary;
+/** What has been written of a change so far. */
+export class ListWritten {
+  /** Of each entry. */
+  readonly revisions: number[] = [];
+  /** Of those who were given, how many. */
+  members = 0;
 }
 
 /** {"op":"list","id":"","mode":"replace","kind":"account","members":[]} and what the log adds. */
@@ -64,15 +66,15 @@ const ENTRY_BYTES_MAX = 512 * 1024;
 
 /**
  * What does not fit into one entry is written in several. A replacement is then written as what comes, and after that what
- * goes, so that nobody who stays leaves on the way.
+ * goes, so that nobody who stays leaves on the way. `written` is told of each entry, so that it is known when one fails.
  */
-export async function changeList(desk: Desk, change: ListChange): Promise<ListChanged> {
+export async function changeList(desk: Desk, change: ListChange, written: ListWritten): Promise<ListSummary> {
   const { control, catalogue, limits } = desk;
   const { id, mode } = change;
   assertIds(id, change.members, limits);
   const members = [...new Set(change.members)];
   const bytesMax = Math.min(control.entryBytesMax ?? ENTRY_BYTES_MAX, ENTRY_BYTES_MAX) - FRAME_BYTES - bytesOf(id);
-  const revisions: number[] = [];
+  const { revisions } = written;
   const write = async (how: ListMode, ids: readonly MemberId[]): Promise<void> => {
     const revision = await appendEntry(control, catalogue, (isInDoubt) => {
       // After a lost answer the list is what the entry was to make of it, by this very change.
@@ -89,14 +91,13 @@ export async function changeList(desk: Desk, change: ListChange): Promise<ListCh
   };
   const parts = partsOf(members, bytesMax);
   const told = parts.length > 1 ? await change.inParts?.() : undefined;
-  let written = 0;
   const writeAll = async (how: ListMode): Promise<void> => {
     for (const part of parts) {
-      told?.(written);
+      told?.(written.members);
       await write(how, part);
-      written += part.length;
+      written.members += part.length;
     }
-    told?.(written);
+    told?.(written.members);
   };
   if (mode !== "replace" || parts.length === 1) await writeAll(mode);
   else {
@@ -105,7 +106,7 @@ export async function changeList(desk: Desk, change: ListChange): Promise<ListCh
     const goes = [...membersOf(catalogue, id)].filter((member) => !stays.has(member));
     if (goes.length > 0) for (const part of partsOf(goes, bytesMax)) await write("remove", part);
   }
-  return { revisions, list: listOf(catalogue, id) };
+  return listOf(catalogue, id);
 }
 
 function holdsExactly({ lists }: Catalogue, id: string, members: readonly MemberId[]): boolean {
