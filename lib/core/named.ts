@@ -1,5 +1,5 @@
 // Whom a message names, whatever becomes of it: read more leniently than decode.ts does, for what is refused may name somebody, too.
-// Used where somebody is erased: by actors/partition, and by what sends rejects again.
+// Used where somebody is erased: by actors/partition, by what sends rejects again, and by what is remembered of last events.
 import { Refusal, readMessagePack, startsMap } from "./msgpack.ts";
 import type { Json, JsonObject, MemberId, MemberKind } from "./types.ts";
 
@@ -35,7 +35,8 @@ function readJson(body: Uint8Array): Json | undefined {
 export function idsNamed(body: Uint8Array, kind: MemberKind): MemberId[] {
   const message = objectIn(body);
   if (message === undefined) return [];
-  const fields = kind === "user" ? [message.userId, message.anonymousId] : [message.groupId];
+  const { userId, anonymousId, previousId, groupId } = message;
+  const fields = kind === "user" ? [userId, anonymousId, previousId] : [groupId];
   const ids = fields.map((field) => (typeof field === "number" ? String(field) : field));
   return ids.filter((id) => typeof id === "string" && !/\p{Surrogate}/u.test(id)) as MemberId[];
 }

@@ -1,6 +1,7 @@
 // The live stream over an audience out of thin air: snapshots, what differs, coming back, limits, ends.
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { erasedOf, isMeant } from "../../lib/core/erasure.ts";
 import type { MemberKind } from "../../lib/core/types.ts";
 import type { TappedEvent } from "../../lib/ports/event-tap.ts";
 import { isCalled, isDelta, isSnapshot, openSse, type SseStream } from "../support/sse.ts";
@@ -36,7 +37,9 @@ function say(...ids: string[]): void {
 }
 
 function erase(kind: MemberKind, id: string): void {
-  for (const listener of api.audience.erasureListeners) listener((other, one) => other === kind && one === id);
+  const erased = erasedOf(kind, id, "key");
+  for (const listener of api.audience.erasureListeners)
+    listener((other, one) => other === kind && isMeant(erased, one));
 }
 
 const idsOf = (data: unknown): string[] => (data as { items: { id: string }[] }).items.map(({ id }) => id);
@@ -141,6 +144,18 @@ describe("what each topic tells", () => {
     expect(await recentOf("events")).toEqual(["bob"]);
     erase("account", "acme");
     expect([await recentOf("changes"), await recentOf("events")]).toEqual([["bob", "before"], []]);
+  });
+
+  test("an erasure forgets ids sent as numbers, and an id that nobody can have is no matter to it", async () => {
+    const stream = await open("events");
+    await stream.next(isCalled("start"));
+    for (const id of ['"\\ud800"', "12345", '"bob"']) hearEvent(`{"type":"track","event":"Seen","userId":${id}}`);
+    await stream.next(isDelta("events"));
+    erase("user", "12345");
+    const { data } = await (await open("events")).next(isSnapshot("events"));
+    expect(
+      (data as { recent: { message: { userId: unknown } }[] }).recent.map(({ message }) => message.userId),
+    ).toEqual(["bob", "\ud800"]);
   });
 
   test("a burst is sampled and says how much it left out", async () => {

@@ -1,6 +1,7 @@
 // What each topic of the live stream tells, and of whom it asks. How it is told is source.ts.
 import { isDeepStrictEqual } from "node:util";
-import type { Delta, Json, JsonObject } from "../../core/types.ts";
+import { idsNamed } from "../../core/named.ts";
+import type { Delta, Json, JsonObject, MemberKind } from "../../core/types.ts";
 import type { EventTap, TappedEvent } from "../../ports/event-tap.ts";
 import type { Audience, Overview } from "../audience/audience.ts";
 import type { Whose } from "../audience/recent.ts";
@@ -17,6 +18,7 @@ export interface Asked {
   readonly traitsShown: ReadonlySet<string>;
 }
 
+const KINDS: readonly MemberKind[] = ["user", "account"];
 const POLL_MS = 1_000;
 const CHANGES_A_BATCH_MAX = 20;
 const EVENTS_A_BATCH_MAX = 20;
@@ -120,7 +122,7 @@ function events({ audience, tap, traitsShown }: Asked): Source {
   return new GatheredSource<TappedEvent>({
     batchMax: EVENTS_A_BATCH_MAX,
     recent: [],
-    whose: ({ body }) => whoseIs(messageOf(body)),
+    whose: ({ body }) => whoseIs(body),
     onErased: (listener) => audience.onErased(listener),
     listen: (onOne) => tap.listen(onOne),
     shown: (event, personal) => eventOut(event, { personal, traitsShown }),
@@ -145,11 +147,8 @@ function eventOut({ partition, kind, at, body }: TappedEvent, masking: Masking):
 }
 
 /** Whoever is named where a message says whose it is. */
-function whoseIs({ userId, anonymousId, previousId, groupId }: JsonObject = {}): readonly Whose[] {
-  const users = [userId, anonymousId, previousId].map((id) => ({ kind: "user", id }) as const);
-  return [...users, { kind: "account", id: groupId } as const].filter(
-    (one): one is Whose => typeof one.id === "string",
-  );
+function whoseIs(body: Uint8Array): readonly Whose[] {
+  return KINDS.flatMap((kind) => idsNamed(body, kind).map((id) => ({ kind, id })));
 }
 
 function messageOf(body: Uint8Array): JsonObject | undefined {
