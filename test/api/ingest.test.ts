@@ -3,11 +3,13 @@
 import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
 import type { InjectOptions } from "fastify";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { Storing } from "../../lib/api/ingest/storing.ts";
 import type { JsonObject } from "../../lib/core/types.ts";
-import type { Taken } from "../../lib/ports/intake.ts";
+import type { EventToStore, Taken } from "../../lib/ports/intake.ts";
 import { until } from "../support/until.ts";
 import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
+import { IntakeInMemory } from "./intake-in-memory.ts";
 
 const KB = 1024;
 const CHROME =
@@ -476,12 +478,12 @@ describe("a request that does not end soon", () => {
 
   test("has no further event stored once its time is over, and is told so", async () => {
     await api.close();
-    api = await apiInMemory({ timeoutMs: 20 });
+    api = await apiInMemory({ timeoutMs: 500 });
     const held = api.intake.hold();
     const asked = post("/v1/batch", ofOneUser);
     await until("the first waits", () => api.intake.waiting === 1);
     const waited = performance.now();
-    await until("its time is over", () => performance.now() > waited + 20);
+    await until("its time is over", () => performance.now() > waited + 500);
     held.release();
     const answer = await asked;
     expect([answer.statusCode, answer.json().error.code]).toEqual([503, "not-stored"]);
@@ -503,6 +505,30 @@ describe("a request that does not end soon", () => {
     held.release();
     await api.app.close();
     expect(events()).toEqual(["1"]);
+  });
+
+  test("lets nobody else wait longer when whoever sent it leaves", async () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const intake = new IntakeInMemory();
+    const storing = new Storing(intake, { eventsWaitingMax: 2, timeoutMs: 60_000, repeatsKnownMs: 120_000 });
+    const event = (dedupId: string): EventToStore => ({
+      kind: "event",
+      id: "u1",
+      dedupId,
+      body: "{}",
+      trace: undefined,
+    });
+    const held = intake.hold();
+    let hasGone = false;
+    const left = storing.store([event("1"), event("2")], () => hasGone);
+    vi.advanceTimersByTime(20_000);
+    hasGone = true;
+    held.release();
+    await expect(left).rejects.toMatchObject({ statusCode: 503 });
+    intake.hold();
+    void storing.store([event("3"), event("4")], () => false);
+    await expect(storing.store([event("5")], () => false)).rejects.toMatchObject({ statusCode: 429, retryAfterS: 1 });
   });
 
   test("is stored and answered, when the process ends meanwhile", async () => {

@@ -22,6 +22,9 @@ export type Positions = ReadonlyMap<PartitionNo, Seq>;
 
 type NotStored = Exclude<Taken, { readonly kind: "stored" }>;
 
+const GONE: NotStored = { kind: "unknown", reason: "whoever sent them has gone" };
+const TOO_LATE: NotStored = { kind: "unknown", reason: "their logs take longer than a request may (httpTimeout)" };
+
 export class Storing {
   private readonly intake: EventIntake;
   private readonly eventsMax: number;
@@ -44,9 +47,9 @@ export class Storing {
   async store(events: readonly EventToStore[], hasGone: () => boolean): Promise<Positions> {
     const begunMs = performance.now();
     const untilMs = begunMs + this.timeoutMs;
-    const whyNot = (): string | undefined => {
-      if (hasGone()) return "whoever sent them has gone";
-      return performance.now() < untilMs ? undefined : "their logs take longer than a request may (httpTimeout)";
+    const whyNot = (): NotStored | undefined => {
+      if (hasGone()) return GONE;
+      return performance.now() < untilMs ? undefined : TOO_LATE;
     };
     const bytes = events.reduce((sum, { body }) => sum + body.length * BYTES_A_UNIT, 0);
     this.enter(events.length, bytes, begunMs);
@@ -94,11 +97,11 @@ export class Storing {
   private async storeInOrder(
     lane: readonly EventToStore[],
     positions: Map<PartitionNo, Seq>,
-    whyNot: () => string | undefined,
+    whyNot: () => NotStored | undefined,
   ): Promise<NotStored | undefined> {
     for (const event of lane) {
-      const reason = whyNot();
-      if (reason !== undefined) return { kind: "unknown", reason };
+      const why = whyNot();
+      if (why !== undefined) return why;
       const taken = await this.intake.store(event);
       if (taken.kind !== "stored") return taken;
       positions.set(taken.partition, Math.max(taken.seq, positions.get(taken.partition) ?? 0));
@@ -116,7 +119,9 @@ export class Storing {
     const first = failures[0]!;
     const reason = first.kind === "fenced" ? "it was refused" : first.reason;
     const message = `Not every event was stored: ${reason}. Send the request again; ${this.repeats}.`;
-    return new HttpError(503, "not-stored", message, undefined, this.trouble.retryAfterS(begunMs, nowMs));
+    // That somebody leaves is no trouble of the logs.
+    const retryAfterS = failures.includes(GONE) ? undefined : this.trouble.retryAfterS(begunMs, nowMs);
+    return new HttpError(503, "not-stored", message, undefined, retryAfterS);
   }
 
   /** Nothing is lost by it, since whoever sent it still has it. */
