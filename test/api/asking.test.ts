@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { askedEach, Scans } from "../../lib/api/audience/asking.ts";
 import { compareSegments } from "../../lib/api/audience/comparing.ts";
 import type { Answers } from "../../lib/ports/questions.ts";
+import { until } from "../support/until.ts";
 import { apiInMemory } from "./api-in-memory.ts";
 import { CART } from "./fake-audience.ts";
 
@@ -94,10 +95,12 @@ test.each([
   let ended: unknown;
   const endless = (signal: AbortSignal | undefined) =>
     new Promise<never>((_resolve, reject) => {
-      signal?.addEventListener("abort", () => {
-        ended = signal.reason;
-        reject(signal.reason as Error);
-      });
+      const end = () => {
+        ended = signal!.reason;
+        reject(signal!.reason as Error);
+      };
+      if (signal?.aborted === true) end();
+      else signal?.addEventListener("abort", end);
     });
   api.audience.members = (_id, { signal }) => endless(signal);
   api.audience.overlap = (_set, { signal }) => endless(signal);
@@ -106,4 +109,28 @@ test.each([
   expect([late.statusCode, late.json().error.code]).toEqual([503, "not-answered"]);
   expect(ended).toMatchObject({ code: "not-answered" });
   await api.close();
+});
+
+test("whoever hangs up is no failure of ours", async () => {
+  const errors: unknown[] = [];
+  const api = await apiInMemory({}, { log: { error: (fields) => errors.push(fields) } });
+  let [isAsked, ended] = [false, undefined as unknown];
+  api.audience.compare = (_kind, _ids, signal?: AbortSignal) =>
+    new Promise((_resolve, reject) => {
+      isAsked = true;
+      signal!.addEventListener("abort", () => {
+        ended = signal!.reason;
+        reject(ended as Error);
+      });
+    });
+  const url = await api.app.listen({ port: 0 });
+  const leaving = new AbortController();
+  const asked = fetch(`${url}/v1/compare?segments=${CART.id},big-spenders`, { signal: leaving.signal });
+  await until("it is asked", () => isAsked);
+  leaving.abort();
+  await expect(asked).rejects.toThrow();
+  await until("nobody waits", () => ended !== undefined);
+  await api.close();
+  expect(ended).toMatchObject({ code: "gone" });
+  expect(errors).toEqual([]);
 });

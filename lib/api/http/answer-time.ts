@@ -15,6 +15,8 @@ declare module "fastify" {
 }
 
 const HEARD = new AbortController().signal;
+/** Nobody hears it, and it is no failure. */
+const GONE = new HttpError(499, "gone", "Whoever asked has gone.");
 
 /** What a log or one owner answers has a time limit of its own, and is asked too often for a timer more. */
 export function addAnswerTime(app: FastifyInstance, timeoutMs: number): void {
@@ -36,7 +38,7 @@ function unheardAfter(ms: number, reply: FastifyReply): AbortSignal {
   }, ms);
   reply.raw.once("close", () => {
     clearTimeout(timer);
-    controller.abort();
+    controller.abort(GONE);
   });
   return controller.signal;
 }

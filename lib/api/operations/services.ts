@@ -40,6 +40,8 @@ export interface QuestionEndpoint {
 }
 
 const DEPTH_MAX = 16;
+/** What looks at everybody ends then: whoever asks by NATS waits a second, unless they say otherwise. */
+const SCAN_MS_MAX = 10_000;
 const UNMASKED: Masking = { personal: true, traitsShown: new Set() };
 
 const { limit, cursor, sort } = MEMBERS_QUERY;
@@ -122,7 +124,8 @@ export const ENDPOINTS: readonly QuestionEndpoint[] = [
     MembersOut,
     async ({ audience, cursors }, { segment, limit: most, cursor: text, sort: order = "any" }) => {
       const pages = cursors.pagesOf<MemberPlace>("members", segment, order);
-      const asked = { order, limit: memberLimit(most), from: pages.from(text), ...columnsAsked(undefined) };
+      const page = { order, limit: memberLimit(most), from: pages.from(text), ...columnsAsked(undefined) };
+      const asked = { ...page, signal: tooLate() };
       const members = await audience.members(segment, asked);
       if (members === undefined) throw noSegment(segment);
       return membersOut(members, pages.next(members.next));
@@ -181,6 +184,13 @@ export function serveQuestions({ nc, names, partitions, version, log, ...service
     }),
     refused: (error, trace) => refused(error, trace, log),
   });
+}
+
+function tooLate(): AbortSignal {
+  const controller = new AbortController();
+  const late = new HttpError(503, "not-answered", "The answer was not there in time; ask again, or for less.");
+  setTimeout(() => controller.abort(late), SCAN_MS_MAX).unref();
+  return controller.signal;
 }
 
 /** The same check, in the same words, as of the body of a request over HTTP. */
