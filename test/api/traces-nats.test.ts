@@ -161,6 +161,7 @@ test("a reject bears its message's, and so does what is sent again", async () =>
     expect(response.status, path).toBe(200);
     return response.json() as Promise<{ items: readonly { seq: number }[] }>;
   };
+  await until("it to be stored", async () => (await asAdmin("GET", "rejects")).items.length === 1);
   const { items } = await asAdmin("GET", "rejects");
   expect(items).toMatchObject([{ reason: "wrong-partition", traceparent, replayed: null }]);
   await asAdmin("POST", `rejects/${items[0]!.seq}/replay`);

@@ -195,9 +195,12 @@ test("what an operator does at the command line", async () => {
   await operator("doctor");
 });
 
+/** For a server that others keep busy, too. */
+const PATIENTLY = { timeout: 20_000 };
+
 test("a backup of every stream but EXPORTS, as `nats stream backup` makes it", async () => {
   const nc = await server.connection("operator", credentialsOf("operator"));
-  const { streams } = (await nc.request("$JS.API.STREAM.NAMES")).json<{ streams: string[] }>();
+  const { streams } = (await nc.request("$JS.API.STREAM.NAMES", "", PATIENTLY)).json<{ streams: string[] }>();
   expect(streams).toContain("KV_CHECKPOINT");
   for (const stream of streams) if (stream !== "EXPORTS") expect(await backedUp(nc, stream), stream).toBe("whole");
 });
@@ -207,7 +210,7 @@ async function backedUp(nc: NatsConnection, stream: string): Promise<string> {
   const inbox = `_INBOX.operator.backup.${stream}`;
   const pieces = nc.subscribe(inbox);
   const wish = JSON.stringify({ deliver_subject: inbox, chunk_size: 1_024, window_size: 1_024 });
-  expect((await nc.request(`$JS.API.STREAM.SNAPSHOT.${stream}`, wish)).json()).not.toHaveProperty("error");
+  expect((await nc.request(`$JS.API.STREAM.SNAPSHOT.${stream}`, wish, PATIENTLY)).json()).not.toHaveProperty("error");
   let bytes = 0;
   for await (const piece of pieces) {
     if (piece.data.length === 0) {
