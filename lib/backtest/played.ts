@@ -10,11 +10,12 @@ import { partitionOf } from "../core/ids.ts";
 import type { ExplainNode, MembershipView } from "../core/partition.ts";
 import { type Definition, type Rule, rulesInside } from "../core/rules/ast.ts";
 import { references } from "../core/rules/checks/graph.ts";
-import type { Json, Limits, MemberId, Millis, PartitionNo, SegmentId, Seq } from "../core/types.ts";
+import type { Json, Limits, MemberId, Millis, PartitionNo, SegmentId } from "../core/types.ts";
 import { DEFAULT_VOCABULARY } from "../core/vocabulary.ts";
 import { vocabularyDocument } from "../core/vocabulary-document.ts";
+import { NatsEventLog } from "../nats/event-log.ts";
 import type { Names } from "../nats/names.ts";
-import { streamState } from "../nats/wire.ts";
+import type { LogBounds } from "../ports/event-log.ts";
 import { Backtest, type BacktestOptions, type BacktestPart, type BacktestReport, reportOf } from "./backtest.ts";
 import { BacktestTogether, questionsTo } from "./together.ts";
 
@@ -78,23 +79,18 @@ export async function backtested<P extends BacktestPart>(
   return { parts, report: reportOf(parts, { from, to, zone: definition.zone }) };
 }
 
-interface Log {
-  readonly first: Seq;
-  readonly last: Seq;
-}
-
 /** One more message; a promise where others have their turn first. */
 type Step = () => Promise<void> | undefined;
 
-async function logsOf(context: Playing): Promise<readonly Log[]> {
+async function logsOf(context: Playing): Promise<readonly LogBounds[]> {
   const { nc, names, partitions } = context;
   const all = Array.from({ length: partitions }, (_, partition) => partition);
-  const logs = await Promise.all(all.map((partition) => streamState(nc, names.eventsStream(partition))));
+  const logs = await Promise.all(all.map((partition) => new NatsEventLog(nc, names, partition).bounds()));
   assertWhole(context, logs);
   return logs;
 }
 
-function progressOf({ onProgress, signal, messagesMax }: Playing, logs: readonly Log[]): Step {
+function progressOf({ onProgress, signal, messagesMax }: Playing, logs: readonly LogBounds[]): Step {
   const total = logs.reduce((sum, { last }) => sum + last, 0);
   if (messagesMax !== undefined && total > messagesMax) {
     throw new NotPlayable(
@@ -118,7 +114,7 @@ function progressOf({ onProgress, signal, messagesMax }: Playing, logs: readonly
 function playedApart<P>(
   { nc, names }: Playing,
   common: BacktestOptions,
-  logs: readonly Log[],
+  logs: readonly LogBounds[],
   step: Step,
   end: (test: Backtest) => P,
 ): Promise<readonly P[]> {
@@ -137,7 +133,7 @@ function playedApart<P>(
 async function playedTogether(
   { nc, names }: Playing,
   common: BacktestOptions,
-  logs: readonly Log[],
+  logs: readonly LogBounds[],
   step: Step,
   to: Millis,
 ): Promise<BacktestTogether> {
@@ -193,11 +189,11 @@ async function playedUpTo(
   at: Millis,
 ): Promise<Backtest> {
   const { nc, names } = context;
-  const state = await streamState(nc, names.eventsStream(partition));
-  assertWhole(context, [state], partition);
+  const log = await new NatsEventLog(nc, names, partition).bounds();
+  assertWhole(context, [log], partition);
   const test = new Backtest({ ...common, partition: { ...common.partition, partition } });
-  const step = progressOf(context, [state]);
-  for await (const record of logRecords(nc, names, partition, state.last)) {
+  const step = progressOf(context, [log]);
+  for await (const record of logRecords(nc, names, partition, log.last)) {
     if (record.stamp > at) break;
     test.apply(record);
     await step();
@@ -255,8 +251,8 @@ function definitionsBehind(definition: Definition, active: Active): Definition[]
   return [...found.values()];
 }
 
-/** A past that is not there cannot be played. */
-function assertWhole({ names }: Playing, logs: readonly { readonly first: number }[], from: PartitionNo = 0): void {
+/** A past that is not there cannot be played. What was erased is: something stands in its place. */
+function assertWhole({ names }: Playing, logs: readonly LogBounds[], from: PartitionNo = 0): void {
   const trimmed = logs.findIndex(({ first }) => first > 1);
   if (trimmed === -1) return;
   throw new NotPlayable(

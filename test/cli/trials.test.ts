@@ -1,6 +1,9 @@
 // `segments try` and `segments diff` against a real server and a real worker: what they say is what applying then does.
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { partitionOf } from "../../lib/core/ids.ts";
+import { streamState } from "../../lib/nats/wire.ts";
 import { type CliRig, openCliRig } from "../support/cli-rig.ts";
+import { until } from "../support/until.ts";
 
 const PARTITIONS = 4;
 const PEOPLE = 250;
@@ -104,4 +107,21 @@ test("apply warns of names that nobody sends, with the one that was probably mea
     `${file}:4:45: warning: rule.all[0].event.name.any[1]: never seen: no event "Reprot Viewed" is among the last 500 messages (did you mean Report Viewed?)`,
     `${file}:5:27: warning: rule.all[1].trait.seets: never seen: no trait "seets" is among the last 500 messages (did you mean seats?)`,
   ]);
+});
+
+test("backtest after an erasure that took the beginning of a log", async () => {
+  const nc = await rig.server.connection("reader");
+  const begins = async () =>
+    (await streamState(nc, rig.server.names.eventsStream(partitionOf("u0", PARTITIONS)))).first;
+  expect(await begins()).toBe(1);
+  expect((await rig.rollcall("erase", "u0")).code).toBe(0);
+  await until("the erasure is through", async () => {
+    const [erasure] = JSON.parse((await rig.rollcall("erase", "--status", "-o", "json")).out);
+    return erasure?.cleared === PARTITIONS;
+  });
+  expect(await begins()).toBeGreaterThan(1);
+  const file = await rig.fileOf("pro.yaml", "id: pro\nrule: { trait: { plan: pro } }\n");
+  const { code, out } = await rig.rollcall("segments", "backtest", file, "-o", "json");
+  expect(code).toBe(0);
+  expect(JSON.parse(out)).toMatchObject({ size: 49, universe: 249 });
 });
