@@ -234,6 +234,16 @@ describe("search", () => {
     expect(part.partial).toBe(true);
   });
 
+  test("an owner that goes while it is asked whose id it is: nobody may be found, and the page says so", async () => {
+    people.event("u1", track("Seen"));
+    api.audience.user = async () => {
+      throw Object.assign(new Error("partition 1: no worker owns it just now"), { name: "QuestionFailed" });
+    };
+    expect(await get("/v1/search?q=u1&kind=user")).toMatchObject({ items: [], partial: true });
+    api.audience.user = async (id) => people.cluster.of(id).user(id);
+    expect(await get("/v1/search?q=u1&kind=user")).toMatchObject({ items: [{ id: "u1" }], partial: false });
+  });
+
   test("where a page ends is told by no cursor, and one of another text is refused", async () => {
     api.audience.user = async () => undefined;
     for (let n = 0; n < 40; n += 1) people.event(`u${n}`, track("Seen"));

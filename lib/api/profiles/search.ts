@@ -24,6 +24,8 @@ export interface Searching {
   readonly asked: SearchAsked;
   /** Those whose id is the text: told before all others. */
   readonly exact: readonly Found[];
+  /** Somebody whose id it may be could not be asked about. */
+  readonly isExactOpen?: boolean;
   readonly limit: number;
   /** The `next` of the page before. */
   readonly from: SearchPlace | undefined;
@@ -63,7 +65,9 @@ class Round {
   }
 
   begin(): void {
-    this.items.push(...this.searching.exact.slice(0, this.searching.limit));
+    const { exact, isExactOpen = false, limit } = this.searching;
+    this.items.push(...exact.slice(0, limit));
+    this.partial = isExactOpen;
   }
 
   async run(): Promise<void> {

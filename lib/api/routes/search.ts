@@ -60,7 +60,7 @@ export async function searched(
   const pages = services.cursors.pagesOf<SearchPlace>("search", q, kind ?? null, field ?? null, masking.personal);
   const from = pages.from(cursor);
   const isById = field === undefined || field === "id";
-  const exactly = from === undefined && isById ? await namedSo(services, q, kind) : [];
+  const named = from === undefined && isById ? await namedSo(services, q, kind) : { exact: [] };
   const { items, next, ...page } = await searchPage(services.people, {
     asked: {
       text: q,
@@ -68,7 +68,7 @@ export async function searched(
       ...(field === undefined ? {} : { field }),
       ...(masking.personal ? {} : { masked: true }),
     },
-    exact: exactly,
+    ...named,
     limit,
     from,
     now: () => performance.now(),
@@ -76,24 +76,28 @@ export async function searched(
   return { items: items.map((found) => foundOut(foundMasked(found, masking))), next: pages.next(next), ...page };
 }
 
-/** Those whose id the text is. An owner that does not answer is told of by the rest of the search. */
+/** Those whose id the text is. An owner that does not answer now may do so a moment later, for the rest of the search. */
 async function namedSo(
   { audience }: Pick<ApiServices, "audience">,
   id: string,
   kind: MemberKind | undefined,
-): Promise<Found[]> {
+): Promise<{ readonly exact: readonly Found[]; readonly isExactOpen: boolean }> {
   const [user, account] = await Promise.all([
     kind === "account" ? undefined : audience.user(id).catch(unanswered),
     kind === "user" ? undefined : audience.account(id).catch(unanswered),
   ]);
-  return [
-    ...(user === undefined ? [] : [exactly("user", user)]),
-    ...(account === undefined ? [] : [exactly("account", account)]),
+  const exact = [
+    ...(user === undefined || user === UNANSWERED ? [] : [exactly("user", user)]),
+    ...(account === undefined || account === UNANSWERED ? [] : [exactly("account", account)]),
   ];
+  return { exact, isExactOpen: user === UNANSWERED || account === UNANSWERED };
 }
 
-function unanswered(error: Error): undefined {
+const UNANSWERED = "unanswered";
+
+function unanswered(error: Error): typeof UNANSWERED {
   if (error.name !== "QuestionFailed") throw error;
+  return UNANSWERED;
 }
 
 function exactly(kind: MemberKind, { id, traits, lastSeen }: UserView | AccountView): Found {
