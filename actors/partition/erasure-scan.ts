@@ -96,12 +96,10 @@ export class ErasureScan {
     this.standIns.push({ seq, stamp, kind: "clock", body });
   }
 
-  /** As it was sent; where MessagePack said it in fewer bytes than JSON may have, what it says of the two of them. */
+  /** As it was sent; where MessagePack said it in fewer bytes than JSON may have, as much of it as may be. */
   private withoutTraits(rest: JsonObject): string {
-    const whole = JSON.stringify(rest);
-    if (Buffer.byteLength(whole) <= this.options.limits.eventBytesMax) return whole;
-    const { type, userId, anonymousId, groupId, timestamp, messageId } = rest;
-    return JSON.stringify({ type, userId, anonymousId, groupId, timestamp, messageId });
+    const forms = [rest, { ...tieOf(rest), context: knownOf(rest) }, tieOf(rest)].map((form) => JSON.stringify(form));
+    return forms.find((form) => Buffer.byteLength(form) <= this.options.limits.eventBytesMax) ?? forms.at(-1)!;
   }
 
   private aboutOf({ kind, body }: LogRecord): { ids: MemberId[]; at: Millis | undefined; isOurs: boolean } {
@@ -165,6 +163,17 @@ export class ErasureScan {
     const hasTraits = Object.keys(item.traits).length > 0;
     return hasTraits && !this.heardAll.has(from) && isMeant(this.erased, item.account);
   }
+}
+
+/** What a group call says of user and account. */
+function tieOf({ type, userId, anonymousId, groupId, timestamp, messageId }: JsonObject): object {
+  return { type, userId, anonymousId, groupId, timestamp, messageId };
+}
+
+/** What it says of the user alone that is kept of him. */
+function knownOf({ context }: JsonObject): object {
+  const { timezone, externalIds } = (context ?? {}) as JsonObject;
+  return { timezone, externalIds };
 }
 
 function readJson(body: Uint8Array): unknown {

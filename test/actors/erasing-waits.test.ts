@@ -42,12 +42,13 @@ function untilGone(...revisions: readonly number[]): Promise<void> {
 
 const left = (...words: readonly string[]): string[] => leftOf(cluster.server, cluster.partitions, words);
 
-/** Texts and maps of them, as MessagePack. */
+/** Texts, and maps and lists of them, as MessagePack. */
 function packed(value: string | object): Buffer {
   if (typeof value === "string") {
     const bytes = Buffer.from(value);
     return Buffer.concat([Buffer.from([0xda, bytes.length >> 8, bytes.length & 0xff]), bytes]);
   }
+  if (Array.isArray(value)) return Buffer.concat([Buffer.from([0x90 | value.length]), ...value.map(packed)]);
   const entries = Object.entries(value) as [string, string | object][];
   const parts = entries.flatMap(([key, inner]) => [packed(key), packed(inner)]);
   return Buffer.concat([Buffer.from([0x80 | entries.length]), ...parts]);
@@ -59,18 +60,23 @@ test("group calls in MessagePack lose what they tell of an erased account, and w
   // As JSON it would be longer than events may be.
   const properties = { note: "\u0001".repeat(DEFAULT_LIMITS.eventBytesMax / 2) };
   const traits = { billing: "pay@acme.example" };
-  send("bob", packed({ type: "group", userId: "bob", groupId: "acme", properties, traits }));
+  const known = { timezone: "Europe/Paris", externalIds: [{ type: "crm", id: "77" }] };
+  const context = { ...known, page: { title: "Settings" } };
+  send("bob", packed({ type: "group", userId: "bob", groupId: "acme", properties, traits, context }));
+  send("dan", packed({ type: "group", userId: "dan", groupId: "acme", traits, context: { externalIds: properties } }));
   send("cid", { type: "track", event: "Played" });
   await cluster.untilQuiet();
   await untilGone(erase("acme", "account"), erase("cid"));
   await cluster.runtime.advance(5_000);
   expect(left("pay@acme", "cid")).toEqual([]);
   const standIns = ledgerOf(cluster.server, 0)
-    .standInsFor(1, 2)!
+    .standInsFor(1, 3)!
     .map(({ body }) => JSON.parse(Buffer.from(body).toString()));
   expect(standIns).toEqual([
     { type: "group", userId: "ann", groupId: "acme" },
-    { type: "group", userId: "bob", groupId: "acme" },
+    // His own zone and ids are known of him as before.
+    { type: "group", userId: "bob", groupId: "acme", context: known },
+    { type: "group", userId: "dan", groupId: "acme" },
   ]);
 });
 
