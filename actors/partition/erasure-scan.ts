@@ -10,7 +10,7 @@ import { decodeLink, encodeLink, type LinkBody, type LinkItem, touchOf } from ".
 import { idsNamed, objectIn } from "../../lib/core/named.ts";
 import type { PartitionOptions } from "../../lib/core/partition.ts";
 import type { JsonObject, LogRecord, MemberId, Millis, PartitionNo, Seq } from "../../lib/core/types.ts";
-import type { ErasureNote, StandIn } from "../../lib/ports/erasing.ts";
+import { type ErasureNote, REWORDED_BYTES_MAX, type StandIn } from "../../lib/ports/erasing.ts";
 
 const text = new TextDecoder();
 
@@ -96,10 +96,11 @@ export class ErasureScan {
     this.standIns.push({ seq, stamp, kind: "clock", body });
   }
 
-  /** As it was sent; where MessagePack said it in fewer bytes than JSON may have, as much of it as may be. */
+  /** As it was sent; where that is longer as JSON than an event or the ledger may have it, as much of it as may be. */
   private withoutTraits(rest: JsonObject): string {
+    const bytesMax = Math.min(this.options.limits.eventBytesMax, REWORDED_BYTES_MAX);
     const forms = [rest, { ...tieOf(rest), context: knownOf(rest) }, tieOf(rest)].map((form) => JSON.stringify(form));
-    return forms.find((form) => Buffer.byteLength(form) <= this.options.limits.eventBytesMax) ?? forms.at(-1)!;
+    return forms.find((form) => Buffer.byteLength(form) <= bytesMax) ?? forms.at(-1)!;
   }
 
   private aboutOf({ kind, body }: LogRecord): { ids: MemberId[]; at: Millis | undefined; isOurs: boolean } {

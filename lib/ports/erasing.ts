@@ -190,8 +190,10 @@ export function phaseName(revision: number, phase: ErasurePhase): string {
 }
 
 const STAND_INS_PER_ENTRY = 500;
-/** Well below what a server takes by default. One that is longer by itself goes alone: as a message it did fit. */
+/** Well below what a server takes by default. A link's that is longer by itself goes alone: as a message it did fit. */
 const ENTRY_BYTES = 256 * 1024;
+/** Of a stand-in that says in other words what its message said, and may need more of them. */
+export const REWORDED_BYTES_MAX = ENTRY_BYTES;
 
 /** In pieces that one message of the ledger holds each. */
 export function inChunks(standIns: readonly StandIn[]): StandIn[][] {

@@ -80,6 +80,27 @@ test("group calls in MessagePack lose what they tell of an erased account, and w
   ]);
 });
 
+test("however long events may be, a group call's stand-in fits into the ledger", () => {
+  const limits = { ...DEFAULT_LIMITS, eventBytesMax: 8 * 1024 * 1024 };
+  const options = { partition: 0, partitions: 1, clockMode: "log", clockStepMsMax: 1_000, limits } as const;
+  const scan = new ErasureScan(1, erasedOf("account", "acme", "key"), {
+    ...options,
+    pageCacheBytesMax: 0,
+    pageBytesMax: 0,
+  });
+  const call = { type: "group", userId: "bob", groupId: "acme", traits: { plan: "pro" } };
+  // Well below a server's million bytes, and as JSON far beyond.
+  const packedCall = packed({ ...call, properties: { all: Array(10).fill("\u0001".repeat(60_000)) } });
+  scan.take({ seq: 1, stamp: 1, kind: "event", body: packedCall });
+  // Neither is JSON as short as it was: a number may come out in more digits.
+  const digits = { ...call, properties: { all: "?" } };
+  const jsonCall = JSON.stringify(digits).replace('"?"', `[${"1e20,".repeat(100_000)}1]`);
+  scan.take({ seq: 2, stamp: 1, kind: "event", body: Buffer.from(jsonCall) });
+  const entries = inChunks(scan.standIns).map(entryText);
+  expect(scan.standIns.map(({ seq }) => seq)).toEqual([1, 2]);
+  expect(Math.max(...entries.map(({ length }) => length))).toBeLessThan(300_000);
+});
+
 test("one that fails, whatever is wrong with it, lets the others by, and is tried again", async () => {
   begin();
   for (const user of ["ann", "bob"]) send(user, { type: "track", event: "Played" });
