@@ -203,6 +203,24 @@ describe("parts", () => {
     expect((await get("/v1/users/ann/events", headers)).items[1]).toMatchObject({ properties: { secret: "•••" } });
     expect(await get("/v1/users/ann/orders", headers)).toMatchObject({ revenue: 100 });
   });
+
+  test("of carts and orders, whoever sees no personal data sees what is a product's, and that more was sent", async () => {
+    const product = { product_id: "p", name: "Mug", price: 4, quantity: 2, coupon: "SPRING" };
+    const sent = { recipient_email: "bob@shop.example", gift: { message: "s3" }, brand: { said: "s3" } };
+    const hidden = { recipient_email: "•••", gift: { message: "•••" }, brand: { said: "•••" } };
+    const coupon = { of: "s3" };
+    people.event("ann", track("Order Completed", { order_id: "1", coupon, products: [{ ...product, ...sent }] }));
+    people.event("ann", track("Product Added", { ...product, ...sent }));
+    api.audience.user = async (id) => people.cluster.of(id).user(id);
+    const [reads, sees] = [await api.header("read"), await api.header("read", true)];
+    const [order] = (await get("/v1/users/ann/orders", reads)).items;
+    expect(order).toMatchObject({ id: "1", total: 8, quantity: 2, coupon: { of: "•••" } });
+    expect(order!.products).toEqual([{ ...product, ...hidden }]);
+    expect(await get("/v1/users/ann/cart", reads)).toMatchObject({ value: 8, products: [{ ...product, ...hidden }] });
+    expect((await get("/v1/users/ann", reads)).cart).toMatchObject({ products: [{ ...product, ...hidden }] });
+    expect((await get("/v1/users/ann/orders", sees)).items).toMatchObject([{ products: [{ ...product, ...sent }] }]);
+    expect(await get("/v1/users/ann/cart", sees)).toMatchObject({ products: [{ ...product, ...sent }] });
+  });
 });
 
 describe("search", () => {

@@ -372,7 +372,7 @@ describe("personal data", () => {
       newest: { start: 0, last: 1, underWay: false, visit: { page: "/reset?mail=ann@shop.example" } },
     },
     situations: { weather: { condition: "rain" } },
-    cart: [{ product: "p1", price: 60 }],
+    cart: { value: 60, quantity: 1, lines: 1, changed: null, products: [{ product_id: "p1", price: 60, to: "ann" }] },
     orders: 2,
     objects: { policy: { "ann-7": { holder: "Ann" } } },
     lists: ["vip"],
@@ -394,7 +394,7 @@ describe("personal data", () => {
       id: "a•••@•••",
       traits: { plan: "•••", address: { lines: ["•••"] } },
       account: { id: "acme" },
-      cart: ann.cart,
+      cart: { value: 60, lines: 1, products: [{ product_id: "p1", price: 60, to: "•••" }] },
       orders: 2,
       lists: ["vip"],
     });

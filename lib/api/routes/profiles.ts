@@ -35,7 +35,7 @@ import {
   StandingsOut,
   TraitsOut,
 } from "../schemas/profiles.ts";
-import { eventMasked, nearMasked, traitMasked, valuesMasked } from "../security/masking.ts";
+import { eventMasked, nearMasked, orderMasked, traitMasked, userMasked, valuesMasked } from "../security/masking.ts";
 
 const PAGE_DEFAULT = 50;
 const PAGE_MAX = 500;
@@ -187,7 +187,7 @@ class Parts {
         const last = page.at(-1);
         return {
           ...totals,
-          items: ordersShown(orders, completions, recent).map(orderOut),
+          items: ordersShown(orders, completions, recent).map((order) => orderOut(orderMasked(order, request.masking))),
           next: more && last !== undefined ? cursorOf([last.at, last.seq]) : null,
         };
       },
@@ -336,7 +336,7 @@ function cart(app: Api, { audience, catalogue }: ApiServices): void {
       const { id } = request.params;
       const user = await audience.user(id);
       if (user === undefined) throw noUser(id);
-      return { currency: catalogue.state.vocabulary.currency, ...cartOf(user) };
+      return { currency: catalogue.state.vocabulary.currency, ...cartOf(userMasked(user, request.masking)) };
     },
   );
 }

@@ -7,7 +7,7 @@ import type { Delta, Json, JsonObject, MemberId } from "../../core/types.ts";
 import type { AccountUsers, Explanation } from "../audience/audience.ts";
 import type { ListedMember, MemberPage } from "../audience/members.ts";
 import type { LoggedEvent } from "../profiles/log-events.ts";
-import type { NearShown, TraitShown } from "../profiles/profile-parts.ts";
+import type { NearShown, OrderShown, TraitShown } from "../profiles/profile-parts.ts";
 
 export const MASK = "•••";
 
@@ -36,6 +36,7 @@ export function userMasked(user: UserView, masking: Masking): UserView {
     ...user,
     ...personalMasked(user, masking),
     id: idOut(user.id, masking),
+    cart: cartMasked(user.cart),
     identities: Object.fromEntries(Object.entries(user.identities).map(([type, ids]) => [type, ids.map(() => MASK)])),
     ...(account === undefined ? {} : { account: { ...account, id: idOut(account.id, masking) } }),
   };
@@ -51,7 +52,7 @@ type Personal = Pick<
   "traits" | "visits" | "situations" | "objects" | "place" | "network" | "device" | "source"
 >;
 
-/** Counts, moments, memberships, carts and orders stay: they say what was done, and by whom nobody can tell. */
+/** Counts, moments and memberships stay: they say what was done, and by whom nobody can tell. */
 function personalMasked(view: Personal, masking: Masking): Personal {
   const { traits, visits, situations, objects, place, network, device, source } = view;
   const { newest } = visits;
@@ -94,6 +95,51 @@ export function valuesMasked<T extends Json>(value: T): T {
         ? null
         : MASK;
   return masked as T;
+}
+
+/**
+ * What the e-commerce events of the Segment spec name of a product and of an order. Lines keep whatever was sent with them, and
+ * nobody knows what that is: a gift's message, whom it goes to. Of what the spec names, `url` and `image_url` are not here: an
+ * address may say who opened it.
+ */
+const COMMERCE_SHOWN: ReadonlySet<string> = new Set(
+  [
+    "product_id sku name category brand variant price quantity currency position coupon",
+    "cart_id order_id checkout_id affiliation",
+    "value revenue subtotal total discount shipping tax",
+  ].flatMap((names) => names.split(" ")),
+);
+
+/** The amounts and how many stay, and of each line what is a product's. */
+function cartMasked(cart: Json): Json {
+  if (!isObject(cart) || !Array.isArray(cart.products)) return valuesMasked(cart);
+  return { ...cart, products: linesMasked(cart.products as readonly JsonObject[]) };
+}
+
+export function orderMasked(order: OrderShown, masking: Masking): OrderShown {
+  if (masking.personal) return order;
+  const { coupon, products } = order;
+  return {
+    ...order,
+    ...(coupon === undefined ? {} : { coupon: unlessNested(coupon) }),
+    products: linesMasked(products),
+  };
+}
+
+function linesMasked(lines: readonly JsonObject[]): JsonObject[] {
+  return lines.map((line) =>
+    Object.fromEntries(
+      Object.entries(line).map(([name, value]) => [
+        name,
+        COMMERCE_SHOWN.has(name) ? unlessNested(value) : valuesMasked(value),
+      ]),
+    ),
+  );
+}
+
+/** The spec names texts and numbers: what stands inside an object is none of its names. */
+function unlessNested(value: Json): Json {
+  return typeof value === "object" ? valuesMasked(value) : value;
 }
 
 export function membersMasked<T extends MemberPage>(page: T, masking: Masking): T {
