@@ -31,12 +31,19 @@ function readJson(body: Uint8Array): Json | undefined {
   }
 }
 
-/** The ids that a message's fields hold. Where an id stands, a number is read as its decimal text. */
+/** The ids that a message's fields hold, and those of a link's items. Where an id stands, a number is read as its decimal text. */
 export function idsNamed(body: Uint8Array, kind: MemberKind): MemberId[] {
   const message = objectIn(body);
   if (message === undefined) return [];
-  const { userId, anonymousId, previousId, groupId } = message;
-  const fields = kind === "user" ? [userId, anonymousId, previousId] : [groupId];
+  const { userId, anonymousId, previousId, groupId, items } = message;
+  const ofItems = itemsIn(items).map(({ user, account }) => (kind === "user" ? user : account));
+  const fields = kind === "user" ? [userId, anonymousId, previousId, ...ofItems] : [groupId, ...ofItems];
   const ids = fields.map((field) => (typeof field === "number" ? String(field) : field));
   return ids.filter((id) => typeof id === "string" && !/\p{Surrogate}/u.test(id)) as MemberId[];
+}
+
+/** What a partition tells another of its users and their accounts. */
+function itemsIn(items: Json | undefined): JsonObject[] {
+  if (!Array.isArray(items)) return [];
+  return items.filter((item: Json): item is JsonObject => typeof item === "object" && item !== null);
 }

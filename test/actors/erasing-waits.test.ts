@@ -217,12 +217,20 @@ test("what was refused goes by what it says, also where an id is a number and wh
   send("ann", packed({ anonymousId: "ann", email: "three@shop.example" }));
   send("bob", { email: "four@shop.example" });
   await cluster.untilQuiet();
+  // Refused where the account lives.
+  const traits = Object.fromEntries(Array.from({ length: DEFAULT_LIMITS.traitsMax + 1 }, (_, n) => [`trait-${n}`, n]));
+  const told = { type: "group", traits: { billing: "pay@acme.example", ...traits } };
+  send("dan", { ...told, groupId: "acme" });
+  send("eve", { ...told, groupId: "bee", messageId: "eve-1" });
+  await cluster.untilQuiet();
+  const ofLinks = (word: string): string[] => left(word).filter((place) => place.includes("(rejected.limit)"));
+  expect([...ofLinks("acme"), ...ofLinks("eve-1")]).toHaveLength(3);
   await untilGone(erase("12345"));
   expect(left("one@shop")).toEqual([]);
   cluster.server.stream(memoryLogStream(0)).trim(cluster.server.stream(memoryLogStream(0)).last);
   send("ann", { email: "back@shop.example" });
-  const revision = erase("ann");
-  await untilGone(revision);
+  await untilGone(erase("ann"), erase("acme", "account"), erase("eve"));
+  expect([...ofLinks("acme"), ...ofLinks("eve-1")]).toEqual([]);
   send("ann", { email: "later@shop.example" });
   await cluster.untilQuiet();
   expect(left("two@shop", "three@shop", "back@shop")).toEqual([]);
