@@ -4,9 +4,15 @@ import { parse as parseCsv } from "csv-parse/sync";
 import type { JsonObject } from "../core/types.ts";
 import type { Line } from "./lines.ts";
 
-export type Row =
-  | { readonly ok: true; readonly line: number; readonly raw: string; readonly cells: readonly string[] | JsonObject }
-  | BadRow;
+export type Row = GoodRow<readonly string[] | JsonObject> | BadRow;
+export type CsvRecord = GoodRow<readonly string[]> | BadRow;
+
+interface GoodRow<Cells> {
+  readonly ok: true;
+  readonly line: number;
+  readonly raw: string;
+  readonly cells: Cells;
+}
 
 export interface BadRow {
   readonly ok: false;
@@ -38,29 +44,38 @@ export async function* csvRows(
 ): AsyncGenerator<readonly Row[]> {
   let names = options.header;
   if (names !== undefined) header(names);
-  let open: Line[] = [];
-  const take = (lines: readonly Line[], last: boolean): Row[] => {
-    const { rows, rest } = records([...open, ...lines], options.delimiter, last);
-    open = rest;
+  for await (const rows of csvRecords(chunks, options.delimiter)) {
     const first = rows[0];
     if (names === undefined && first !== undefined) {
       if (!first.ok)
         throw new HeaderUnreadable(
           `line ${first.line}, which should name the columns, cannot be read: ${first.reason}`,
         );
-      names = (first.cells as readonly string[]).map((name) => name.trim());
+      names = first.cells.map((name) => name.trim());
       header(names);
       rows.shift();
     }
-    return rows.map((row) => (names === undefined ? row : checkWidth(row, names.length)));
-  };
-  for await (const lines of chunks) yield take(lines, false);
-  yield take([], true);
+    yield rows.map((row) => (names === undefined ? row : checkWidth(row, names.length)));
+  }
+}
+
+/** Of any width; the header, where there is one, is the first. */
+export async function* csvRecords(
+  chunks: AsyncIterable<readonly Line[]>,
+  delimiter: string,
+): AsyncGenerator<CsvRecord[]> {
+  let open: readonly Line[] = [];
+  for await (const lines of chunks) {
+    const { rows, rest } = records([...open, ...lines], delimiter, false);
+    open = rest;
+    yield rows;
+  }
+  yield records(open, delimiter, true).rows;
 }
 
 /** Cuts lines into records; `rest` is a record whose closing quote has not come yet. */
-function records(lines: readonly Line[], delimiter: string, last: boolean): { rows: Row[]; rest: Line[] } {
-  const rows: Row[] = [];
+function records(lines: readonly Line[], delimiter: string, last: boolean): { rows: CsvRecord[]; rest: Line[] } {
+  const rows: CsvRecord[] = [];
   let index = 0;
   while (index < lines.length) {
     const line = lines[index]!;
@@ -93,10 +108,11 @@ function linesOfRecord(lines: readonly Line[], start: number): number | undefine
   return undefined;
 }
 
-function record(lines: readonly Line[], delimiter: string): Row {
+function record(lines: readonly Line[], delimiter: string): CsvRecord {
   const { line } = lines[0]!;
   const raw = lines.length === 1 ? lines[0]!.text : lines.map(({ text }) => text).join("\n");
-  if (!raw.includes('"')) return { ok: true, line, raw, cells: raw.split(delimiter) };
+  const plain = plainCells(raw, delimiter);
+  if (plain !== undefined) return { ok: true, line, raw, cells: plain };
   try {
     const [cells] = parseCsv(raw, { delimiter, record_delimiter: "\r\n", relax_column_count: true }) as string[][];
     return { ok: true, line, raw, cells: cells ?? [] };
@@ -110,9 +126,27 @@ function record(lines: readonly Line[], delimiter: string): Row {
   }
 }
 
-function checkWidth(row: Row, width: number): Row {
-  if (!row.ok || (row.cells as readonly string[]).length === width) return row;
-  const found = (row.cells as readonly string[]).length;
+/** Where no quote stands within a cell; a parser that is made for one row costs ten times as much as this. */
+function plainCells(raw: string, delimiter: string): readonly string[] | undefined {
+  if (!raw.includes('"')) return raw.split(delimiter);
+  const cells: string[] = [];
+  for (let at = 0; at <= raw.length; at += delimiter.length) {
+    const isQuoted = raw[at] === '"';
+    const found = isQuoted ? raw.indexOf('"', at + 1) : raw.indexOf(delimiter, at);
+    if (isQuoted && found < 0) return undefined;
+    const end = found < 0 ? raw.length : found;
+    const cell = raw.slice(isQuoted ? at + 1 : at, end);
+    cells.push(cell);
+    at = isQuoted ? end + 1 : end;
+    const isWhole = at === raw.length || raw.startsWith(delimiter, at);
+    if (!isWhole || (!isQuoted && cell.includes('"'))) return undefined;
+  }
+  return cells;
+}
+
+function checkWidth(row: CsvRecord, width: number): CsvRecord {
+  if (!row.ok || row.cells.length === width) return row;
+  const found = row.cells.length;
   const columns = `${found} column${found === 1 ? "" : "s"} where the header has ${width}`;
   const reason = found < width ? `${columns}; the line seems to be cut off` : columns;
   return { ok: false, line: row.line, raw: row.raw, reason };

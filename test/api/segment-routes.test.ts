@@ -1,6 +1,7 @@
 // Segments and lists over HTTP, on a control log in memory: what is written, refused, found, and told.
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Json } from "../../lib/core/types.ts";
+import { idsOfText } from "../../lib/api/world/list-text.ts";
+import { DEFAULT_LIMITS, type Json } from "../../lib/core/types.ts";
 import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
 
 let api: ApiInMemory;
@@ -304,6 +305,8 @@ describe("a file of ids", () => {
     ["a header of several", '\uFEFFname;user_id\nAnn;u1\n"Bo;b";u2\n', "", ["u1", "u2"]],
     ["a column by its name", "name,key\nAnn,u1\n", "?column=key", ["u1"]],
     ["rows that end early, or in empty cells", "id,name\nu1\nu2,Bo,,\n", "", ["u1", "u2"]],
+    ["lines that end with a return alone", "id\ru1\ru2\r", "", ["u1", "u2"]],
+    ["a cell of several lines", 'id,text\nu1,"two\nlines"\nu2,""\n', "", ["u1", "u2"]],
     ["an id in quotes", 'id\n"doe,jane"\n', "", ["doe,jane"]],
   ])("is read: %s", async (_, text, query, expected) => {
     expect((await upload(text, query)).status).toBe(200);
@@ -330,6 +333,20 @@ describe("a file of ids", () => {
     expect([status, body.error.problems.map(({ path }: { path: string }) => path)]).toEqual([422, lines]);
     expect(body.error.message).toContain(words);
     expect([control.entries.length, said()]).toEqual([0, []]);
+  });
+
+  test("that is long lets others have their turn while it is read", async () => {
+    const ids = Array.from({ length: 50_000 }, (_, index) => `user-${index}`);
+    let turns = 0;
+    let isRead = false;
+    const turn = (): void => {
+      turns += 1;
+      if (!isRead) setImmediate(turn);
+    };
+    setImmediate(turn);
+    expect(await idsOfText(ids.join("\n"), DEFAULT_LIMITS)).toEqual(ids);
+    isRead = true;
+    expect(turns).toBeGreaterThan(20);
   });
 
   test("is UTF-8, as JSON is: else two ids could become one", async () => {

@@ -3,9 +3,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { parse } from "csv-parse/sync";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LINE_BYTES_MAX, type Line, openLines, splitLines } from "../../lib/import/lines.ts";
-import { csvRows, ndjsonRows, type Row } from "../../lib/import/rows.ts";
+import { type CsvRecord, csvRecords, csvRows, ndjsonRows, type Row } from "../../lib/import/rows.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -32,6 +33,18 @@ async function readCsv(bytes: string | Buffer): Promise<{ header: readonly strin
 
 const shape = (row: Row) => (row.ok ? [row.line, row.cells] : [row.line, row.reason]);
 
+async function* oneLine(text: string): AsyncGenerator<readonly Line[]> {
+  yield [{ line: 1, text }];
+}
+
+function parsed(text: string): readonly string[] | "refused" {
+  try {
+    return parse(text, { relax_column_count: true })[0]!;
+  } catch {
+    return "refused";
+  }
+}
+
 describe("CSV", () => {
   test("rows carry the number of the line on which they start", async () => {
     const { header, rows } = await readCsv('﻿a,b\r\n1,2\r\n"x\ny","say ""hi"", twice"\r\n\r\n3,\r\n');
@@ -41,6 +54,16 @@ describe("CSV", () => {
       [3, ["x\ny", 'say "hi", twice']],
       [6, ["3", ""]],
     ]);
+  });
+
+  test("each row of a few characters is what the parser makes of it, or refused as there", async () => {
+    const texts = [""];
+    for (const text of texts) if (text.length < 6) texts.push(...['"', ",", "a", " "].map((more) => text + more));
+    for (const text of texts.slice(1)) {
+      const rows: CsvRecord[] = [];
+      for await (const some of csvRecords(oneLine(text), ",")) rows.push(...some);
+      expect(rows.map((row) => (row.ok ? row.cells : "refused"))).toEqual([parsed(text)]);
+    }
   });
 
   test("a cut-off last line is reported with its number, and the rest goes in", async () => {

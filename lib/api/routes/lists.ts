@@ -212,7 +212,7 @@ export const listUploadRoutes: RouteGroup = (app, services) => {
     },
     async (request) => {
       const { mode = "add", kind, column } = request.query;
-      const members = idsOfText(textOf(request.body), services.limits, column);
+      const members = await idsOfText(textOf(request.body), services.limits, column);
       const { id } = request.params;
       const wish = { target: id, by: request.caller.who, total: members.length };
       return inParts(services.jobRunner, wish, (parts) =>
