@@ -1,6 +1,7 @@
 // Segments and lists over HTTP, on a control log in memory: what is written, refused, found, and told.
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { idsOfText } from "../../lib/api/world/list-text.ts";
+import { membersById } from "../../lib/api/world/lists.ts";
 import { DEFAULT_LIMITS, type Json } from "../../lib/core/types.ts";
 import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
 
@@ -235,6 +236,35 @@ describe("a list", () => {
     const page = await masked("");
     expect(page.items).toEqual(["u3", "u1"]);
     expect(await masked(`&cursor=${page.next}`)).toEqual({ items: ["a•••@•••"], next: null });
+  });
+
+  test("of which somebody is taken out between two pages leaves nobody out", async () => {
+    await ask("POST", "/v1/lists", { id: "staff", members: ["u5", "u4", "u3", "u2", "u1"] });
+    const page = async (more = "") => (await ask("GET", `/v1/lists/staff/members?limit=2${more}`)).body;
+    const first = await page();
+    await ask("POST", "/v1/lists/staff/remove", { members: ["u1", "u2"] });
+    await ask("POST", "/v1/lists/staff/add", { members: ["u0"] });
+    const second = await page(`&cursor=${first.next}`);
+    expect([first.items, second.items]).toEqual([
+      ["u1", "u2"],
+      ["u3", "u4"],
+    ]);
+    expect(await page(`&cursor=${second.next}`)).toEqual({ items: ["u5"], next: null });
+    for (const cursor of ["2", first.next.slice(0, -4)]) {
+      expect((await ask("GET", `/v1/lists/staff/members?cursor=${cursor}`)).body.error.code).toBe("bad-cursor");
+    }
+  });
+
+  test("is put in order once for all of its pages, and again after a change", async () => {
+    const now = () => membersById(api.catalogue.lists.get("staff")!);
+    await ask("POST", "/v1/lists", { id: "staff", members: ["u2", "u1"] });
+    const before = now();
+    expect([before, now() === before]).toEqual([["u1", "u2"], true]);
+    await ask("POST", "/v1/lists/staff/add", { members: ["u0"] });
+    expect([now(), before]).toEqual([
+      ["u0", "u1", "u2"],
+      ["u1", "u2"],
+    ]);
   });
 
   test("that is not there has nobody to take out, by a file neither, and none is made", async () => {

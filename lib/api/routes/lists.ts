@@ -33,16 +33,18 @@ import {
   assertNoList,
   changeList,
   type ListChange,
+  type ListPlace,
   type ListSummary,
   ListWritten,
   listOf,
   listsOf,
   membersOf,
+  membersPage,
   removeList,
 } from "../world/lists.ts";
 
 export const listRoutes: RouteGroup = (app, services) => {
-  const { catalogue, http } = services;
+  const { catalogue, cursors, http } = services;
 
   app.get(
     "/v1/lists",
@@ -94,11 +96,12 @@ export const listRoutes: RouteGroup = (app, services) => {
     },
     async ({ params, query, masking }) => {
       const { limit = LIST_MEMBERS_DEFAULT, cursor } = query;
-      const members = [...membersOf(catalogue, params.id)];
+      const { id: list } = params;
       // Between which others an id stands tells how it begins, however it is masked.
-      const ordered = masking.personal ? members.sort() : members;
-      const { items, next } = pageOfAll(ordered, { limit, ...(cursor === undefined ? {} : { cursor }) });
-      return { items: items.map((id) => idOut(id, masking)), next };
+      const isById = masking.personal;
+      const pages = cursors.pagesOf<ListPlace>("list", list, isById);
+      const { items, next } = membersPage(membersOf(catalogue, list), { isById, limit, place: pages.from(cursor) });
+      return { items: items.map((id) => idOut(id, masking)), next: pages.next(next) };
     },
   );
 

@@ -1,4 +1,4 @@
-// Cursors of pages of people. Where such a page ends is a place that an id's hashes make, and whoever knows them finds the id by
+// Cursors of pages of people. Where such a page ends is an id, or a place that its hashes make, and whoever knows them finds it by
 // trying: every telephone number, every address. So the text is sealed (AES-256-GCM) under a secret that all processes of a data
 // set share, and bound to its question: it says nothing to who has it, and one that was changed, made up, or asked with something
 // else is refused. The secret is kept by lib/ports/keys.ts.

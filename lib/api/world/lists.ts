@@ -39,6 +39,51 @@ export function membersOf({ lists }: Catalogue, id: string): ReadonlySet<MemberI
   throw new NotPossible("unknown", "unknown-list", `There is no list "${id.slice(0, 80)}".${hint}`);
 }
 
+/** Where the next page begins: after an id, or after so many. */
+export type ListPlace = { readonly after: MemberId } | { readonly shown: number };
+
+interface PageWanted {
+  /** Otherwise as they were put on it. */
+  readonly isById: boolean;
+  readonly limit: number;
+  readonly place: ListPlace | undefined;
+}
+
+/** By id, whoever is put on it or taken from it meanwhile, nobody who stays is left out or shown twice. */
+export function membersPage(
+  members: ReadonlySet<MemberId>,
+  { isById, limit, place }: PageWanted,
+): { readonly items: readonly MemberId[]; readonly next: ListPlace | null } {
+  const all = isById ? membersById(members) : [...members];
+  const from = place === undefined ? 0 : "shown" in place ? place.shown : indexAfter(all, place.after);
+  const shown = from + limit;
+  const items = all.slice(from, shown);
+  if (shown >= all.length) return { items, next: null };
+  return { items, next: isById ? { after: items.at(-1)! } : { shown } };
+}
+
+/** A list that changes is another set. */
+const inOrder = new WeakMap<ReadonlySet<MemberId>, readonly MemberId[]>();
+
+export function membersById(members: ReadonlySet<MemberId>): readonly MemberId[] {
+  let ids = inOrder.get(members);
+  if (ids === undefined) {
+    ids = [...members].sort();
+    inOrder.set(members, ids);
+  }
+  return ids;
+}
+
+function indexAfter(ids: readonly MemberId[], id: MemberId): number {
+  let [low, high] = [0, ids.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ids[middle]! <= id) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 export interface ListChange {
   readonly id: string;
   readonly mode: ListMode;
