@@ -2,7 +2,7 @@
 // them exactly what it would say fed with everything (test/doctor/sample.test.ts). What each member does is independent of the
 // others; only the clock is common, so every message of others is passed on as a bare movement of the clock. What accounts say
 // to users, and what users do in their accounts, comes by links, of which theirs are kept and numbered anew.
-import type { ControlCopy, ControlEntry } from "../core/control.ts";
+import type { ControlCopy } from "../core/control.ts";
 import { decodeAccountMessage, decodeEvent } from "../core/decode.ts";
 import { partitionOf } from "../core/ids.ts";
 import { decodeLink, encodeLink, type LinkItem, type UserItem } from "../core/links.ts";
@@ -274,27 +274,45 @@ export class MemberSample {
     return { seq, stamp: to, kind: "clock", body };
   }
 
-  /** A list may name many; those who are not looked at need not be known. What makes an entry refused stays in it. */
+  /** Without those who are not looked at: they need not be known. */
   private onlyChosen(record: LogRecord): LogRecord {
-    const copy = listCopyIn(record);
+    const copy = record.kind === "control" ? copyIn(record) : undefined;
     if (copy === undefined) return record;
-    const isOurKind = (copy.entry.kind ?? "user") === this.kind;
-    const members = copy.entry.members.filter((id) => !isId(id) || (isOurKind && this.chosen.has(id)));
-    return { ...record, body: Buffer.from(JSON.stringify({ ...copy, entry: { ...copy.entry, members } })) };
+    const entry = isList(copy.entry) ? this.chosenOf(copy.entry) : ofNobody(copy.entry);
+    return entry === copy.entry ? record : { ...record, body: Buffer.from(JSON.stringify({ ...copy, entry })) };
+  }
+
+  /** It may name many. What makes an entry refused stays in it. */
+  private chosenOf(entry: ListEntry): ListEntry {
+    const isOurKind = (entry.kind ?? "user") === this.kind;
+    const members = entry.members.filter((id) => !isId(id) || (isOurKind && this.chosen.has(id)));
+    return { ...entry, members };
   }
 }
 
-type ListCopy = ControlCopy & { readonly entry: ControlEntry & { readonly op: "list" } };
+/**
+ * Who was erased is in no sample. But where an account was, all partitions are waited for to say that they have heard, and their words
+ * are left out here; said of a user, it means nobody.
+ */
+function ofNobody(entry: Entry): Entry {
+  return entry.op === "erase" ? { ...entry, kind: "user" } : entry;
+}
 
-function listCopyIn({ kind, body }: LogRecord): ListCopy | undefined {
-  const copy = kind === "control" ? readJson(body) : undefined;
-  if (!isObject(copy) || !isObject(copy.entry)) return undefined;
-  return copy.entry.op === "list" && Array.isArray(copy.entry.members) ? (copy as unknown as ListCopy) : undefined;
+type Entry = ControlCopy["entry"];
+type ListEntry = Extract<Entry, { readonly op: "list" }>;
+
+function copyIn({ body }: LogRecord): ControlCopy | undefined {
+  const copy = readJson(body);
+  return isObject(copy) && isObject(copy.entry) ? (copy as unknown as ControlCopy) : undefined;
+}
+
+function isList(entry: Entry): entry is ListEntry {
+  return entry.op === "list" && Array.isArray(entry.members);
 }
 
 function listed(record: LogRecord, kind: MemberKind): readonly MemberId[] {
-  const entry = listCopyIn(record)?.entry;
-  return entry === undefined || (entry.kind ?? "user") !== kind ? [] : entry.members.filter(isId);
+  const entry = copyIn(record)?.entry;
+  return entry === undefined || !isList(entry) || (entry.kind ?? "user") !== kind ? [] : entry.members.filter(isId);
 }
 
 function isId(id: unknown): id is MemberId {

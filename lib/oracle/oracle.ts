@@ -36,6 +36,7 @@ import { nestedIn, type Readable } from "./nesting.ts";
 import { Rounds } from "./rounds.ts";
 import type { Refusal } from "./shop.ts";
 import { Speech } from "./speech.ts";
+import { Unheard } from "./unheard.ts";
 import { Wakeups } from "./wakeups.ts";
 
 export interface OracleOptions {
@@ -78,8 +79,7 @@ export class Oracle {
   readonly #speech: Speech;
   readonly #rounds: Rounds;
   readonly #forgotten = new Forgotten();
-  /** Erasures of accounts that live here, until every partition has said that it has heard: what it tells before is of before. */
-  readonly #unheard: { readonly erasure: Erasure; readonly from: PartitionNo; heard: boolean }[] = [];
+  readonly #unheard = new Unheard();
   /** By sender, how many of its messages have been heard. */
   readonly #heard = new Map<PartitionNo, number>();
   #clock: Millis = 0;
@@ -313,18 +313,15 @@ export class Oracle {
     for (const item of link.items) {
       if (item.op === "lit") this.#hearLit(item.revision, item.round, link.from);
       if (item.op === "erased" && item.heard !== true) this.#speech.heardErased(item.revision, link.from);
-      if (item.op === "erased" && item.heard === true)
-        for (const one of this.#unheard)
-          if (one.from === link.from && one.erasure.revision === item.revision) one.heard = true;
+      if (item.op === "erased" && item.heard === true) this.#unheard.heard(item.revision, link.from);
     }
     return undefined;
   }
 
   /** What a group call told before of an account that was erased here since. */
   #withoutForgotten({ from, items }: LinkBody): LinkItem[] {
-    const waiting = this.#unheard.filter((one) => one.from === from && !one.heard);
     return items.map((item) => {
-      const isOld = item.op === "group" && waiting.some(({ erasure }) => isMeant(erasure.erased, item.account));
+      const isOld = item.op === "group" && this.#unheard.isOld(item.account, from);
       return isOld ? { ...item, traits: {} } : item;
     });
   }
@@ -469,9 +466,7 @@ export class Oracle {
       if (member.crowd.size > 0) this.#keepUsersOf(member, cause);
       else this.#forgotten.remember(member);
     }
-    if (kind === "account")
-      for (let from = 0; from < partitions; from += 1)
-        this.#unheard.push({ erasure: { type: "erase", revision, erased }, from, heard: false });
+    if (kind === "account") this.#unheard.expect(revision, erased, partitions);
     this.#speech.erased(revision);
   }
 

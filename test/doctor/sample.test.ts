@@ -2,6 +2,7 @@
 // random definitions, lists and histories, both clocks. SEED=n replays a run.
 import { expect, test } from "vitest";
 import { encodeDelta } from "../../lib/core/deltas.ts";
+import { erasedOf } from "../../lib/core/erasure.ts";
 import { DEFAULT_LIMITS, type LogRecord, type MemberKind } from "../../lib/core/types.ts";
 import { rankOf } from "../../lib/doctor/numbering.ts";
 import { MemberSample } from "../../lib/doctor/sample.ts";
@@ -139,6 +140,24 @@ test("the lowest ranks are taken, whoever comes first, and those whom only a lis
   expect([...sample.members].sort()).toEqual(["a", "b"]);
   const entries = [...sample.records()].filter(({ kind }) => kind === "control");
   expect(entries.map(({ body }) => JSON.parse(Buffer.from(body).toString()).entry.members)).toEqual([["b"]]);
+});
+
+test("an erased account is nobody there, so that no partition's word about it is waited for", () => {
+  const erased = erasedOf("account", "acme", "a key");
+  const sample = new MemberSample(OPTIONS, {
+    ...ranks("acme", "bee"),
+    kind: "account",
+    membersMax: 2,
+    eventsPerMemberMax: 9,
+  });
+  const about = (groupId: string) => ["account", { type: "group", groupId, traits: { plan: "pro" } }] as const;
+  const entry = { op: "erase", ...erased };
+  const log = recordsOf([about("acme"), about("bee"), ["control", { revision: 1, entry }], about("acme")]);
+  for (const record of log) sample.add(record);
+  expect(sample.members).toEqual(["bee"]);
+  const kept = [...sample.records()].filter(({ kind }) => kind === "control");
+  const entries = kept.map(({ body }) => JSON.parse(Buffer.from(body).toString()));
+  expect(entries).toEqual([{ revision: 1, entry: { ...entry, kind: "user" } }]);
 });
 
 test("whoever has done too much is left out and counted, and is not taken again", () => {

@@ -6,6 +6,7 @@ import { Unheard } from "../../lib/core/engine/links/unheard.ts";
 import { Floors } from "../../lib/core/engine/member/floors.ts";
 import { erasedOf } from "../../lib/core/erasure.ts";
 import type { MemberKind } from "../../lib/core/types.ts";
+import { Unheard as OraclesUnheard } from "../../lib/oracle/unheard.ts";
 import type { Story } from "./story.ts";
 import { TELLERS, WORLDS } from "./tellers.ts";
 
@@ -182,4 +183,16 @@ test("who has not answered yet that an account is erased is remembered, by a has
   unheard.heard(4, 1);
   unheard.heard(3, 1);
   expect(unheard.written).toEqual([]);
+});
+
+test("the oracle waits for those alone who have not answered", () => {
+  const unheard = new OraclesUnheard();
+  unheard.expect(3, erasedOf("account", "acme", "a key"), 2);
+  unheard.heard(3, 0);
+  expect([0, 1].map((from) => unheard.isOld("acme", from))).toEqual([false, true]);
+  expect(unheard.isOld("zoo", 1)).toBe(false);
+  unheard.heard(4, 1);
+  expect(unheard.isEmpty).toBe(false);
+  unheard.heard(3, 1);
+  expect(unheard.isEmpty).toBe(true);
 });
