@@ -155,15 +155,10 @@ export class Erasing {
   /** False when there is nothing to do, or it has to wait for something that others do. */
   private async getOn(): Promise<boolean> {
     this.lookForJobs();
-    const ripe = this.open.find((one) => this.leftMs(one) <= 0);
-    if (ripe !== undefined) {
-      await this.deleteDeltas(ripe);
-      return true;
-    }
-    const job = this.nextToClear();
+    const job = this.nextJob();
     if (job === undefined) return false;
     try {
-      return await this.clear(job);
+      return await (this.isRipe(job) ? this.deleteDeltas(job) : this.clear(job));
     } catch (error) {
       // Whatever is wrong with this one, the others need not wait for it.
       this.scanning = undefined;
@@ -172,11 +167,19 @@ export class Erasing {
     }
   }
 
-  /** One after the other: what two erasures do to one log is done one after the other, too. */
-  private nextToClear(): Job | undefined {
+  /**
+   * One after the other: what two erasures do to one log is done one after the other, too. What may be half deleted comes first, for all
+   * folds wait for it; whoever took the partition over may find many that are ripe beside it.
+   */
+  private nextJob(): Job | undefined {
     const inPhase = (phase: ErasurePhase | undefined): Job | undefined =>
       this.open.find(({ revision }) => this.book!.phaseOf(revision) === phase);
-    return inPhase("listed") ?? inPhase(undefined);
+    return inPhase("listed") ?? this.open.find((job) => this.isRipe(job)) ?? inPhase(undefined);
+  }
+
+  /** Its deltas were kept for as long as they are. */
+  private isRipe(job: Job): boolean {
+    return this.leftMs(job) <= 0;
   }
 
   /** Until somebody nudges, or until the deltas of somebody may go. */
@@ -387,7 +390,7 @@ export class Erasing {
     }
   }
 
-  private async deleteDeltas(job: Job): Promise<void> {
+  private async deleteDeltas(job: Job): Promise<true> {
     const { entry, revision } = job;
     const { world, log, partition } = this.context;
     const { seq } = this.noteOf(revision);
@@ -398,6 +401,7 @@ export class Erasing {
     if (this.isHome(entry)) await insist(this.context, () => world.eraser.deltas(isTheirs));
     await this.mark(job, "deleted");
     log.info({ partition, revision }, "partition: somebody was erased from what is stored");
+    return true;
   }
 
   private async write(put: () => Promise<Published>): Promise<void> {

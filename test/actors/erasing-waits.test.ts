@@ -119,6 +119,28 @@ test("one that fails, whatever is wrong with it, lets the others by, and is trie
   broken.mockRestore();
 });
 
+test("whoever takes over goes on with what is half deleted before all others", async () => {
+  begin({ settings: { erasureHoldMs: 10_000 } });
+  for (const user of ["ann", "bob"]) send(user, { type: "track", event: "Played" });
+  await cluster.untilQuiet();
+  const phaseOf = (revision: number): unknown => phasesOf(cluster.server, 1, revision)[0];
+  const ann = erase("ann");
+  await cluster.runtime.until("ann to be cleared", () => phaseOf(ann) === "cleared");
+  const [first] = cluster.live;
+  cluster.server.fate = (client, call) => (client === first && call === "erase" ? "retry" : "ok");
+  const bob = erase("bob");
+  await cluster.runtime.until("bob to be listed", () => phaseOf(bob) === "listed");
+  await cluster.runtime.advance(10_000);
+  // By whose time the next owner knows that ann's deltas have been kept for long enough.
+  send("cid", { type: "track", event: "Played" });
+  await cluster.runtime.advance(1_000);
+  cluster.kill(first!);
+  cluster.startShard();
+  await untilGone(ann, bob);
+  const marks = [...cluster.server.stream("ERASED").from(1)].map(({ subject }) => subject).slice(-3);
+  expect(marks).toEqual([`0.phase.${bob}.cleared`, `0.phase.${ann}.deleted`, `0.phase.${bob}.deleted`]);
+});
+
 test("what the ledger is told fits into a server's messages, however much it is, and a ledger that takes nothing is told", async () => {
   begin({ payloadBytesMax: 1_000_000 });
   const note = '"'.repeat(DEFAULT_LIMITS.eventBytesMax / 2 - 200);
