@@ -22,6 +22,8 @@ import { StreamReader } from "./stream-reader.ts";
 import { eraseMessage, expectLast, isNoStream, publish, storedMessage, subjectsOf } from "./wire.ts";
 
 const IN_FLIGHT_MAX = 1_000;
+/** Each may fill a whole message. */
+const REJECTS_IN_FLIGHT_MAX = 50;
 const DELETES_UNDER_WAY_MAX = 16;
 
 export class NatsLedger implements ErasureLedger {
@@ -167,20 +169,44 @@ export class NatsEraser implements StreamEraser {
   }
 
   async rejects(isTheirs: (seq: Seq, body: Uint8Array) => boolean): Promise<number> {
-    const { rejectsStream: stream } = this.names;
-    const seqs: Seq[] = [];
-    for (let next = 1; ; ) {
-      const stored = await storedMessage(this.nc, stream, {
-        seq: next,
-        next_by_subj: this.names.rejectedSubject("*"),
-      });
-      if (stored === undefined) break;
-      next = stored.seq + 1;
-      const isOurs = headerOf(stored.headers, PARTITION_HEADER) === `${this.partition}`;
-      if (isOurs && isTheirs(Number(headerOf(stored.headers, "Rollcall-Seq")), stored.data)) seqs.push(stored.seq);
-    }
-    await this.eraseAll(stream, seqs);
+    const seqs = await this.findRejects(isTheirs);
+    await this.eraseAll(this.names.rejectsStream, seqs);
     return seqs.length;
+  }
+
+  /** Up to the last one. That may be gone before it comes: silence is a reason to look again which is. */
+  private findRejects(isTheirs: (seq: Seq, body: Uint8Array) => boolean): Promise<readonly Seq[]> {
+    const { rejectsStream: stream } = this.names;
+    const all = this.names.rejectedSubject("*");
+    return new Promise((resolve, reject) => {
+      const found: Seq[] = [];
+      let next = 1;
+      let last = 0;
+      const endWithLast = (): void => {
+        if (next <= last) return;
+        reader.stop();
+        resolve(found);
+      };
+      const reader = new StreamReader({
+        nc: this.nc,
+        stream,
+        filters: [all],
+        next: () => next,
+        room: () => REJECTS_IN_FLIGHT_MAX,
+        check: async () => {
+          last = (await storedMessage(this.nc, stream, { last_by_subj: all }))?.seq ?? 0;
+          endWithLast();
+        },
+        stalled: () => true,
+        onMessage: ({ headers: told, data }, { seq }) => {
+          next = seq + 1;
+          const isOurs = told?.get(PARTITION_HEADER) === `${this.partition}`;
+          if (isOurs && isTheirs(Number(told?.get("Rollcall-Seq")), data)) found.push(seq);
+          endWithLast();
+        },
+        onFault: reject,
+      });
+    });
   }
 
   private async eraseAll(stream: string, seqs: readonly Seq[]): Promise<void> {
@@ -189,9 +215,4 @@ export class NatsEraser implements StreamEraser {
       await Promise.all(some.map((seq) => eraseMessage(this.nc, stream, seq)));
     }
   }
-}
-
-function headerOf(text: string, name: string): string | undefined {
-  const line = text.split("\r\n").find((one) => one.startsWith(`${name}:`));
-  return line?.slice(name.length + 1).trim();
 }
