@@ -38,6 +38,11 @@ export function goodRequestsOfOtherTypes(operation: NamedOperation): RequestCase
   });
 }
 
+/** They make what is not there, unless they are asked so. */
+const MAKES_UNLESS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "POST /v1/lists/{id}/upload": { mode: "remove" },
+};
+
 export function badRequests(operation: NamedOperation): RequestCase[] {
   return [...badPaths(operation), ...badQueries(operation), ...badBodies(operation), ...withoutKey(operation)];
 }
@@ -54,7 +59,7 @@ function badPaths(operation: NamedOperation): RequestCase[] {
   const sent = body === undefined ? {} : { body: textOf(body) };
   return parametersOf(operation, "path").flatMap(({ name, schema }) => {
     const wrong = (what: string, value: string, right: readonly number[]): RequestCase => ({
-      ...requestOf(operation, { [name]: value }, sent),
+      ...requestOf(operation, { [name]: value }, sent, MAKES_UNLESS[operation.name]),
       name: `path ${name} ${what}`,
       right,
     });
@@ -232,9 +237,10 @@ function requestOf(
   operation: NamedOperation,
   path: Readonly<Record<string, string>>,
   sent: { readonly body?: string; readonly type?: string },
+  asked: Readonly<Record<string, string>> = {},
 ): Omit<RequestCase, "name" | "right"> {
   const { body, type = typeOf(operation) } = sent;
-  const query = queryOf(operation, {});
+  const query = queryOf(operation, asked);
   const url = pathWith(operation, path) + (query === "" ? "" : `?${query}`);
   return { operation, path: url, ...(body === undefined ? {} : { body, type }) };
 }
