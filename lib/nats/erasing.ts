@@ -174,7 +174,7 @@ export class NatsEraser implements StreamEraser {
     return seqs.length;
   }
 
-  /** Up to the last one. That may be gone before it comes: silence is a reason to look again which is. */
+  /** Up to the last one. That may go before it comes: where nothing is left to come, it is looked again which is. */
   private findRejects(isTheirs: (seq: Seq, body: Uint8Array) => boolean): Promise<readonly Seq[]> {
     const { rejectsStream: stream } = this.names;
     const all = this.names.rejectedSubject("*");
@@ -187,22 +187,29 @@ export class NatsEraser implements StreamEraser {
         reader.stop();
         resolve(found);
       };
+      const check = async (): Promise<void> => {
+        last = (await storedMessage(this.nc, stream, { last_by_subj: all }))?.seq ?? 0;
+        endWithLast();
+      };
+      // A replica that lags says so, too; what it lacks is still to come. A look that fails is made again after silence.
+      const lookAgain = (pending: number): void => {
+        if (pending === 0 && next <= last) void check().catch(() => undefined);
+      };
       const reader = new StreamReader({
         nc: this.nc,
         stream,
         filters: [all],
         next: () => next,
         room: () => REJECTS_IN_FLIGHT_MAX,
-        check: async () => {
-          last = (await storedMessage(this.nc, stream, { last_by_subj: all }))?.seq ?? 0;
-          endWithLast();
-        },
+        check,
+        opened: lookAgain,
         stalled: () => true,
-        onMessage: ({ headers: told, data }, { seq }) => {
+        onMessage: ({ headers: told, data }, { seq, pending }) => {
           next = seq + 1;
           const isOurs = told?.get(PARTITION_HEADER) === `${this.partition}`;
           if (isOurs && isTheirs(Number(told?.get("Rollcall-Seq")), data)) found.push(seq);
           endWithLast();
+          lookAgain(pending);
         },
         onFault: reject,
       });

@@ -30,10 +30,16 @@ export interface StreamReaderOptions {
   room(): number;
   /** Runs before each (re)opening. A Refusal ends the reader; anything else is tried again. */
   check?(): Promise<void>;
+  /** After each (re)opening: how many messages are there to be read. */
+  opened?(pending: number): void;
   /** Asked when nothing was delivered for long: whether messages are known to wait. Then it reopens, with a check. */
   stalled?(): boolean;
   onMessage(message: Msg, delivery: Delivery): void;
   onFault(error: Refusal): void;
+}
+
+interface ConsumerReply {
+  readonly num_pending: number;
 }
 
 export class StreamReader {
@@ -115,7 +121,7 @@ export class StreamReader {
   private async create(turn: number): Promise<void> {
     const { nc, stream, filters, headersOnly = false, next } = this.options;
     const name = `rollcall-${nuid.next()}`;
-    await api(nc, `CONSUMER.CREATE.${stream}.${name}`, {
+    const { num_pending: pending } = await api<ConsumerReply>(nc, `CONSUMER.CREATE.${stream}.${name}`, {
       stream_name: stream,
       config: {
         name,
@@ -146,6 +152,7 @@ export class StreamReader {
     this.watchdog = setInterval(() => this.watch(), HEARTBEAT_MS);
     this.watchdog.unref();
     this.refill();
+    this.options.opened?.(pending);
   }
 
   private watch(): void {
