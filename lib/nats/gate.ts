@@ -1,5 +1,5 @@
 // Lets at most so many through at once; the others wait in line. Bounds what one process has open at a server.
-// Used by delta-sink.ts for batches and by page-store.ts for pages.
+// Used by delta-sink.ts for batches, by page-store.ts for pages, and by lib/api for what looks at everybody.
 
 export class Gate {
   private readonly openMax: number;
@@ -10,12 +10,11 @@ export class Gate {
     this.openMax = openMax;
   }
 
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.open >= this.openMax) {
-      await new Promise<void>((resolve) => {
-        this.line.push(resolve);
-      });
-    } else this.open += 1;
+  /** `signal`: whoever is waited for no more leaves the line, and throws its reason. */
+  async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted();
+    if (this.open >= this.openMax) await this.turn(signal);
+    else this.open += 1;
     try {
       return await work();
     } finally {
@@ -24,5 +23,20 @@ export class Gate {
       if (next === undefined) this.open -= 1;
       else next();
     }
+  }
+
+  private turn(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const go = (): void => {
+        signal?.removeEventListener("abort", leave);
+        resolve();
+      };
+      const leave = (): void => {
+        this.line.splice(this.line.indexOf(go), 1);
+        reject(signal!.reason as Error);
+      };
+      this.line.push(go);
+      signal?.addEventListener("abort", leave, { once: true });
+    });
   }
 }

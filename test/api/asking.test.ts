@@ -1,7 +1,8 @@
 // Questions about everybody: no further one once a partition has failed or nobody waits, and so many scans at once.
 import { expect, test } from "vitest";
-import { askedEach, Scans } from "../../lib/api/audience/asking.ts";
+import { askedEach } from "../../lib/api/audience/asking.ts";
 import { compareSegments } from "../../lib/api/audience/comparing.ts";
+import { Gate } from "../../lib/nats/gate.ts";
 import type { Answers } from "../../lib/ports/questions.ts";
 import { until } from "../support/until.ts";
 import { apiInMemory } from "./api-in-memory.ts";
@@ -61,7 +62,7 @@ test("each is taken once, whoever is at work", async () => {
 });
 
 test("a scan waits for its turn; who is waited for no more leaves the queue, and a failure hands the turn on", async () => {
-  const scans = new Scans(1);
+  const scans = new Gate(1);
   const failure = new Error("failed");
   let fail = (_error: Error): void => {};
   const first = scans.run(

@@ -1,5 +1,5 @@
 // Partitions that are asked about everybody, slice by slice: a few at a time, since others have questions, too, and none further
-// once one has failed or nobody waits for the answer. What one request asks so is a scan; of those so many go on at once.
+// once one has failed or nobody waits for the answer.
 
 const ASKED_AT_ONCE_MAX = 4;
 
@@ -26,44 +26,4 @@ export async function askedEach<T>(
     }),
   );
   await Promise.all(working);
-}
-
-/** Whoever comes when so many scans go on waits for a turn, for as long as somebody waits for the answer. */
-export class Scans {
-  private readonly atOnceMax: number;
-  private readonly waiting: (() => void)[] = [];
-  private atWork = 0;
-
-  constructor(atOnceMax: number) {
-    this.atOnceMax = atOnceMax;
-  }
-
-  async run<T>(scan: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    signal?.throwIfAborted();
-    if (this.atWork < this.atOnceMax) this.atWork += 1;
-    else await this.turn(signal);
-    try {
-      return await scan();
-    } finally {
-      const next = this.waiting.shift();
-      if (next === undefined) this.atWork -= 1;
-      else next();
-    }
-  }
-
-  /** Whoever is done hands the turn on. */
-  private turn(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const go = (): void => {
-        signal?.removeEventListener("abort", leave);
-        resolve();
-      };
-      const leave = (): void => {
-        this.waiting.splice(this.waiting.indexOf(go), 1);
-        reject(signal!.reason as Error);
-      };
-      this.waiting.push(go);
-      signal?.addEventListener("abort", leave, { once: true });
-    });
-  }
 }

@@ -8,6 +8,7 @@ import type { MemberSet } from "../../core/members.ts";
 import type { AccountView, UserView } from "../../core/partition.ts";
 import type { Delta, Limits, MemberId, MemberKind, PartitionNo, SegmentId } from "../../core/types.ts";
 import { NatsControlLog } from "../../nats/control-log.ts";
+import { Gate } from "../../nats/gate.ts";
 import { NatsLogLookup } from "../../nats/log-lookup.ts";
 import type { Names } from "../../nats/names.ts";
 import { Questions, type Sizes } from "../../nats/questions.ts";
@@ -15,7 +16,6 @@ import type { PartitionStatus } from "../../ports/questions.ts";
 import { traceNow } from "../http/tracing.ts";
 import { Catalogue } from "../segments/catalogue.ts";
 import { saidOf } from "../segments/said.ts";
-import { Scans } from "./asking.ts";
 import type {
   AccountUsers,
   Audience,
@@ -60,7 +60,7 @@ export class NatsAudience implements Audience {
   private readonly erasureListeners = new Set<(isMeant: Meant) => void>();
   private readonly last = new Recent<Delta>(RECENT_MAX, (delta) => [delta]);
   private readonly silence: () => void;
-  private readonly scans = new Scans(SCANS_AT_ONCE_MAX);
+  private readonly scans = new Gate(SCANS_AT_ONCE_MAX);
   private sizesAsked: Promise<Sizes> | undefined;
 
   constructor({ nc, names, partitions, limits }: NatsAudienceOptions, catalogue: Catalogue) {
