@@ -2,6 +2,7 @@
 // request, which is over once its body has been read: whatever has a body had none.
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { HttpError } from "./http-error.ts";
+import { tooLate } from "./refusals.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -31,7 +32,7 @@ export function addAnswerTime(app: FastifyInstance, timeoutMs: number): void {
 function unheardAfter(ms: number, reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
   const timer = setTimeout(() => {
-    const late = new HttpError(503, "not-answered", "The answer was not there in time; ask again, or for less.");
+    const late = tooLate();
     // Whoever has begun to answer says it in the answer.
     if (!reply.sent && !reply.raw.headersSent) reply.send(late);
     controller.abort(late);

@@ -88,6 +88,10 @@ export function nothingThere(request: FastifyRequest): HttpError {
   return new HttpError(404, "not-found", `There is nothing at ${request.method} ${path}. See /docs for what there is.`);
 }
 
+export function tooLate(): HttpError {
+  return new HttpError(503, "not-answered", "The answer was not there in time; ask again, or for less.");
+}
+
 export function shown(id: string): string {
   return JSON.stringify(id.length > 80 ? `${id.slice(0, 80)}…` : id);
 }

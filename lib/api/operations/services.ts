@@ -14,7 +14,7 @@ import { accountOut, decisionOut, explanationOut, membersOut, userOut } from "..
 import type { ApiServices } from "../http/api.ts";
 import { HttpError } from "../http/http-error.ts";
 import { assertShallow, inputCompiler } from "../http/input.ts";
-import { type ApiLog, noAccount, noSegment, noUser, refusalOf, shown } from "../http/refusals.ts";
+import { type ApiLog, noAccount, noSegment, noUser, refusalOf, shown, tooLate } from "../http/refusals.ts";
 import { traceField, within } from "../http/tracing.ts";
 import { SearchQuery, searched } from "../routes/search.ts";
 import { AccountIdIn, Count, exact, mapOf, nullable, SegmentIdIn, UserIdIn } from "../schemas/common.ts";
@@ -125,7 +125,7 @@ export const ENDPOINTS: readonly QuestionEndpoint[] = [
     async ({ audience, cursors }, { segment, limit: most, cursor: text, sort: order = "any" }) => {
       const pages = cursors.pagesOf<MemberPlace>("members", segment, order);
       const page = { order, limit: memberLimit(most), from: pages.from(text), ...columnsAsked(undefined) };
-      const asked = { ...page, signal: tooLate() };
+      const asked = { ...page, signal: scanTime() };
       const members = await audience.members(segment, asked);
       if (members === undefined) throw noSegment(segment);
       return membersOut(members, pages.next(members.next));
@@ -186,10 +186,9 @@ export function serveQuestions({ nc, names, partitions, version, log, ...service
   });
 }
 
-function tooLate(): AbortSignal {
+function scanTime(): AbortSignal {
   const controller = new AbortController();
-  const late = new HttpError(503, "not-answered", "The answer was not there in time; ask again, or for less.");
-  setTimeout(() => controller.abort(late), SCAN_MS_MAX).unref();
+  setTimeout(() => controller.abort(tooLate()), SCAN_MS_MAX).unref();
   return controller.signal;
 }
 
