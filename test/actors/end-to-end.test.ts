@@ -5,7 +5,7 @@ import type { Shard } from "../../actors/worker/shard.ts";
 import { NatsControlLog } from "../../lib/nats/control-log.ts";
 import { provision } from "../../lib/nats/provision.ts";
 import { Questions } from "../../lib/nats/questions.ts";
-import { startTestServer, type TestServer } from "../support/nats.ts";
+import { startTestServer, type TestServer, testDataSet } from "../support/nats.ts";
 import { testShard } from "../support/shards.ts";
 import { until } from "../support/until.ts";
 
@@ -26,19 +26,7 @@ const heard: Heard[] = [];
 beforeAll(async () => {
   server = await startTestServer({ partitions: PARTITIONS });
   client = await server.connection("client");
-  await provision(
-    client,
-    {
-      name: "",
-      partitions: PARTITIONS,
-      replicas: 1,
-      clock: "log",
-      eventsMaxAgeMs: 0,
-      rejectsMaxAgeMs: 0,
-      repeatsKnownMs: 120_000,
-    },
-    { create: true },
-  );
+  await provision(client, testDataSet({ partitions: PARTITIONS }), { create: true });
   client.subscribe("segment.*.*", { callback: (_error, message) => void heard.push(message.json<Heard>()) });
 });
 

@@ -8,7 +8,7 @@ import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { NatsControlLog } from "../../lib/nats/control-log.ts";
 import { provision } from "../../lib/nats/provision.ts";
 import { Questions } from "../../lib/nats/questions.ts";
-import { startTestServer, type TestServer } from "../support/nats.ts";
+import { startTestServer, type TestServer, testDataSet } from "../support/nats.ts";
 import { quiet, testShard } from "../support/shards.ts";
 import { until } from "../support/until.ts";
 
@@ -20,19 +20,7 @@ let server: TestServer;
 beforeAll(async () => {
   server = await startTestServer({ partitions: PARTITIONS });
   const nc = await server.connection("client");
-  await provision(
-    nc,
-    {
-      name: "",
-      partitions: PARTITIONS,
-      replicas: 1,
-      clock: "log",
-      eventsMaxAgeMs: 0,
-      rejectsMaxAgeMs: 0,
-      repeatsKnownMs: 120_000,
-    },
-    { create: true },
-  );
+  await provision(nc, testDataSet({ partitions: PARTITIONS }), { create: true });
   for (let index = 0; index < PEOPLE; index += 1) {
     const userId = `u${index}`;
     const group = { type: "group", userId, groupId: `firm${index % FIRMS}` };

@@ -15,7 +15,7 @@ import { importFile } from "../../lib/import/run.ts";
 import { namesOf } from "../../lib/nats/names.ts";
 import { provision } from "../../lib/nats/provision.ts";
 import { api, batchHeaders, streamState } from "../../lib/nats/wire.ts";
-import { startTestServer, type TestServer } from "../support/nats.ts";
+import { startTestServer, type TestServer, testDataSet } from "../support/nats.ts";
 
 const PARTITIONS = 4;
 let server: TestServer;
@@ -23,16 +23,7 @@ let nc: NatsConnection;
 beforeAll(async () => {
   server = await startTestServer({ partitions: PARTITIONS });
   nc = await server.connection();
-  const dataSet = {
-    name: "",
-    partitions: PARTITIONS,
-    replicas: 1,
-    clock: "event",
-    eventsMaxAgeMs: 0,
-    rejectsMaxAgeMs: 0,
-    repeatsKnownMs: 120_000,
-  } as const;
-  await provision(nc, dataSet, { create: true });
+  await provision(nc, testDataSet({ partitions: PARTITIONS, clock: "event" }), { create: true });
 });
 afterAll(() => server.stop());
 
