@@ -206,6 +206,8 @@ class Supervisor implements RunningServer {
     const failure = died.then(async (exit): Promise<never> => {
       throw new ServerNotStarted(await this.notStarted(exit, complaint()));
     });
+    // It may die while the lock is written, when nobody waits for it yet.
+    failure.catch(() => {});
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), READY_MS_MAX);
     try {
@@ -219,7 +221,6 @@ class Supervisor implements RunningServer {
       throw new ServerNotStarted(`nats-server was not ready within ${READY_MS_MAX / 1000} s. Its log: ${this.logFile}`);
     } finally {
       clearTimeout(timer);
-      failure.catch(() => {});
     }
   }
 
