@@ -127,6 +127,8 @@ class Supervisor implements RunningServer {
   private readonly stopping = new AbortController();
   private child: ChildProcess | undefined;
   private deaths = 0;
+  /** What follows a death, to its end: a server that runs again, or none for good. */
+  private afterDeath: Promise<void> = Promise.resolve();
 
   constructor(options: StartOptions & { readonly host: string }, lock: DataDirLock) {
     this.options = options;
@@ -153,6 +155,7 @@ class Supervisor implements RunningServer {
     await rm(portsDir, { recursive: true, force: true });
     await mkdir(portsDir, { recursive: true });
     await writeFile(conf, this.confText(conf, portsDir));
+    this.stopping.signal.throwIfAborted();
     const child = launch(this.options.binary, conf);
     this.child = child;
     const died = exitOf(child);
@@ -165,7 +168,9 @@ class Supervisor implements RunningServer {
       throw error;
     }
     this.options.onEvent?.({ type: "ready", pid: this.pid, url: this.url });
-    void died.then((exit) => this.onDeath(exit, performance.now() - startedAt));
+    void died.then((exit) => {
+      this.afterDeath = this.onDeath(exit, performance.now() - startedAt);
+    });
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -176,6 +181,8 @@ class Supervisor implements RunningServer {
     this.stopping.abort();
     const child = this.child;
     if (child !== undefined && child.exitCode === null && child.signalCode === null) await stopChild(child);
+    // A start that was under way writes to the directory: whoever stopped may remove it.
+    await this.afterDeath;
     this.gone({ code: child?.exitCode ?? null, signal: child?.signalCode ?? null });
     await this.exited;
     await this.lock.release();
@@ -255,6 +262,7 @@ class Supervisor implements RunningServer {
       try {
         return await this.start();
       } catch {
+        if (this.stopping.signal.aborted) return;
         // The log holds why. Whatever it was may pass (a full disk, a port still held), so it is tried again, more slowly.
         last = { code: this.child?.exitCode ?? null, signal: this.child?.signalCode ?? null };
       }

@@ -1,6 +1,6 @@
 // The supervisor against real servers: ready means JetStream answers, a death is followed by a start, data outlives both.
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, watch, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -107,6 +107,25 @@ describe("a supervised server", () => {
     expect(await server.exited).toMatchObject({ signal: "SIGKILL" });
     expect(isAlive(markOf(server.pid))).toBe(false);
   });
+
+  test("stopped while it is starting again, it leaves nobody behind who runs or writes", async () => {
+    const { onEvent, next } = events();
+    const server = await start({ onEvent });
+    const ports = join(dataDir, "ports");
+    // A start begins by clearing this folder: that it is gone, or new, is the moment.
+    const before = (await stat(ports)).ino;
+    server.kill("SIGKILL");
+    await next("died");
+    for await (const _ of watch(dataDir)) {
+      const now = await stat(ports).catch(() => undefined);
+      if (now?.ino !== before) break;
+    }
+    await server.stop();
+    await rm(dataDir, { recursive: true });
+    const { stdout } = await run("ps", ["-eo", "args"]);
+    expect(stdout).not.toContain(dataDir);
+    await expect(stat(dataDir)).rejects.toThrow("ENOENT");
+  });
 });
 
 describe("refused before anything is started", () => {
@@ -155,7 +174,7 @@ describe("what a crash left behind", () => {
   });
 
   test("a server that outlived its supervisor is ended first", async () => {
-    const left = await start();
+    const left = await start({ restart: false });
     const orphan = markOf(left.pid);
     await writeFile(join(dataDir, "nats-server.pid"), JSON.stringify({ holder: dead, server: orphan }));
     const { onEvent, next } = events();
