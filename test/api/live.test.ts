@@ -21,8 +21,8 @@ afterEach(async () => {
   await api.close();
 });
 
-async function serve(streamsPerKeyMax = 50): Promise<void> {
-  api = await apiInMemory({ streamsPerKeyMax });
+async function serve(streamsPerKeyMax = 50, proxies: readonly string[] = []): Promise<void> {
+  api = await apiInMemory({ streamsPerKeyMax, proxies });
   url = await api.app.listen({ host: "127.0.0.1", port: 0 });
 }
 
@@ -303,6 +303,15 @@ describe("who may listen, how many, for how long", () => {
     expect(await refused.body()).toMatchObject({ error: { code: "too-many-streams" } });
     one.close();
     await until("there is room again", async () => (await open("changes")).status === 200);
+  });
+
+  test("without keys, so many streams an address, and an IPv6 net is one", async () => {
+    await api.close();
+    await serve(1, ["127.0.0.1"]);
+    const from = async (address: string) => (await open("changes", { "x-forwarded-for": address })).status;
+    expect([await from("2001:db8::1"), await from("2001:db8::2"), await from("2001:db8:0:1::1")]).toEqual([
+      200, 429, 200,
+    ]);
   });
 
   test("streams that are asked for behind another on one connection take nobody's room", async () => {

@@ -307,6 +307,26 @@ describe("limits", () => {
     await wary.close();
   });
 
+  test("by address take all of an IPv6 net for one, and an IPv4 address for itself however it is written", async () => {
+    const wary = await apiInMemory({ failuresPerMinuteMax: 2, requestsPerMinuteMax: 2, proxies: ["127.0.0.1"] });
+    const ask = async (from: string) =>
+      (await wary.app.inject({ url: "/v1/segments", headers: { "x-forwarded-for": from } })).statusCode;
+    const each = async (...addresses: string[]) => {
+      const statuses: number[] = [];
+      for (const address of addresses) statuses.push(await ask(address));
+      return statuses;
+    };
+    // While there are no keys it is all requests that count.
+    expect(await each("2001:db8::1", "2001:db8::ffff:0:2", "2001:db8:0:0:a::1")).toEqual([200, 200, 429]);
+    expect(await each("2001:db8:0:1::1", "::ffff:10.0.0.1", "::ffff:a00:1", "10.0.0.1")).toEqual([200, 200, 200, 429]);
+    expect(await each("10.0.0.2", "::ffff:10.0.0.3")).toEqual([200, 200]);
+    await wary.header("read");
+    expect(await each("2001:db8::1", "2001:db8::2", "2001:db8::3")).toEqual([401, 401, 429]);
+    expect(await each("2001:db8:0:1::1", "fe80::1%eth0", "fe80::2%eth1", "fe80::3")).toEqual([401, 401, 401, 429]);
+    expect(await each("::ffff:10.0.0.1", "10.0.0.1", "::ffff:a00:1", "::ffff:10.0.0.2")).toEqual([401, 401, 429, 401]);
+    await wary.close();
+  });
+
   test("on failures ends with the minute, and holds for no address when it is none", () => {
     const refused = new RefusedKeys(1);
     expect(refused.refusalOf("a", "no", 1_000).statusCode).toBe(401);

@@ -11,6 +11,7 @@ import Fastify, {
   type RouteOptions,
 } from "fastify";
 import { audited, type Change } from "../security/auditing.ts";
+import { countedAs } from "../security/counted.ts";
 import { addGuard, isAdmitted } from "../security/guard.ts";
 import type { Masking } from "../security/masking.ts";
 import type { Right } from "../security/rights.ts";
@@ -127,8 +128,8 @@ function addRateLimit(app: FastifyInstance, http: HttpSettings): void {
   app.register(rateLimit, {
     timeWindow: MINUTE_MS,
     max: ({ routeOptions }) => boundOf(routeOptions.config.needs),
-    keyGenerator: ({ routeOptions, caller, ip }) =>
-      `${isForEvents(routeOptions.config.needs) ? "events" : "questions"} ${caller.key?.id ?? ip}`,
+    keyGenerator: (request) =>
+      `${isForEvents(request.routeOptions.config.needs) ? "events" : "questions"} ${countedAs(request)}`,
     errorResponseBuilder: (_request, { max, after }) =>
       new HttpError(429, "too-many-requests", `More than ${max} requests a minute; ask again in ${after}.`),
   });

@@ -7,6 +7,7 @@ import { LiveFeed } from "../live/feed.ts";
 import { TOPICS_DEFAULT, topicsOf } from "../live/topics.ts";
 import { answerOf } from "../schemas/common.ts";
 import { LiveQuery } from "../schemas/live.ts";
+import { countedAs } from "../security/counted.ts";
 import { RIGHTS_OF } from "../security/rights.ts";
 
 const DESCRIPTION = `Each message is an event \`snapshot\` or \`delta\` with \`{topic, data}\`; \`start\` (\`{resumed, reason?}\`) follows what a
@@ -42,8 +43,8 @@ export const liveRoutes: RouteGroup = (app, { audience, tap, operating, http, ke
     },
     (request, reply) => {
       const topics = topicsOf(request.query.topics ?? TOPICS_DEFAULT);
-      const { caller, ip, headers } = request;
-      const who = caller.key?.id ?? ip;
+      const { caller, headers } = request;
+      const who = countedAs(request);
       if (reply.raw.socket === null) throw new HttpError(400, "bad-request", NOT_ITS_TURN);
       feed.assertRoom(who);
       const lastEventId = headers["last-event-id"];
