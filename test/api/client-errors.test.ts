@@ -49,3 +49,23 @@ test.each([
   expect(head).toMatch(/^content-type: application\/json/m);
   expect(JSON.parse(body)).toEqual({ error: { code, message: expect.stringMatching(/\.$/) } });
 });
+
+test("it bears the headers of every other refusal", async () => {
+  const [routed, parsed] = [
+    await answered("GET /nowhere HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"),
+    await answered("nonsense\r\n\r\n"),
+  ].map(headersOf);
+  expect(parsed).toEqual(routed);
+  expect(parsed).toMatchObject({ "x-content-type-options": "nosniff", "cache-control": "no-store" });
+});
+
+/** Of what differs with every answer, the name alone. */
+function headersOf(answer: string): Record<string, string> {
+  const [head] = answer.split("\r\n\r\n") as [string];
+  const lines = head.split("\r\n").slice(1);
+  const headers = lines.map((line) => {
+    const [name, value] = line.split(/: (.*)/) as [string, string];
+    return [name.toLowerCase(), /^(date|content-length)$/i.test(name) ? "…" : value];
+  });
+  return Object.fromEntries(headers);
+}

@@ -589,7 +589,7 @@ test("a request that takes long is not ended for it, once it is over the next on
   const raw = Object.assign(new EventEmitter(), { socket });
   const tooSlow = (): void => {
     const error = Object.assign(new Error("too slow"), { code: "ERR_HTTP_REQUEST_TIMEOUT" });
-    answerClientError(error, socket as unknown as Socket);
+    answerClientError(error, socket as unknown as Socket, {});
   };
   takesLong({ raw } as unknown as Parameters<typeof takesLong>[0]);
   tooSlow();

@@ -1,6 +1,6 @@
 // What comes in and is no request: a line that breaks off, a length that lies, headers without end, a body that never comes. The
-// parser of HTTP refuses it before any route is known; here it is answered in the same words and shape as all other refusals.
-// server.ts hands it to fastify.
+// parser of HTTP refuses it before any route is known; here it is answered in the same words and shape as all other refusals, and
+// with the same headers. server.ts hands it to fastify.
 
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
@@ -8,13 +8,19 @@ import { HttpError } from "./http-error.ts";
 import { isLong } from "./long-requests.ts";
 import { errorOut } from "./refusals.ts";
 
+type Headers = Readonly<Record<string, string>>;
+
 /** The connection ends with it: where the next request would begin, nobody knows. */
-export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
+export function answerClientError(
+  error: Error & { readonly code?: string },
+  socket: Socket,
+  everyHeader: Headers,
+): void {
   // Who has gone is told nothing.
   if (error.code === "ECONNRESET" || socket.destroyed) return;
   // The server asks once: it has taken the request off its list of those that it waits for.
   if (error.code === "ERR_HTTP_REQUEST_TIMEOUT" && isLong(socket)) return;
-  if (socket.writable) socket.write(refusalText(refusalOf(error.code)));
+  if (socket.writable) socket.write(refusalText(refusalOf(error.code), everyHeader));
   socket.destroy(error);
 }
 
@@ -31,13 +37,15 @@ function refusalOf(code: string | undefined): HttpError {
   }
 }
 
-function refusalText(refusal: HttpError): string {
+function refusalText(refusal: HttpError, everyHeader: Headers): string {
   const body = JSON.stringify(errorOut(refusal));
-  const head = [
-    `HTTP/1.1 ${refusal.statusCode} ${STATUS_CODES[refusal.statusCode]}`,
-    "content-type: application/json; charset=utf-8",
-    `content-length: ${Buffer.byteLength(body)}`,
-    "connection: close",
-  ];
-  return `${head.join("\r\n")}\r\n\r\n${body}`;
+  const headers = {
+    ...everyHeader,
+    "content-type": "application/json; charset=utf-8",
+    "content-length": Buffer.byteLength(body),
+    date: new Date().toUTCString(),
+    connection: "close",
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  return [`HTTP/1.1 ${refusal.statusCode} ${STATUS_CODES[refusal.statusCode]}`, ...lines, "", body].join("\r\n");
 }

@@ -26,7 +26,7 @@ const HEADERS_TIMEOUT_MS_MAX = 30_000;
 
 export function buildApi(options: ApiOptions): FastifyInstance {
   const { http, log, audience, version } = options;
-  const app = Fastify({
+  const app: FastifyInstance = Fastify({
     logger: false,
     bodyLimit: http.bodyBytesMax,
     requestTimeout: http.timeoutMs,
@@ -34,7 +34,7 @@ export function buildApi(options: ApiOptions): FastifyInstance {
     trustProxy: http.proxies.length > 0 && [...http.proxies],
     // A browser opens connections ahead of need; an orderly close would wait a minute for a request that never comes.
     forceCloseConnections: true,
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, app.everyHeader),
     // An address that cannot be read is refused before any hook runs.
     frameworkErrors: (error, _request, reply) =>
       sendError(error, reply.headers(reply.server.everyHeader) as FastifyReply, log),
