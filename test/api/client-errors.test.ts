@@ -50,6 +50,15 @@ test.each([
   expect(JSON.parse(body)).toEqual({ error: { code, message: expect.stringMatching(/\.$/) } });
 });
 
+test("a host that is not named, and an expectation that nobody knows, are no matter of a status alone", async () => {
+  const get = "GET /healthz HTTP/1.1\r\nconnection: close\r\n";
+  const unnamed = await answered(`${get}\r\n`);
+  expect(unnamed).toMatch(/^HTTP\/1.1 400 Bad Request\r\n/);
+  expect(unnamed).toMatch(/"code":"bad-request","message":".*add the header host/);
+  expect(await answered(`${get}host: localhost\r\nexpect: cake\r\n\r\n`)).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+  expect(await answered("GET /healthz HTTP/1.0\r\n\r\n")).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+});
+
 test("it bears the headers of every other refusal", async () => {
   const [routed, parsed] = [
     await answered("GET /nowhere HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"),

@@ -39,6 +39,10 @@ const PREFLIGHT_S = 600;
 
 export function addDoors(app: FastifyInstance, { http, keyring, audit }: ApiOptions): void {
   addHeaders(app);
+  app.addHook("onRequest", (request, _reply, done) => {
+    assertHost(request);
+    done();
+  });
   if (http.origins.length > 0) addCors(app, http);
   addGuard(app, { keyring, origins: http.origins, failuresPerMinuteMax: http.failuresPerMinuteMax });
   addRateLimit(app, http);
@@ -103,6 +107,11 @@ async function helmetHeaders(): Promise<Record<string, string>> {
 
 /** What an answer has without the plugin, too. */
 const OF_EVERY_ANSWER: ReadonlySet<string> = new Set(["connection", "content-length", "date", "keep-alive"]);
+
+function assertHost({ raw, headers }: FastifyRequest): void {
+  if (headers.host !== undefined || raw.httpVersion === "1.0") return;
+  throw new HttpError(400, "bad-request", "A request of HTTP/1.1 says whom it asks: add the header host.");
+}
 
 function addCors(app: FastifyInstance, { origins }: HttpSettings): void {
   app.register(cors, {

@@ -30,7 +30,12 @@ export function buildApi(options: ApiOptions): FastifyInstance {
     logger: false,
     bodyLimit: http.bodyBytesMax,
     requestTimeout: http.timeoutMs,
-    http: { headersTimeout: headersTimeoutMs(http), connectionsCheckingInterval: headersTimeoutMs(http) },
+    http: {
+      headersTimeout: headersTimeoutMs(http),
+      connectionsCheckingInterval: headersTimeoutMs(http),
+      // Node would refuse it with a status alone; the doors say why.
+      requireHostHeader: false,
+    },
     trustProxy: http.proxies.length > 0 && [...http.proxies],
     // A browser opens connections ahead of need; an orderly close would wait a minute for a request that never comes.
     forceCloseConnections: true,
@@ -41,6 +46,8 @@ export function buildApi(options: ApiOptions): FastifyInstance {
     // An id of so many characters may be escaped to three bytes each.
     routerOptions: { maxParamLength: ID_LENGTH_MAX * 3 },
   });
+  // What somebody expects beyond "100-continue" binds nobody, and Node would answer it with a status alone.
+  app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));
   app.setValidatorCompiler(inputCompiler as Parameters<typeof app.setValidatorCompiler>[0]);
   // Answers are held against their schemas by the contract test; here nothing is dropped in silence.
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
