@@ -13,6 +13,8 @@ import type { LogRecord, Millis, Seq } from "../../lib/core/types.ts";
 import {
   type ErasureNote,
   type ErasurePhase,
+  type ErasureStep,
+  type ErasureWait,
   inChunks,
   type LedgerBook,
   type StandIn,
@@ -74,6 +76,8 @@ export class Erasing {
   private looked = 0;
   private open: Job[] = [];
   private scanning: Scanning | undefined;
+  /** The one that is at hand, and why it is no further. */
+  private atHand: { readonly job: Job; readonly waits: ErasureWait } | undefined;
   private lastReady: Seq = 0;
   /** Counts the words that may have settled an erasure. */
   private words = 0;
@@ -102,6 +106,11 @@ export class Erasing {
    */
   get holdsFolds(): boolean {
     return this.book === undefined || this.deleting || this.book.isUnderWay;
+  }
+
+  /** Those that are not over. */
+  get steps(): readonly ErasureStep[] {
+    return this.open.map((job) => this.stepOf(job));
   }
 
   start(): void {
@@ -156,15 +165,29 @@ export class Erasing {
   private async getOn(): Promise<boolean> {
     this.lookForJobs();
     const job = this.nextJob();
+    this.atHand = undefined;
     if (job === undefined) return false;
+    this.nowAt(job, "work");
     try {
       return await (this.isRipe(job) ? this.deleteDeltas(job) : this.clear(job));
     } catch (error) {
+      this.nowAt(job, "retry");
       // Whatever is wrong with this one, the others need not wait for it.
       this.scanning = undefined;
       this.open = [...this.open.filter((one) => one !== job), job];
       throw error;
     }
+  }
+
+  private nowAt(job: Job, waits: ErasureWait): void {
+    this.atHand = { job, waits };
+  }
+
+  private stepOf(job: Job): ErasureStep {
+    const { revision } = job;
+    if (job === this.atHand?.job) return { revision, waits: this.atHand.waits, until: null };
+    const isKept = this.book!.phaseOf(revision) === "cleared" && !this.isRipe(job);
+    return { revision, waits: isKept ? "hold" : "turn", until: isKept ? this.keptUntil(job) : null };
   }
 
   /**
@@ -195,11 +218,15 @@ export class Erasing {
   }
 
   /** How long the deltas of somebody are still kept; Infinity while the log is not cleared. */
-  private leftMs({ revision, entry }: Job): number {
+  private leftMs(job: Job): number {
+    const { revision, entry } = job;
     if (this.book!.phaseOf(revision) !== "cleared") return Number.POSITIVE_INFINITY;
-    if (!this.isHome(entry)) return 0;
-    const { erasureHoldMs } = this.context.settings;
-    return erasureHoldMs === 0 ? 0 : this.noteOf(revision).stamp + erasureHoldMs - this.serverMs();
+    if (!this.isHome(entry) || this.context.settings.erasureHoldMs === 0) return 0;
+    return this.keptUntil(job) - this.serverMs();
+  }
+
+  private keptUntil({ revision }: Job): Millis {
+    return this.noteOf(revision).stamp + this.context.settings.erasureHoldMs;
   }
 
   private isHome({ hash }: Entry): boolean {
@@ -245,12 +272,14 @@ export class Erasing {
     const { words } = this;
     const scan = await this.scan(job);
     if (scan === undefined) {
+      this.nowAt(job, "others");
       // A word that came while the log was read may have been the last one.
       if (words !== this.words) this.signal.raise();
       return false;
     }
-    await this.renewed(scan.settled);
-    await this.foldsAreOver();
+    await this.renewed(job, scan.settled);
+    await this.foldsAreOver(job);
+    this.nowAt(job, "work");
     await this.name(job, scan.standIns);
     await this.mark(job, "listed", scan.copy);
     return true;
@@ -332,15 +361,17 @@ export class Erasing {
   }
 
   /** Both generations stand at or after that place, and no older page is kept. */
-  private async renewed(seq: Seq): Promise<void> {
+  private async renewed(job: Job, seq: Seq): Promise<void> {
+    this.nowAt(job, "checkpoint");
     this.checkpointer.renew(seq);
     this.wake();
     while (!this.checkpointer.isRenewed(seq)) await this.look();
   }
 
   /** None is under way, and none that was finished would be done again after a crash. */
-  private async foldsAreOver(): Promise<void> {
+  private async foldsAreOver(job: Job): Promise<void> {
     while (this.isFolding() || !this.checkpointer.isRenewed(this.lastReady)) {
+      this.nowAt(job, this.isFolding() ? "folds" : "checkpoint");
       if (!this.isFolding()) this.checkpointer.renew(this.lastReady);
       this.wake();
       await this.look();

@@ -143,6 +143,7 @@ export class Partition {
       checkpointPosition: running?.checkpointer.position ?? 0,
       revision: machine?.controlRevision ?? 0,
       folding: running?.backfills.folding ?? [],
+      erasing: running?.erasing.steps ?? [],
       unsettled: machine?.unsettled() ?? [],
       residentBytes: machine?.residentBytes ?? 0,
       problem: running?.speaker.problem ?? running?.links.problem ?? null,

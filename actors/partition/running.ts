@@ -37,7 +37,7 @@ export class Running {
   readonly shelf: Shelf;
   readonly checkpointer: Checkpointer;
   readonly backfills: Backfills;
-  private readonly erasing: Erasing;
+  readonly erasing: Erasing;
   private readonly context: PartitionContext;
   private readonly answers: Answers;
   private readonly audit: SelfAudit;

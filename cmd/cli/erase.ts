@@ -2,6 +2,7 @@
 // What an erasure is stands in lib/api/operations/erasure.ts; docs/privacy.md says what it reaches and what it does not.
 import type { Command } from "commander";
 import { type ErasureState, erasureStates, forget, NoSuchId } from "../../lib/api/operations/erasure.ts";
+import { waitOut } from "../../lib/api/operations/erasure-waits.ts";
 import { CliError, EXIT } from "../../lib/cli/errors.ts";
 import { counted, instant } from "../../lib/cli/numbers.ts";
 import { scanStore } from "../../lib/cli/store-scan.ts";
@@ -13,6 +14,8 @@ import { type Context, connected } from "./context.ts";
 import { note, print, withOutput } from "./output.ts";
 
 const FILES_SHOWN_MAX = 50;
+/** Erasures whose waiting is told in words; all of it stands in the JSON. */
+const TOLD_MAX = 20;
 
 interface EraseOptions {
   readonly account?: boolean;
@@ -59,34 +62,53 @@ async function erase(context: Context, kind: MemberKind, id: string): Promise<vo
   }
 }
 
+/** Eighty columns are few. */
+const STATES_SHOWN: Readonly<Record<ErasureState["state"], string>> = {
+  "under way": "under way",
+  "kept for services": "kept",
+  done: "done",
+};
+
 const COLUMNS: readonly Column<ErasureState>[] = [
   { title: "REVISION", key: "revision", value: ({ revision }) => revision, align: "right" },
   { title: "KIND", key: "kind", value: ({ kind }) => kind },
-  { title: "AT", key: "at", value: ({ at }) => new Date(at).toISOString(), show: ({ at }) => instant(at) },
-  { title: "STATE", key: "state", value: ({ state }) => state },
   {
-    title: "CLEARED",
-    key: "cleared",
-    value: ({ cleared }) => cleared,
-    show: ({ cleared, partitions }) => `${cleared} of ${partitions}`,
-    align: "right",
+    title: "AT",
+    key: "at",
+    value: ({ at }) => new Date(at).toISOString(),
+    show: ({ at }) => `${instant(at).slice(0, "2026-11-23 10:00".length)}Z`,
   },
-  {
-    title: "DELETED",
-    key: "deleted",
-    value: ({ deleted }) => deleted,
-    show: ({ deleted, partitions }) => `${deleted} of ${partitions}`,
-    align: "right",
-  },
+  { title: "STATE", key: "state", value: ({ state }) => state, show: ({ state }) => STATES_SHOWN[state] },
+  { title: "HEARD", key: "heard", value: ({ heard }) => heard, align: "right" },
+  { title: "LISTED", key: "listed", value: ({ listed }) => listed, align: "right" },
+  { title: "CLEARED", key: "cleared", value: ({ cleared }) => cleared, align: "right" },
+  { title: "DELETED", key: "deleted", value: ({ deleted }) => deleted, align: "right" },
+];
+
+/** Of what a table has no room for. */
+const MORE: readonly Column<ErasureState>[] = [
+  { title: "PARTITIONS", key: "partitions", value: ({ partitions }) => partitions },
+  { title: "WAITS", key: "waits", value: ({ waits }) => waits.map(waitOut) },
 ];
 
 async function showAll(context: Context, format: Format): Promise<void> {
   const erasures = new NatsErasures(context.nc, context.names);
   const jobs = new NatsJobStore(context.nc, context.names);
   const files = new NatsExportFiles(context.nc, context.names);
-  const rows = await erasureStates(await context.catalogue(), erasures, { jobs, files }, context.partitions);
-  print(printRows(rows, COLUMNS, format, context.style));
+  const catalogue = await context.catalogue();
+  const statuses = await context.questions.status();
+  const rows = await erasureStates(catalogue, erasures, { jobs, files }, statuses);
+  print(printRows(rows, format === "table" ? COLUMNS : [...COLUMNS, ...MORE], format, context.style));
   if (rows.length === 0) note("Nobody was ever erased.");
+  if (format === "table") tellWaits(rows);
+}
+
+function tellWaits(rows: readonly ErasureState[]): void {
+  const waiting = rows.filter(({ waits }) => waits.length > 0);
+  if (waiting.length > 0) note(`What they wait for, in ${counted(waiting[0]!.partitions, "partition")}:`);
+  for (const { revision, waits } of waiting.slice(0, TOLD_MAX))
+    for (const { message } of waits) note(`${revision}: ${message}`);
+  if (waiting.length > TOLD_MAX) note(`… and ${waiting.length - TOLD_MAX} more; -o json tells of all.`);
 }
 
 /** Reads the files as they are, so it is to be run where they are. */

@@ -9,12 +9,13 @@ import {
   type ErasurePhase,
   entryName,
   entryText,
+  hasComeTo,
   LedgerBook,
   phaseName,
   type StandIn,
   type StreamEraser,
 } from "../ports/erasing.ts";
-import type { Erasures, PhaseCounts } from "../ports/erasures.ts";
+import type { Erasures, Phases } from "../ports/erasures.ts";
 import type { Published } from "../ports/publishing.ts";
 import { PARTITION_HEADER } from "./delta-sink.ts";
 import type { Names } from "./names.ts";
@@ -90,12 +91,14 @@ export class NatsErasures implements Erasures {
     this.names = names;
   }
 
-  async phases(): Promise<ReadonlyMap<number, PhaseCounts>> {
-    const found = new Map<number, Record<ErasurePhase, number>>();
+  async phases(): Promise<ReadonlyMap<number, Phases>> {
+    const found = new Map<number, Map<PartitionNo, ErasurePhase>>();
     for (const subject of await this.subjects()) {
-      const [revision, phase] = subject.split(".").slice(-2) as [string, ErasurePhase];
-      const counts = found.get(Number(revision)) ?? { listed: 0, cleared: 0, deleted: 0 };
-      found.set(Number(revision), { ...counts, [phase]: counts[phase] + 1 });
+      const [partition, , revision, phase] = subject.split(".").slice(-4) as [string, string, string, ErasurePhase];
+      const phases = found.get(Number(revision)) ?? new Map<PartitionNo, ErasurePhase>();
+      found.set(Number(revision), phases);
+      // They come in no order, and each phase has a name of its own.
+      if (!hasComeTo(phases.get(Number(partition)), phase)) phases.set(Number(partition), phase);
     }
     return found;
   }

@@ -16,7 +16,27 @@ export interface StandIn {
 /** `listed`: all that goes is named, so it may go. `cleared`: the log is without it. `deleted`: all of it is gone. */
 export type ErasurePhase = "listed" | "cleared" | "deleted";
 
-const PHASES: readonly ErasurePhase[] = ["listed", "cleared", "deleted"];
+export const PHASES: readonly ErasurePhase[] = ["listed", "cleared", "deleted"];
+
+/** Whether an erasure that is in `phase` has come to `wanted`, or beyond it. */
+export function hasComeTo(phase: ErasurePhase | undefined, wanted: ErasurePhase): boolean {
+  return phase !== undefined && PHASES.indexOf(phase) >= PHASES.indexOf(wanted);
+}
+
+/**
+ * Why an erasure is no further in a partition. `others`: they may have something to say of the member still. `folds`: no history may be
+ * folded while it deletes. `turn`: another erasure is there first. `work`: it reads the log, or deletes. `retry`: it has failed, and is tried
+ * again. `hold`: deltas are kept for services.
+ */
+export type ErasureWait = "others" | "folds" | "checkpoint" | "turn" | "work" | "retry" | "hold";
+
+/** One that is not over in a partition. */
+export interface ErasureStep {
+  readonly revision: number;
+  readonly waits: ErasureWait;
+  /** Of `hold`: until when; null of all others. */
+  readonly until: Millis | null;
+}
 
 export interface ErasureLedger {
   /** What the last `read` found. */
@@ -78,7 +98,7 @@ export class LedgerBook {
       const before = this.#phases.get(revision);
       const phase = which as ErasurePhase;
       this.#notes.set(revision, JSON.parse(body) as ErasureNote);
-      if (before === undefined || PHASES.indexOf(phase) > PHASES.indexOf(before)) this.#phases.set(revision, phase);
+      if (!hasComeTo(before, phase)) this.#phases.set(revision, phase);
       if (before === undefined) for (const chunk of this.#chunksOf(revision)) this.#apply(chunk);
       return;
     }

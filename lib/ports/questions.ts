@@ -20,6 +20,7 @@ import type {
 } from "../core/partition.ts";
 import type { Trace } from "../core/trace.ts";
 import type { Json, MemberId, MemberKind, Millis, PartitionNo, SegmentId, Seq } from "../core/types.ts";
+import type { ErasureStep } from "./erasing.ts";
 
 export type Question =
   | { readonly op: "user"; readonly id: MemberId }
@@ -187,6 +188,8 @@ export interface PartitionStatus {
     /** Why the history cannot be read; null while it can. */
     readonly failed: string | null;
   }[];
+  /** Erasures that are not over here, as far as they have been begun. */
+  readonly erasing: readonly ErasureStep[];
   /** Revisions whose flags between users and accounts are not known everywhere yet. */
   readonly unsettled: readonly number[];
   readonly residentBytes: number;

@@ -6,7 +6,14 @@ import { erasedOf } from "../../lib/core/erasure.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import { DEFAULT_LIMITS, type MemberKind } from "../../lib/core/types.ts";
 import { memoryLogStream } from "../../lib/memory/world.ts";
-import { entryText, inChunks, LedgerBook, type StandIn } from "../../lib/ports/erasing.ts";
+import {
+  type ErasureStep,
+  type ErasureWait,
+  entryText,
+  inChunks,
+  LedgerBook,
+  type StandIn,
+} from "../../lib/ports/erasing.ts";
 import { ledgerOf, leftOf, phasesOf } from "../support/erasures.ts";
 import { MemoryCluster, type MemoryClusterOptions } from "../support/memory-cluster.ts";
 
@@ -112,6 +119,9 @@ test("one that fails, whatever is wrong with it, lets the others by, and is trie
     take.call(this, record);
   });
   const [ann, bob] = [erase("ann"), erase("bob")];
+  const steps = () => cluster.shards.get(cluster.live[0]!)!.partitions[0]!.status().erasing;
+  const isSaid = () => steps().some(({ revision, waits }) => revision === ann && waits === "retry");
+  await cluster.runtime.until("it to be said that it has failed", isSaid);
   await untilGone(bob);
   expect(phasesOf(cluster.server, 1, ann)).toEqual([undefined]);
   isBroken = false;
@@ -230,6 +240,42 @@ test("a fold of history that has failed holds no erasure", async () => {
   await untilGone(erase("ann"));
   await cluster.runtime.advance(5_000);
   expect(left("ann")).toEqual([]);
+});
+
+test("a partition says of each erasure that is not over why it is no further", async () => {
+  begin({ partitions: 2, settings: { erasureHoldMs: 10_000 } });
+  const home = partitionOf("ann", 2);
+  send("ann", { type: "track", event: "Played" });
+  await cluster.untilQuiet();
+  const stepsAt = (partition: number): readonly ErasureStep[] => {
+    const { partitions } = cluster.shards.get(cluster.live[0]!)!;
+    return partitions.find((one) => one.partition === partition)!.status().erasing;
+  };
+  const untilSaid = (...wanted: readonly [number, ErasureWait][]): Promise<void> => {
+    const said = () => stepsAt(home).map(({ revision, waits }) => [revision, waits]);
+    const isSaid = () => JSON.stringify(said()) === JSON.stringify(wanted);
+    return cluster.runtime.until(`${JSON.stringify(wanted)} to be said`, isSaid);
+  };
+  // Nothing is stored of what partitions say to each other, nor pages, nor that a history is folded.
+  const refused = new Set(["link", "put", "append-ready"]);
+  cluster.server.fate = (_client, call) => (refused.has(call) ? "retry" : "ok");
+  const rule = { event: { name: "Played", count: { gte: 2 } } };
+  cluster.control({ op: "apply", define: [{ id: "fans", kind: "user", rule }], remove: [] });
+  const [ann, bob] = [erase("ann"), erase("bob")];
+  await untilSaid([ann, "others"], [bob, "turn"]);
+  refused.delete("link");
+  await untilSaid([ann, "checkpoint"], [bob, "turn"]);
+  refused.delete("put");
+  await untilSaid([ann, "folds"], [bob, "turn"]);
+  refused.delete("append-ready");
+  refused.add("erase");
+  await untilSaid([ann, "work"], [bob, "turn"]);
+  refused.clear();
+  await cluster.runtime.until("ann's deltas to be kept", () => stepsAt(home).some(({ waits }) => waits === "hold"));
+  const { stamp } = ledgerOf(cluster.server, home).noteOf(ann)!;
+  expect(stepsAt(home).find(({ revision }) => revision === ann)?.until).toBe(stamp + 10_000);
+  await untilGone(ann, bob);
+  expect([stepsAt(0), stepsAt(1)]).toEqual([[], []]);
 });
 
 test("what was refused goes by what it says, also where an id is a number and where its message has aged out", async () => {

@@ -303,10 +303,10 @@ describe("what is kept", () => {
     await put(made("export-00000000000a", { erasures: revision - 1 }));
     await put(made("export-00000000000b", { erasures: revision + 1 }));
     await put(made("export-00000000000c", { erasures: revision }));
-    const phases = new Map([[revision, { listed: 1, cleared: 1, deleted: 1 }]]);
+    const phases = new Map([[revision, new Map([[0, "deleted" as const]])]]);
     const { catalogue, jobStore: jobs, exportFiles: files } = api;
     const stateNow = async () =>
-      (await erasureStates(catalogue, { phases: async () => phases }, { jobs, files }, 1)).at(-1)?.state;
+      (await erasureStates(catalogue, { phases: async () => phases }, { jobs, files }, [null])).at(-1)?.state;
     expect(await stateNow()).toBe("under way");
     keep();
     await until("the first is gone", () => !api.exportFiles.pieces.has("export-00000000000a"));

@@ -22,6 +22,7 @@ export function statusOf(partition: number, owner: string, more: Partial<Partiti
     checkpointPosition: 90,
     revision: 1,
     folding: [],
+    erasing: [],
     unsettled: [],
     residentBytes: 4_096,
     problem: null,

@@ -120,6 +120,10 @@ test("backtest after an erasure that took the beginning of a log", async () => {
     return erasure?.cleared === PARTITIONS;
   });
   expect(await begins()).toBeGreaterThan(1);
+  const status = await rig.rollcall("erase", "--status");
+  expect(status.out).toMatch(/^REVISION +KIND +AT +STATE +HEARD +LISTED +CLEARED +DELETED\n +\d+ +user .* kept /);
+  expect(status.out.split("\n").every((line) => line.length <= 80)).toBe(true);
+  expect(status.err).toMatch(/^\d+: deltas are kept for services until \S+ \S+Z: partition \d+$/m);
   const file = await rig.fileOf("pro.yaml", "id: pro\nrule: { trait: { plan: pro } }\n");
   const { code, out } = await rig.rollcall("segments", "backtest", file, "-o", "json");
   expect(code).toBe(0);

@@ -5,22 +5,33 @@ import type { ControlEntry } from "../../core/control.ts";
 import { erasedOf } from "../../core/erasure.ts";
 import type { Limits, MemberId, MemberKind, Millis } from "../../core/types.ts";
 import type { ControlLog, Following } from "../../ports/control-log.ts";
-import { type Erasures, isCleared } from "../../ports/erasures.ts";
+import { PHASES } from "../../ports/erasing.ts";
+import { countAt, type Erasures, isCleared } from "../../ports/erasures.ts";
 import { type ExportFiles, type JobStore, JobsMissing } from "../../ports/jobs.ts";
+import type { PartitionStatus } from "../../ports/questions.ts";
 import { appendEntry } from "../segments/apply.ts";
 import type { Catalogue, KnownErasure } from "../segments/catalogue.ts";
+import { type Wait, waitsOf } from "./erasure-waits.ts";
 
 const KEY_BYTES = 16;
+
+type Statuses = readonly (PartitionStatus | null)[];
 
 export interface ErasureState {
   readonly revision: number;
   readonly kind: MemberKind;
   readonly at: Millis;
   readonly partitions: number;
-  /** Partitions whose log and checkpoints are without the member, and those of which nothing is left at all. */
+  /**
+   * Partitions that have come to the entry, those that have written down what goes, those whose log and checkpoints are without the member,
+   * and those of which nothing is left at all. Each counts among those before it, too.
+   */
+  readonly heard: number;
+  readonly listed: number;
   readonly cleared: number;
   readonly deleted: number;
   readonly state: "under way" | "kept for services" | "done";
+  readonly waits: readonly Wait[];
 }
 
 /** Why an id can be nobody's. */
@@ -78,21 +89,25 @@ function isListOf(entry: ControlEntry, id: MemberId): entry is Extract<ControlEn
   return entry?.op === "list" && Array.isArray(entry.members) && entry.members.includes(id);
 }
 
-/** Newest first. */
+/** Newest first. What owners say is asked before the ledger is read: it may know more than they did, and never less. */
 export async function erasureStates(
   catalogue: Catalogue,
   erasures: Erasures,
   exported: Exported,
-  partitions: number,
+  statuses: Statuses,
 ): Promise<readonly ErasureState[]> {
-  const [phases, oldest] = await Promise.all([erasures.phases(), oldestExport(exported)]);
+  const [phases, exports] = await Promise.all([erasures.phases(), exportsKept(exported)]);
+  const { length: partitions } = statuses;
   return catalogue.erasures
     .map(({ revision, kind, at }): ErasureState => {
-      const counts = phases.get(revision);
-      const { cleared = 0, deleted = 0 } = counts ?? {};
-      const isGone = isCleared(counts, partitions) && oldest >= revision;
+      const come = phases.get(revision) ?? new Map();
+      const [listed, cleared, deleted] = PHASES.map((phase) => countAt(come, phase)) as [number, number, number];
+      const exportsBefore = exports.filter((known) => known < revision).length;
+      const isGone = isCleared(come, partitions) && exportsBefore === 0;
       const state = !isGone ? "under way" : deleted === partitions ? "done" : "kept for services";
-      return { revision, kind, at, partitions, cleared, deleted, state };
+      const waits = waitsOf(revision, come, statuses, exportsBefore);
+      const heard = statuses.filter((status, p) => come.has(p) || (status?.revision ?? 0) >= revision).length;
+      return { revision, kind, at, partitions, heard, listed, cleared, deleted, state, waits };
     })
     .reverse();
 }
@@ -102,14 +117,14 @@ export interface Exported {
   readonly files: Pick<ExportFiles, "kept">;
 }
 
-/** What was exported before an erasure may name whoever was erased. The newest erasure that the oldest export still kept knows of. */
-async function oldestExport({ jobs, files }: Exported): Promise<number> {
+/** What was exported before an erasure may name whoever was erased. Of each export that is kept, the newest erasure that it knows of. */
+async function exportsKept({ jobs, files }: Exported): Promise<readonly number[]> {
   try {
     const kept = await files.kept();
     const known = new Map((await jobs.all()).map(({ job }) => [job.id, job.export?.erasures]));
-    return Math.min(Number.POSITIVE_INFINITY, ...kept.map(({ id }) => known.get(id) ?? 0));
+    return kept.map(({ id }) => known.get(id) ?? 0);
   } catch (error) {
-    if (error instanceof JobsMissing) return Number.POSITIVE_INFINITY;
+    if (error instanceof JobsMissing) return [];
     throw error;
   }
 }

@@ -2,12 +2,17 @@
 import type { MemberKind } from "../../core/types.ts";
 import type { RouteGroup } from "../http/api.ts";
 import { HttpError } from "../http/http-error.ts";
-import { erasureStates, forget, NoSuchId } from "../operations/erasure.ts";
+import { type ErasureState, erasureStates, forget, NoSuchId } from "../operations/erasure.ts";
+import { waitOut } from "../operations/erasure-waits.ts";
 import { exact, idOf } from "../schemas/common.ts";
 import { ErasureBegunOut, ErasuresOut } from "../schemas/erasure.ts";
 
 const UserIdIn = idOf("gone-1", "The user's id itself; another id that names them is none here.");
 const AccountIdIn = idOf("gone-2", "The account's id.");
+
+function erasureOut({ at, waits, ...state }: ErasureState) {
+  return { ...state, at: new Date(at).toISOString(), waits: waits.map(waitOut) };
+}
 
 export const erasureRoutes: RouteGroup = (app, services) => {
   const begin = async (
@@ -73,9 +78,9 @@ export const erasureRoutes: RouteGroup = (app, services) => {
     },
     async () => {
       const { catalogue, erasures, jobStore: jobs, exportFiles: files } = services;
-      const { length: partitions } = await services.audience.partitions();
-      const states = await erasureStates(catalogue, erasures, { jobs, files }, partitions);
-      return { erasures: states.map((state) => ({ ...state, at: new Date(state.at).toISOString() })) };
+      const statuses = await services.audience.partitions();
+      const states = await erasureStates(catalogue, erasures, { jobs, files }, statuses);
+      return { erasures: states.map(erasureOut) };
     },
   );
 };
