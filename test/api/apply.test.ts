@@ -86,7 +86,7 @@ describe("the plan", () => {
       "segments:\n  - { id: staff-only, rule: { list: { in: [staff] } } }\nlists:\n  - { id: staff, members: [u1, u2] }\n";
     const { control, catalogue } = await opened(text);
     expect(control.entries.map(({ op }) => op)).toEqual(["list", "apply"]);
-    expect(catalogue.lists.get("staff")).toEqual(new Set(["u1", "u2"]));
+    expect([...catalogue.lists.get("staff")!]).toEqual(["u1", "u2"]);
     expect(planApply(catalogue, request(text))).toMatchObject({ lists: [], entries: [] });
   });
 

@@ -1,7 +1,6 @@
 // Segments and lists over HTTP, on a control log in memory: what is written, refused, found, and told.
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { idsOfText } from "../../lib/api/world/list-text.ts";
-import { membersById } from "../../lib/api/world/lists.ts";
 import { DEFAULT_LIMITS, type Json } from "../../lib/core/types.ts";
 import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
 
@@ -256,7 +255,7 @@ describe("a list", () => {
   });
 
   test("is put in order once for all of its pages, and again after a change", async () => {
-    const now = () => membersById(api.catalogue.lists.get("staff")!);
+    const now = () => api.catalogue.lists.get("staff")!.byId;
     await ask("POST", "/v1/lists", { id: "staff", members: ["u2", "u1"] });
     const before = now();
     expect([before, now() === before]).toEqual([["u1", "u2"], true]);

@@ -2,10 +2,11 @@
 // Follows DEFINITIONS; asked by nats-audience.ts and by the command line.
 import type { ControlCopy } from "../../core/control.ts";
 import { type ControlOutcome, ControlState } from "../../core/engine/control-state.ts";
-import { type Erased, isMeant } from "../../core/erasure.ts";
-import type { Json, Limits, MemberId, MemberKind, Millis, SegmentId } from "../../core/types.ts";
+import type { Erased } from "../../core/erasure.ts";
+import type { Json, Limits, MemberKind, Millis, SegmentId } from "../../core/types.ts";
 import type { ControlLog, Following } from "../../ports/control-log.ts";
 import type { SegmentDetail } from "../audience/audience.ts";
+import { ListMembers } from "../world/list-members.ts";
 import { VocabularyHistory, type VocabularyVersion } from "../world/vocabulary-history.ts";
 import { type SegmentVersion, Versions } from "./versions.ts";
 
@@ -18,7 +19,7 @@ export interface KnownErasure extends Erased {
 
 export class Catalogue {
   state: ControlState;
-  readonly lists = new Map<string, ReadonlySet<MemberId>>();
+  readonly lists = new Map<string, ListMembers>();
   /** Whose is not said; oldest first. */
   readonly erasures: KnownErasure[] = [];
   /** Why nothing came of a revision. What the others meant is not kept: they name whom they put on lists. */
@@ -179,20 +180,16 @@ export class Catalogue {
   }
 
   private takeList({ id, mode, members }: Extract<ControlOutcome, { type: "list" }>): void {
-    const after = new Set(mode === "replace" ? [] : this.lists.get(id));
-    for (const member of members) {
-      if (mode === "remove") after.delete(member);
-      else after.add(member);
+    let list = this.lists.get(id);
+    if (list === undefined) {
+      list = new ListMembers();
+      this.lists.set(id, list);
     }
-    this.lists.set(id, after);
+    list.change(mode, members);
   }
 
   private forget(erased: Erased): void {
-    for (const [list, members] of this.lists) {
-      if (this.state.lists.get(list) !== erased.kind) continue;
-      const left = [...members].filter((member) => !isMeant(erased, member));
-      if (left.length < members.size) this.lists.set(list, new Set(left));
-    }
+    for (const [id, list] of this.lists) if (this.state.lists.get(id) === erased.kind) list.forget(erased);
   }
 
   private fail(error: Error): void {

@@ -7,8 +7,7 @@ import type { Catalogue } from "../segments/catalogue.ts";
 import { NotPossible } from "../segments/not-possible.ts";
 import type { Desk } from "../segments/segment-changes.ts";
 import { segmentsUsingList } from "../segments/uses.ts";
-
-export type ListMode = "add" | "remove" | "replace";
+import type { ListMembers, ListMode } from "./list-members.ts";
 
 export interface ListSummary {
   readonly id: string;
@@ -31,7 +30,7 @@ export function listOf(catalogue: Catalogue, id: string): ListSummary {
   };
 }
 
-export function membersOf({ lists }: Catalogue, id: string): ReadonlySet<MemberId> {
+export function membersOf({ lists }: Catalogue, id: string): ListMembers {
   const members = lists.get(id);
   if (members !== undefined) return members;
   const meant = nearest(id, lists.keys());
@@ -51,27 +50,15 @@ interface PageWanted {
 
 /** By id, whoever is put on it or taken from it meanwhile, nobody who stays is left out or shown twice. */
 export function membersPage(
-  members: ReadonlySet<MemberId>,
+  members: ListMembers,
   { isById, limit, place }: PageWanted,
 ): { readonly items: readonly MemberId[]; readonly next: ListPlace | null } {
-  const all = isById ? membersById(members) : [...members];
+  const all = isById ? members.byId : [...members];
   const from = place === undefined ? 0 : "shown" in place ? place.shown : indexAfter(all, place.after);
   const shown = from + limit;
   const items = all.slice(from, shown);
   if (shown >= all.length) return { items, next: null };
   return { items, next: isById ? { after: items.at(-1)! } : { shown } };
-}
-
-/** A list that changes is another set. */
-const inOrder = new WeakMap<ReadonlySet<MemberId>, readonly MemberId[]>();
-
-export function membersById(members: ReadonlySet<MemberId>): readonly MemberId[] {
-  let ids = inOrder.get(members);
-  if (ids === undefined) {
-    ids = [...members].sort();
-    inOrder.set(members, ids);
-  }
-  return ids;
 }
 
 function indexAfter(ids: readonly MemberId[], id: MemberId): number {
