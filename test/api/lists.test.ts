@@ -1,7 +1,11 @@
 // Lists as the catalogue keeps them: that they hold whom the control log put on them, and what a change of a long one costs.
+import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Catalogue } from "../../lib/api/segments/catalogue.ts";
-import type { ListMode } from "../../lib/api/world/list-members.ts";
+import { ListMembers, type ListMode } from "../../lib/api/world/list-members.ts";
+import { membersPage } from "../../lib/api/world/lists.ts";
+import { SortedIds } from "../../lib/api/world/sorted-ids.ts";
+import { erasedOf } from "../../lib/core/erasure.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { ControlInMemory } from "./control-in-memory.ts";
 
@@ -33,5 +37,146 @@ describe("a change of a list", () => {
     const cost = ({ change }: typeof short, mode: ListMode) => putInto(() => change(mode, ["new"]));
     for (const mode of ["add", "remove", "replace"] as const) expect(cost(long, mode)).toBe(cost(short, mode));
     expect([...long.catalogue.lists.get("crm")!]).toEqual(["new"]);
+  });
+});
+
+describe("a page by id", () => {
+  const page = ({ catalogue }: Awaited<ReturnType<typeof listed>>, after?: string) =>
+    membersPage(catalogue.lists.get("crm")!, {
+      isById: true,
+      limit: 2,
+      place: after === undefined ? undefined : { after },
+    });
+
+  /** While `work` is done, how often others had their turn. */
+  async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
+    let turns = 0;
+    let isDone = false;
+    const turn = (): void => {
+      turns += 1;
+      if (!isDone) setImmediate(turn);
+    };
+    setImmediate(turn);
+    await work();
+    isDone = true;
+    return turns;
+  }
+
+  test("of a long list lets others have their turn while all are put in order; the next pages need none", async () => {
+    const long = await listed(50_000);
+    expect(await turnsDuring(() => page(long))).toBeGreaterThanOrEqual(24);
+    expect(await turnsDuring(() => page(long, "user-1"))).toBeLessThanOrEqual(1);
+    expect(await page(long, "user-49999")).toEqual({ items: ["user-5", "user-50"], next: { after: "user-50" } });
+  });
+
+  test("is not put in order anew for one id more", async () => {
+    const long = await listed(20_000);
+    await page(long);
+    long.change("add", ["user-00"]);
+    long.change("remove", ["user-1"]);
+    const sort = vi.spyOn(Array.prototype, "sort");
+    expect(await turnsDuring(() => page(long, "user-0"))).toBeLessThanOrEqual(1);
+    expect(sort.mock.contexts.filter((all) => (all as unknown[]).length > 100)).toEqual([]);
+    expect((await page(long, "user-0")).items).toEqual(["user-00", "user-10"]);
+  });
+});
+
+describe("a list", () => {
+  /** The list, the same as a plain set, and pages that are being put in order. */
+  interface Both {
+    readonly list: ListMembers;
+    readonly plain: Set<string>;
+    readonly asked: { readonly work: Generator<void, string[], void>; readonly expected: () => readonly string[] }[];
+  }
+
+  const idAt = (place: number): string => `${place % 10_007}`.padStart(5, "0");
+  const place = fc.nat(10_006);
+  /** In a row, or scattered. */
+  const ids = fc
+    .record({ from: place, count: fc.oneof(fc.nat(3), fc.nat(4_000)), by: fc.constantFrom(1, 2, 7_919) })
+    .map(({ from, count, by }) => Array.from({ length: count }, (_, index) => idAt(from + index * by)));
+  const after = fc.option(place.map(idAt), { nil: undefined });
+  const limits = fc.constantFrom(7, Number.POSITIVE_INFINITY);
+
+  function changed(plain: Set<string>, mode: ListMode, members: readonly string[]): void {
+    if (mode === "replace") plain.clear();
+    for (const id of members) plain[mode === "remove" ? "delete" : "add"](id);
+  }
+
+  function pageOf(plain: ReadonlySet<string>, from: string | undefined, limit: number): readonly string[] {
+    const rest = [...plain].sort().filter((id) => from === undefined || id > from);
+    return rest.slice(0, limit);
+  }
+
+  function ask({ list, plain, asked }: Both, from: string | undefined, limit: number): void {
+    asked.push({ work: list.after(from, limit), expected: () => pageOf(plain, from, limit) });
+  }
+
+  /** Goes on by one breath with one of those who ask; whoever is through has the list as it is now. */
+  function goOn({ asked }: Both, which: number): void {
+    const one = asked[which % asked.length];
+    const step = one?.work.next();
+    if (one === undefined || step?.done !== true) return;
+    expect(step.value).toEqual(one.expected());
+    asked.splice(asked.indexOf(one), 1);
+  }
+
+  function erase({ list, plain }: Both, which: number): void {
+    const id = [...plain][which % plain.size] ?? "nobody";
+    list.forget(erasedOf("user", id, "key"));
+    plain.delete(id);
+  }
+
+  function steps(): fc.Arbitrary<(both: Both) => void> {
+    const step = <T>(what: fc.Arbitrary<T>, take: (both: Both, what: T) => void) =>
+      what.map((value) => (both: Both) => take(both, value));
+    const modes = fc.constantFrom<ListMode>("add", "add", "remove", "replace");
+    return fc.oneof(
+      step(fc.tuple(modes, ids), ({ list, plain }, [mode, members]) => {
+        list.change(mode, members);
+        changed(plain, mode, members);
+      }),
+      step(fc.tuple(after, limits), (both, [from, limit]) => ask(both, from, limit)),
+      step(fc.nat(5), goOn),
+      step(fc.constant(0), (both, first) => {
+        while (both.asked.length > 0) goOn(both, first);
+      }),
+      step(place, erase),
+      step(place, ({ list, plain }, from) => {
+        expect(list.shown(from, 7)).toEqual([...plain].slice(from, from + 7));
+      }),
+    );
+  }
+
+  test("is what a plain set is: who is on it, in the order of coming, and by id in pages of any moment", () => {
+    fc.assert(
+      fc.property(fc.array(steps(), { maxLength: 40, size: "max" }), (all) => {
+        const both: Both = { list: new ListMembers(), plain: new Set(), asked: [] };
+        const { list, plain, asked } = both;
+        for (const take of all) {
+          take(both);
+          expect([list.size, list.has(idAt(1))]).toEqual([plain.size, plain.has(idAt(1))]);
+        }
+        expect([...list]).toEqual([...plain]);
+        ask(both, undefined, Number.POSITIVE_INFINITY);
+        while (asked.length > 0) goOn(both, 0);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test("in its order is a plain set that is sorted, however many come and go", () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.boolean(), ids), { maxLength: 12, size: "max" }), after, (all, from) => {
+        const [sorted, plain] = [new SortedIds(), new Set<string>()];
+        for (const [come, members] of all) {
+          for (const id of members) sorted[come ? "add" : "delete"](id);
+          changed(plain, come ? "add" : "remove", members);
+          expect(sorted.after(from, 7)).toEqual(pageOf(plain, from, 7));
+        }
+        expect(sorted.after(undefined, plain.size + 1)).toEqual([...plain].sort());
+      }),
+      { numRuns: 100 },
+    );
   });
 });

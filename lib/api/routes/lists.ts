@@ -100,7 +100,8 @@ export const listRoutes: RouteGroup = (app, services) => {
       // Between which others an id stands tells how it begins, however it is masked.
       const isById = masking.personal;
       const pages = cursors.pagesOf<ListPlace>("list", list, isById);
-      const { items, next } = membersPage(membersOf(catalogue, list), { isById, limit, place: pages.from(cursor) });
+      const wanted = { isById, limit, place: pages.from(cursor) };
+      const { items, next } = await membersPage(membersOf(catalogue, list), wanted);
       return { items: items.map((id) => idOut(id, masking)), next: pages.next(next) };
     },
   );

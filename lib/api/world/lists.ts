@@ -7,6 +7,7 @@ import type { Catalogue } from "../segments/catalogue.ts";
 import { NotPossible } from "../segments/not-possible.ts";
 import type { Desk } from "../segments/segment-changes.ts";
 import { segmentsUsingList } from "../segments/uses.ts";
+import { breathing } from "./breathing.ts";
 import type { ListMembers, ListMode } from "./list-members.ts";
 
 export interface ListSummary {
@@ -39,7 +40,7 @@ export function membersOf({ lists }: Catalogue, id: string): ListMembers {
 }
 
 /** Where the next page begins: after an id, or after so many. */
-export type ListPlace = { readonly after: MemberId } | { readonly shown: number };
+export type ListPlace = { readonly after?: MemberId } | { readonly shown: number };
 
 interface PageWanted {
   /** Otherwise as they were put on it. */
@@ -49,26 +50,14 @@ interface PageWanted {
 }
 
 /** By id, whoever is put on it or taken from it meanwhile, nobody who stays is left out or shown twice. */
-export function membersPage(
+export async function membersPage(
   members: ListMembers,
-  { isById, limit, place }: PageWanted,
-): { readonly items: readonly MemberId[]; readonly next: ListPlace | null } {
-  const all = isById ? members.byId : [...members];
-  const from = place === undefined ? 0 : "shown" in place ? place.shown : indexAfter(all, place.after);
-  const shown = from + limit;
-  const items = all.slice(from, shown);
-  if (shown >= all.length) return { items, next: null };
-  return { items, next: isById ? { after: items.at(-1)! } : { shown } };
-}
-
-function indexAfter(ids: readonly MemberId[], id: MemberId): number {
-  let [low, high] = [0, ids.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (ids[middle]! <= id) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  { isById, limit, place = isById ? {} : { shown: 0 } }: PageWanted,
+): Promise<{ readonly items: readonly MemberId[]; readonly next: ListPlace | null }> {
+  const items =
+    "shown" in place ? members.shown(place.shown, limit + 1) : await breathing(members.after(place.after, limit + 1));
+  const next = "shown" in place ? { shown: place.shown + limit } : { after: items[limit - 1]! };
+  return items.length > limit ? { items: items.slice(0, limit), next } : { items, next: null };
 }
 
 export interface ListChange {
