@@ -5,7 +5,7 @@ import type { Shard } from "../../actors/worker/shard.ts";
 import { NatsControlLog } from "../../lib/nats/control-log.ts";
 import { provision } from "../../lib/nats/provision.ts";
 import { Questions } from "../../lib/nats/questions.ts";
-import { startTestServer, type TestServer, testDataSet } from "../support/nats.ts";
+import { PATIENTLY, startTestServer, type TestServer, testDataSet } from "../support/nats.ts";
 import { testShard } from "../support/shards.ts";
 import { until } from "../support/until.ts";
 
@@ -46,7 +46,7 @@ async function newShard(name: string): Promise<Shard> {
 }
 
 async function send(user: string, event: string, properties: object): Promise<void> {
-  await client.request(`events.${user}`, JSON.stringify({ type: "track", event, userId: user, properties }));
+  await client.request(`events.${user}`, JSON.stringify({ type: "track", event, userId: user, properties }), PATIENTLY);
 }
 
 const of = (id: string): string[] =>

@@ -14,7 +14,7 @@ import { NatsLedger } from "../../lib/nats/erasing.ts";
 import { NatsEventLog } from "../../lib/nats/event-log.ts";
 import { Questions } from "../../lib/nats/questions.ts";
 import { eraseMessage } from "../../lib/nats/wire.ts";
-import { type Provisioned, provisioned } from "../support/nats.ts";
+import { PATIENTLY, type Provisioned, provisioned } from "../support/nats.ts";
 import { testShard } from "../support/shards.ts";
 import { until } from "../support/until.ts";
 
@@ -74,7 +74,7 @@ async function say(entry: ControlEntry): Promise<number> {
 }
 
 async function send(userId: string, body: object): Promise<void> {
-  await client.request(`events.${userId}`, JSON.stringify({ userId, ...body }));
+  await client.request(`events.${userId}`, JSON.stringify({ userId, ...body }), PATIENTLY);
 }
 
 async function everybodyAt(revision: number): Promise<void> {

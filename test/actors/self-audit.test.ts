@@ -8,7 +8,7 @@ import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
 import { NatsControlLog } from "../../lib/nats/control-log.ts";
 import { provision } from "../../lib/nats/provision.ts";
 import { Questions } from "../../lib/nats/questions.ts";
-import { startTestServer, type TestServer, testDataSet } from "../support/nats.ts";
+import { PATIENTLY, startTestServer, type TestServer, testDataSet } from "../support/nats.ts";
 import { quiet, testShard } from "../support/shards.ts";
 import { until } from "../support/until.ts";
 
@@ -24,9 +24,9 @@ beforeAll(async () => {
   for (let index = 0; index < PEOPLE; index += 1) {
     const userId = `u${index}`;
     const group = { type: "group", userId, groupId: `firm${index % FIRMS}` };
-    await nc.request(`events.${userId}`, JSON.stringify(group));
+    await nc.request(`events.${userId}`, JSON.stringify(group), PATIENTLY);
     for (let times = 0; times <= index % 4; times += 1) {
-      await nc.request(`events.${userId}`, JSON.stringify({ type: "track", event: "Ping", userId }));
+      await nc.request(`events.${userId}`, JSON.stringify({ type: "track", event: "Ping", userId }), PATIENTLY);
     }
   }
   const ping = { event: { name: "Ping", count: { gte: 3 } } };

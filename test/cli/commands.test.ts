@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { encodeDelta } from "../../lib/core/deltas.ts";
 import { provision } from "../../lib/nats/provision.ts";
 import { type CliRig, openCliRig } from "../support/cli-rig.ts";
-import { startTestServer, testDataSet } from "../support/nats.ts";
+import { PATIENTLY, startTestServer, testDataSet } from "../support/nats.ts";
 import { until } from "../support/until.ts";
 
 const PARTITIONS = 4;
@@ -263,7 +263,7 @@ describe("checking", () => {
     try {
       const other = await gone.connection();
       await provision(other, testDataSet({ partitions: PARTITIONS }), { create: true });
-      await other.request("$JS.API.STREAM.DELETE.EVENTS_2", "");
+      await other.request("$JS.API.STREAM.DELETE.EVENTS_2", "", PATIENTLY);
       const { code, out } = await rollcall("--nats-url", gone.url, "doctor");
       expect(code).toBe(1);
       expect(out).toMatch(/^fail {2}streams .*EVENTS_2/m);
@@ -297,7 +297,7 @@ describe("checking", () => {
       at,
       cause: { type: "event", seq: 1 },
     });
-    await nc.request("delta.r46-buyers.joined", lie);
+    await nc.request("delta.r46-buyers.joined", lie, PATIENTLY);
     const different = await rollcall("replay", "--verify");
     expect(different.code).toBe(1);
     expect(different.out).toContain("1 wrong");

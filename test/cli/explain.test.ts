@@ -3,6 +3,7 @@
 import { pack } from "msgpackr";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type CliRig, openCliRig } from "../support/cli-rig.ts";
+import { PATIENTLY } from "../support/nats.ts";
 
 let rig: CliRig;
 let between: Date;
@@ -18,14 +19,19 @@ beforeAll(async () => {
   const file = await rig.fileOf("fans.yaml", `id: fans\n${rule}`);
   expect((await rig.rollcall("segments", "apply", file)).code).toBe(0);
   const nc = await rig.server.connection("channel");
-  const send = (userId: string, body: object) => nc.request(`events.${userId}`, JSON.stringify({ userId, ...body }));
+  const send = (userId: string, body: object) =>
+    nc.request(`events.${userId}`, JSON.stringify({ userId, ...body }), PATIENTLY);
   const busy = await rig.fileOf("busy.yaml", "id: busy\nkind: account\nrule: { event: { name: Report Viewed } }\n");
   expect((await rig.rollcall("segments", "apply", busy)).code).toBe(0);
   await send("ann", { type: "group", groupId: "acme" });
   await send("ann", { type: "track", event: "Report Viewed", messageId: "ann-1", timestamp: "2026-03-01T10:00:00Z" });
   const told = { type: "track", groupId: "inc", event: "Report Viewed", messageId: "inc-1" };
-  await nc.request("accounts.inc", JSON.stringify(told));
-  await nc.request("events.cy", pack({ type: "track", userId: "cy", event: "Complained", messageId: "cy-1" }));
+  await nc.request("accounts.inc", JSON.stringify(told), PATIENTLY);
+  await nc.request(
+    "events.cy",
+    pack({ type: "track", userId: "cy", event: "Complained", messageId: "cy-1" }),
+    PATIENTLY,
+  );
   for (const userId of ["ada", "bob"]) {
     await send(userId, { type: "track", event: "Report Viewed", messageId: `${userId}-1` });
   }

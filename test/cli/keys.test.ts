@@ -10,7 +10,7 @@ import { NatsKeyStore } from "../../lib/nats/keys.ts";
 import { api } from "../../lib/nats/wire.ts";
 import { HTTP_DEFAULTS } from "../api/api-in-memory.ts";
 import { typed } from "../support/cli-rig.ts";
-import { type Provisioned, provisioned } from "../support/nats.ts";
+import { PATIENTLY, type Provisioned, provisioned } from "../support/nats.ts";
 import { until } from "../support/until.ts";
 
 /** The system takes it for 127.0.0.1, and so nobody is let in; a name that is not known to be this machine's is none. */
@@ -135,7 +135,7 @@ test("audit tells who changed what, and nothing of it can be removed", async () 
 test("what somebody wrote there by hand is shown, and does not end the list", async () => {
   const subject = server.names.auditSubject("keys.create");
   for (const body of ["no json", "7", '{"at": "yesterday"}', '{"at":"2026-01-01T00:00:00Z","who":7}']) {
-    await server.nc.request(subject, body);
+    await server.nc.request(subject, body, PATIENTLY);
   }
   const { records } = await new NatsAuditLog(server.nc, server.names).read(4);
   expect(records).toHaveLength(4);

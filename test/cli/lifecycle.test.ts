@@ -2,6 +2,7 @@
 // roll back, switch off and on, cancel, retry, progress.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type CliRig, openCliRig } from "../support/cli-rig.ts";
+import { PATIENTLY } from "../support/nats.ts";
 
 const PARTITIONS = 4;
 let rig: CliRig;
@@ -12,7 +13,7 @@ beforeAll(async () => {
   for (let index = 0; index < 60; index += 1) {
     const userId = `u${index}`;
     for (const event of ["Ping", "Pong"].slice(0, (index % 2) + 1)) {
-      await nc.request(`events.${userId}`, JSON.stringify({ type: "track", userId, event }));
+      await nc.request(`events.${userId}`, JSON.stringify({ type: "track", userId, event }), PATIENTLY);
     }
   }
   await rig.caughtUp();

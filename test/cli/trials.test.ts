@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { partitionOf } from "../../lib/core/ids.ts";
 import { streamState } from "../../lib/nats/wire.ts";
 import { type CliRig, openCliRig } from "../support/cli-rig.ts";
+import { PATIENTLY } from "../support/nats.ts";
 import { until } from "../support/until.ts";
 
 const PARTITIONS = 4;
@@ -16,8 +17,8 @@ beforeAll(async () => {
     const userId = `u${index}`;
     const plan = index % 5 === 0 ? "pro" : "free";
     const traits = { type: "identify", userId, traits: { plan, seats: index % 50 } };
-    await nc.request(`events.${userId}`, JSON.stringify(traits));
-    await nc.request(`events.${userId}`, JSON.stringify({ type: "track", userId, event: "Report Viewed" }));
+    await nc.request(`events.${userId}`, JSON.stringify(traits), PATIENTLY);
+    await nc.request(`events.${userId}`, JSON.stringify({ type: "track", userId, event: "Report Viewed" }), PATIENTLY);
   }
   await rig.caughtUp();
 });

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { encodeId, partitionOf } from "../../lib/core/ids.ts";
 import { streamState } from "../../lib/nats/wire.ts";
 import { Listener, track } from "../support/listener.ts";
+import { PATIENTLY } from "../support/nats.ts";
 import { RealCluster } from "../support/real-cluster.ts";
 import { until } from "../support/until.ts";
 
@@ -307,7 +308,11 @@ test("a log that was purged past its checkpoint is refused in words, and the oth
     const damaged = partitionOf("u1", PARTITIONS);
     for (let count = 0; count < 3; count += 1) await events.send("u1", added("u1"));
     const { last } = await streamState(own.nc, names.eventsStream(damaged));
-    await own.nc.request(`$JS.API.STREAM.PURGE.${names.eventsStream(damaged)}`, JSON.stringify({ seq: last }));
+    await own.nc.request(
+      `$JS.API.STREAM.PURGE.${names.eventsStream(damaged)}`,
+      JSON.stringify({ seq: last }),
+      PATIENTLY,
+    );
     const second = own.worker();
     await until("the others run", async () => {
       const phases = (await own.status()).map((status) => status?.phase);

@@ -14,7 +14,7 @@ import { provision } from "../../lib/nats/provision.ts";
 import { subscriberApiPrefix } from "../../lib/server/roles.ts";
 import { type Ended, typed } from "../support/cli-rig.ts";
 import { track } from "../support/listener.ts";
-import type { TestServer } from "../support/nats.ts";
+import { PATIENTLY, type TestServer } from "../support/nats.ts";
 import { credentialsOf, guardedServer } from "../support/nats-roles.ts";
 import { REPOSITORY } from "../support/repository.ts";
 import { until } from "../support/until.ts";
@@ -105,7 +105,11 @@ async function stored(): Promise<Record<string, number>> {
   ];
   const counts = await Promise.all(
     streams.map(async (stream) => {
-      const message = await nc.request(`$JS.API.STREAM.INFO.${stream}`, JSON.stringify({ subjects_filter: ">" }));
+      const message = await nc.request(
+        `$JS.API.STREAM.INFO.${stream}`,
+        JSON.stringify({ subjects_filter: ">" }),
+        PATIENTLY,
+      );
       return message.json<{ state: { subjects?: Record<string, number> } }>().state.subjects ?? {};
     }),
   );
@@ -121,7 +125,7 @@ test("segments by the operator, an event by the channel, the delta at the subscr
     callback: (_error, message) => void heard.push(`${message.subject} ${message.json<{ id: string }>().id}`),
   });
   await subscriber.flush();
-  const ack = (await channel.request("events.ann", JSON.stringify(added("ann")))).json<{ seq: number }>();
+  const ack = (await channel.request("events.ann", JSON.stringify(added("ann")), PATIENTLY)).json<{ seq: number }>();
   const asked = JSON.stringify({ user: "ann", after: { seq: ack.seq }, waitMs: 10_000 });
   const decision = (await channel.request("ask.v1.decide", asked, { timeout: 15_000 })).json<{
     segments: { id: string }[];
@@ -153,14 +157,14 @@ test("events, decisions and questions over HTTP", async () => {
 });
 
 test("questions by the service: a subscriber's few, and all of an operator's", async () => {
-  const sizes = (await subscriber.request("ask.v1.sizes", "", { timeout: 5_000 })).json<{
+  const sizes = (await subscriber.request("ask.v1.sizes", "", PATIENTLY)).json<{
     sizes: Record<string, number>;
   }>();
   expect(sizes.sizes[CART]).toBeGreaterThan(0);
-  await expect(subscriber.request("ask.v1.user", '{"user":"ann"}', { timeout: 5_000 })).rejects.toThrow(/Permissions/);
+  await expect(subscriber.request("ask.v1.user", '{"user":"ann"}', PATIENTLY)).rejects.toThrow(/Permissions/);
   const nc = await server.connection("operator", credentialsOf("operator"));
-  expect((await nc.request("ask.v1.user", '{"user":"ann"}')).json()).toMatchObject({ id: "ann" });
-  expect((await nc.request("$SRV.PING")).json()).toMatchObject({ name: "rollcall" });
+  expect((await nc.request("ask.v1.user", '{"user":"ann"}', PATIENTLY)).json()).toMatchObject({ id: "ann" });
+  expect((await nc.request("$SRV.PING", "", PATIENTLY)).json()).toMatchObject({ name: "rollcall" });
 });
 
 test("a subscriber pulls from a consumer that the operator made", async () => {
@@ -194,9 +198,6 @@ test("what an operator does at the command line", async () => {
   await operator("replay", "--verify");
   await operator("doctor");
 });
-
-/** For a server that others keep busy, too. */
-const PATIENTLY = { timeout: 20_000 };
 
 test("a backup of every stream but EXPORTS, as `nats stream backup` makes it", async () => {
   const nc = await server.connection("operator", credentialsOf("operator"));
@@ -301,7 +302,7 @@ test("an answer that a channel or a subscriber asks for elsewhere reaches no str
   }
   await Promise.all([channel.flush(), subscriber.flush()]);
   const { seq } = (
-    await channel.request("events.eve", JSON.stringify({ type: "track", userId: "eve", event: "X" }))
+    await channel.request("events.eve", JSON.stringify({ type: "track", userId: "eve", event: "X" }), PATIENTLY)
   ).json<{ seq: number }>();
   const decision = await channel.request(
     "ask.v1.decide",

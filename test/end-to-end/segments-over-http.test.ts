@@ -2,6 +2,7 @@
 // difference, back again, in use and therefore not deleted; tried and back-tested; and what the log of changes says of it all.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type ApiRig, openApiRig } from "../support/api-rig.ts";
+import { PATIENTLY } from "../support/nats.ts";
 import { until } from "../support/until.ts";
 
 const PARTITIONS = 2;
@@ -19,7 +20,11 @@ beforeAll(async () => {
   for (let index = 0; index < USERS; index += 1) {
     // Half of them ping once, half of them twice.
     for (let times = 0; times <= index % 2; times += 1) {
-      await nc.request(`events.u${index}`, JSON.stringify({ type: "track", userId: `u${index}`, event: "Ping" }));
+      await nc.request(
+        `events.u${index}`,
+        JSON.stringify({ type: "track", userId: `u${index}`, event: "Ping" }),
+        PATIENTLY,
+      );
     }
   }
   await rig.cli.caughtUp();

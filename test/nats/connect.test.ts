@@ -12,7 +12,7 @@ import {
   ServerTooOld,
   ServerUnreachable,
 } from "../../lib/nats/connect.ts";
-import { startTestServer, type TestServer } from "../support/nats.ts";
+import { PATIENTLY, startTestServer, type TestServer } from "../support/nats.ts";
 
 const who = { role: "worker", instance: "w1" };
 const user = nkeys.createUser();
@@ -128,7 +128,7 @@ test("a lost connection is told, and comes back by itself when the server does",
   await own.restart();
   await again;
   expect(told).toEqual(["nats: connection lost, reconnecting", "nats: connected again"]);
-  expect((await nc.request("$JS.API.INFO")).json()).toMatchObject({
+  expect((await nc.request("$JS.API.INFO", "", PATIENTLY)).json()).toMatchObject({
     type: "io.nats.jetstream.api.v1.account_info_response",
   });
   await nc.close();

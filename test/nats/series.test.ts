@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { NatsSeriesStore } from "../../lib/nats/series.ts";
 import { api } from "../../lib/nats/wire.ts";
 import { SeriesMissing } from "../../lib/ports/series.ts";
-import { type Provisioned, provisioned } from "../support/nats.ts";
+import { PATIENTLY, type Provisioned, provisioned } from "../support/nats.ts";
 import { until } from "../support/until.ts";
 
 let server: Provisioned;
@@ -65,7 +65,7 @@ test("deltas are followed from a position on, and the last one is known among wa
     ["delta.s.left", JSON.stringify({ ...delta, change: "left", n: 2 })],
     ["watermark.0", "{}"],
   ] as const) {
-    await server.nc.request(subject, body);
+    await server.nc.request(subject, body, PATIENTLY);
   }
   const last = await store.lastDelta();
   expect(await store.lastMessage()).toBe(last + 1);

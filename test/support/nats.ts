@@ -15,6 +15,9 @@ import { REPOSITORY } from "./repository.ts";
 export const BINARY_DIR = process.env.ROLLCALL_DATA_DIR ?? join(REPOSITORY, ".rollcall");
 export const NATS_CONF = join(REPOSITORY, "nats.conf");
 
+/** For requests: the client's own limit is a second, and a machine that is busy may not come to it for as long. */
+export const PATIENTLY = { timeout: 20_000 } as const;
+
 export interface TestServerOptions {
   /** Default 4: enough to have neighbours, few enough to be quick. */
   readonly partitions?: number;

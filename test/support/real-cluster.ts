@@ -10,7 +10,7 @@ import { streamState } from "../../lib/nats/wire.ts";
 import type { PartitionStatus } from "../../lib/ports/questions.ts";
 import type { VerifyReport } from "../../lib/verify/verify.ts";
 import { Load } from "./load.ts";
-import { startTestServer, type TestServer } from "./nats.ts";
+import { PATIENTLY, startTestServer, type TestServer } from "./nats.ts";
 import { Processes, type Variables, type Watched } from "./processes.ts";
 import { REPOSITORY } from "./repository.ts";
 import { until } from "./until.ts";
@@ -163,6 +163,7 @@ export class RealCluster<S extends Serving = TestServer> {
         const reply = await this.nc.request(
           `$JS.API.STREAM.INFO.${names.eventsStream(p)}`,
           JSON.stringify({ subjects_filter: subject }),
+          PATIENTLY,
         );
         return reply.json<{ state: { subjects?: Record<string, number> } }>().state.subjects?.[subject] ?? 0;
       }),
