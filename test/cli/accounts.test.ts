@@ -6,7 +6,7 @@ import { partitionOf } from "../../lib/core/ids.ts";
 import type { JsonObject } from "../../lib/core/types.ts";
 import { streamState } from "../../lib/nats/wire.ts";
 import { type CliRig, openCliRig } from "../support/cli-rig.ts";
-import { until } from "../support/until.ts";
+import { PATIENTLY } from "../support/nats.ts";
 
 const PARTITIONS = 4;
 let rig: CliRig;
@@ -84,13 +84,13 @@ describe("what is known of accounts", () => {
       expect(await rig.rollcall("segments", "apply", path), name).toMatchObject({ code: 0 });
     }
     const nc = await rig.server.connection("channel");
-    const tell = (subject: string, body: object) => nc.request(subject, JSON.stringify(body));
+    const tell = (subject: string, body: object) => nc.request(subject, JSON.stringify(body), PATIENTLY);
     await tell("accounts.acme", { type: "group", groupId: "acme", traits: { plan: "trial", seats: 3 } });
     for (const userId of ["ann", "bob", "cy"]) {
       await tell(`events.${userId}`, { type: "group", userId, groupId: "acme" });
       if (userId !== "cy") await tell(`events.${userId}`, { type: "track", userId, event: "Report Viewed" });
     }
-    await until("acme is busy", async () => (await rig.rollcall("members", "busy")).out.includes("acme"));
+    await rig.caughtUp();
   });
 
   test("an account: its traits, how many people, how many its rules count, its segments", async () => {

@@ -4,6 +4,7 @@ import { sparkline } from "../../lib/cli/series-text.ts";
 import { NatsSeriesStore } from "../../lib/nats/series.ts";
 import { RETENTION_DEFAULT, SeriesKeeper } from "../../lib/series/keeper.ts";
 import { type CliRig, openCliRig } from "../support/cli-rig.ts";
+import { PATIENTLY } from "../support/nats.ts";
 import { until } from "../support/until.ts";
 
 const SEGMENTS = `
@@ -23,7 +24,9 @@ beforeAll(async () => {
   await rig.rollcall("segments", "apply", await rig.fileOf("segments.yaml", SEGMENTS));
   const nc = await rig.server.connection();
   store = new NatsSeriesStore(nc, rig.server.names);
-  const send = (id: string, event: object) => nc.publish(`events.${id}`, JSON.stringify({ userId: id, ...event }));
+  const stored: Promise<unknown>[] = [];
+  const send = (id: string, event: object) =>
+    stored.push(nc.request(`events.${id}`, JSON.stringify({ userId: id, ...event }), PATIENTLY));
   for (let person = 0; person < 8; person += 1) {
     const id = `u${person}`;
     const properties = { product_id: "p1", price: 10 };
@@ -34,7 +37,7 @@ beforeAll(async () => {
     if (person > 2 && person < 5) send(id, { type: "track", event: "Product Added", properties });
     send(id, { type: "identify", traits: { on: true } });
   }
-  await nc.flush();
+  await Promise.all(stored);
   await rig.caughtUp();
 });
 afterAll(async () => {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse as parseYaml } from "yaml";
 import { encodeId } from "../../lib/core/ids.ts";
 import { type CliRig, openCliRig } from "../support/cli-rig.ts";
+import { PATIENTLY } from "../support/nats.ts";
 import { until } from "../support/until.ts";
 
 const PARTITIONS = 2;
@@ -20,8 +21,8 @@ const fileOf = (name: string, content: string | Buffer) => rig.fileOf(name, cont
 
 async function track(userId: string, event: string, properties: object, context: object = {}): Promise<void> {
   const nc = await rig.server.connection();
-  nc.publish(`events.${encodeId(userId)}`, JSON.stringify({ type: "track", userId, event, properties, context }));
-  await nc.flush();
+  const message = JSON.stringify({ type: "track", userId, event, properties, context });
+  await nc.request(`events.${encodeId(userId)}`, message, PATIENTLY);
 }
 
 const isMember = async (segment: string, user: string): Promise<boolean> =>

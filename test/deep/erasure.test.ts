@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { scanStore } from "../../lib/cli/store-scan.ts";
 import { encodeId, partitionOf } from "../../lib/core/ids.ts";
 import { type ApiRig, openApiRig } from "../support/api-rig.ts";
+import { PATIENTLY } from "../support/nats.ts";
 import { openSse } from "../support/sse.ts";
 import { until } from "../support/until.ts";
 
@@ -53,10 +54,9 @@ async function fill(): Promise<void> {
   const nc = await rig.cli.server.connection("channel");
   for (let count = 0; count < FILLERS; count += 1) {
     const properties = { pad: randomBytes(FILLER_BYTES / 2 - 200).toString("hex") };
-    nc.publish(`events.${BOB}`, JSON.stringify({ type: "track", userId: BOB, event: "Filled", properties }));
-    if (count % 16 === 15) await nc.flush();
+    const message = JSON.stringify({ type: "track", userId: BOB, event: "Filled", properties });
+    await nc.request(`events.${BOB}`, message, PATIENTLY);
   }
-  await nc.flush();
   await rig.cli.caughtUp();
 }
 

@@ -9,6 +9,7 @@ import { loadConfig } from "../../config/load.ts";
 import { dataSetOf } from "../../config/options.ts";
 import { provision } from "../../lib/nats/provision.ts";
 import { Questions } from "../../lib/nats/questions.ts";
+import { streamState } from "../../lib/nats/wire.ts";
 import { startTestServer, type TestServer } from "./nats.ts";
 import { until } from "./until.ts";
 
@@ -47,13 +48,27 @@ export async function openCliRig(partitions: number, variables: Record<string, u
   );
   await provision(await server.connection(), dataSetOf(config), { create: true });
   let worker: RunningWorker | undefined = await startWorker(config, { name: WORKER });
-  const questions = new Questions(await server.connection("api"), server.names, partitions);
-  const caughtUp = async (): Promise<void> => {
-    await until("every partition has caught up", async () => {
+  const nc = await server.connection("api");
+  const questions = new Questions(nc, server.names, partitions);
+  /** Of a server that is just starting again nobody knows. */
+  const endOf = (partition: number): Promise<number> =>
+    streamState(nc, server.names.eventsStream(partition)).then(
+      ({ last }) => last,
+      () => Number.POSITIVE_INFINITY,
+    );
+  // An owner knows of what it was sent; how much there is the logs say. They are asked last, so that what one partition told
+  // another meanwhile counts, too.
+  const caughtUp = (): Promise<void> =>
+    until("every partition has caught up", async () => {
       const statuses = await questions.status();
-      return statuses.every((status) => status?.phase === "running" && status.lag === 0 && status.unsaid === 0);
+      const ends = await Promise.all(statuses.map((_, partition) => endOf(partition)));
+      return statuses.every(
+        (status, partition) =>
+          status?.phase === "running" &&
+          status.position >= ends[partition]! &&
+          status.unsaid + status.unsaidLinks === 0,
+      );
     });
-  };
   await caughtUp();
   const folder = join(server.dataDir, "files");
   await mkdir(folder);
