@@ -111,15 +111,17 @@ describe("a supervised server", () => {
   test("stopped while it is starting again, it leaves nobody behind who runs or writes", async () => {
     const { onEvent, next } = events();
     const server = await start({ onEvent });
-    const ports = join(dataDir, "ports");
-    // A start begins by clearing this folder: that it is gone, or new, is the moment.
-    const before = (await stat(ports)).ino;
+    // A start begins by clearing the folder in which the dead server's file lies: that it is gone is the moment.
+    const ports = join(dataDir, "ports", `nats-server_${server.pid}.ports`);
+    const isThere = () =>
+      stat(ports).then(
+        () => true,
+        () => false,
+      );
+    expect(await isThere()).toBe(true);
     server.kill("SIGKILL");
     await next("died");
-    for await (const _ of watch(dataDir)) {
-      const now = await stat(ports).catch(() => undefined);
-      if (now?.ino !== before) break;
-    }
+    for await (const _ of watch(dataDir)) if (!(await isThere())) break;
     await server.stop();
     await rm(dataDir, { recursive: true });
     const { stdout } = await run("ps", ["-eo", "args"]);
