@@ -71,10 +71,15 @@ test("a repeat is answered with the place of the first, a fence and a size that 
 test("an answer that stays away is given up in its time, and no other with it", async () => {
   const nc = await server.connection();
   await silentListener(nc, "silent.late");
-  const impatient = new AckedPublisher(nc, 50);
+  const asked: Msg[] = [];
+  await silentListener(nc, "silent.slow", (message) => asked.push(message));
+  const [patient, impatient] = [new AckedPublisher(nc, NEVER_MS), new AckedPublisher(nc, 50)];
+  const slow = patient.publish("silent.slow", "{}", headers());
   const late = impatient.publish("silent.late", "{}", headers());
-  expect(await impatient.publish(subject, "{}", headers())).toMatchObject({ kind: "stored" });
   expect(await late).toEqual({ kind: "unknown", reason: "no answer within 50 ms" });
+  await until("the slow one is asked", () => asked.length > 0);
+  asked[0]!.respond('{"stream":"SLOW","seq":7}');
+  expect(await slow).toEqual({ kind: "stored", seq: 7 });
   // The clock goes on for those that come later.
   expect(await impatient.publish("silent.late", "{}", headers())).toMatchObject({ kind: "unknown" });
 });
