@@ -28,16 +28,18 @@ function read(log: NatsEventLog, bounds: Pick<ReadOptions, "recordsMax" | "bytes
   return log.read({ after: undefined, onReadable: () => undefined, onFault, ...bounds });
 }
 
-/** Messages that the server has sent, once it has been asked for no more. */
-async function delivered(partition: number): Promise<number> {
+/**
+ * Messages that the server has sent and pulls that wait for more, once it has sent so many. Whoever pulls again does so when
+ * the last of them comes, on the line on which it is looked a second time.
+ */
+async function delivered(partition: number, count: number): Promise<{ readonly sent: number; readonly pulls: number }> {
   const manager = await jetstreamManager(server.nc);
-  let sent = 0;
-  await until("no pull to be open", async () => {
+  const look = async () => {
     const [info] = await manager.consumers.list(server.names.eventsStream(partition)).next();
-    sent = info?.delivered.consumer_seq ?? 0;
-    return sent > 0 && info!.num_waiting === 0;
-  });
-  return sent;
+    return { sent: info?.delivered.consumer_seq ?? 0, pulls: info?.num_waiting ?? 0 };
+  };
+  await until(`${count} messages to be sent`, async () => (await look()).sent >= count);
+  return look();
 }
 
 test("so many bytes wait here or are on their way, and the rest comes as room is made", async () => {
@@ -47,7 +49,7 @@ test("so many bytes wait here or are on their way, and the rest comes as room is
   );
   const reading = read(log, { recordsMax: 100, bytesMax: 64 * KB, recordBytesMax: 16 * KB });
   // 4 × 16 KB fit; once these turn out to be 10 KB each, a fifth does.
-  expect(await delivered(0)).toBe(5);
+  expect(await delivered(0, 5)).toEqual({ sent: 5, pulls: 0 });
   const seen: number[] = [];
   await until("all of them", () => {
     seen.push(...reading.take(3).map(({ seq }) => seq));
@@ -63,7 +65,7 @@ test("so many records, where that is less", async () => {
     Array.from({ length: 30 }, () => 10),
   );
   const reading = read(log, { recordsMax: 7, bytesMax: 64 * KB, recordBytesMax: KB });
-  expect(await delivered(1)).toBe(7);
+  expect(await delivered(1, 7)).toEqual({ sent: 7, pulls: 0 });
   reading.stop();
 });
 
