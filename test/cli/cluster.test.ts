@@ -1,6 +1,7 @@
 // Workers and partitions at the command line, on a real server with two real workers: shown in 80 columns, moved, drained, and
 // taken over when the one that was wished for dies.
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { wishedOwner } from "../../actors/worker/rendezvous.ts";
 import { type RunningWorker, startWorker } from "../../actors/worker/worker.ts";
 import { loadConfig } from "../../config/load.ts";
 import { NatsCluster } from "../../lib/nats/cluster.ts";
@@ -18,7 +19,7 @@ beforeAll(async () => {
   const { url, dataDir } = rig.server;
   const { config } = loadConfig({ natsUrl: url, partitions: PARTITIONS, logLevel: "silent" }, {}, dataDir);
   second = await startWorker(config, { name: "a-host-with-a-very-long-name-4711-0a1b2c3d" });
-  await until("both have a share", async () => new Set(await owners()).size === 2);
+  await bothHaveTheirShare();
 });
 afterAll(async () => {
   await second.abort();
@@ -37,6 +38,14 @@ async function rowsOf(what: "workers" | "partitions"): Promise<readonly Row[]> {
 
 async function owners(): Promise<readonly (string | null)[]> {
   return (await rowsOf("partitions")).map(({ owner, phase }) => (phase === "running" ? owner : null));
+}
+
+/** As it stays while both live and nothing is wished. */
+async function bothHaveTheirShare(): Promise<void> {
+  const shards = ["worker-1", second.shards[0]!];
+  await until("both have their share", async () =>
+    (await owners()).every((owner, partition) => owner === wishedOwner(partition, shards)),
+  );
 }
 
 test("both tables fit in 80 columns, whatever the names", async () => {
@@ -69,7 +78,7 @@ test("a worker is drained; the last one is not; a name that nobody has is told w
   expect([nobody.code, nobody.err]).toEqual([2, expect.stringContaining("worker-1")]);
   expect((await rig.rollcall("partitions", "move", "99", "worker-1")).err).toContain("they are 0 to 3");
   expect((await rig.rollcall("workers", "undrain", "worker")).code).toBe(0);
-  await until("both have a share", async () => new Set(await owners()).size === 2);
+  await bothHaveTheirShare();
   const { out } = await rig.rollcall("audit", "-o", "json");
   const said = (JSON.parse(out) as { what: string; target: string }[]).map(({ what, target }) => `${what} ${target}`);
   expect(said.slice(-2)).toEqual(["workers.drain worker", "workers.undrain worker"]);
