@@ -237,9 +237,10 @@ test("an erasure overwrites what was exported before it, and the job says so", a
 test("of a process that is gone the job is told as failed; a cancelled one leaves nothing", async () => {
   const store = new NatsJobStore(await rig.cli.server.connection(), rig.cli.server.names);
   const id = "export-00000000dead";
-  await store.beat("gone", 1_000);
+  await store.beat("gone", 60_000);
   await store.put(exportJob(id, "running", "gone"), 0, 60_000);
   expect((await job(id)).state).toBe("running");
+  await store.beat("gone", 1_000);
   await until("its heartbeat has expired", async () => (await job(id)).state === "failed");
   expect((await job(id)).problem).toContain("The process that ran it is gone");
   expect(await json(`/v1/jobs/${id}/cancel`, { method: "POST" }, 200)).toMatchObject({ state: "failed" });
