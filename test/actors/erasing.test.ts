@@ -1,11 +1,10 @@
 // Somebody is erased from a real server: no byte of the id or of what was told is left in its files, and everybody else is as
 // before, also for whoever takes the partitions over and for whoever reads the logs.
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Shard } from "../../actors/worker/shard.ts";
 import { logRecords } from "../../lib/cli/read-streams.ts";
+import { scanStore } from "../../lib/cli/store-scan.ts";
 import type { ControlEntry } from "../../lib/core/control.ts";
 import { erasedOf } from "../../lib/core/erasure.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
@@ -93,17 +92,8 @@ async function erase(id: string): Promise<void> {
   });
 }
 
-/** Files in which one of these stands. */
-async function filesWith(words: readonly string[]): Promise<string[]> {
-  const found: string[] = [];
-  for (const entry of await readdir(server.dataDir, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const path = join(entry.parentPath, entry.name);
-    const bytes = await readFile(path);
-    for (const word of words) if (bytes.includes(word)) found.push(`${word} in ${path.slice(server.dataDir.length)}`);
-  }
-  return found;
-}
+/** In which of the server's files the secrets stand. */
+const filesWithSecrets = () => scanStore(server.dataDir, SECRETS);
 
 const of = (id: string): string[] =>
   heard
@@ -130,14 +120,16 @@ test("nothing is left of a user, and everything of everybody else", { timeout: 6
   }
   await send(ann, { type: "track", properties: { note: "no event, so it is refused: ada@example.net" } });
   await until("all is announced", () => of(ann).length + of(bob).length === 2 && of(acme).length === 2);
-  const before = await filesWith(SECRETS);
-  expect(before.length).toBeGreaterThan(3);
+  await until("all of it stands in files", async () => {
+    const { found } = await filesWithSecrets();
+    return found.length > 3 && SECRETS.every((secret) => found.some(({ value }) => value === secret));
+  });
 
   await erase(ann);
   expect(of(ann)).toEqual(["fans joined 1 event", "fans left 2 erasure"]);
   await until("one user less", () => of(acme).length === 3);
   expect(of(acme).at(-1)).toBe("wide left 2 event");
-  expect(await filesWith(SECRETS)).toEqual([]);
+  expect(await filesWithSecrets()).toMatchObject({ found: [], unread: [] });
 });
 
 test("whoever takes over goes on, and whoever comes back is new", { timeout: 60_000 }, async () => {
