@@ -145,6 +145,7 @@ export function speakingContract(here: Here): void {
       expect(await far.sink.publish(fence, saying("late", 2))).toEqual({ kind: "fenced" });
       const last = await stored(mine.sink.putWatermark(taken, watermark("last")));
       expect(idsOf(await mine.sink.scan(fence, last))).toEqual(["s/in-time/1"]);
+      await until("what was in time to be heard", () => heard.length > 0);
       expect(heard).toEqual(["s/in-time/1"]);
     });
 
