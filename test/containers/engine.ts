@@ -5,7 +5,7 @@ import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer,
 import { mappings } from "../../lib/server/conf.ts";
 import type { NatsServers } from "../contract/nats-world.ts";
 import { PAYLOAD_BYTES_MAX } from "../contract/worlds.ts";
-import { freePorts } from "../support/processes.ts";
+import { freePorts } from "../support/ports.ts";
 import type { ProxyTarget } from "../support/proxy.ts";
 import { until } from "../support/until.ts";
 

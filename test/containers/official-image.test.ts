@@ -5,7 +5,7 @@ import { getContainerRuntimeClient, ImageName } from "testcontainers";
 import { expect, test } from "vitest";
 import { provision } from "../../lib/nats/provision.ts";
 import { testDataSet } from "../support/nats.ts";
-import { freePorts } from "../support/processes.ts";
+import { freePorts } from "../support/ports.ts";
 import { imageBuilt, serverConf, startContainer } from "./engine.ts";
 
 const IMAGE = "nats:2.12-alpine";

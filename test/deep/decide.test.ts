@@ -2,7 +2,7 @@
 // sees the effect, ten thousand times out of ten thousand; by HTTP and by the NATS service, each half.
 import { afterEach, expect, test } from "vitest";
 import { blindViews, CART_SEGMENT, type Decided, storeByNats } from "../support/page-views.ts";
-import { freePorts } from "../support/processes.ts";
+import { freePorts } from "../support/ports.ts";
 import { RealCluster, tell } from "../support/real-cluster.ts";
 
 const VIEWS = 10_000;

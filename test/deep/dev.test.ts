@@ -9,7 +9,8 @@ import { namesOf } from "../../lib/nats/names.ts";
 import { Questions } from "../../lib/nats/questions.ts";
 import type { VerifyReport } from "../../lib/verify/verify.ts";
 import { Listener } from "../support/listener.ts";
-import { freePorts, Processes, type Variables, type Watched } from "../support/processes.ts";
+import { freePorts } from "../support/ports.ts";
+import { Processes, type Variables, type Watched } from "../support/processes.ts";
 import { differencesOf, figuresOf, tell } from "../support/real-cluster.ts";
 import { until } from "../support/until.ts";
 

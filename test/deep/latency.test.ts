@@ -2,7 +2,8 @@
 // through everything that `npm start` starts.
 import { afterEach, expect, test } from "vitest";
 import { Listener, track } from "../support/listener.ts";
-import { freePorts, Processes } from "../support/processes.ts";
+import { freePorts } from "../support/ports.ts";
+import { Processes } from "../support/processes.ts";
 import { tell } from "../support/real-cluster.ts";
 
 const CART = "cart-under-100";

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { namesOf } from "../../lib/nats/names.ts";
 import { Questions } from "../../lib/nats/questions.ts";
 import { Listener, track } from "../support/listener.ts";
-import { freePorts, Processes, type Variables, type Watched } from "../support/processes.ts";
+import { freePorts } from "../support/ports.ts";
+import { Processes, type Variables, type Watched } from "../support/processes.ts";
 
 const PARTITIONS = 32;
 const CART = "cart-under-100";

@@ -10,7 +10,7 @@ import { api } from "../../lib/nats/wire.ts";
 import { ensureServer } from "../../lib/server/fetch.ts";
 import { type RunningServer, startServer } from "../../lib/server/supervise.ts";
 import { BINARY_DIR, NATS_CONF } from "./nats.ts";
-import { freePorts } from "./processes.ts";
+import { freePorts } from "./ports.ts";
 import { TcpProxy } from "./proxy.ts";
 import { until } from "./until.ts";
 
@@ -126,7 +126,7 @@ export class NatsServerCluster {
   static async open({ partitions }: { readonly partitions: number }): Promise<NatsServerCluster> {
     const { binary } = await ensureServer({ dataDir: BINARY_DIR });
     const dir = await mkdtemp(join(tmpdir(), "rollcall-cluster-"));
-    const ports = await freePorts(2 * NODES);
+    const ports = await freePorts(3 * NODES);
     const routePorts = ports.slice(0, NODES);
     const proxies = await proxiesBetween(routePorts);
     const starts = routePorts.map((routePort, index) => {
@@ -135,7 +135,7 @@ export class NatsServerCluster {
       const options = { binary, conf: NATS_CONF, dataDir: join(dir, nameOf(index)), partitions, extra, restart: false };
       return (port: number): Promise<RunningServer> => startServer({ ...options, port });
     });
-    const servers = await Promise.all(starts.map((start) => start(0)));
+    const servers = await Promise.all(starts.map((start, index) => start(ports[2 * NODES + index]!)));
     const nodes = servers.map((server, i) => new ClusterNode(nameOf(i), server, ports[NODES + i]!, starts[i]!));
     return new NatsServerCluster(dir, partitions, nodes, proxies);
   }

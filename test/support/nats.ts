@@ -9,6 +9,7 @@ import { type Names, namesOf } from "../../lib/nats/names.ts";
 import { type DataSetOptions, type ProvisionReport, provision } from "../../lib/nats/provision.ts";
 import { ensureServer } from "../../lib/server/fetch.ts";
 import { type RunningServer, startServer } from "../../lib/server/supervise.ts";
+import { freePort } from "./ports.ts";
 import { REPOSITORY } from "./repository.ts";
 
 /** Where tests keep the nats-server they fetched, and `npm start` finds it, too. */
@@ -57,7 +58,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const connections: NatsConnection[] = [];
   const start = (port: number): Promise<RunningServer> =>
     startServer({ binary, conf: NATS_CONF, dataDir, port, name, partitions, extra, restart: false, ...credentials });
-  let server = await start(0);
+  let server = await start(await freePort());
   const down = async (): Promise<void> => {
     server.kill("SIGCONT");
     await server.stop();
