@@ -9,7 +9,8 @@ export default defineConfig({
     globalSetup: ["test/support/global-setup.ts"],
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Only so that nobody waits for ever; what a test waits for names itself before.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
   },
 });

@@ -8,6 +8,6 @@ export default defineConfig({
     globalSetup: ["test/support/global-setup.ts"],
     fileParallelism: false,
     testTimeout: 900_000,
-    hookTimeout: 120_000,
+    hookTimeout: 300_000,
   },
 });

@@ -53,4 +53,4 @@ test("owners that vanish and servers that die lose, repeat and disorder nothing"
   await shards.heardMore(100);
   const { lost, repeated } = await shards.expectNothingLost();
   expect({ lost, repeated }).toEqual({ lost: 0, repeated: 0 });
-}, 120_000);
+});

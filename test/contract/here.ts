@@ -12,8 +12,6 @@ import { type ContractWorld, type OpenWorld, PARTITIONS } from "./worlds.ts";
 
 /** Partitions without a log: speaking and remembering need none, and a server makes no stream for them. */
 const WITHOUT_LOG = 1_000;
-/** Three servers that were all killed choose new leaders first. */
-const ANSWER_MS_MAX = 60_000;
 
 interface Fresh {
   readonly p: PartitionNo;
@@ -108,17 +106,13 @@ export async function stored(outcome: Promise<Published>): Promise<number> {
 /** Asks until it is answered, as after a restart. */
 export async function insist<T>(what: string, ask: () => Promise<T>): Promise<T> {
   let answer: { readonly value: T } | undefined;
-  await until(
-    `an answer: ${what}`,
-    async () => {
-      answer = await ask().then(
-        (value) => ({ value }),
-        () => undefined,
-      );
-      return answer !== undefined;
-    },
-    ANSWER_MS_MAX,
-  );
+  await until(`an answer: ${what}`, async () => {
+    answer = await ask().then(
+      (value) => ({ value }),
+      () => undefined,
+    );
+    return answer !== undefined;
+  });
   return answer!.value;
 }
 
@@ -132,22 +126,18 @@ export interface Settled {
 export async function settle(sink: DeltaSink, fence: number, from: number, known: readonly string[]): Promise<Settled> {
   const nonces = new Set(known);
   let mine = 0;
-  await until(
-    "the doubt to end",
-    async () => {
-      const nonce = `settles ${nonces.size}`;
-      nonces.add(nonce);
-      const outcome = await sink.putWatermark(fence, watermark(nonce));
-      if (outcome.kind === "stored") mine = outcome.seq;
-      else if (outcome.kind === "fenced") {
-        const record = await insist("the watermark", () => sink.readWatermark());
-        expect([...nonces], "the watermark that is stored").toContain(record?.value.nonce);
-        mine = record!.seq;
-      }
-      return mine > 0;
-    },
-    ANSWER_MS_MAX,
-  );
+  await until("the doubt to end", async () => {
+    const nonce = `settles ${nonces.size}`;
+    nonces.add(nonce);
+    const outcome = await sink.putWatermark(fence, watermark(nonce));
+    if (outcome.kind === "stored") mine = outcome.seq;
+    else if (outcome.kind === "fenced") {
+      const record = await insist("the watermark", () => sink.readWatermark());
+      expect([...nonces], "the watermark that is stored").toContain(record?.value.nonce);
+      mine = record!.seq;
+    }
+    return mine > 0;
+  });
   const found = await insist("what is stored", () => sink.scan(from, mine));
   expect(found, "my watermark is the newest").toBeDefined();
   return { fence: mine, found: found! };
@@ -206,6 +196,6 @@ export function untilRead(reader: Read, count: number): Promise<void> {
 }
 
 export async function refusalOf(reader: Read): Promise<Refusal> {
-  await until("a refusal", () => reader.fault !== undefined, 30_000);
+  await until("a refusal", () => reader.fault !== undefined);
   return reader.fault!;
 }

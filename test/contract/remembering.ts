@@ -302,7 +302,7 @@ export function rememberingContract(here: Here): void {
       expect(holed.copies.at(-1)?.revision).toBe(base + 1);
       expect(followed.faults).toEqual([]);
       await world.replaceDefinitions();
-      await until("a fault of who was through", () => followed.faults.length === 1, 30_000);
+      await until("a fault of who was through", () => followed.faults.length === 1);
       expect(followed.faults[0]).toContain(`entry ${base + 3} was already read`);
       expect(await a.control.lastRevision()).toBe(0);
     });

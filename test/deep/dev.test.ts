@@ -26,19 +26,19 @@ afterEach(async () => {
 });
 
 async function ready(dev: Watched): Promise<void> {
-  await dev.says(/^rollcall ready/m, 60_000);
+  await dev.says(/^rollcall ready/m);
 }
 
 /** So many more deltas of the shop are heard. */
 async function shopGoesOn(): Promise<void> {
   const goal = client!.heard.length + DELTAS;
-  await until(`${DELTAS} more deltas`, () => client!.heard.length >= goal, 60_000);
+  await until(`${DELTAS} more deltas`, () => client!.heard.length >= goal);
 }
 
 async function everyPartitionRuns(): Promise<void> {
   const questions = new Questions(client!.nc, namesOf(""), PARTITIONS);
   const runs = async (): Promise<boolean> => (await questions.status()).every((status) => status?.phase === "running");
-  await until("every partition runs", runs, 60_000);
+  await until("every partition runs", runs);
 }
 
 /** The child of `dev` that works. */
@@ -77,7 +77,7 @@ test("each process of npm start is killed in turn, and the shop goes on", async 
 
   process.kill((await workerPid(first))!, "SIGKILL");
   await first.says(/the worker died, starting it again/);
-  await until("another worker is there", async () => (await workerPid(first)) !== undefined, 60_000);
+  await until("another worker is there", async () => (await workerPid(first)) !== undefined);
   await everyPartitionRuns();
   await shopGoesOn();
 
@@ -90,7 +90,7 @@ test("each process of npm start is killed in turn, and the shop goes on", async 
 
   const orphans = [(await workerPid(first))!, await serverPid(variables.ROLLCALL_DATA_DIR!)];
   await first.kill9();
-  await until("nobody is left behind", () => !orphans.some(isThere), 60_000);
+  await until("nobody is left behind", () => !orphans.some(isThere));
   const second = processes.start("dev again", "dev.js", [], variables);
   await ready(second);
   await shopGoesOn();

@@ -90,7 +90,7 @@ test("an export whose process is killed has failed, and nothing of it stays; a f
   await mortal.kill9();
   const job = () => json<JobView>(`${at}/v1/jobs/${id}`);
   expect((await job()).state).toMatch(/^(waiting|running)$/);
-  await until("it is told as failed", async () => (await job()).state === "failed", 30_000);
+  await until("it is told as failed", async () => (await job()).state === "failed");
   expect(await job()).toMatchObject({ problem: expect.stringContaining("is gone"), export: { link: null } });
   expect((await files.kept()).map((kept) => kept.id)).toEqual([id]);
 

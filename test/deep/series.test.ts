@@ -64,7 +64,7 @@ async function restartServer(): Promise<void> {
       () => true,
       () => false,
     );
-  await until("the server answers", answers, 30_000);
+  await until("the server answers", answers);
 }
 
 async function said(): Promise<Delta[]> {
@@ -162,7 +162,7 @@ test("counts are those of SEGMENTS, whoever is killed while they are kept", asyn
   }
   expect(deltas.length).toBeGreaterThan(PEOPLE);
   tell("time series", { deltas: deltas.length, "api processes": cluster.apis, rounds: ROUNDS });
-}, 240_000);
+});
 
 test("what two segments share is what their lists share", async () => {
   const url = await urlOf(cluster.api());

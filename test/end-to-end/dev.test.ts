@@ -35,7 +35,7 @@ afterAll(async () => {
 
 async function start(): Promise<void> {
   dev = processes.start("dev", "dev.js", ["--no-demo"], variables);
-  await dev.says(/^rollcall ready/m, 60_000);
+  await dev.says(/^rollcall ready/m);
   client = await Listener.open(`nats://127.0.0.1:${natsPort}`);
 }
 

@@ -50,7 +50,7 @@ async function heard<T>(hear: (subject: string) => unknown, work: () => Promise<
   }
 }
 
-test("those of somebody are found among many, and not one request for each", { timeout: 60_000 }, async () => {
+test("those of somebody are found among many, and not one request for each", async () => {
   const [ours, theirs] = [0, 1].map((partition) => natsWorld(server.nc, server.names, PARTITIONS).partition(partition));
   const body = new Uint8Array(100).fill(120);
   const of = (seq: number) => ({ seq, stamp: 1, reason: "too-large" as const, detail: "too large", body });
@@ -66,7 +66,7 @@ test("those of somebody are found among many, and not one request for each", { t
   expect(await theirs!.eraser.rejects(isOne)).toBe(2);
 });
 
-test("the last one may go before it was read", { timeout: 60_000 }, async () => {
+test("the last one may go before it was read", async () => {
   const { rejects, eraser } = natsWorld(server.nc, server.names, PARTITIONS).partition(0);
   const manager = await jetstreamManager(server.nc);
   const { rejectsStream } = server.names;

@@ -56,7 +56,7 @@ export class Listener {
   }
 
   /** The delta with that number, when it comes. */
-  async delta(segment: string, id: string, n: number, timeoutMs = 20_000): Promise<Heard> {
+  async delta(segment: string, id: string, n: number, timeoutMs?: number): Promise<Heard> {
     const find = (): Heard | undefined => this.of(id, segment).find((delta) => delta.n === n);
     await until(`delta ${n} of ${id} in ${segment}`, () => find() !== undefined, timeoutMs).catch((error: Error) => {
       throw new Error(`${error.message}; heard of ${id}: ${JSON.stringify(this.of(id))}`);

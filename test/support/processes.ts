@@ -60,7 +60,7 @@ export class Watched {
     this.child.kill(signal);
   }
 
-  async exit(timeoutMs = 30_000): Promise<Ended> {
+  async exit(timeoutMs?: number): Promise<Ended> {
     await until(`the end of ${this.name}`, () => this.ended !== undefined, timeoutMs).catch((error: Error) => {
       throw new Error(`${error.message}\n${this.lastWords()}`);
     });
@@ -74,7 +74,7 @@ export class Watched {
   }
 
   /** Waits for a line of stdout or stderr. */
-  async says(pattern: RegExp, timeoutMs = 30_000): Promise<RegExpExecArray> {
+  async says(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray> {
     let found: RegExpExecArray | null = null;
     const look = (): boolean => {
       found = pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
@@ -158,14 +158,14 @@ export class Processes {
   }
 
   /** The command line, to its end. */
-  async cli(args: readonly string[], variables: Variables = {}, timeoutMs = 60_000): Promise<Ran> {
+  async cli(args: readonly string[], variables: Variables = {}, timeoutMs?: number): Promise<Ran> {
     const watched = this.start(`rollcall ${args.join(" ")}`, "rollcall.js", args, variables);
     const ended = await watched.exit(timeoutMs);
     return { ...ended, stdout: watched.stdout, stderr: watched.stderr };
   }
 
   /** The same, where anything but success is a failure of the test. */
-  async did(args: readonly string[], variables: Variables = {}, timeoutMs = 60_000): Promise<Ran> {
+  async did(args: readonly string[], variables: Variables = {}, timeoutMs?: number): Promise<Ran> {
     const ran = await this.cli(args, variables, timeoutMs);
     if (ran.code !== 0)
       throw new Error(`rollcall ${args.join(" ")} ended with ${ran.signal ?? ran.code}\n${ran.stdout}\n${ran.stderr}`);

@@ -90,13 +90,13 @@ export class ShardsUnderLoad {
     await this.shards.shift()!.shard.drain();
   }
 
-  async heardMore(events: number, timeoutMs = 40_000): Promise<void> {
+  async heardMore(events: number, timeoutMs?: number): Promise<void> {
     const goal = this.sent + events;
     await until(`${events} more events`, () => this.sent >= goal, timeoutMs);
   }
 
   /** Until somebody owns every partition and says what follows from its log. */
-  async everythingOwned(timeoutMs = 40_000): Promise<void> {
+  async everythingOwned(timeoutMs?: number): Promise<void> {
     const { partitions } = this.options;
     const isRunning = (p: number): boolean =>
       this.statuses().some(({ partition, phase, counters }) => {
@@ -115,7 +115,7 @@ export class ShardsUnderLoad {
    * Freezes a server until a publish has waited in vain for its answer. Whether a freeze falls on a publish under way is
    * chance, so it is thawed and frozen again until one did.
    */
-  async leaveUnanswered(server: Freezable, timeoutMs = 60_000): Promise<void> {
+  async leaveUnanswered(server: Freezable, timeoutMs?: number): Promise<void> {
     const before = this.timeouts;
     const isUnderWay = (): boolean => this.statuses().some(({ unsaid, unsaidLinks }) => unsaid + unsaidLinks > 0);
     const isUnanswered = (): boolean => this.timeouts > before;
@@ -133,7 +133,7 @@ export class ShardsUnderLoad {
   }
 
   /** Ends the load, waits for the last word, and compares, delta by delta, in order. */
-  async expectNothingLost(timeoutMs = 20_000): Promise<Figures> {
+  async expectNothingLost(timeoutMs?: number): Promise<Figures> {
     this.loading = false;
     await this.load;
     await this.untilSaid(timeoutMs);
@@ -198,7 +198,7 @@ export class ShardsUnderLoad {
     return this.shards.flatMap(({ shard }) => shard.partitions.map((partition) => partition.status()));
   }
 
-  private async untilSaid(timeoutMs: number): Promise<void> {
+  private async untilSaid(timeoutMs: number | undefined): Promise<void> {
     const { names, partitions } = this.options;
     const { streams } = await jetstreamManager(this.client);
     const caughtUp = async (): Promise<boolean> => {
