@@ -1,11 +1,14 @@
 // Applying as the command line does it: what differs is printed, then the wait until it is in force, with its progress.
 // Used by `segments` and all that changes definitions; the checks and the writing are lib/api/segments/apply.ts.
+
+import { auditedInSteps, type Change } from "../../lib/api/security/auditing.ts";
 import {
   type ActivationProgress,
   type Applied,
   type ApplyPlan,
   ApplyRefused,
   type ApplyRequest,
+  ApplyWritten,
   apply,
   waitUntilActive,
 } from "../../lib/api/segments/apply.ts";
@@ -25,21 +28,22 @@ import { note, print } from "./output.ts";
 const POLL_MS = 100;
 
 export async function applyAndWait(context: Context, request: ApplyRequest, wait: boolean): Promise<void> {
-  const applied = await applyOrRefuse(context, { ...request, hasHistory: await isAnybodyKnown(context) });
-  await auditApply(context, applied);
+  const written = new ApplyWritten();
+  const hasHistory = await isAnybodyKnown(context);
+  const applied = await auditedInSteps(
+    (change) => context.audited(change),
+    () => changeOf(written),
+    () => applyOrRefuse(context, { ...request, hasHistory }, written),
+  );
   await tellWarningsOf(context, applied.plan, request);
   print(difference(applied.plan, false));
   if ([...applied.plan.costs.values()].some(({ class: name }) => name === "history")) await tellTrimmed(context);
   if (wait) await waitForAll(context, applied.revisions);
 }
 
-async function auditApply({ audited }: Context, { plan, revisions }: Applied): Promise<void> {
-  const lists = plan.lists.map(({ id }) => id);
-  if (revisions.length === 0 && lists.length === 0) return;
-  const { created, changed, removed } = plan;
-  const ids = [...created, ...changed, ...removed];
-  const target = ids.length === 1 ? ids[0]! : "";
-  await audited({ what: "segments.apply", target, detail: { revisions, created, changed, removed, lists } });
+function changeOf({ isNothing, segments, detail }: ApplyWritten): Change | undefined {
+  if (isNothing) return undefined;
+  return { what: "segments.apply", target: segments.length === 1 ? segments[0]! : "", detail };
 }
 
 /** One after the other: what a later step asks across account and users, an earlier one brings into force. */
@@ -136,19 +140,19 @@ export async function waitInForce(context: Context, revision: number): Promise<v
   note(styleFor(process.stderr).green(`in force in all ${last?.partitions} partitions`));
 }
 
-async function applyOrRefuse(context: Context, request: ApplyRequest): Promise<Applied> {
+async function applyOrRefuse(context: Context, request: ApplyRequest, written: ApplyWritten): Promise<Applied> {
   try {
-    return await apply(context.control, await context.catalogue(), request);
+    return await apply(context.control, await context.catalogue(), request, written);
   } catch (error) {
-    if (error instanceof ApplyRefused && error.problems.length > 0) throw refused(error.problems);
+    if (error instanceof ApplyRefused && error.problems.length > 0) throw refused(error.problems, written.outcome);
     throw error;
   }
 }
 
-export function refused(problems: readonly PlacedProblem[]): CliError {
+export function refused(problems: readonly PlacedProblem[], outcome = "nothing was applied"): CliError {
   const style = styleFor(process.stderr);
   const lines = problems.map((problem) => problemLine(problem, style.red("error")));
-  return new CliError(EXIT.usage, `${lines.join("\n")}\n${counted(problems.length, "problem")}; nothing was applied.`);
+  return new CliError(EXIT.usage, `${lines.join("\n")}\n${counted(problems.length, "problem")}; ${outcome}.`);
 }
 
 export function tellWarnings(warnings: readonly PlacedProblem[]): void {

@@ -177,6 +177,43 @@ describe("a batch", () => {
     expect(more.body).toMatchObject({ created: ["new"], removed: ["rich"] });
   });
 
+  test("that fails on the way is in the log of changes with what was written, and as not complete", async () => {
+    const lists = ["staff", "press"].map((id) => ({ id, members: ["u1"] }));
+    const ours = { id: "ours", rule: { list: { in: ["staff", "press"] } } };
+    const across = {
+      id: "firms",
+      kind: "account",
+      rule: { users: { rule: { segment: { in: ["ours"] } }, atLeast: 1 } },
+    };
+    const wanted = { lists, segments: [ours, across] };
+    const nothing = { created: [], changed: [], removed: [] };
+    control.failAppend(2);
+    expect((await ask("POST", "/v1/segments/apply", wanted)).status).toBe(500);
+    control.failAppend(3);
+    expect((await ask("POST", "/v1/segments/apply", wanted)).status).toBe(500);
+    expect(api.audit.entries.map(({ detail }) => detail)).toEqual([
+      { ...nothing, revisions: [], lists: ["staff"], complete: false },
+      { ...nothing, revisions: [3], lists: ["press"], created: ["ours"], complete: false },
+    ]);
+    control.failAppend(1);
+    await ask("POST", "/v1/segments/apply", wanted);
+    expect(api.audit.entries).toHaveLength(2);
+    expect((await ask("POST", "/v1/segments/apply", wanted)).body.created).toEqual(["firms"]);
+    expect(api.audit.entries.at(-1)?.detail).toEqual({ ...nothing, revisions: [4], lists: [], created: ["firms"] });
+  });
+
+  test("that somebody else spoils on the way says what was written by then", async () => {
+    await ask("POST", "/v1/segments", cart("rich"));
+    control.meanwhile = () => control.write({ op: "apply", define: [], remove: ["rich"] });
+    const batch = { lists: [{ id: "staff", members: ["u1"] }], segments: [over("happy", "rich")] };
+    const { status, body } = await ask("POST", "/v1/segments/apply", batch);
+    expect([status, body.error.message]).toEqual([
+      422,
+      expect.stringMatching(/^Not all was applied; what was written stays \(the list staff\): segments\[0\]/),
+    ]);
+    expect(api.audit.entries.at(-1)).toMatchObject({ what: "segments.apply", detail: { lists: ["staff"] } });
+  });
+
   test("that is wrong says where in the batch", async () => {
     const { status, body } = await ask("POST", "/v1/segments/apply", {
       segments: [cart("a"), over("b", "c"), cart("a")],

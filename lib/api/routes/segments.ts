@@ -21,6 +21,8 @@ import {
   SegmentsQuery,
   UsesOut,
 } from "../schemas/segments.ts";
+import { auditedInSteps } from "../security/auditing.ts";
+import { ApplyWritten } from "../segments/apply.ts";
 import {
   applied as applyWanted,
   assertNew,
@@ -261,10 +263,12 @@ export const segmentRoutes: RouteGroup = (app, services) => {
         if (problems.length > 0) throw new HttpError(422, "bad-definition", "It would not be applied.", problems);
         return { ...appliedOut(services, { plan, revisions: [], warnings }), waits: false };
       }
-      const done = await applyWanted(services, wanted);
-      if (done.revisions.length > 0 || done.plan.lists.length > 0) {
-        await request.audit({ what: "segments.apply", detail: detailOf(done) });
-      }
+      const written = new ApplyWritten();
+      const done = await auditedInSteps(
+        (change) => request.audit(change),
+        () => (written.isNothing ? undefined : { what: "segments.apply", detail: written.detail }),
+        () => applyWanted(services, wanted, written),
+      );
       return answered(services, reply, done, {});
     },
   );

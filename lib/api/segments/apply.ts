@@ -6,7 +6,7 @@ import type { Definition } from "../../core/rules/ast.ts";
 import { warningsByVocabulary } from "../../core/rules/checks/check-vocabulary.ts";
 import { type Cost, costOf, flagsInForce, questionsInForce } from "../../core/rules/checks/cost.ts";
 import { type BatchProblem, checkBatch, type ListKinds } from "../../core/rules/checks/graph.ts";
-import type { Json, Limits, MemberId, MemberKind, SegmentId } from "../../core/types.ts";
+import type { Json, JsonObject, Limits, MemberId, MemberKind, SegmentId } from "../../core/types.ts";
 import type { Vocabulary } from "../../core/vocabulary.ts";
 import type { Loaded, LoadedDefinition, LoadedList, PlacedProblem } from "../../definitions/load.ts";
 import type { ControlLog } from "../../ports/control-log.ts";
@@ -236,12 +236,62 @@ export interface Applied {
   readonly revisions: readonly number[];
 }
 
-/** Checks against everything before, writes, and checks again should somebody else have written in between. */
-export async function apply(control: ControlLog, catalogue: Catalogue, request: ApplyRequest): Promise<Applied> {
+/** What has been written of an apply so far: the lists first, then its entries. */
+export class ApplyWritten {
+  readonly lists: string[] = [];
+  /** Of the entries about segments. */
+  readonly revisions: number[] = [];
+  private readonly created: SegmentId[] = [];
+  private readonly changed: SegmentId[] = [];
+  private readonly removed: SegmentId[] = [];
+
+  get isNothing(): boolean {
+    return this.lists.length === 0 && this.revisions.length === 0;
+  }
+
+  get segments(): readonly SegmentId[] {
+    return [...this.created, ...this.changed, ...this.removed];
+  }
+
+  /** For the log of changes. */
+  get detail(): JsonObject {
+    const { revisions, created, changed, removed, lists } = this;
+    return { revisions, created, changed, removed, lists };
+  }
+
+  /** For whoever is told that the rest was not. */
+  get outcome(): string {
+    if (this.isNothing) return "nothing was applied";
+    const parts = [...this.lists.map((id) => `the list ${id}`), ...this.revisions.map((n) => `revision ${n}`)];
+    return `not all was applied; what was written stays (${parts.join(", ")})`;
+  }
+
+  took(entry: ApplyEntry, revision: number, before: ReadonlySet<SegmentId>): void {
+    this.revisions.push(revision);
+    for (const source of entry.define) {
+      const { id } = source as { readonly id: SegmentId };
+      (before.has(id) ? this.changed : this.created).push(id);
+    }
+    this.removed.push(...entry.remove);
+  }
+}
+
+/**
+ * Checks against everything before, writes, and checks again should somebody else have written in between. `written` is told of each
+ * entry, so that it is known when one fails.
+ */
+export async function apply(
+  control: ControlLog,
+  catalogue: Catalogue,
+  request: ApplyRequest,
+  written = new ApplyWritten(),
+): Promise<Applied> {
   const { lists } = planned(catalogue, request);
   for (const { id, kind, members } of lists) {
     await appendEntry(control, catalogue, () => listEntry(id, kind, "replace", members));
+    written.lists.push(id);
   }
+  const before = new Set(definitionsAfterAll(catalogue).keys());
   let plan: ApplyPlan | undefined;
   // What was there to be removed, and is gone after a lost answer, was removed by this very change.
   const askedOf = (isInDoubt: boolean): ApplyRequest => {
@@ -256,17 +306,18 @@ export async function apply(control: ControlLog, catalogue: Catalogue, request: 
     plan = now;
     return now.entries[0];
   });
-  const revisions = first === undefined ? [] : [first];
+  if (first !== undefined) written.took(plan!.entries[0]!, first, before);
   // What has been written is no longer a difference, so the next look begins with the next step.
   for (let left = plan!.entries.length - 1; left > 0; left -= 1) {
-    const next = await appendEntry(
-      control,
-      catalogue,
-      (isInDoubt) => planned(catalogue, askedOf(isInDoubt)).entries[0],
-    );
-    if (next !== undefined) revisions.push(next);
+    let step: ApplyEntry | undefined;
+    const next = await appendEntry(control, catalogue, (isInDoubt) => {
+      const [entry] = planned(catalogue, askedOf(isInDoubt)).entries;
+      step = entry ?? step;
+      return entry;
+    });
+    if (next !== undefined) written.took(step!, next, before);
   }
-  return { plan: { ...plan!, lists }, revisions };
+  return { plan: { ...plan!, lists }, revisions: written.revisions };
 }
 
 /** A list of users is written without a kind, as it was before there were accounts. */

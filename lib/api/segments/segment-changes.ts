@@ -15,6 +15,7 @@ import {
   type ApplyPlan,
   ApplyRefused,
   type ApplyRequest,
+  ApplyWritten,
   appendEntry,
   apply,
   definitionsAfterAll,
@@ -69,16 +70,16 @@ export interface Done extends Applied {
 }
 
 /** Throws NotPossible with every problem by its path. */
-export async function applied(desk: Desk, wanted: Wanted): Promise<Done> {
+export async function applied(desk: Desk, wanted: Wanted, written = new ApplyWritten()): Promise<Done> {
   const { problems } = considered(desk, wanted);
-  if (problems.length > 0) throw refused(problems);
+  if (problems.length > 0) throw refused(problems, written);
   const { request, given } = requestOf(desk.limits, wanted);
   try {
-    const done = await apply(desk.control, desk.catalogue, request);
+    const done = await apply(desk.control, desk.catalogue, request, written);
     return { ...done, warnings: told(wanted, given, done.plan.found).warnings };
   } catch (error) {
     if (!(error instanceof ApplyRefused)) throw error;
-    throw refused(told(wanted, given, { problems: error.found, warnings: [] }).problems);
+    throw refused(told(wanted, given, { problems: error.found, warnings: [] }).problems, written);
   }
 }
 
@@ -101,11 +102,12 @@ function told({ pathOf = () => "" }: Wanted, { found, definitions }: Given, batc
   };
 }
 
-function refused(problems: readonly Problem[]): NotPossible {
+function refused(problems: readonly Problem[], { outcome }: ApplyWritten): NotPossible {
   const first = problems[0]!;
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
   const at = first.path === "" ? "" : `${first.path}: `;
-  return new NotPossible("bad", "bad-definition", `Nothing was applied: ${at}${ended(first.message, more)}`, problems);
+  const what = `${outcome[0]!.toUpperCase()}${outcome.slice(1)}: ${at}${ended(first.message, more)}`;
+  return new NotPossible("bad", "bad-definition", what, problems);
 }
 
 // ── as somebody has last seen it ────────────────────────────────────────────────────────────────────────────────────
