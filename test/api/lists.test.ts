@@ -40,6 +40,19 @@ describe("a change of a list", () => {
   });
 });
 
+test("an erasure asks few of those on a list whether they are meant, however many are on it", async () => {
+  const lists = [await listed(10), await listed(20_000)];
+  const [short, long] = lists.map(({ control, catalogue }) => {
+    const hashing = vi.spyOn(RegExp.prototype, "test");
+    control.write({ op: "erase", ...erasedOf("user", "user-7", "key") });
+    const { length } = hashing.mock.calls;
+    hashing.mockRestore();
+    expect(catalogue.lists.get("crm")!.has("user-7")).toBe(false);
+    return length;
+  });
+  expect(long).toBeLessThan(short! + 10);
+});
+
 describe("a page by id", () => {
   const page = ({ catalogue }: Awaited<ReturnType<typeof listed>>, after?: string) =>
     membersPage(catalogue.lists.get("crm")!, {

@@ -1,7 +1,8 @@
 // Who is on a list, as the catalogue keeps it: changed in place, so that a change costs what it changes, and not what the list
 // holds. Nobody keeps what a list was: whoever looks through one and lets others have their turn meanwhile sees it change.
-import { type Erased, isMeant } from "../../core/erasure.ts";
+import type { Erased } from "../../core/erasure.ts";
 import type { MemberId } from "../../core/types.ts";
+import { HashedIds } from "./hashed-ids.ts";
 import { SortedIds } from "./sorted-ids.ts";
 
 export type ListMode = "add" | "remove" | "replace";
@@ -11,6 +12,7 @@ const BREATH_IDS = 2_000;
 
 export class ListMembers implements Iterable<MemberId> {
   readonly #held = new Set<MemberId>();
+  readonly #hashed = new HashedIds();
   /** Once somebody has asked for it. */
   #order: Order | undefined;
 
@@ -53,18 +55,31 @@ export class ListMembers implements Iterable<MemberId> {
   }
 
   change(mode: ListMode, ids: readonly MemberId[]): void {
-    if (mode === "replace") this.#held.clear();
-    if (mode === "remove") for (const id of ids) this.#held.delete(id);
-    else for (const id of ids) this.#held.add(id);
+    if (mode === "replace") this.#clear();
+    if (mode === "remove") for (const id of ids) this.#delete(id);
+    else for (const id of ids) this.#add(id);
     if (mode === "replace" || this.#order?.keepsUpWith(ids) === false) this.#order = undefined;
   }
 
   forget(erased: Erased): void {
-    for (const id of this.#held) {
-      if (!isMeant(erased, id)) continue;
-      this.#held.delete(id);
-      this.#order?.forget(id);
-    }
+    const id = this.#hashed.meantBy(erased);
+    if (id === undefined) return;
+    this.#delete(id);
+    this.#order?.forget(id);
+  }
+
+  #add(id: MemberId): void {
+    const { size } = this.#held;
+    if (this.#held.add(id).size > size) this.#hashed.add(id);
+  }
+
+  #delete(id: MemberId): void {
+    if (this.#held.delete(id)) this.#hashed.delete(id);
+  }
+
+  #clear(): void {
+    this.#held.clear();
+    this.#hashed.clear();
   }
 }
 
