@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Catalogue } from "../../lib/api/segments/catalogue.ts";
 import { ListMembers, type ListMode } from "../../lib/api/world/list-members.ts";
-import { membersPage } from "../../lib/api/world/lists.ts";
+import { changeList, ListWritten, membersPage } from "../../lib/api/world/lists.ts";
 import { SortedIds } from "../../lib/api/world/sorted-ids.ts";
 import { erasedOf } from "../../lib/core/erasure.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
@@ -18,6 +18,20 @@ async function listed(count: number) {
     control.write({ op: "list", id: "crm", mode, members });
   change("add", people(count));
   return { control, catalogue, change };
+}
+
+/** While `work` is done, how often others had their turn. */
+async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
+  let turns = 0;
+  let isDone = false;
+  const turn = (): void => {
+    turns += 1;
+    if (!isDone) setImmediate(turn);
+  };
+  setImmediate(turn);
+  await work();
+  isDone = true;
+  return turns;
 }
 
 afterEach(() => vi.restoreAllMocks());
@@ -37,6 +51,17 @@ describe("a change of a list", () => {
     const cost = ({ change }: typeof short, mode: ListMode) => putInto(() => change(mode, ["new"]));
     for (const mode of ["add", "remove", "replace"] as const) expect(cost(long, mode)).toBe(cost(short, mode));
     expect([...long.catalogue.lists.get("crm")!]).toEqual(["new"]);
+  });
+
+  test("lets others have their turn while it is cut into entries, and while those are looked for who go", async () => {
+    const { control, catalogue } = await listed(50_000);
+    control.entryBytesMax = 400_000;
+    const desk = { control, catalogue, limits: DEFAULT_LIMITS };
+    const members = people(70_000).slice(20_000);
+    const change = { id: "crm", mode: "replace", members } as const;
+    // 50,000 that are given, and 70,000 that are on it until those who go are taken out.
+    expect(await turnsDuring(() => changeList(desk, change, new ListWritten()))).toBeGreaterThanOrEqual(59);
+    expect([...catalogue.lists.get("crm")!]).toEqual(members);
   });
 });
 
@@ -60,20 +85,6 @@ describe("a page by id", () => {
       limit: 2,
       place: after === undefined ? undefined : { after },
     });
-
-  /** While `work` is done, how often others had their turn. */
-  async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
-    let turns = 0;
-    let isDone = false;
-    const turn = (): void => {
-      turns += 1;
-      if (!isDone) setImmediate(turn);
-    };
-    setImmediate(turn);
-    await work();
-    isDone = true;
-    return turns;
-  }
 
   test("of a long list lets others have their turn while all are put in order; the next pages need none", async () => {
     const long = await listed(50_000);

@@ -2,13 +2,11 @@
 // holds. Nobody keeps what a list was: whoever looks through one and lets others have their turn meanwhile sees it change.
 import type { Erased } from "../../core/erasure.ts";
 import type { MemberId } from "../../core/types.ts";
+import { BREATH_IDS } from "./breathing.ts";
 import { HashedIds } from "./hashed-ids.ts";
 import { SortedIds } from "./sorted-ids.ts";
 
 export type ListMode = "add" | "remove" | "replace";
-
-/** Ids that are put in order in one breath. */
-const BREATH_IDS = 2_000;
 
 export class ListMembers implements Iterable<MemberId> {
   readonly #held = new Set<MemberId>();

@@ -7,7 +7,7 @@ import type { Catalogue } from "../segments/catalogue.ts";
 import { NotPossible } from "../segments/not-possible.ts";
 import type { Desk } from "../segments/segment-changes.ts";
 import { segmentsUsingList } from "../segments/uses.ts";
-import { breathing } from "./breathing.ts";
+import { breathing, inBreaths } from "./breathing.ts";
 import type { ListMembers, ListMode } from "./list-members.ts";
 
 export interface ListSummary {
@@ -92,9 +92,16 @@ const ENTRY_BYTES_MAX = 512 * 1024;
 export async function changeList(desk: Desk, change: ListChange, written: ListWritten): Promise<ListSummary> {
   const { control, catalogue, limits } = desk;
   const { id, mode } = change;
-  assertIds(id, change.members, limits);
-  const members = [...new Set(change.members)];
+  assertListId(id, limits);
   const bytesMax = Math.min(control.entryBytesMax ?? ENTRY_BYTES_MAX, ENTRY_BYTES_MAX) - FRAME_BYTES - bytesOf(id);
+  const given = new Set<MemberId>();
+  const parts = new Parts(bytesMax);
+  await inBreaths(change.members, (member, index) => {
+    assertMemberId(member, index, limits);
+    if (given.has(member)) return;
+    given.add(member);
+    parts.add(member);
+  });
   const { revisions } = written;
   const write = async (how: ListMode, ids: readonly MemberId[]): Promise<void> => {
     const revision = await appendEntry(control, catalogue, (isInDoubt) => {
@@ -110,22 +117,23 @@ export async function changeList(desk: Desk, change: ListChange, written: ListWr
     if (why !== undefined) throw new NotPossible("bad", "bad-list", `The list was refused: ${why}.`);
     revisions.push(revision);
   };
-  const parts = partsOf(members, bytesMax);
-  const told = parts.length > 1 ? await change.inParts?.() : undefined;
+  const told = parts.all.length > 1 ? await change.inParts?.() : undefined;
   const writeAll = async (how: ListMode): Promise<void> => {
-    for (const part of parts) {
+    for (const part of parts.all) {
       told?.(written.members);
       await write(how, part);
       written.members += part.length;
     }
     told?.(written.members);
   };
-  if (mode !== "replace" || parts.length === 1) await writeAll(mode);
+  if (mode !== "replace" || parts.all.length === 1) await writeAll(mode);
   else {
     await writeAll("add");
-    const stays = new Set(members);
-    const goes = [...membersOf(catalogue, id)].filter((member) => !stays.has(member));
-    if (goes.length > 0) for (const part of partsOf(goes, bytesMax)) await write("remove", part);
+    const goes = new Parts(bytesMax);
+    await inBreaths(membersOf(catalogue, id), (member) => {
+      if (!given.has(member)) goes.add(member);
+    });
+    for (const part of goes.all) if (part.length > 0) await write("remove", part);
   }
   return listOf(catalogue, id);
 }
@@ -135,33 +143,39 @@ function holdsExactly({ lists }: Catalogue, id: string, members: readonly Member
   return held !== undefined && held.size === members.length && members.every((member) => held.has(member));
 }
 
-/** At least one part. */
-function partsOf(members: readonly MemberId[], bytesMax: number): MemberId[][] {
-  const parts: MemberId[][] = [[]];
-  let bytes = 0;
-  for (const member of members) {
-    const size = bytesOf(JSON.stringify(member)) + 1;
-    if (bytes > 0 && bytes + size > bytesMax) {
-      parts.push([]);
-      bytes = 0;
-    }
-    parts.at(-1)!.push(member);
-    bytes += size;
+/** Ids in as many entries as they take. */
+class Parts {
+  /** At least one, which is empty when nobody is in it. */
+  readonly all: MemberId[][] = [[]];
+  private readonly bytesMax: number;
+  private bytes = 0;
+
+  constructor(bytesMax: number) {
+    this.bytesMax = bytesMax;
   }
-  return parts;
+
+  add(member: MemberId): void {
+    const size = bytesOf(JSON.stringify(member)) + 1;
+    if (this.bytes > 0 && this.bytes + size > this.bytesMax) {
+      this.all.push([]);
+      this.bytes = 0;
+    }
+    this.all.at(-1)!.push(member);
+    this.bytes += size;
+  }
 }
 
 function bytesOf(text: string): number {
   return Buffer.byteLength(text);
 }
 
-function assertIds(id: string, members: readonly MemberId[], { idBytesMax }: Limits): void {
-  if (id === "" || bytesOf(id) > idBytesMax) {
-    throw new NotPossible("bad", "bad-list", `A list's id is text of 1 to ${idBytesMax} bytes (limits.idBytesMax).`);
-  }
-  const index = members.findIndex((member) => member === "" || bytesOf(member) > idBytesMax);
-  if (index < 0) return;
-  const member = members[index]!;
+function assertListId(id: string, { idBytesMax }: Limits): void {
+  if (id !== "" && bytesOf(id) <= idBytesMax) return;
+  throw new NotPossible("bad", "bad-list", `A list's id is text of 1 to ${idBytesMax} bytes (limits.idBytesMax).`);
+}
+
+function assertMemberId(member: MemberId, index: number, { idBytesMax }: Limits): void {
+  if (member !== "" && bytesOf(member) <= idBytesMax) return;
   const message =
     member === ""
       ? "an id is not empty"
