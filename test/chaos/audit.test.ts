@@ -21,6 +21,7 @@ import { type AuditReport, audit, FINDINGS, type Finding } from "./audit.ts";
 
 const PARTITIONS = 2;
 const MEMBERS = 60;
+const STORED_MS_MAX = 30_000;
 /** The second entry of the control log says that the first is in force. */
 const REVISION = 1;
 
@@ -47,14 +48,19 @@ beforeAll(async () => {
       event: "Product Added",
       properties: { product_id: "p", price: 5 },
     };
-    await nc.request(`events.u${member}`, JSON.stringify(put));
-    if (member % 2 === 0) await nc.request(`events.u${member}`, JSON.stringify({ ...put, event: "Order Completed" }));
+    await send(`u${member}`, put);
+    if (member % 2 === 0) await send(`u${member}`, { ...put, event: "Order Completed" });
   }
   await until("all deltas are stored", async () => (await deltas()).length === MEMBERS * 1.5);
   await shard.drain();
 });
 
 afterAll(() => server.stop());
+
+/** Stored; by itself the client waits for a second only. */
+async function send(userId: string, event: object): Promise<void> {
+  await nc.request(`events.${userId}`, JSON.stringify(event), { timeout: STORED_MS_MAX });
+}
 
 async function deltas(): Promise<StoredDelta[]> {
   const all: StoredDelta[] = [];
@@ -208,6 +214,5 @@ test("an event that was acknowledged and never judged is told", async () => {
   const userId = Array.from({ length: MEMBERS }, (_, member) => `u${member}`).find(
     (id) => partitionOf(id, PARTITIONS) === 0,
   );
-  const late = JSON.stringify({ type: "track", userId, event: "Late" });
-  expect(await rise(() => nc.request(`events.${userId}`, late))).toEqual({ unspoken: 1 });
+  expect(await rise(() => send(userId!, { type: "track", userId, event: "Late" }))).toEqual({ unspoken: 1 });
 });
