@@ -8,7 +8,7 @@ import { Storing } from "../../lib/api/ingest/storing.ts";
 import type { JsonObject } from "../../lib/core/types.ts";
 import type { EventToStore, Taken } from "../../lib/ports/intake.ts";
 import { until } from "../support/until.ts";
-import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
+import { type ApiInMemory, apiInMemory, HTTP_DEFAULTS } from "./api-in-memory.ts";
 import { IntakeInMemory } from "./intake-in-memory.ts";
 
 const KB = 1024;
@@ -477,13 +477,12 @@ describe("a request that does not end soon", () => {
   const events = () => api.intake.messages().map(({ event }) => event);
 
   test("has no further event stored once its time is over, and is told so", async () => {
-    await api.close();
-    api = await apiInMemory({ timeoutMs: 500 });
+    vi.useFakeTimers({ toFake: ["performance"] });
+    onTestFinished(() => void vi.useRealTimers());
     const held = api.intake.hold();
     const asked = post("/v1/batch", ofOneUser);
     await until("the first waits", () => api.intake.waiting === 1);
-    const waited = performance.now();
-    await until("its time is over", () => performance.now() > waited + 500);
+    vi.advanceTimersByTime(HTTP_DEFAULTS.timeoutMs);
     held.release();
     const answer = await asked;
     expect([answer.statusCode, answer.json().error.code]).toEqual([503, "not-stored"]);
