@@ -356,16 +356,23 @@ describe("who may listen, how many, for how long", () => {
     await reading.next(isCalled("start"));
     const silent = await silentReader();
     await until("both listen", async () => (await openStreams()) === 2);
-    const long = JSON.stringify({ type: "track", event: "x".repeat(3_900), userId: "u1" });
-    const cut = new Promise<void>((resolve) => silent.once("close", () => resolve()));
     let isCut = false;
-    void cut.then(() => {
+    silent.once("close", () => {
       isCut = true;
     });
+    const long = "x".repeat(1_000);
+    let turn = 0;
     await until(
       "the silent one is cut",
       async () => {
-        for (let n = 0; n < 100; n += 1) hearEvent(long);
+        turn += 1;
+        // Megabytes that differ every second: what lies between the two is full after a few of them.
+        api.audience.segments = Array.from({ length: 5_000 }, (_, n) => ({
+          ...CART,
+          id: `${n}`,
+          name: `${turn} ${long}`,
+        }));
+        hearEvent('{"type":"track","event":"Seen","userId":"u1"}');
         await reading.next(isDelta("events"));
         return isCut || (await openStreams()) === 1;
       },
@@ -381,7 +388,7 @@ async function silentReader(): Promise<Socket> {
   await new Promise<void>((resolve) => socket.once("connect", resolve));
   socket.pause();
   socket.on("error", () => undefined);
-  socket.write("GET /v1/live?topics=events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  socket.write("GET /v1/live?topics=events,sizes HTTP/1.1\r\nHost: localhost\r\n\r\n");
   return socket;
 }
 
