@@ -1,5 +1,6 @@
 // The control log folded up to a revision: which definitions are in force, which wait for their activation and what
 // history they ask for. All partitions of a process that stand at one revision share the same state and plan.
+import { createHash } from "node:crypto";
 import type { ControlEntry } from "../control.ts";
 import type { Erased } from "../erasure.ts";
 import type { Situation } from "../feeds.ts";
@@ -530,8 +531,8 @@ export class SharedControl {
   readonly #limits: Limits;
   /** One log of items for all states. */
   readonly #items = KnownItems.none();
-  readonly #steps = new Map<number, { readonly body: string; readonly step: WeakRef<Step> }>();
-  readonly #folded = new Map<number, { readonly body: string; readonly state: WeakRef<ControlState> }>();
+  readonly #steps = new Map<number, { readonly print: string; readonly step: WeakRef<Step> }>();
+  readonly #folded = new Map<number, { readonly print: string; readonly state: WeakRef<ControlState> }>();
   /** Keeps a step as long as the state that came of it. */
   readonly #alive = new WeakMap<ControlState, Step>();
 
@@ -542,12 +543,12 @@ export class SharedControl {
   /** The state after `from` and an entry: the same object for every partition that comes by. */
   next(from: ControlState, entry: unknown): Step {
     const revision = from.revision + 1;
-    const body = JSON.stringify(entry) ?? "";
+    const print = printOf(entry);
     const known = this.#steps.get(revision);
-    const held = known?.body === body ? known.step.deref() : undefined;
+    const held = known?.print === print ? known.step.deref() : undefined;
     if (held !== undefined) return held;
     const step = from.next(entry);
-    this.#steps.set(revision, { body, step: new WeakRef(step) });
+    this.#steps.set(revision, { print, step: new WeakRef(step) });
     this.#alive.set(step.state, step);
     return step;
   }
@@ -555,12 +556,19 @@ export class SharedControl {
   /** The state after all entries up to a revision. */
   fold(entries: readonly ControlEntry[]): ControlState {
     if (entries.length === 0) return new ControlState(this.#limits, this.#items);
-    const body = JSON.stringify(entries[entries.length - 1]);
+    const print = printOf(entries[entries.length - 1]);
     const known = this.#folded.get(entries.length);
-    const held = known?.body === body ? known.state.deref() : undefined;
+    const held = known?.print === print ? known.state.deref() : undefined;
     if (held !== undefined) return held;
     const state = ControlState.fold(entries, this.#limits, this.#items);
-    this.#folded.set(entries.length, { body, state: new WeakRef(state) });
+    this.#folded.set(entries.length, { print, state: new WeakRef(state) });
     return state;
   }
+}
+
+/** Tells entries apart, and keeps none of them: the ids that one puts on a list are half a megabyte. */
+function printOf(entry: unknown): string {
+  return createHash("sha256")
+    .update(JSON.stringify(entry) ?? "")
+    .digest("base64");
 }

@@ -1,9 +1,12 @@
 // The fold of the control log: whom a new vocabulary edits, when it is in force, what is refused; and items that are
 // shared by all states and yet read as of each.
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import type { ControlEntry } from "../../../lib/core/control.ts";
 import { ControlState, SharedControl } from "../../../lib/core/engine/control-state.ts";
 import { DEFAULT_LIMITS as limits } from "../../../lib/core/types.ts";
+import { until } from "../../support/until.ts";
 
 const define = (...segments: [id: string, rule: unknown][]): ControlEntry => ({
   op: "apply",
@@ -273,5 +276,39 @@ describe("items", () => {
     { op: "items", mode: "merge", items: [{ id: "a", attributes: [] }] },
   ])("%j is none that is known", (entry) => {
     expect(new ControlState(limits).next(entry).outcome).toMatchObject({ type: "rejected" });
+  });
+});
+
+describe("states that partitions share", () => {
+  const list = (part: number, members: readonly string[]): ControlEntry => ({
+    op: "list",
+    id: `crm-${part}`,
+    mode: "add",
+    members,
+  });
+
+  test("are made once for each entry, and anew for another entry of the same number", () => {
+    const shared = new SharedControl(limits);
+    const start = shared.fold([]);
+    const { state } = shared.next(start, list(1, ["ann"]));
+    expect(shared.next(start, list(1, ["ann"])).state).toBe(state);
+    expect(shared.next(start, list(2, ["ann"])).state.lists).toEqual(new Map([["crm-2", "user"]]));
+  });
+
+  test("keep nobody of a list that was long", async () => {
+    setFlagsFromString("--expose-gc");
+    const gc = runInNewContext("gc") as () => void;
+    const heap = (): number => {
+      gc();
+      return process.memoryUsage().heapUsed;
+    };
+    const shared = new SharedControl(limits);
+    const ids = (part: number) => Array.from({ length: 5_000 }, (_, index) => `somebody-of-part-${part}-${index}`);
+    let state = shared.fold([]);
+    const before = heap();
+    // 6 MB of text.
+    for (let part = 0; part < 40; part += 1) ({ state } = shared.next(state, list(part, ids(part))));
+    await until("the text is let go", () => heap() - before < 3_000_000);
+    expect(state.lists.size).toBe(40);
   });
 });
