@@ -6,7 +6,9 @@
 import type { ControlCopy } from "../../lib/core/control.ts";
 import { decodeAccountMessage, decodeEvent } from "../../lib/core/decode.ts";
 import { type Erased, isMeant } from "../../lib/core/erasure.ts";
+import { partitionOf } from "../../lib/core/ids.ts";
 import { decodeLink, encodeLink, type LinkBody, type LinkItem, touchOf } from "../../lib/core/links.ts";
+import { isListEntry, namesErased, withoutIds } from "../../lib/core/list-entries.ts";
 import { idsNamed, objectIn } from "../../lib/core/named.ts";
 import type { PartitionOptions } from "../../lib/core/partition.ts";
 import type { JsonObject, LogRecord, MemberId, Millis, PartitionNo, Seq } from "../../lib/core/types.ts";
@@ -66,9 +68,23 @@ export class ErasureScan {
 
   private takeControl({ seq, stamp, body }: LogRecord): void {
     const copy = readJson(body) as Partial<ControlCopy> | undefined;
-    if (copy?.revision !== this.revision || this.copy !== undefined) return;
-    this.copy = { seq, stamp };
-    this.settledAt = seq;
+    if (copy?.revision === this.revision && this.copy === undefined) {
+      this.copy = { seq, stamp };
+      this.settledAt = seq;
+    }
+    // Also where an owner who is none any more has made it once more.
+    if (copy?.revision !== undefined && copy.revision < this.revision) this.takeList(copy, seq, stamp);
+  }
+
+  /**
+   * What a list says of the ids that live elsewhere means nothing here, and goes, too: a list has many, its entries have a copy in
+   * each log, and stand-ins are kept in memory.
+   */
+  private takeList({ revision, entry }: Partial<ControlCopy>, seq: Seq, stamp: Millis): void {
+    if (!isListEntry(entry) || !namesErased(entry, this.erased)) return;
+    const { partition, partitions } = this.options;
+    const ours = withoutIds(entry, (id) => partitionOf(id, partitions) !== partition || isMeant(this.erased, id));
+    this.standIns.push({ seq, stamp, kind: "control", body: JSON.stringify({ revision, entry: ours }) });
   }
 
   private moveClock(message: { readonly to?: unknown } | undefined): void {

@@ -15,6 +15,7 @@ import { Recollection } from "../partition/recollection.ts";
 import type { PartitionSettings } from "../partition/settings.ts";
 import { Backoff } from "../partition/signal.ts";
 import { FollowedControlBook } from "./control-book.ts";
+import { ControlErasing } from "./control-erasing.ts";
 import { Coordinator } from "./coordinator.ts";
 import { Neighbours } from "./neighbours.ts";
 import { Wishing, wishesOfLiving } from "./rendezvous.ts";
@@ -47,6 +48,7 @@ export class Shard {
   private readonly options: ShardOptions;
   private readonly book: FollowedControlBook;
   private readonly coordinator: Coordinator;
+  private readonly controlErasing: ControlErasing;
   private readonly neighbours: Neighbours;
   private readonly held = new Map<PartitionNo, Partition>();
   private readonly checkpointBudget: CheckpointBudget;
@@ -77,6 +79,7 @@ export class Shard {
     );
     this.book = new FollowedControlBook(world.control, runtime, log);
     this.coordinator = new Coordinator(world.control, this.book, world.partitions, machine.limits, log);
+    this.controlErasing = new ControlErasing(world.controlEraser, this.book, world.partitions, runtime, log);
     this.neighbours = new Neighbours(
       world.cluster,
       runtime,
@@ -129,6 +132,7 @@ export class Shard {
     this.neighbours.stop();
     this.wishHearing.stop();
     this.book.stop();
+    this.controlErasing.stop();
   }
 
   private every(periodMs: number, run: () => Promise<void>): void {
@@ -226,6 +230,7 @@ export class Shard {
       await this.coordinator.tend(this.neighbours.reports()).catch((error: unknown) => {
         log.error({ err: error }, "worker: coordination failed, trying again");
       });
+      void this.controlErasing.tend(this.neighbours.reports());
     }
   }
 

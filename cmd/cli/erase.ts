@@ -49,13 +49,9 @@ async function erase(context: Context, kind: MemberKind, id: string): Promise<vo
   const { control, config } = context;
   try {
     const catalogue = await context.catalogue();
-    const { revision, lists } = await forget({ control, catalogue, limits: config.limits }, kind, id);
+    const revision = await forget({ control, catalogue, limits: config.limits }, kind, id);
     await context.audited({ what: "erasures.begin", target: `${revision}`, detail: { kind } });
     note(`The ${kind} is being erased, as revision ${revision}. See it through: rollcall erase --status`);
-    if (lists.length > 0)
-      note(
-        `Not reached: the entries of DEFINITIONS about the ${lists.length === 1 ? "list" : "lists"} ${lists.join(", ")}, and their copies in the logs, go on naming the id.`,
-      );
   } catch (error) {
     if (error instanceof NoSuchId) throw new CliError(EXIT.usage, error.message);
     throw error;

@@ -62,7 +62,7 @@ export interface Remembered {
   readonly findings: readonly Finding[];
 }
 
-type Reader = Pick<AuditReader<never>, "partition" | "stream">;
+type Reader = Pick<AuditReader<never>, "partition" | "stream" | "definitions">;
 type Client = Pick<AuditReaderOptions<never>, "nc" | "names"> & {
   readonly questions: {
     user(id: MemberId): Promise<{ readonly position: Seq; readonly user: Held | null }>;
@@ -94,7 +94,7 @@ export async function auditMemory(reader: Reader, { names }: Client, options: Au
     return found;
   });
   const segments = await reader.stream(names.segmentsStream);
-  const definitions = await reader.stream(names.definitionsStream);
+  const definitions = await reader.definitions();
   const { segmentsStream, definitionsStream } = names;
   const findings = [
     ...watermarkFindings(facts),

@@ -21,7 +21,7 @@ export function gapFindings(all: readonly PartitionFacts[], streams: WholeStream
   return [...others, ...findingsOf(CHECK, troubles, `none in the logs' ${counted(messages, "message")}`)];
 }
 
-/** Nothing may be taken out of a log but what the ledger of erasures names, and read.ts has seen to that. */
+/** Nothing may be taken out of a log, or of DEFINITIONS, but what the ledger of erasures names, and read.ts has seen to that. */
 function logGaps({ partition, log }: PartitionFacts): readonly Trouble[] {
   if (log.numDeleted === 0 && log.lost === 0) return [];
   const holes = log.deleted.length === 0 ? "" : ` (${sequences(log.deleted)})`;

@@ -2,6 +2,7 @@
 // checkpoints.ts reads the manifest and its blobs; audit.ts asks for all of it.
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Millis, PartitionNo, Seq } from "../core/types.ts";
+import { revisionsReplaced } from "../nats/control-erasing.ts";
 import { NatsDeltaSink } from "../nats/delta-sink.ts";
 import { NatsLedger } from "../nats/erasing.ts";
 import { NatsEventLog } from "../nats/event-log.ts";
@@ -70,20 +71,17 @@ export class AuditReader<R extends Ref> {
     };
   }
 
-  /** What was erased counts as there: only a hole that the ledger does not name is one. */
   private async logFacts(partition: PartitionNo): Promise<StreamFacts> {
     const { nc, names } = this.options;
     const found = await this.stream(names.eventsStream(partition));
     const book = await new NatsLedger(nc, names, partition).read();
-    if (book.isEmpty) return found;
-    const first = book.firstBefore(found.first);
-    const erased = book.seqs().filter((seq) => seq >= first && seq <= found.last);
-    const stillThere = new Set(found.deleted);
-    const deleted = found.deleted.filter((seq) => book.stampAt(seq) === undefined);
-    const listsAll = found.deleted.length === found.numDeleted;
-    const inside = erased.filter((seq) => seq > found.first && (!listsAll || stillThere.has(seq)));
-    const numDeleted = listsAll ? deleted.length : Math.max(0, found.numDeleted - inside.length);
-    return { ...found, first, deleted, numDeleted };
+    return withErased(found, new Set(book.seqs()));
+  }
+
+  async definitions(): Promise<StreamFacts> {
+    const { nc, names } = this.options;
+    const found = await this.stream(names.definitionsStream);
+    return withErased(found, await revisionsReplaced(nc, names));
   }
 
   private async stamps(
@@ -97,6 +95,19 @@ export class AuditReader<R extends Ref> {
     const found = await Promise.all(there.map(async (seq) => [seq, await log.stampAt(seq)] as const));
     return new Map(found.filter((one): one is [Seq, Millis] => one[1] !== undefined));
   }
+}
+
+/** What was erased counts as there: only a hole that the ledger does not name is one. */
+function withErased(found: StreamFacts, erased: ReadonlySet<Seq>): StreamFacts {
+  if (erased.size === 0) return found;
+  let { first } = found;
+  while (erased.has(first - 1)) first -= 1;
+  const stillThere = new Set(found.deleted);
+  const deleted = found.deleted.filter((seq) => !erased.has(seq));
+  const listsAll = found.deleted.length === found.numDeleted;
+  const isHole = (seq: Seq): boolean => seq > found.first && seq <= found.last && (!listsAll || stillThere.has(seq));
+  const numDeleted = listsAll ? deleted.length : Math.max(0, found.numDeleted - [...erased].filter(isHole).length);
+  return { ...found, first, deleted, numDeleted };
 }
 
 interface StreamInfo {

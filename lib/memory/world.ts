@@ -20,10 +20,11 @@ import type { Published } from "../ports/publishing.ts";
 import { type Answering, type Question, type QuestionDesk, type Reply, replyText } from "../ports/questions.ts";
 import type { Rejects } from "../ports/rejects.ts";
 import type { World } from "../ports/world.ts";
+import { controlStandIn, MemoryControlEraser } from "./control-erasing.ts";
 import { MemoryEraser, MemoryLedger } from "./erasing.ts";
 import { type MemoryLog, MemoryLogReading } from "./log-reading.ts";
 import { publish } from "./publish.ts";
-import { type MemoryServer, type MemoryStream, type NewMessage, Unavailable } from "./server.ts";
+import { type MemoryMessage, type MemoryServer, type MemoryStream, type NewMessage, Unavailable } from "./server.ts";
 
 const SEGMENTS = "SEGMENTS";
 const REJECTS = "REJECTS";
@@ -46,6 +47,7 @@ export function memoryWorld(server: MemoryServer, client: string, partitions: nu
   return {
     partitions,
     control: new MemoryControlLog(server, client),
+    controlEraser: new MemoryControlEraser(server, client),
     cluster: new MemoryCluster(server, client),
     partition: (p) => ({
       log: new MemoryEventLog(server, client, p),
@@ -351,11 +353,16 @@ class MemoryFollowing implements Following {
     if (!this.server.reaches(this.client)) return;
     const stream = this.server.stream(DEFINITIONS);
     if (stream.last < this.last) this.fault(`ends at ${stream.last}, but entry ${this.last} was already read`);
-    for (const { seq, stamp, body } of stream.from(this.last + 1)) {
-      if (seq !== this.last + 1) this.fault(`entry ${this.last + 1} is missing`);
-      if (this.stopped) return;
-      this.last = seq;
-      this.onEntry({ revision: seq, entry: entryOf(body) }, stamp);
+    while (this.last < stream.last && !this.stopped) {
+      const revision = this.last + 1;
+      const stored = stream.at(revision);
+      const held = stored === undefined ? controlStandIn(this.server, revision) : heldIn(stored);
+      if (held === undefined) {
+        this.fault(`entry ${revision} is missing`);
+        return;
+      }
+      this.last = revision;
+      this.onEntry({ revision, entry: held.entry }, held.stamp);
     }
   }
 
@@ -366,6 +373,10 @@ class MemoryFollowing implements Following {
       new Error(`${DEFINITIONS}: ${what}; definitions are never removed, so restore the stream from a backup`),
     );
   }
+}
+
+function heldIn({ body, stamp }: MemoryMessage): { readonly entry: ControlEntry; readonly stamp: Millis } {
+  return { entry: entryOf(body), stamp };
 }
 
 /** What is no JSON is no known entry either: the fold says so, and every partition goes on. */

@@ -4,6 +4,7 @@ import type { ControlCopy, ControlEntry } from "../core/control.ts";
 import type { Millis } from "../core/types.ts";
 import type { ControlLog, Following } from "../ports/control-log.ts";
 import type { Published } from "../ports/publishing.ts";
+import { controlStandIn } from "./control-erasing.ts";
 import type { Names } from "./names.ts";
 import { StreamReader } from "./stream-reader.ts";
 import { publish, streamState } from "./wire.ts";
@@ -32,6 +33,8 @@ export class NatsControlLog implements ControlLog {
   follow(onEntry: (copy: ControlCopy, storedAt: Millis) => void, onFault: (error: Error) => void): Following {
     let last = 0;
     let missing = 0;
+    let stopped = false;
+    let filling = false;
     let shortSinceMs: number | undefined;
     const assertNotShorter = async (): Promise<void> => {
       const newest = await this.lastRevision();
@@ -49,6 +52,24 @@ export class NatsControlLog implements ControlLog {
       }
       throw error;
     };
+    const fail = (error: Error): void => {
+      reader.stop();
+      onFault(error);
+    };
+    /** What was erased is in the ledger, in other words. Where it says nothing, the stream is asked once more. */
+    const fill = async (end: number): Promise<void> => {
+      while (last + 1 < end) {
+        const standIn = await controlStandIn(this.nc, this.names, last + 1);
+        if (stopped) return;
+        if (standIn === undefined) {
+          if (missing === last + 1) fail(new Error(this.lacks(missing)));
+          missing = last + 1;
+          return;
+        }
+        last += 1;
+        onEntry({ revision: last, entry: standIn.entry }, standIn.stamp);
+      }
+    };
     const reader: StreamReader = new StreamReader({
       nc: this.nc,
       stream: this.names.definitionsStream,
@@ -56,25 +77,33 @@ export class NatsControlLog implements ControlLog {
       room: () => IN_FLIGHT_MAX,
       check: assertNotShorter,
       onMessage: (message, { seq, stampMs }) => {
-        if (seq <= last) return;
+        if (seq <= last || filling) return;
         if (seq === last + 1) {
           last = seq;
           onEntry({ revision: seq, entry: entryOf(message) }, stampMs);
-        } else if (missing !== last + 1) {
-          missing = last + 1;
-          reader.reopen();
-        } else {
-          reader.stop();
-          onFault(
-            new Error(
-              `${this.names.definitionsStream}: entry ${missing} is missing; definitions are never removed, so restore the stream from a backup`,
-            ),
-          );
+          return;
         }
+        filling = true;
+        // Whatever failed is asked again: the reader begins anew behind what it was given.
+        void fill(seq)
+          .catch(() => undefined)
+          .finally(() => {
+            filling = false;
+            reader.reopen();
+          });
       },
       onFault,
     });
-    return { stop: () => reader.stop() };
+    return {
+      stop: () => {
+        stopped = true;
+        reader.stop();
+      },
+    };
+  }
+
+  private lacks(revision: number): string {
+    return `${this.names.definitionsStream}: entry ${revision} is missing; definitions are never removed, so restore the stream from a backup`;
   }
 
   append(entry: ControlEntry, expectedLast: number): Promise<Published> {

@@ -17,6 +17,7 @@ import {
 } from "../ports/erasing.ts";
 import type { Erasures, Phases } from "../ports/erasures.ts";
 import type { Published } from "../ports/publishing.ts";
+import { outOfControlLog } from "./control-erasing.ts";
 import { PARTITION_HEADER } from "./delta-sink.ts";
 import type { Names } from "./names.ts";
 import { StreamReader } from "./stream-reader.ts";
@@ -101,6 +102,10 @@ export class NatsErasures implements Erasures {
       if (!hasComeTo(phases.get(Number(partition)), phase)) phases.set(Number(partition), phase);
     }
     return found;
+  }
+
+  outOfControlLog(): Promise<ReadonlySet<number>> {
+    return outOfControlLog(this.nc, this.names);
   }
 
   private async subjects(): Promise<readonly string[]> {

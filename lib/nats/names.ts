@@ -1,6 +1,7 @@
 // The name of every stream, bucket and subject, for one data set. Nothing else in the project spells a name out.
 // Stands below all of lib/nats: connect, provision and the adapters ask here.
 import type { LogKind, PartitionNo, RejectReason, SegmentId } from "../core/types.ts";
+import type { OF_CONTROL_LOG } from "../ports/erasing.ts";
 
 export type Change = "joined" | "left";
 
@@ -49,8 +50,8 @@ export interface Names {
   rejectedSubject(reason: RejectReason | "*"): string;
   /** `what` is area.verb, or "*.*". */
   auditSubject(what: string): string;
-  /** What the ledger of erasures says of partition p's log; `name` is one of its own, or ">". */
-  erasedSubject(p: PartitionNo | "*", name: string): string;
+  /** What the ledger of erasures says of partition p's log, or of the control log; `name` is one of its own, or ">". */
+  erasedSubject(of: PartitionNo | typeof OF_CONTROL_LOG | "*", name: string): string;
   /** One piece of what an export made; both may be "*". */
   exportSubject(id: string, index: string): string;
   /** Questions to the owner of partition p. */
@@ -101,7 +102,7 @@ export function namesOf(name = ""): Names {
     originSubject: `${root}watermark.origin`,
     rejectedSubject: (reason) => `${root}rejected.${reason}`,
     auditSubject: (what) => `${root}audit.${what}`,
-    erasedSubject: (p, name) => `${root}erased.${p}.${name}`,
+    erasedSubject: (of, name) => `${root}erased.${of}.${name}`,
     exportSubject: (id, index) => `${root}exports.${id}.${index}`,
     askSubject: (p) => `${root}ask.${p}`,
     serviceSubject: (endpoint) => `${root}ask.v1.${endpoint}`,

@@ -253,16 +253,24 @@ interface SubjectsReply {
   readonly state: { readonly subjects?: Readonly<Record<string, number>> };
 }
 
-/** Which subjects a stream holds messages of. The server gives them in pages. */
-export async function subjectsOf(nc: NatsConnection, stream: string, filter: string): Promise<readonly string[]> {
-  const all: string[] = [];
+/** Which subjects a stream holds messages of, and how many of each. The server gives them in pages. */
+export async function subjectCountsOf(
+  nc: NatsConnection,
+  stream: string,
+  filter: string,
+): Promise<ReadonlyMap<string, number>> {
+  const all = new Map<string, number>();
   for (;;) {
-    const asked = { subjects_filter: filter, offset: all.length };
+    const asked = { subjects_filter: filter, offset: all.size };
     const { state, total = 0 } = await api<SubjectsReply>(nc, `STREAM.INFO.${stream}`, asked);
-    const page = Object.keys(state.subjects ?? {});
-    for (const subject of page) all.push(subject);
-    if (page.length === 0 || all.length >= total) return all;
+    const page = Object.entries(state.subjects ?? {});
+    for (const [subject, count] of page) all.set(subject, count);
+    if (page.length === 0 || all.size >= total) return all;
   }
+}
+
+export async function subjectsOf(nc: NatsConnection, stream: string, filter: string): Promise<readonly string[]> {
+  return [...(await subjectCountsOf(nc, stream, filter)).keys()];
 }
 
 const unanswered = new WeakMap<NatsConnection, Set<(error: Error) => void>>();

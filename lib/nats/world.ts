@@ -2,6 +2,7 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { World } from "../ports/world.ts";
 import { NatsCluster } from "./cluster.ts";
+import { NatsControlEraser } from "./control-erasing.ts";
 import { NatsControlLog } from "./control-log.ts";
 import { NatsDeltaSink } from "./delta-sink.ts";
 import { NatsEraser, NatsLedger } from "./erasing.ts";
@@ -24,6 +25,7 @@ export function natsWorld(nc: NatsConnection, names: Names, partitions: number):
   return {
     partitions,
     control: new NatsControlLog(nc, names),
+    controlEraser: new NatsControlEraser(nc, names),
     cluster: new NatsCluster(nc, names),
     partition: (p) => ({
       log: new NatsEventLog(nc, names, p),

@@ -1,6 +1,7 @@
 // What an erasure does to the streams, and what it leaves: a ledger that names every message which it took out of a log, with a
 // stand-in that says nothing of anybody. A hole in a log is legal where the ledger names it, and nowhere else.
-// Answered by lib/nats/erasing.ts and lib/memory/erasing.ts; used by actors/partition/erasing.ts and by whoever reads a log.
+// Answered by lib/nats and lib/memory, each in erasing.ts and control-erasing.ts; used by actors and by whoever reads a log.
+import type { ControlEntry } from "../core/control.ts";
 import type { Json, LogKind, LogRecord, Millis, Seq } from "../core/types.ts";
 import type { Published } from "./publishing.ts";
 
@@ -74,6 +75,30 @@ export interface StreamEraser {
   fromLedger(at: Seq): Promise<void>;
   /** What was refused of this partition's log, by its place there and its body. */
   rejects(isTheirs: (seq: Seq, body: Uint8Array) => boolean): Promise<number>;
+}
+
+/** An entry of the control log as it reads by now. */
+export interface HeldEntry {
+  readonly entry: ControlEntry;
+  /** When the entry was stored. */
+  readonly stamp: Millis;
+  /** Where its stand-in is in the ledger; 0 where it stands as it was written. */
+  readonly at: Seq;
+}
+
+/** Takes ids out of the control log: an entry that names one gets a stand-in, which `ControlLog.follow` gives in its place. */
+export interface ControlEraser {
+  /** The revisions of the erasures after which no entry names the member any more. */
+  done(): Promise<ReadonlySet<number>>;
+  read(revision: number): Promise<HeldEntry>;
+  /** From now on this stands in for the entry; `fenced` where `at` is not where its stand-in is. */
+  replace(revision: number, held: HeldEntry): Promise<Published>;
+  /** Deletes the entry itself; one that is gone already is no fault. */
+  erase(revision: number): Promise<void>;
+  /** Deletes the stand-ins that others have replaced. */
+  eraseReplaced(): Promise<void>;
+  /** Written once: `fenced` where it is written already. */
+  markDone(revision: number): Promise<Published>;
 }
 
 /**
@@ -203,6 +228,17 @@ function isSame(one: StandIn, other: StandIn): boolean {
 
 export function entryName(revision: number, chunk: number): string {
   return `entry.${revision}.${chunk}`;
+}
+
+/** Beside the partitions' numbers: the part of the ledger that is about the control log. */
+export const OF_CONTROL_LOG = "definitions";
+
+export function controlEntryName(revision: number | ">"): string {
+  return `entry.${revision}`;
+}
+
+export function doneName(revision: number | ">"): string {
+  return `done.${revision}`;
 }
 
 export function phaseName(revision: number, phase: ErasurePhase): string {

@@ -9,6 +9,8 @@ export type Phases = ReadonlyMap<PartitionNo, ErasurePhase>;
 export interface Erasures {
   /** By the revision of the entry; one of which nobody has written anything is missing. */
   phases(): Promise<ReadonlyMap<number, Phases>>;
+  /** The revisions of the erasures after which no entry of the control log names the member any more. */
+  outOfControlLog(): Promise<ReadonlySet<number>>;
 }
 
 /** How many partitions have come to it, or beyond it. */

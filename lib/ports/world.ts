@@ -3,7 +3,7 @@ import type { PartitionNo } from "../core/types.ts";
 import type { Cluster } from "./cluster.ts";
 import type { ControlLog } from "./control-log.ts";
 import type { DeltaSink } from "./delta-sink.ts";
-import type { ErasureLedger, StreamEraser } from "./erasing.ts";
+import type { ControlEraser, ErasureLedger, StreamEraser } from "./erasing.ts";
 import type { EventLog } from "./event-log.ts";
 import type { LinkSink } from "./link-sink.ts";
 import type { PageStore } from "./page-store.ts";
@@ -24,6 +24,7 @@ export interface PartitionWorld {
 export interface World {
   readonly partitions: number;
   readonly control: ControlLog;
+  readonly controlEraser: ControlEraser;
   readonly cluster: Cluster;
   partition(p: PartitionNo): PartitionWorld;
 }

@@ -207,7 +207,9 @@ function worker(name: string, streams: Streams): RoleRights {
         subjects: [
           names.erasedSubject("*", ">"),
           `$JS.API.STREAM.MSG.GET.${erased}`,
-          ...[...logs, segments, rejects, checkpoint, erased].map((stream) => `$JS.API.STREAM.MSG.DELETE.${stream}`),
+          ...[...logs, segments, definitions, rejects, checkpoint, erased].map(
+            (stream) => `$JS.API.STREAM.MSG.DELETE.${stream}`,
+          ),
         ],
       },
       { why: "answers to questions", subjects: answers },

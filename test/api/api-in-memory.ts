@@ -93,7 +93,7 @@ export async function apiInMemory(
     tables: TABLES,
     keepIp: false,
     series: new SeriesInMemory(),
-    erasures: { phases: async () => new Map() },
+    erasures: { phases: async () => new Map(), outOfControlLog: async () => new Set() },
     jobStore,
     exportFiles,
     jobSettings: JOB_SETTINGS_DEFAULT,

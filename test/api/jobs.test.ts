@@ -305,11 +305,14 @@ describe("what is kept", () => {
     await put(made("export-00000000000c", { erasures: revision }));
     const phases = new Map([[revision, new Map([[0, "deleted" as const]])]]);
     const { catalogue, jobStore: jobs, exportFiles: files } = api;
-    const stateNow = async () =>
-      (await erasureStates(catalogue, { phases: async () => phases }, { jobs, files }, [null])).at(-1)?.state;
+    const outOfControlLog = new Set<number>();
+    const erasures = { phases: async () => phases, outOfControlLog: async () => outOfControlLog };
+    const stateNow = async () => (await erasureStates(catalogue, erasures, { jobs, files }, [null])).at(-1)?.state;
     expect(await stateNow()).toBe("under way");
     keep();
     await until("the first is gone", () => !api.exportFiles.pieces.has("export-00000000000a"));
+    expect(await stateNow()).toBe("under way");
+    outOfControlLog.add(revision);
     expect(await stateNow()).toBe("done");
     erase();
     await until("the one before the second is gone", () => !api.exportFiles.pieces.has("export-00000000000c"));

@@ -26,6 +26,10 @@ function follow(control: ControlLog): Followed {
   return { copies, faults, stop: () => following.stop() };
 }
 
+const copyFrom =
+  (base: number) =>
+  (one: ControlEntry, index: number): ControlCopy => ({ revision: base + 1 + index, entry: one });
+
 export function rememberingContract(here: Here): void {
   describe("remembering", () => {
     test("pages are kept under their keys; the manifest moves by compare-and-set", async () => {
@@ -287,6 +291,44 @@ export function rememberingContract(here: Here): void {
       expect(followed.copies.map(({ revision }) => revision)).toEqual(followed.copies.map((_, index) => index + 1));
       expect(followed.faults).toEqual([]);
       followed.stop();
+    });
+
+    test("that was erased from tells what stands in for an entry, and only the newest of it is left", async () => {
+      const { a, b } = here;
+      const base = await a.control.lastRevision();
+      const list = (members: string[]): ControlEntry => ({ op: "list", id: "vips", mode: "add", members });
+      const entries = [list(["ann", "bob"]), list(["ann"]), entry("x")];
+      for (const [index, one] of entries.entries()) await stored(a.control.append(one, base + index));
+      const before = follow(a.control);
+      await until("all entries", () => before.copies.length === base + 3);
+      before.stop();
+      const { controlEraser: eraser } = a;
+      const held = await eraser.read(base + 1);
+      expect(held).toMatchObject({ entry: entries[0], at: 0 });
+      await stored(eraser.replace(base + 1, { ...held, entry: list(["bob"]) }));
+      // Until the entry itself is gone, it is what is told.
+      const first = await b.controlEraser.read(base + 1);
+      expect(first).toMatchObject({ entry: list(["bob"]), stamp: held.stamp });
+      expect(await b.controlEraser.replace(base + 1, held)).toEqual({ kind: "fenced" });
+      await eraser.erase(base + 1);
+      await eraser.erase(base + 1);
+      await stored(b.controlEraser.replace(base + 1, { ...first, entry: list([]) }));
+      await stored(eraser.replace(base + 2, { ...(await eraser.read(base + 2)), entry: list([]) }));
+      await eraser.erase(base + 2);
+      await eraser.eraseReplaced();
+      await eraser.eraseReplaced();
+      expect((await eraser.read(base + 1)).entry).toEqual(list([]));
+      expect(await eraser.replace(base + 1, first)).toEqual({ kind: "fenced" });
+      const after = follow(b.control);
+      await until("all entries once more", () => after.copies.length === base + 3);
+      expect(after.copies.slice(base)).toEqual([list([]), list([]), entry("x")].map(copyFrom(base)));
+      expect(after.copies.slice(0, base)).toEqual(before.copies.slice(0, base));
+      expect(after.faults).toEqual([]);
+      after.stop();
+      expect((await b.controlEraser.done()).has(base + 3)).toBe(false);
+      await stored(eraser.markDone(base + 3));
+      expect(await b.controlEraser.markDone(base + 3)).toEqual({ kind: "fenced" });
+      expect((await b.controlEraser.done()).has(base + 3)).toBe(true);
     });
 
     test("that misses an entry, or was replaced by a shorter one, is a fault to who follows it", async () => {

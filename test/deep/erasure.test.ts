@@ -86,6 +86,9 @@ test("nothing is left of her, and everything of everybody else", async () => {
       { type: "track", userId, event: "Song Played", properties },
     );
   }
+  const friends = Array.from({ length: 4_000 }, (_, index) => `friend-${index}`);
+  expect((await ask("POST", "/v1/lists", { id: "vips", members: [...friends, ADA, BOB] })).status).toBe(201);
+  expect((await ask("POST", "/v1/lists/vips/remove", { members: [ADA] })).status).toBe(200);
   // Refused, since it names no event; it is told with all that it says.
   const nc = await rig.cli.server.connection("channel");
   nc.publish(`events.${encodeId(ADA)}`, JSON.stringify({ type: "track", userId: ADA, note: SECRETS.at(-1) }));
@@ -129,6 +132,7 @@ test("nothing is left of her, and everything of everybody else", async () => {
   expect((await rig.cli.rollcall("erase", "--scan", ...SECRETS, "--store", store)).code).toBe(0);
   expect((await ask("GET", `/v1/users/${encodeURIComponent(ADA)}`)).status).toBe(404);
   expect(JSON.stringify((await ask("GET", "/v1/catalog/values?trait=email")).body)).not.toContain("lovelace");
+  expect((await ask("GET", "/v1/lists/vips")).body.members).toBe(friends.length + 1);
   await until("bob alone is left", async () => {
     const sizes = await Promise.all(["fans", "wide"].map((id) => ask("GET", `/v1/segments/${id}`)));
     return sizes.map(({ body }) => body.size).join() === "1,0";
@@ -138,4 +142,5 @@ test("nothing is left of her, and everything of everybody else", async () => {
   await rig.cli.server.restart();
   await rig.cli.caughtUp();
   expect(await scanStore(store, SECRETS)).toMatchObject({ found: [], unread: [] });
+  expect((await rig.cli.rollcall("doctor")).out).not.toMatch(/hole|missing|begins at/);
 });

@@ -282,7 +282,7 @@ describe("the table", () => {
     ["$JS.API.STREAM.PURGE.EVENTS_0", []],
     ["$JS.API.STREAM.MSG.DELETE.SEGMENTS", ["worker"]],
     ["$JS.API.STREAM.MSG.DELETE.EVENTS_0", ["worker"]],
-    ["$JS.API.STREAM.MSG.DELETE.DEFINITIONS", []],
+    ["$JS.API.STREAM.MSG.DELETE.DEFINITIONS", ["worker"]],
     ["$JS.API.STREAM.MSG.DELETE.AUDIT", []],
     ["$JS.API.STREAM.UPDATE.AUDIT", []],
     ["$JS.API.STREAM.UPDATE.KV_KEYS", []],

@@ -16,7 +16,7 @@ import type { MemoryMessage, MemoryServer, MemoryStream } from "../../lib/memory
 import { memoryLogStream } from "../../lib/memory/world.ts";
 import { Oracle, type OracleOptions } from "../../lib/oracle/oracle.ts";
 import type { Watermark } from "../../lib/ports/delta-sink.ts";
-import { ledgerOf, Recording, recordOf } from "../support/erasures.ts";
+import { entriesOf, ledgerOf, Recording, recordOf } from "../support/erasures.ts";
 import { ErasureAuditor } from "./erasures.ts";
 import { membershipsAfter, shownBy } from "./picture.ts";
 
@@ -412,7 +412,7 @@ export class Auditor {
     const where = `partition ${partition}: checkpoint ${newest.number} at ${newest.position}`;
     const directory = decodeDirectory(partition, newest.number, blob(store, where, newest.directory));
     const pages = new Map([...directory].map(([page, ref]) => [page, blob(store, where, ref)]));
-    const entries = [...this.server.stream("DEFINITIONS").from(1)].slice(0, newest.revision).map(entryOf);
+    const entries = entriesOf(this.server).slice(0, newest.revision);
     // The last act may have cut them; then it is the next owner who takes the old picture over, and refuses.
     if (entries.length < newest.revision) return;
     const options = { ...this.options(partition), pageCacheBytesMax: Number.MAX_SAFE_INTEGER, pageBytesMax: 100_000 };

@@ -1,13 +1,16 @@
 // Who is erased in a run, and what must come of it. Drawn by dice of their own and woven into the steps of a plan, so that worlds
 // without erasures stay as they are. What members say bears a tag, counted by erasures, so that who comes back is told from
 // who was erased.
-import type { ControlEntry } from "../../lib/core/control.ts";
+import type { ControlCopy, ControlEntry } from "../../lib/core/control.ts";
 import { type Erased, erasedOf, isMeant } from "../../lib/core/erasure.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
+import { isListEntry } from "../../lib/core/list-entries.ts";
 import type { Delta, JsonObject, LogRecord, MemberId, MemberKind, PartitionNo, Seq } from "../../lib/core/types.ts";
+import { outOfControlLog } from "../../lib/memory/control-erasing.ts";
 import { memoryKindOf } from "../../lib/memory/log-reading.ts";
 import type { MemoryMessage, MemoryServer } from "../../lib/memory/server.ts";
-import { leftOf, phasesOf } from "../support/erasures.ts";
+import { memoryLogStream } from "../../lib/memory/world.ts";
+import { entriesOf, leftOf, phasesOf } from "../support/erasures.ts";
 import type { Dice } from "../support/seed.ts";
 import { asksAccounts } from "./accounts.ts";
 import type { Deed, SentEvent, Step, World } from "./plan.ts";
@@ -29,10 +32,11 @@ export function withErasures(all: readonly Step[], world: World, dice: Dice): St
   const asked = spares ? all.length : Math.max(1, Math.floor(all.length / 4));
   const steps = all.filter((step, index) => index < asked || world.accounts.length === 0 || !asksAccounts(step));
   const wait = (): number => dice.pick([0, 0, 10, 120, 300]);
+  const people = onLists(world);
   const [often, strikes] = [dice.pick([0.04, 0.1, 0.25]), dice.pick([0, 0.2, 0.5])];
   const half = Math.floor(steps.length / 2);
   const begins = dice.int(Math.min(half, world.accounts.length === 0 || spares ? 2 : asked), half);
-  return steps.flatMap((step, index): Step[] => {
+  return steps.map(people).flatMap((step, index): Step[] => {
     if (index < begins || !dice.chance(often)) return [step];
     const deed = erasure(dice, world, spares);
     const woven: Step[] = [step, { ...deed, waitMs: wait() }];
@@ -42,6 +46,15 @@ export function withErasures(all: readonly Step[], world: World, dice: Dice): St
     if (dice.chance(0.1)) woven.push({ ...deed, waitMs: wait() });
     return woven;
   });
+}
+
+/** Lists hold whoever sends something, and some who never do. */
+function onLists({ users }: World): (step: Step) => Step {
+  return (step) => {
+    if (step.do !== "define" || !isListEntry(step.entry) || kindOf(step.entry) !== "user") return step;
+    const members = step.entry.members.map((id) => users[Number(id.slice(1))] ?? id);
+    return { ...step, entry: { ...step.entry, members: [...new Set(members)] } };
+  };
 }
 
 function erasure(dice: Dice, { users, accounts }: World, sparesUsers: boolean): Deed {
@@ -71,6 +84,10 @@ interface Erasure {
   readonly nth: number;
   /** Place of the entry's copy in the home log. */
   copy: Seq | undefined;
+}
+
+function kindOf({ kind = "user" }: { readonly kind?: MemberKind }): MemberKind {
+  return kind;
 }
 
 const TAG = /\b(?:person|firm)-\d+-#\d+#/g;
@@ -129,7 +146,11 @@ export class ErasureAuditor {
   }
 
   private hearCopy(partition: PartitionNo, { seq, body }: LogRecord): void {
-    const { revision } = JSON.parse(text.decode(body)) as { revision: number };
+    const { revision, entry } = JSON.parse(text.decode(body)) as ControlCopy;
+    // Whoever is put on a list afterwards is somebody new.
+    if (isListEntry(entry) && kindOf(entry) === "user")
+      for (const id of entry.members)
+        if (partitionOf(id, this.partitions) === partition && this.isAfterAll(id, revision)) this.gone.delete(id);
     const found = this.erasures.find((one) => one.revision === revision);
     if (found === undefined || found.copy !== undefined || !this.isHome(found, partition)) return;
     found.copy = seq;
@@ -139,6 +160,10 @@ export class ErasureAuditor {
     }
     // An account that has users stays one that has users, so its id stays.
     if (found.kind === "user") this.gone.add(found.id);
+  }
+
+  private isAfterAll(id: MemberId, revision: number): boolean {
+    return this.erasures.every((one) => one.kind !== "user" || one.id !== id || one.revision < revision);
   }
 
   /** Whatever comes after the copy tells of whoever comes back. */
@@ -184,6 +209,8 @@ export class ErasureAuditor {
 
   /** Every partition is through with every erasure; of services' deltas, where they are kept so long, all others are. */
   isThrough(keepsDeltas: boolean): boolean {
+    const outOf = outOfControlLog(this.server);
+    if (!this.erasures.every(({ revision }) => outOf.has(revision))) return false;
     return this.erasures.every((one) =>
       phasesOf(this.server, this.partitions, one.revision).every(
         (phase, partition) =>
@@ -194,7 +221,26 @@ export class ErasureAuditor {
 
   /** Where a word still stands that must be nowhere. */
   left(keepsDeltas: boolean): string[] {
-    return leftOf(this.server, this.partitions, [...this.gone], (stream) => keepsDeltas && stream === "SEGMENTS");
+    const isKept = (stream: string): boolean => keepsDeltas && stream === "SEGMENTS";
+    return [...leftOf(this.server, this.partitions, [...this.gone], isKept), ...this.leftOnLists()];
+  }
+
+  /** What an account said stands elsewhere, too; but no entry from before goes on putting it on a list, and no copy. */
+  private leftOnLists(): string[] {
+    const copies = entriesOf(this.server).map((entry, index) => ({ where: "DEFINITIONS", revision: index + 1, entry }));
+    for (let partition = 0; partition < this.partitions; partition += 1)
+      for (const { subject, body, seq } of this.server.stream(memoryLogStream(partition)).from(1))
+        if (memoryKindOf(subject) === "control")
+          copies.push({
+            where: `the log of ${partition} at ${seq}`,
+            ...(JSON.parse(text.decode(body)) as ControlCopy),
+          });
+    return copies.flatMap(({ where, revision, entry }) => {
+      if (!isListEntry(entry)) return [];
+      const before = this.erasures.filter((one) => one.revision > revision && one.kind === kindOf(entry));
+      const named = before.filter(({ id }) => entry.members.includes(id));
+      return named.map(({ kind, id }) => `${kind} ${id} is named by revision ${revision} in ${where}`);
+    });
   }
 
   get goneCount(): number {

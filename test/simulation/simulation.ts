@@ -18,6 +18,7 @@ import type { MemoryMessage } from "../../lib/memory/server.ts";
 import { MemoryQuestionDesk, memoryLogStream, memoryWorld } from "../../lib/memory/world.ts";
 import type { OracleOptions } from "../../lib/oracle/oracle.ts";
 import type { Answers, PartitionStatus, Reply } from "../../lib/ports/questions.ts";
+import { entriesOf } from "../support/erasures.ts";
 import { Dice } from "../support/seed.ts";
 import { Auditor, Violation } from "./auditor.ts";
 import { LastActPlay } from "./last-act.ts";
@@ -465,12 +466,12 @@ export class Simulation {
   }
 
   private pendingRevisions(): readonly number[] {
-    const stored = [...this.network.server.stream("DEFINITIONS").from(1)];
+    const stream = this.network.server.stream("DEFINITIONS");
+    const newest = stream.at(stream.last);
     // Asked again and again while everything comes to rest, and reading them all takes a while.
-    if (this.pending?.of !== stored.at(-1)) {
-      const entries = stored.map(({ body }) => JSON.parse(new TextDecoder().decode(body)) as ControlEntry);
-      const revisions = ControlState.fold(entries, DEFAULT_LIMITS).pendingRevisions();
-      this.pending = { of: stored.at(-1), revisions };
+    if (this.pending?.of !== newest) {
+      const revisions = ControlState.fold(entriesOf(this.network.server), DEFAULT_LIMITS).pendingRevisions();
+      this.pending = { of: newest, revisions };
     }
     return this.pending?.revisions ?? [];
   }

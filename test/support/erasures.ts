@@ -1,6 +1,8 @@
 // What an erasure must leave behind in memory, looked at from outside: what was ever stored, how far the ledger is, and whether
 // a word still stands in any stream. Used by test/actors/erasing-crashes.test.ts and by the simulator's auditor.
+import type { ControlEntry } from "../../lib/core/control.ts";
 import type { LogRecord, PartitionNo } from "../../lib/core/types.ts";
+import { controlStandIn } from "../../lib/memory/control-erasing.ts";
 import { memoryKindOf } from "../../lib/memory/log-reading.ts";
 import type { MemoryMessage, MemoryServer } from "../../lib/memory/server.ts";
 import { memoryLogStream } from "../../lib/memory/world.ts";
@@ -43,6 +45,18 @@ export function ledgerOf(server: MemoryServer, partition: PartitionNo): LedgerBo
 /** How far an erasure is in each partition. */
 export function phasesOf(server: MemoryServer, partitions: number, revision: number): (ErasurePhase | undefined)[] {
   return Array.from({ length: partitions }, (_, partition) => ledgerOf(server, partition).phaseOf(revision));
+}
+
+/** The control log as it reads by now. */
+export function entriesOf(server: MemoryServer): ControlEntry[] {
+  const stream = server.stream("DEFINITIONS");
+  return Array.from({ length: stream.last }, (_, index) => {
+    const stored = stream.at(index + 1);
+    if (stored !== undefined) return JSON.parse(Buffer.from(stored.body).toString()) as ControlEntry;
+    const standIn = controlStandIn(server, index + 1);
+    if (standIn === undefined) throw new Error(`DEFINITIONS: entry ${index + 1} is missing`);
+    return standIn.entry;
+  });
 }
 
 /** Each place of a data set where one of these words stands, in words. */

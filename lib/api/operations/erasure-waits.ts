@@ -7,7 +7,7 @@ import type { ErasureWait } from "../../ports/erasing.ts";
 import type { Phases } from "../../ports/erasures.ts";
 import type { PartitionStatus } from "../../ports/questions.ts";
 
-/** Beside what owners say: nobody runs the partition; it has not come to the entry; exports from before it are kept. */
+/** Beside what owners say: nobody runs the partition; it has not come to the entry; definitions name the member; exports are kept. */
 export const WAITS = [
   "owner",
   "entry",
@@ -18,6 +18,7 @@ export const WAITS = [
   "work",
   "retry",
   "hold",
+  "definitions",
   "exports",
 ] as const;
 export type WaitFor = (typeof WAITS)[number];
@@ -44,12 +45,14 @@ export function waitsOf(
   revision: number,
   phases: Phases,
   statuses: readonly (PartitionStatus | null)[],
+  isOutOfControlLog: boolean,
   exports: number,
 ): readonly Wait[] {
   const waiting = statuses.flatMap((status, partition) =>
     phases.get(partition) === "deleted" ? [] : [{ partition, ...waitingOf(revision, status) }],
   );
   return WAITS.flatMap((what): Wait[] => {
+    if (what === "definitions") return isOutOfControlLog ? [] : [waitFor(what, [], [], null, "one of the workers")];
     if (what === "exports") return exports === 0 ? [] : [waitFor(what, [], [], null, counted(exports, "export"))];
     const those = waiting.filter((one) => one.for === what);
     if (those.length === 0) return [];
@@ -107,6 +110,8 @@ function wordsOf(what: WaitFor, segments: readonly SegmentId[], until: Millis | 
       return "it has failed, and is tried again (the worker's log says why)";
     case "hold":
       return `deltas are kept for services until ${instant(Math.ceil(until! / 1_000) * 1_000)}`;
+    case "definitions":
+      return "entries that put the member on a list are written anew once every partition has come to the erasure";
     case "exports":
       return "what was exported before it is overwritten";
   }

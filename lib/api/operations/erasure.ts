@@ -1,10 +1,9 @@
 // Forgetting somebody: the entry that says so, and how far it is. The entry does not say who, so the record of it in the log of
 // changes does not, either. What follows from it: actors/partition/erasing.ts.
 import { randomBytes } from "node:crypto";
-import type { ControlEntry } from "../../core/control.ts";
 import { erasedOf } from "../../core/erasure.ts";
 import type { Limits, MemberId, MemberKind, Millis } from "../../core/types.ts";
-import type { ControlLog, Following } from "../../ports/control-log.ts";
+import type { ControlLog } from "../../ports/control-log.ts";
 import { PHASES } from "../../ports/erasing.ts";
 import { countAt, type Erasures, isCleared } from "../../ports/erasures.ts";
 import { type ExportFiles, type JobStore, JobsMissing } from "../../ports/jobs.ts";
@@ -37,25 +36,17 @@ export interface ErasureState {
 /** Why an id can be nobody's. */
 export class NoSuchId extends RangeError {}
 
-export interface Begun {
-  /** Under which it can be followed. */
-  readonly revision: number;
-  /** Lists that entries of the control log put the id on, or took it from. It stays in these entries, also of lists that are gone. */
-  readonly lists: readonly string[];
-}
-
-/** Also of an id that nobody knows: what was refused may name it. */
+/** Also of an id that nobody knows: what was refused may name it. Gives the revision under which it can be followed. */
 export async function forget(
   { control, catalogue, limits }: { control: ControlLog; catalogue: Catalogue; limits: Limits },
   kind: MemberKind,
   id: MemberId,
-): Promise<Begun> {
+): Promise<number> {
   if (id === "" || Buffer.byteLength(id) > limits.idBytesMax || /\p{Surrogate}/u.test(id))
     throw new NoSuchId(`An id is valid text of 1 to ${limits.idBytesMax} bytes.`);
   const entry = { op: "erase" as const, ...erasedOf(kind, id, randomBytes(KEY_BYTES).toString("base64url")) };
-  const lists = await listsNaming(control, id);
   // A lost answer may make it twice; the second finds nobody.
-  return { revision: (await appendEntry(control, catalogue, () => entry))!, lists };
+  return (await appendEntry(control, catalogue, () => entry))!;
 }
 
 /** All that there are by now, also those that the catalogue has not heard of yet. */
@@ -65,30 +56,6 @@ export async function erasuresNow(control: ControlLog, catalogue: Catalogue): Pr
   return catalogue.erasures;
 }
 
-/** Read anew each time: nobody keeps what lists were, and somebody is erased seldom. */
-async function listsNaming(control: ControlLog, id: MemberId): Promise<readonly string[]> {
-  const last = await control.lastRevision();
-  const lists = new Set<string>();
-  let following: Following | undefined;
-  try {
-    await new Promise<void>((resolve, reject) => {
-      following = control.follow(({ revision, entry }) => {
-        if (revision <= last && isListOf(entry, id)) lists.add(entry.id);
-        if (revision >= last) resolve();
-      }, reject);
-      if (last === 0) resolve();
-    });
-  } finally {
-    following?.stop();
-  }
-  return [...lists].sort();
-}
-
-/** Entries are as they were written: one that was refused holds its ids, too. */
-function isListOf(entry: ControlEntry, id: MemberId): entry is Extract<ControlEntry, { op: "list" }> {
-  return entry?.op === "list" && Array.isArray(entry.members) && entry.members.includes(id);
-}
-
 /** Newest first. What owners say is asked before the ledger is read: it may know more than they did, and never less. */
 export async function erasureStates(
   catalogue: Catalogue,
@@ -96,16 +63,21 @@ export async function erasureStates(
   exported: Exported,
   statuses: Statuses,
 ): Promise<readonly ErasureState[]> {
-  const [phases, exports] = await Promise.all([erasures.phases(), exportsKept(exported)]);
+  const [phases, outOfControlLog, exports] = await Promise.all([
+    erasures.phases(),
+    erasures.outOfControlLog(),
+    exportsKept(exported),
+  ]);
   const { length: partitions } = statuses;
   return catalogue.erasures
     .map(({ revision, kind, at }): ErasureState => {
       const come = phases.get(revision) ?? new Map();
       const [listed, cleared, deleted] = PHASES.map((phase) => countAt(come, phase)) as [number, number, number];
       const exportsBefore = exports.filter((known) => known < revision).length;
-      const isGone = isCleared(come, partitions) && exportsBefore === 0;
+      const isOut = outOfControlLog.has(revision);
+      const isGone = isCleared(come, partitions) && isOut && exportsBefore === 0;
       const state = !isGone ? "under way" : deleted === partitions ? "done" : "kept for services";
-      const waits = waitsOf(revision, come, statuses, exportsBefore);
+      const waits = waitsOf(revision, come, statuses, isOut, exportsBefore);
       const heard = statuses.filter((status, p) => come.has(p) || (status?.revision ?? 0) >= revision).length;
       return { revision, kind, at, partitions, heard, listed, cleared, deleted, state, waits };
     })

@@ -93,7 +93,7 @@ export interface ObservedOptions {
   now(): number;
   /** All so far, and how far they are. */
   erasures(): readonly KnownErasure[];
-  readonly progress: Erasures;
+  readonly progress: Pick<Erasures, "phases">;
 }
 
 export class ObservedInLogs implements Observed {
@@ -101,7 +101,7 @@ export class ObservedInLogs implements Observed {
   private readonly limits: Limits;
   private readonly now: () => number;
   private readonly erasures: () => readonly KnownErasure[];
-  private readonly progress: Erasures;
+  private readonly progress: Pick<Erasures, "phases">;
   private erasuresSeen = 0;
   /** Whose messages may still be in the logs: they are passed over. */
   private leaving: readonly KnownErasure[] = [];

@@ -15,13 +15,9 @@ function erasureOut({ at, waits, ...state }: ErasureState) {
 }
 
 export const erasureRoutes: RouteGroup = (app, services) => {
-  const begin = async (
-    kind: MemberKind,
-    id: string,
-  ): Promise<{ revision: number; kind: MemberKind; lists: string[] }> => {
+  const begin = async (kind: MemberKind, id: string): Promise<{ revision: number; kind: MemberKind }> => {
     try {
-      const { revision, lists } = await forget(services, kind, id);
-      return { revision, kind, lists: [...lists] };
+      return { revision: await forget(services, kind, id), kind };
     } catch (error) {
       if (error instanceof NoSuchId) throw new HttpError(400, "bad-id", error.message);
       throw error;

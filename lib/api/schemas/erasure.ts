@@ -6,14 +6,7 @@ import { Count, exact, listOf, Moment, nullable, oneOf } from "./common.ts";
 const Kind = oneOf(["user", "account"]);
 const Revision = Type.Integer({ minimum: 1, description: "Names the erasure; it does not say whose it is." });
 
-export const ErasureBegunOut = exact({
-  revision: Revision,
-  kind: Kind,
-  lists: Type.Array(Type.String(), {
-    description:
-      "Lists that entries of DEFINITIONS put the id on. It is on them no more, but stands in those entries and their copies.",
-  }),
-});
+export const ErasureBegunOut = exact({ revision: Revision, kind: Kind });
 
 const WaitOut = exact({
   for: oneOf(WAITS, {
@@ -21,9 +14,10 @@ const WaitOut = exact({
       "`owner`: the partition has none that runs; `entry`: its log has not come to the erasure; `others`: other partitions may " +
       "still tell of the member; `folds`: history is folded for new definitions; `checkpoint`: both are written anew; " +
       "`turn`: another erasure is there first; `work`: nothing, it gets on; `retry`: it has failed, and is tried again; " +
-      "`hold`: deltas are kept for services (`erasureHold`); `exports`: what was exported before it is overwritten.",
+      "`hold`: deltas are kept for services (`erasureHold`); `definitions`: entries that put the member on a list are written anew; " +
+      "`exports`: what was exported before it is overwritten.",
   }),
-  partitions: listOf(Count, { description: "Which wait for it; of `exports` none." }),
+  partitions: listOf(Count, { description: "Which wait for it; of `definitions` and `exports` none." }),
   segments: listOf(Type.String(), { description: "Of `folds`: whose history." }),
   until: nullable(Moment, { description: "Of `hold`: until when; else null." }),
   message: Type.String({ description: "For people." }),

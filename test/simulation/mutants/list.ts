@@ -16,6 +16,7 @@ const WORLD = "lib/memory/world.js";
 const LINKS = "actors/partition/links.js";
 const RUNNING = "actors/partition/running.js";
 const ERASING = "actors/partition/erasing.js";
+const CONTROL_ERASING = "actors/worker/control-erasing.js";
 const LINK_STEP = "lib/core/engine/links/link-step.js";
 
 export const MUTANTS: readonly Mutant[] = [
@@ -835,5 +836,45 @@ export const MUTANTS: readonly Mutant[] = [
     find: "return hasTraits && !this.heardAll",
     replace: "return false && !this.heardAll",
     seed: 12,
+  },
+  {
+    name: "erased-on-a-copy",
+    bug: "the copies of entries that put somebody on a list stay in the logs",
+    file: "actors/partition/erasure-scan.js",
+    find: "if (!isListEntry(entry) || !namesErased(entry, this.erased))",
+    replace: "if (true)",
+    seed: 12,
+  },
+  {
+    name: "erased-on-a-list",
+    bug: "an entry that puts somebody on a list stays beside what stands in for it",
+    file: CONTROL_ERASING,
+    find: "await this.eraser.erase(revision);",
+    replace: "",
+    seed: 12,
+  },
+  {
+    name: "list-hole-not-looked-up",
+    bug: "whoever follows the control log does not ask what stands in for an entry",
+    file: WORLD,
+    find: "stored === undefined ? controlStandIn(this.server, revision)",
+    replace: "stored === undefined ? undefined",
+    seed: 12,
+  },
+  {
+    name: "back-on-the-list",
+    bug: "what stands in for an entry names those again who were erased before",
+    file: CONTROL_ERASING,
+    find: "const entry = withoutIds(held.entry,",
+    replace: "const entry = withoutIds(this.book.entries[revision - 1],",
+    seed: 12,
+  },
+  {
+    name: "old-list-stays",
+    bug: "what stood in for an entry before somebody else was erased is not deleted",
+    file: CONTROL_ERASING,
+    find: "await this.eraser.eraseReplaced();",
+    replace: "",
+    seed: 67,
   },
 ];
