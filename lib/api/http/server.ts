@@ -16,6 +16,7 @@ import type { Api, ApiOptions, ApiServices } from "./api.ts";
 import { answerClientError } from "./client-errors.ts";
 import { addDocument, withRight } from "./document.ts";
 import { addDoors } from "./doors.ts";
+import { DRAIN_MS_MAX, Draining } from "./draining.ts";
 import type { HttpSettings } from "./http-settings.ts";
 import { inputCompiler, jsonParser } from "./input.ts";
 import { metricsOf } from "./metrics.ts";
@@ -23,6 +24,7 @@ import { nothingThere, sendError } from "./refusals.ts";
 import { traceField, traceOfRequest, within } from "./tracing.ts";
 
 const HEADERS_TIMEOUT_MS_MAX = 30_000;
+const PLUGIN_MS_MAX = 10_000;
 
 export function buildApi(options: ApiOptions): FastifyInstance {
   const { http, log, audience, version } = options;
@@ -39,6 +41,10 @@ export function buildApi(options: ApiOptions): FastifyInstance {
     trustProxy: http.proxies.length > 0 && [...http.proxies],
     // A browser opens connections ahead of need; an orderly close would wait a minute for a request that never comes.
     forceCloseConnections: true,
+    // It is the doors that refuse whoever comes late, in the words and with the headers of all refusals.
+    return503OnClosing: false,
+    // What is waited for at the end counts as the start of a plugin, too.
+    pluginTimeout: DRAIN_MS_MAX + PLUGIN_MS_MAX,
     clientErrorHandler: (error, socket) => answerClientError(error, socket, app.everyHeader),
     // An address that cannot be read is refused before any hook runs.
     frameworkErrors: (error, _request, reply) =>
@@ -71,7 +77,13 @@ export function buildApi(options: ApiOptions): FastifyInstance {
     }
     done();
   });
+  const draining = new Draining(app.server, http.timeoutMs);
+  app.addHook("preClose", async () => draining.begin());
   addDoors(app, options);
+  app.addHook("onRequest", (_request, _reply, done) => {
+    draining.assertOpen();
+    done();
+  });
   addDocument(app, version, namesOf(options.subjectPrefix.slice(0, -1)));
   const operating = new Operating(options.cluster, () => audience.partitions());
   const { control, catalogue } = options;
@@ -79,6 +91,8 @@ export function buildApi(options: ApiOptions): FastifyInstance {
   const services = { ...options, metrics, operating, rejected, ...jobServices(options) };
   app.addHook("preClose", () => services.jobRunner.stop());
   for (const group of GROUPS) app.register(async (routes) => group(routes as unknown as Api, services));
+  // Hooks run in the order of what is registered: those of the groups have ended what would not end by itself.
+  app.register(async (last) => last.addHook("preClose", () => draining.answered()));
   return app;
 }
 

@@ -14,8 +14,6 @@ const BYTES_A_UNIT = 2;
 
 /** Room in a log is made by people. */
 const FULL_RETRY_S_MIN = 15;
-/** A process that ends waits so long for what it stores: longer than a log may take for one event. */
-const SETTLING_MS_MAX = 5_000;
 
 /** Up to where each log must be read for all to be heard. */
 export type Positions = ReadonlyMap<PartitionNo, Seq>;
@@ -34,7 +32,6 @@ export class Storing {
   private events = 0;
   private bytes = 0;
   private readonly trouble = new Trouble();
-  private onSettled: (() => void) | undefined;
 
   constructor(intake: EventIntake, bounds: Pick<HttpSettings, "eventsWaitingMax" | "timeoutMs" | "repeatsKnownMs">) {
     this.intake = intake;
@@ -62,21 +59,7 @@ export class Storing {
     } finally {
       this.events -= events.length;
       this.bytes -= bytes;
-      // A turn later it has been answered, too.
-      if (this.events === 0 && this.onSettled !== undefined) setImmediate(this.onSettled);
     }
-  }
-
-  /** Nothing is being stored any more, or not within a reasonable time. */
-  async settled(): Promise<void> {
-    if (this.events === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, SETTLING_MS_MAX);
-      this.onSettled = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 
   /** A request that is larger than the room is let in alone. */

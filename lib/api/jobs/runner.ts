@@ -64,6 +64,7 @@ export class JobRunner {
   private readonly process = randomBytes(ID_BYTES).toString("hex");
   private readonly running = new Set<RunningJob>();
   private beating: NodeJS.Timeout | undefined;
+  private stopped = false;
 
   constructor(store: JobStore, bounds: Bounds) {
     this.store = store;
@@ -72,6 +73,8 @@ export class JobRunner {
 
   /** Throws JobsMissing where the data set keeps no jobs, NotPossible where NATS does not take the record. */
   async begin(wish: JobWish): Promise<RunningJob> {
+    if (this.stopped)
+      throw new NotPossible("busy", "not-answered", "This process is being stopped. Ask again: another one answers.");
     const id = `${wish.kind}-${randomBytes(ID_BYTES).toString("hex")}`;
     const now = new Date().toISOString();
     const { kind, target, targetKind, by, unit, total } = wish;
@@ -104,12 +107,14 @@ export class JobRunner {
     }
     const job = new RunningJob(record, ended.seq, this.store, this.bounds, () => this.forget(job));
     this.running.add(job);
+    if (this.stopped) job.abort(new JobEnded("failed", STOPPED));
     this.beating ??= setInterval(() => void this.store.beat(this.process, BEAT_EXPIRES_MS), BEAT_EVERY_MS);
     return job;
   }
 
   /** Every job is told to end, and has ended. */
   async stop(): Promise<void> {
+    this.stopped = true;
     const jobs = [...this.running];
     for (const job of jobs) job.abort(new JobEnded("failed", STOPPED));
     await Promise.all(jobs.map((job) => job.ended));

@@ -35,8 +35,6 @@ export const ingestRoutes: RouteGroup = (app, services) => {
     tellPositions(reply, await storing.store(events, () => socket.destroyed));
     return { success: true };
   };
-  // Connections are closed after it: what was stored is answered, and nobody sends it again.
-  app.addHook("preClose", () => storing.settled());
   // Only here: elsewhere a page of another site could send plain text without asking.
   app.addContentTypeParser("text/plain", { parseAs: "buffer" }, jsonParser(app));
   app.addHook("preParsing", (request, _reply, payload, done) => done(null, inflated(request, payload)));
