@@ -108,6 +108,11 @@ export class StreamReader {
         return;
       } catch (error) {
         if (this.stopped || turn !== this.turn) return;
+        // Whoever closed the connection wants nothing more of it.
+        if (this.options.nc.isClosed()) {
+          this.stop();
+          return;
+        }
         if (error instanceof Refusal) {
           this.stop();
           this.options.onFault(error);
