@@ -37,6 +37,8 @@ test("400 times of 400", async () => {
 
 test("a position that nobody will reach is waited for as long as was said, and no longer", async () => {
   const { seq } = await storeByNats(nc, "late", { type: "track", userId: "late", event: "X" });
+  // Until its owner has come to it: that takes as long as it takes.
+  expect(await questions.decide("late", { after: seq, waitMs: 10_000 })).toMatchObject({ fresh: true });
   const answer = await questions.decide("late", { after: seq + 1_000_000, waitMs: 50 });
   expect(answer).toMatchObject({ known: true, fresh: false });
 });
