@@ -7,7 +7,10 @@ import { changeList, ListWritten, membersPage } from "../../lib/api/world/lists.
 import { SortedIds } from "../../lib/api/world/sorted-ids.ts";
 import { erasedOf } from "../../lib/core/erasure.ts";
 import { DEFAULT_LIMITS } from "../../lib/core/types.ts";
+import { seeds } from "../support/seed.ts";
 import { ControlInMemory } from "./control-in-memory.ts";
+
+fc.configureGlobal({ seed: seeds(1)[0]! });
 
 const people = (count: number) => Array.from({ length: count }, (_, index) => `user-${index}`);
 
