@@ -10,7 +10,7 @@ import { type ApiInMemory, apiInMemory } from "./api-in-memory.ts";
 let api: ApiInMemory;
 let url: string;
 beforeEach(async () => {
-  api = await apiInMemory({ timeoutMs: 5_000 });
+  api = await apiInMemory();
   url = await api.app.listen({ host: "127.0.0.1", port: 0 });
 });
 afterEach(() => api.close());
