@@ -6,9 +6,6 @@ import type { Alternation } from "./alternation.ts";
 import type { Load } from "./load.ts";
 import { differencesOf, figuresOf, type RealCluster, tell, total } from "./real-cluster.ts";
 
-/** A load worth the name, also where the machine is busy with other things. */
-const EVENTS_PER_SECOND_MIN = 1_000;
-
 /** Ends the load, waits for the last word, recomputes everything, and prints both sides; `ear` heard all of it. */
 export async function expectNothingLost(
   cluster: RealCluster,
@@ -38,7 +35,6 @@ export async function expectNothingLost(
     expect(ear.heard).toBeGreaterThanOrEqual(report.deltas.actual);
   }
   expect(events, "each acknowledged event stands in a log, once").toBe(load.stored);
-  expect(load.perSecond).toBeGreaterThan(EVENTS_PER_SECOND_MIN);
   expect(report.deltas.expected).toBeGreaterThan(1_000);
   return statuses;
 }
