@@ -9,13 +9,16 @@ import { until } from "../support/until.ts";
 
 const ON_TIME_MS = 1_000;
 const TILE_MS = 1_000;
+const TRIES_MAX = 5;
 /** So many others that every partition has several pages. */
 const NEIGHBOURS = 4_000;
+/** Few enough that they are through before anybody's time is up, and enough that some are on another page. */
+const PASSERS_BY = 40;
 const ONE_PAGE = { ROLLCALL_PAGE_CACHE_BYTES: "0", ROLLCALL_PAGE_BYTES_MAX: "4KB" };
 const SEGMENTS = `
 segments:
-  - { id: active-10s, rule: { event: { name: "*", count: { gte: 3 }, window: { last: 10s } } } }
-  - { id: active-3s, rule: { event: { name: "*", count: { gte: 3 }, window: { last: 3s } } } }
+  - { id: active-10s, rule: { event: { name: Ping, count: { gte: 3 }, window: { last: 10s } } } }
+  - { id: active-3s, rule: { event: { name: Ping, count: { gte: 3 }, window: { last: 3s } } } }
 `;
 
 let cluster: RealCluster;
@@ -46,10 +49,14 @@ async function threeEvents(user: string): Promise<(windowMs: number) => number> 
   return (windowMs) => tileEnds + windowMs;
 }
 
-/** Others, so that the page of the silent one is put away. */
+/**
+ * Others, so that the page of the silent one is put away. They are through when this ends, and no rule counts what they do, so
+ * that no page is fetched for them later: nobody is late because of them.
+ */
 async function othersComeBy(count = NEIGHBOURS): Promise<void> {
   const ids = Array.from({ length: count }, (_, index) => `neighbour-${index}`);
-  await Promise.all(ids.map((id) => listener.send(id, track(id, "Ping"))));
+  await Promise.all(ids.map((id) => listener.send(id, track(id, "Pass"))));
+  await cluster.caughtUp();
 }
 
 async function leavesOnTime(segment: string, user: string, n: number, deadline: number): Promise<number> {
@@ -80,7 +87,7 @@ test.each(CACHES)("who falls silent leaves on time, with $cache", async ({ cache
   const deadlineOf = await threeEvents("u1");
   await listener.delta("active-10s", "u1", 1);
   await listener.delta("active-3s", "u1", 1);
-  await othersComeBy(NEIGHBOURS / 10);
+  await othersComeBy(PASSERS_BY);
   const short = await leavesOnTime("active-3s", "u1", 2, deadlineOf(3_000));
   const long = await leavesOnTime("active-10s", "u1", 2, deadlineOf(10_000));
   const loaded = await pagesLoaded(variables);
@@ -91,23 +98,31 @@ test.each(CACHES)("who falls silent leaves on time, with $cache", async ({ cache
 test.each(CACHES)(
   "who falls silent leaves on time though the worker is killed in between, with $cache",
   async ({ cache, variables }) => {
-    const worker = await begin(variables);
+    let worker = await begin(variables);
     await othersComeBy();
-    const deadlineOf = await threeEvents("u2");
-    await listener.delta("active-10s", "u2", 1);
-    await worker.kill9();
-    cluster.worker();
-    await cluster.everyPartitionRuns();
-    expect(Date.now(), "the new worker was quick enough for the test to mean something").toBeLessThan(
-      deadlineOf(10_000),
-    );
-    const long = await leavesOnTime("active-10s", "u2", 2, deadlineOf(10_000));
+    let tries = 0;
+    let user = "";
+    let deadline = 0;
+    // A new worker that takes until the deadline shows nothing: on a busy machine the next one may be quicker.
+    do {
+      tries += 1;
+      expect(tries, "a worker that is there before the deadline").toBeLessThanOrEqual(TRIES_MAX);
+      user = `u2-${tries}`;
+      deadline = (await threeEvents(user))(10_000);
+      await listener.delta("active-10s", user, 1);
+      await worker.kill9();
+      worker = cluster.worker();
+      await cluster.everyPartitionRuns();
+      await cluster.caughtUp();
+    } while (Date.now() >= deadline);
+    const long = await leavesOnTime("active-10s", user, 2, deadline);
     tell(`silence, killed in between, with ${cache}`, {
       "10 s window, ms late": long,
       "pages loaded": await pagesLoaded(variables),
+      tries,
     });
-    expect(listener.of("u2", "active-10s")).toHaveLength(2);
-    expect(listener.of("u2", "active-3s")).toHaveLength(2);
+    await listener.delta("active-3s", user, 2);
+    expect(listener.of(user)).toHaveLength(4);
   },
 );
 
