@@ -11,6 +11,9 @@ import { ensureServer } from "../../lib/server/fetch.ts";
 import { BINARY_DIR, startTestServer } from "../support/nats.ts";
 import { until } from "../support/until.ts";
 
+/** All of it is loaded and started: the longest that anybody waits for here. */
+const START_MS_MAX = 150_000;
+
 const run = promisify(execFile);
 let folder: string;
 let binary: string;
@@ -68,7 +71,7 @@ class Dev {
   }
 
   async ready(): Promise<{ http: string; nats: string }> {
-    await until("rollcall is ready", () => this.out !== "" || this.child.exitCode !== null);
+    await until("rollcall is ready", () => this.out !== "" || this.child.exitCode !== null, START_MS_MAX);
     const found = /^rollcall ready (http:\/\/127\.0\.0\.1:\d+) (nats:\/\/127\.0\.0\.1:\d+)\n$/.exec(this.out);
     if (found === null) throw new Error(`no ready line; it said:\n${this.out}${this.err}`);
     return { http: found[1]!, nats: found[2]! };

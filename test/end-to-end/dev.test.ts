@@ -10,6 +10,8 @@ import { Processes, type Variables, type Watched } from "../support/processes.ts
 
 const PARTITIONS = 32;
 const CART = "cart-under-100";
+/** All of it is loaded and started: the longest that anybody waits for here. */
+const START_MS_MAX = 150_000;
 
 let processes: Processes;
 let httpPort: number;
@@ -35,7 +37,7 @@ afterAll(async () => {
 
 async function start(): Promise<void> {
   dev = processes.start("dev", "dev.js", ["--no-demo"], variables);
-  await dev.says(/^rollcall ready/m);
+  await dev.says(/^rollcall ready/m, START_MS_MAX);
   client = await Listener.open(`nats://127.0.0.1:${natsPort}`);
 }
 
