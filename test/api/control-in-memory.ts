@@ -10,6 +10,7 @@ export class ControlInMemory implements ControlLog {
   meanwhile: (() => void) | undefined;
   /** The next append is stored, and its answer lost. */
   loseNextAnswer = false;
+  private heldBack: (() => void)[] | undefined;
   private appendsToFailure = Number.POSITIVE_INFINITY;
   private readonly listeners = new Set<(copy: ControlCopy, storedAt: number) => void>();
 
@@ -43,6 +44,21 @@ export class ControlInMemory implements ControlLog {
 
   write(entry: ControlEntry): void {
     this.entries.push(entry);
-    for (const listener of this.listeners) listener({ revision: this.entries.length, entry }, this.entries.length);
+    const revision = this.entries.length;
+    const tell = (): void => {
+      for (const listener of this.listeners) listener({ revision, entry }, revision);
+    };
+    if (this.heldBack === undefined) tell();
+    else this.heldBack.push(tell);
+  }
+
+  /** Who follows hears of what is written from now on when the answer is called. */
+  holdBack(): () => void {
+    const heldBack: (() => void)[] = [];
+    this.heldBack = heldBack;
+    return () => {
+      this.heldBack = undefined;
+      for (const tell of heldBack) tell();
+    };
   }
 }

@@ -81,6 +81,59 @@ test("an erasure asks few of those on a list whether they are meant, however man
   expect(long).toBeLessThan(short! + 10);
 });
 
+describe("a change that takes several entries", () => {
+  async function longList() {
+    const there = await listed(60);
+    const { control, catalogue } = there;
+    control.entryBytesMax = 400;
+    const change = async (mode: ListMode, members: readonly string[], kind?: "account") => {
+      const [written, before] = [new ListWritten(), control.entries.length];
+      const wish = { id: "crm", mode, members, ...(kind === undefined ? {} : { kind }) };
+      await changeList({ control, catalogue, limits: DEFAULT_LIMITS }, wish, written);
+      const entries = control.entries.slice(before) as unknown as { mode: ListMode; members: string[] }[];
+      expect(written.revisions).toEqual(entries.map((_, index) => before + index + 1));
+      return { written, entries: entries.map(({ mode: how, members: ids }) => [how, ids.length]) };
+    };
+    return { ...there, change, now: () => [...catalogue.lists.get("crm")!] };
+  }
+
+  test("writes what differs, and nothing where nothing does", async () => {
+    const { change, now } = await longList();
+    const then = [...people(60).slice(2), "new"];
+    expect((await change("replace", then)).entries).toEqual([
+      ["add", 1],
+      ["remove", 2],
+    ]);
+    expect(now()).toEqual(then);
+    for (const mode of ["add", "replace"] as const) {
+      expect(await change(mode, then)).toMatchObject({ entries: [], written: { members: 59 } });
+    }
+    expect((await change("remove", people(60))).entries.every(([mode]) => mode === "remove")).toBe(true);
+    expect(now()).toEqual(["new"]);
+    expect((await change("remove", people(60))).entries).toEqual([]);
+  });
+
+  test("knows what others have written that the catalogue has not heard of yet", async () => {
+    const { control, change, now } = await longList();
+    const late = control.holdBack();
+    control.write({ op: "list", id: "crm", mode: "remove", members: ["user-7"] });
+    vi.spyOn(control, "lastRevision").mockImplementationOnce(async () => {
+      setImmediate(late);
+      return control.entries.length;
+    });
+    expect((await change("add", people(60))).entries).toEqual([["add", 1]]);
+    expect(now()).toContain("user-7");
+  });
+
+  test("is refused as any other, though nothing differs", async () => {
+    const { control, catalogue, change } = await longList();
+    await expect(change("add", people(60), "account")).rejects.toThrow(/keeps its kind/);
+    control.write({ op: "removeList", id: "crm" });
+    await expect(change("remove", people(60))).rejects.toThrow(/There is no list/);
+    expect([...catalogue.lists.keys()]).toEqual([]);
+  });
+});
+
 describe("a page by id", () => {
   const page = ({ catalogue }: Awaited<ReturnType<typeof listed>>, after?: string) =>
     membersPage(catalogue.lists.get("crm")!, {

@@ -76,7 +76,7 @@ export interface ListChange {
 export class ListWritten {
   /** Of each entry. */
   readonly revisions: number[] = [];
-  /** Of those who were given, how many. */
+  /** Of those who were given, how many are as they were to be. */
   members = 0;
 }
 
@@ -86,56 +86,78 @@ const FRAME_BYTES = 128;
 const ENTRY_BYTES_MAX = 512 * 1024;
 
 /**
- * What does not fit into one entry is written in several. A replacement is then written as what comes, and after that what
- * goes, so that nobody who stays leaves on the way. `written` is told of each entry, so that it is known when one fails.
+ * What fits into one entry is written as it is given. What does not is written in several, and of it only what differs: what comes
+ * first, what goes after that, so that nobody who stays leaves on the way. `written` is told of each entry, so that it is known
+ * when one fails.
  */
 export async function changeList(desk: Desk, change: ListChange, written: ListWritten): Promise<ListSummary> {
   const { control, catalogue, limits } = desk;
   const { id, mode } = change;
   assertListId(id, limits);
   const bytesMax = Math.min(control.entryBytesMax ?? ENTRY_BYTES_MAX, ENTRY_BYTES_MAX) - FRAME_BYTES - bytesOf(id);
-  const given = new Set<MemberId>();
-  const parts = new Parts(bytesMax);
-  await inBreaths(change.members, (member, index) => {
-    assertMemberId(member, index, limits);
-    if (given.has(member)) return;
-    given.add(member);
-    parts.add(member);
-  });
+  const { given, bytes } = await eachOnce(change.members, limits);
   const { revisions } = written;
+  const kindNow = (how: ListMode): MemberKind => {
+    if (revisions.length === 0) change.assertStill?.();
+    // An entry that takes somebody out of a list that is not there would make it.
+    if (how === "remove") membersOf(catalogue, id);
+    return kindOf(catalogue, id, change.kind);
+  };
   const write = async (how: ListMode, ids: readonly MemberId[]): Promise<void> => {
     const revision = await appendEntry(control, catalogue, (isInDoubt) => {
       // After a lost answer the list is what the entry was to make of it, by this very change.
       if (isInDoubt && how !== "remove" && holdsExactly(catalogue, id, ids)) return undefined;
-      if (revisions.length === 0) change.assertStill?.();
-      // An entry that takes somebody out of a list that is not there would make it.
-      if (how === "remove") membersOf(catalogue, id);
-      return listEntry(id, kindOf(catalogue, id, change.kind), how, ids);
+      return listEntry(id, kindNow(how), how, ids);
     });
     if (revision === undefined) return;
     const why = catalogue.rejections.get(revision);
     if (why !== undefined) throw new NotPossible("bad", "bad-list", `The list was refused: ${why}.`);
     revisions.push(revision);
   };
-  const told = parts.all.length > 1 ? await change.inParts?.() : undefined;
-  const writeAll = async (how: ListMode): Promise<void> => {
-    for (const part of parts.all) {
-      told?.(written.members);
-      await write(how, part);
-      written.members += part.length;
-    }
+  if (bytes <= bytesMax) {
+    await write(mode, [...given]);
+    written.members = given.size;
+    return listOf(catalogue, id);
+  }
+  await catchUp(desk);
+  const how = mode === "remove" ? "remove" : "add";
+  kindNow(how);
+  const isOn = (member: MemberId): boolean => catalogue.lists.get(id)?.has(member) ?? false;
+  const differ = await partsOf(given, bytesMax, (member) => isOn(member) === (how === "remove"));
+  written.members = given.size - differ.count;
+  const told = differ.all.length > 1 ? await change.inParts?.() : undefined;
+  for (const part of differ.all) {
     told?.(written.members);
-  };
-  if (mode !== "replace" || parts.all.length === 1) await writeAll(mode);
-  else {
-    await writeAll("add");
-    const goes = new Parts(bytesMax);
-    await inBreaths(membersOf(catalogue, id), (member) => {
-      if (!given.has(member)) goes.add(member);
-    });
-    for (const part of goes.all) if (part.length > 0) await write("remove", part);
+    await write(how, part);
+    written.members += part.length;
+  }
+  told?.(written.members);
+  if (mode === "replace") {
+    const goes = await partsOf(membersOf(catalogue, id), bytesMax, (member) => !given.has(member));
+    for (const part of goes.all) await write("remove", part);
   }
   return listOf(catalogue, id);
+}
+
+async function eachOnce(
+  members: readonly MemberId[],
+  limits: Limits,
+): Promise<{ readonly given: ReadonlySet<MemberId>; readonly bytes: number }> {
+  const given = new Set<MemberId>();
+  let bytes = 0;
+  await inBreaths(members, (member, index) => {
+    assertMemberId(member, index, limits);
+    if (given.has(member)) return;
+    given.add(member);
+    bytes += bytesIn(member);
+  });
+  return { given, bytes };
+}
+
+/** Whoever has been told of a change elsewhere finds it here. */
+async function catchUp({ control, catalogue }: Desk): Promise<void> {
+  const revision = await control.lastRevision();
+  await catalogue.when(() => catalogue.state.revision >= revision);
 }
 
 function holdsExactly({ lists }: Catalogue, id: string, members: readonly MemberId[]): boolean {
@@ -143,26 +165,38 @@ function holdsExactly({ lists }: Catalogue, id: string, members: readonly Member
   return held !== undefined && held.size === members.length && members.every((member) => held.has(member));
 }
 
-/** Ids in as many entries as they take. */
-class Parts {
-  /** At least one, which is empty when nobody is in it. */
-  readonly all: MemberId[][] = [[]];
-  private readonly bytesMax: number;
-  private bytes = 0;
+interface Parts {
+  /** Ids of each entry. */
+  readonly all: readonly (readonly MemberId[])[];
+  readonly count: number;
+}
 
-  constructor(bytesMax: number) {
-    this.bytesMax = bytesMax;
-  }
-
-  add(member: MemberId): void {
-    const size = bytesOf(JSON.stringify(member)) + 1;
-    if (this.bytes > 0 && this.bytes + size > this.bytesMax) {
-      this.all.push([]);
-      this.bytes = 0;
+/** Those who are wanted, in as many entries as they take. */
+async function partsOf(
+  members: Iterable<MemberId>,
+  bytesMax: number,
+  isWanted: (member: MemberId) => boolean,
+): Promise<Parts> {
+  const all: MemberId[][] = [];
+  let count = 0;
+  let bytes = Number.POSITIVE_INFINITY;
+  await inBreaths(members, (member) => {
+    if (!isWanted(member)) return;
+    const size = bytesIn(member);
+    if (bytes + size > bytesMax) {
+      all.push([]);
+      bytes = 0;
     }
-    this.all.at(-1)!.push(member);
-    this.bytes += size;
-  }
+    all.at(-1)!.push(member);
+    bytes += size;
+    count += 1;
+  });
+  return { all, count };
+}
+
+/** What an id takes in an entry. */
+function bytesIn(member: MemberId): number {
+  return bytesOf(JSON.stringify(member)) + 1;
 }
 
 function bytesOf(text: string): number {
