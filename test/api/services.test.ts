@@ -9,13 +9,12 @@ import { SealedCursors } from "../../lib/api/security/sealed-cursors.ts";
 import { partitionOf } from "../../lib/core/ids.ts";
 import { namesOf } from "../../lib/nats/names.ts";
 import type { NatsService } from "../../lib/nats/service.ts";
-import { startTestServer, type TestServer } from "../support/nats.ts";
+import { PATIENTLY, startTestServer, type TestServer } from "../support/nats.ts";
 import { until } from "../support/until.ts";
 import { CART, FakeAudience } from "./fake-audience.ts";
 import { PeopleInMemory } from "./people-in-memory.ts";
 
 const VERSION = "1.2.3";
-const ANSWER_MS_MAX = 30_000;
 const GOOD: Readonly<Record<string, object>> = {
   decide: { user: "u1" },
   user: { user: "u1" },
@@ -80,7 +79,7 @@ async function everybody(subject: string): Promise<Record<string, unknown>[]> {
 
 function ask(endpoint: string, request: unknown = {}): Promise<Msg> {
   const body = typeof request === "string" ? request : JSON.stringify(request);
-  return asking.request(`ask.v1.${endpoint}`, body, { timeout: ANSWER_MS_MAX });
+  return asking.request(`ask.v1.${endpoint}`, body, PATIENTLY);
 }
 
 /** What every answer on $SRV begins with, and nothing else of a ping's. */
@@ -145,7 +144,7 @@ describe("discovery", () => {
 
   test("who has stopped answers nothing more", async () => {
     await services[0]!.stop();
-    await expect(asking.request("$SRV.PING", "", { timeout: ANSWER_MS_MAX })).rejects.toThrow(/no responders/);
+    await expect(asking.request("$SRV.PING", "", PATIENTLY)).rejects.toThrow(/no responders/);
     await expect(ask("decide", { user: "u1" })).rejects.toThrow(/no responders/);
   });
 });

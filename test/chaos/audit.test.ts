@@ -14,14 +14,13 @@ import { Questions } from "../../lib/nats/questions.ts";
 import { api, publish, storedMessage, streamState } from "../../lib/nats/wire.ts";
 import type { Watermark } from "../../lib/ports/delta-sink.ts";
 import type { StoredDelta } from "../../lib/verify/verify.ts";
-import { type Provisioned, provisioned } from "../support/nats.ts";
+import { PATIENTLY, type Provisioned, provisioned } from "../support/nats.ts";
 import { testShard } from "../support/shards.ts";
 import { until } from "../support/until.ts";
 import { type AuditReport, audit, FINDINGS, type Finding } from "./audit.ts";
 
 const PARTITIONS = 2;
 const MEMBERS = 60;
-const STORED_MS_MAX = 30_000;
 /** The second entry of the control log says that the first is in force. */
 const REVISION = 1;
 
@@ -57,9 +56,8 @@ beforeAll(async () => {
 
 afterAll(() => server.stop());
 
-/** Stored; by itself the client waits for a second only. */
 async function send(userId: string, event: object): Promise<void> {
-  await nc.request(`events.${userId}`, JSON.stringify(event), { timeout: STORED_MS_MAX });
+  await nc.request(`events.${userId}`, JSON.stringify(event), PATIENTLY);
 }
 
 async function deltas(): Promise<StoredDelta[]> {
