@@ -129,6 +129,59 @@ describe("questions", () => {
   });
 });
 
+describe("what is odd is refused with its place, and with what helps", () => {
+  test.each([
+    ["/v1/segments?limit=1&limit=2", "query.limit: is given 2 times; give it once."],
+    ["/v1/segments?sort=id&sort=name&sort=id", "query.sort: is given 3 times; give it once."],
+    ["/v1/segments?limit=99999999999999999999", "query.limit: must be a whole number of 15 digits at most."],
+    ["/v1/segments?kind=x", "query.kind: must be one of user, account."],
+    ["/v1/segments?hasDraft=maybe", "query.hasDraft: must be true or false."],
+    ["/v1/segments/cart-under-100/series?from=yesterday", "expected a moment such as 2026-11-23T10:00:00Z."],
+    ["/v1/search?q=", "query.q: must not be empty."],
+    ["/v1/users/%E0%A4%A", "A % in the path is not followed by a byte of UTF-8"],
+    ["/v1/users/%", "A % in the path is not followed by a byte of UTF-8"],
+  ])("%s", async (url, words) => {
+    const answer = await get(url);
+    expect([answer.statusCode, answer.json().error.message]).toEqual([400, expect.stringContaining(words)]);
+  });
+
+  test("an id in the path that is longer than any", async () => {
+    const answer = await get(`/v1/users/${"a".repeat(4_000)}`);
+    const { message } = answer.json().error;
+    expect([answer.statusCode, message]).toEqual([400, "An id in the path is longer than any can be."]);
+  });
+
+  const JSON_TYPE = { "content-type": "application/json" };
+  test.each([
+    [
+      "no type of ours",
+      "/v1/decide",
+      { "content-type": "application/x-www-form-urlencoded" },
+      "a=1",
+      415,
+      "header.content-type",
+    ],
+    ["nothing", "/v1/decide", JSON_TYPE, "", 400, "The body is empty"],
+    ["no JSON", "/v1/decide", JSON_TYPE, '{"user": u1}', 400, "something in it is no value"],
+    ["half of it", "/v1/decide", JSON_TYPE, '{"user"', 400, "The body is not JSON: it is wrong from character 8 on."],
+    ["the beginning of it", "/v1/decide", JSON_TYPE, "[", 400, "The body is not JSON: it ends too early."],
+    ["a key that is none", "/v1/decide", JSON_TYPE, '{"__proto__": {}}', 400, "a key in it is __proto__"],
+    ["too much", "/v1/decide", JSON_TYPE, `"${"x".repeat(1_100_000)}"`, 413, "httpBodyBytesMax"],
+    ["no gzip", "/v1/track", { ...JSON_TYPE, "content-encoding": "gzip" }, "{}", 400, "not gzip"],
+    [
+      "a wrong element",
+      "/v1/decide",
+      JSON_TYPE,
+      '{"user":"u1","segments":["a",1]}',
+      400,
+      "body.segments[1]: must be text.",
+    ],
+  ])("a body of %s", async (_, url, headers, payload, status, words) => {
+    const answer = await app.inject({ method: "POST", url, headers, payload });
+    expect([answer.statusCode, answer.json().error.message]).toEqual([status, expect.stringContaining(words)]);
+  });
+});
+
 test("a request that is wrong in several ways is told each place once, in words", async () => {
   const wrong = await app.inject({ method: "POST", url: "/v1/keys", payload: { role: "god", nonsense: 1, more: {} } });
   expect(wrong.statusCode).toBe(400);

@@ -4,7 +4,7 @@ import { isUtf8 } from "node:buffer";
 import type { FastifyBodyParser, FastifyInstance, FastifySchemaCompiler } from "fastify";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
-import { keyPath, type Problem } from "../../core/rules/parse/problems.ts";
+import { itemPath, keyPath, type Problem } from "../../core/rules/parse/problems.ts";
 import { HttpError } from "./http-error.ts";
 
 /** Of a body whose own parser says more than a schema could: the schema is for readers, the route checks. */
@@ -23,7 +23,7 @@ export const inputCompiler: FastifySchemaCompiler<TSchema & Properties> = ({ sch
   return (value: unknown) => {
     const read = httpPart === "body" ? value : withTypes(value, schema);
     if (validator.Check(read)) return { value: read };
-    return { error: refusalOf(validator.Errors(read), WHERE[httpPart] ?? "body") };
+    return { error: refusalOf(validator.Errors(read), WHERE[httpPart] ?? "body", read) };
   };
 };
 
@@ -53,20 +53,37 @@ interface Found {
   readonly params: object;
 }
 
-function refusalOf(found: readonly Found[], where: string): HttpError {
-  // A field that may not be there is found twice: once for its name, and once for its value, which nothing could suit.
-  const told = found.filter(({ keyword }) => keyword !== "boolean");
-  const problems = told.flatMap((one) => problemsOf(one, where)).slice(0, PROBLEMS_MAX);
+/**
+ * A field that may not be there is found twice: once for its name, and once for its value, which nothing could suit. Of what may have
+ * several forms it is told what is wrong with each.
+ */
+const TOLD_BY_OTHERS: ReadonlySet<string> = new Set(["boolean", "anyOf"]);
+
+function refusalOf(found: readonly Found[], where: string, value: unknown): HttpError {
+  const told = found.filter(({ keyword }) => !TOLD_BY_OTHERS.has(keyword));
+  const all = told.flatMap((one) => problemsOf(one, where, value));
+  const problems = all.filter(({ path, message }, index) => index === all.findIndex(isOf(path, message)));
+  problems.splice(PROBLEMS_MAX);
   const first = problems[0] ?? { path: where, message: "is not as it must be" };
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
   return new HttpError(400, "bad-request", `${first.path}: ${first.message}${more}.`, problems);
 }
 
-function problemsOf({ instancePath, keyword, message, params }: Found, where: string): Problem[] {
-  const path = instancePath
-    .split("/")
-    .slice(1)
-    .reduce((at, step) => keyPath(at, step.replaceAll("~1", "/").replaceAll("~0", "~")), where);
+function isOf(path: string, message: string): (problem: Problem) => boolean {
+  return (problem) => problem.path === path && problem.message === message;
+}
+
+function problemsOf({ instancePath, keyword, message, params }: Found, where: string, value: unknown): Problem[] {
+  let path = where;
+  let given = value;
+  for (const escaped of instancePath.split("/").slice(1)) {
+    const step = escaped.replaceAll("~1", "/").replaceAll("~0", "~");
+    path = Array.isArray(given) ? itemPath(path, Number(step)) : keyPath(path, step);
+    given = (given as Readonly<Record<string, unknown>> | undefined)?.[step];
+  }
+  // What is no body is text; several of one name are a list.
+  if (where !== "body" && Array.isArray(given))
+    return [{ path, message: `is given ${given.length} times; give it once` }];
   if (keyword === "additionalProperties" || keyword === "unevaluatedProperties") {
     const names = (Object.values(params)[0] ?? []) as readonly string[];
     return names.map((name) => ({ path: keyPath(path, name.slice(0, 80)), message: "there is no such field" }));
@@ -75,7 +92,36 @@ function problemsOf({ instancePath, keyword, message, params }: Found, where: st
     const names = (Object.values(params)[0] ?? []) as readonly string[];
     return names.map((name) => ({ path: keyPath(path, name), message: "is missing" }));
   }
-  return [{ path, message }];
+  return [{ path, message: wordsOf(keyword, params, where) ?? message }];
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  integer: "must be a whole number",
+  number: "must be a number",
+  boolean: "must be true or false",
+  string: "must be text",
+  array: "must be a list",
+  object: "must be an object",
+};
+
+/** Undefined: the library says it well. */
+function wordsOf(keyword: string, params: object, where: string): string | undefined {
+  const { type, allowedValues, limit } = params as {
+    type?: unknown;
+    allowedValues?: readonly unknown[];
+    limit?: number;
+  };
+  switch (keyword) {
+    case "type":
+      // Of more digits than are read where all is text.
+      if (type === "integer" && where !== "body") return `${TYPES.integer} of 15 digits at most`;
+      return typeof type === "string" ? TYPES[type] : undefined;
+    case "enum":
+      return `must be one of ${allowedValues!.join(", ")}`;
+    case "minLength":
+      return limit === 1 ? "must not be empty" : undefined;
+  }
+  return undefined;
 }
 
 /** The most that httpDepthMax can be. */
@@ -88,11 +134,31 @@ export function jsonParser(app: Pick<FastifyInstance, "getDefaultJsonParser">): 
   const parse = app.getDefaultJsonParser("error", "error");
   return textParser((request, text, done) => {
     parse(request, text, (error, value) => {
+      if (isNoJson(error))
+        return done(new HttpError(400, "bad-request", `The body is not JSON: ${whereNoJson(text)}.`));
       const place = error === null && LONG_NUMBER.test(text) ? placeOfInfinite(value, "body", 0) : undefined;
       if (place === undefined) done(error, value);
       else done(new HttpError(400, "bad-request", `${place} is too large to be a number.`));
     });
   });
+}
+
+function isNoJson(error: (Error & { readonly code?: string }) | null): boolean {
+  return error?.code === "FST_ERR_CTP_INVALID_JSON_BODY";
+}
+
+function whereNoJson(text: string): string {
+  try {
+    JSON.parse(text);
+    return "a key in it is __proto__, or constructor with prototype, and those are refused";
+  } catch (error) {
+    const { message } = error as Error;
+    const at = /position (\d+)/.exec(message)?.[1];
+    if (at !== undefined) return `it is wrong from character ${Number(at) + 1} on`;
+    return message.includes("Unexpected end")
+      ? "it ends too early"
+      : "something in it is no value: texts stand in double quotes";
+  }
 }
 
 /** What is no UTF-8 would be read all the same, with one sign for all that it is not: of two names it could make one. */

@@ -73,6 +73,10 @@ export function refusalOf(error: FastifyError | Error): HttpError {
     return new HttpError(503, "no-series", error.message);
   }
   if (error.name === "JobsMissing") return new HttpError(503, "no-jobs", error.message);
+  // Of a body that breaks while it is read; what breaks elsewhere bears no status.
+  const isOfRequest = "statusCode" in error && "code" in error && typeof error.code === "string";
+  const words = isOfRequest ? wordsOf(String(error.code)) : undefined;
+  if (words !== undefined) return new HttpError(...words);
   // Ids are escaped to find whose log they belong to; half a character, as JSON can write it, cannot be.
   if (error instanceof URIError) {
     return new HttpError(400, "bad-request", "An id holds half a character (a lone surrogate); nobody has such an id.");
@@ -81,6 +85,48 @@ export function refusalOf(error: FastifyError | Error): HttpError {
   const status = "statusCode" in error && typeof error.statusCode === "number" ? error.statusCode : 500;
   if (status >= 400 && status < 500) return new HttpError(status, CODES[status] ?? "bad-request", error.message);
   return new HttpError(500, "internal", "Something went wrong here; the log says what.");
+}
+
+/** What fastify refuses by itself, with place and remedy. */
+function wordsOf(code: string): ConstructorParameters<typeof HttpError> | undefined {
+  switch (code) {
+    case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
+      return [
+        415,
+        "unsupported-type",
+        "header.content-type: such a body is not taken here. Send JSON as application/json; /docs names the routes that take something else.",
+      ];
+    case "FST_ERR_CTP_EMPTY_JSON_BODY":
+      return [
+        400,
+        "bad-request",
+        "The body is empty, and header.content-type says that it is JSON: send some, or leave the header out.",
+      ];
+    case "FST_ERR_CTP_BODY_TOO_LARGE":
+      return [
+        413,
+        "too-large",
+        "The body is larger than what is taken here (httpBodyBytesMax, or httpFeedBytesMax where many come at once); send it in parts.",
+      ];
+    case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
+      return [400, "bad-request", "The body is not as long as header.content-length says."];
+    case "FST_ERR_BAD_URL":
+      return [
+        400,
+        "bad-request",
+        "A % in the path is not followed by a byte of UTF-8 in hex; write ids as encodeURIComponent does.",
+      ];
+    case "FST_ERR_MAX_PARAM_LENGTH":
+      return [400, "bad-request", "An id in the path is longer than any can be."];
+    case "Z_DATA_ERROR":
+    case "Z_BUF_ERROR":
+      return [
+        400,
+        "bad-request",
+        "The body is not gzip, as header.content-encoding says that it is, or it breaks off.",
+      ];
+  }
+  return undefined;
 }
 
 export function nothingThere(request: FastifyRequest): HttpError {

@@ -84,7 +84,7 @@ export const OverlapQuery = exact({
 export const OverlapOut = pageOf(MemberOut);
 
 const MomentIn = (description: string) =>
-  Type.Optional(Type.String({ minLength: 10, maxLength: 40, description: `${description} ISO 8601.` }));
+  Type.Optional(Type.String({ minLength: 1, maxLength: 40, description: `${description} ISO 8601.` }));
 
 export const SeriesQuery = exact({
   step: Type.Optional(oneOf(STEPS, { default: "hour", examples: ["hour"], description: "Days are those of UTC." })),
