@@ -138,6 +138,7 @@ describe("what is odd is refused with its place, and with what helps", () => {
     ["/v1/segments?hasDraft=maybe", "query.hasDraft: must be true or false."],
     ["/v1/segments/cart-under-100/series?from=yesterday", "expected a moment such as 2026-11-23T10:00:00Z."],
     ["/v1/search?q=", "query.q: must not be empty."],
+    ["/v1/explain?segment=cart-under-100&user=u1&account=acme", "query: say user=… alone"],
     ["/v1/users/%E0%A4%A", "A % in the path is not followed by a byte of UTF-8"],
     ["/v1/users/%", "A % in the path is not followed by a byte of UTF-8"],
   ])("%s", async (url, words) => {

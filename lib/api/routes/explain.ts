@@ -35,8 +35,8 @@ export const explainRoutes: RouteGroup = (app, { audience }) => {
       if (segment === undefined) throw noSegment(query.segment);
       const { kind } = segment;
       const id = query[kind];
-      if (id === undefined) {
-        throw new HttpError(400, "bad-request", `query: say ${kind}=… once, as in ${USAGE[kind]}.`);
+      if (id === undefined || (query.user !== undefined && query.account !== undefined)) {
+        throw new HttpError(400, "bad-request", `query: say ${kind}=… alone, as in ${USAGE[kind]}.`);
       }
       const explanation = await audience.explain(query.segment, id);
       if (explanation !== undefined) return explanationOut(explanationMasked(explanation, request.masking));
