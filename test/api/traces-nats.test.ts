@@ -193,6 +193,8 @@ test("what waited while no worker ran bears its own, and a definition's deltas b
 
 test("a question's goes on to the owner, and stands in the log beside what was asked", async () => {
   const [byHttp, byNats] = [newTrace(), newTrace()];
+  // What others have asked up to now is here, and no matter.
+  await nc.flush();
   asked.length = 0;
   lines.length = 0;
   expect((await post("decide", { user: "u3" }, byHttp)).status).toBe(200);
