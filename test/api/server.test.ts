@@ -152,6 +152,23 @@ describe("what is odd is refused with its place, and with what helps", () => {
     expect([answer.statusCode, message]).toEqual([400, "An id in the path is longer than any can be."]);
   });
 
+  test("a query where none is read, also where it would have made all the difference", async () => {
+    const asked = [
+      await get("/v1/erasures?limit=5"),
+      await app.inject({ method: "POST", url: "/v1/segments/apply?dryRun=true", payload: { remove: [] } }),
+      await app.inject({ method: "DELETE", url: "/v1/users/u1?dryRun" }),
+    ];
+    expect(asked.map((answer) => [answer.statusCode, answer.json().error.message])).toEqual([
+      [400, "query.limit: there is no such field."],
+      [400, "query.dryRun: there is no such field."],
+      [400, "query.dryRun: there is no such field."],
+    ]);
+    expect(api.control.entries).toEqual([]);
+    expect((await get("/healthz?now=1")).statusCode).toBe(200);
+    const event = { userId: "u1", event: "Product Viewed" };
+    expect((await app.inject({ method: "POST", url: "/v1/track?v=2", payload: event })).statusCode).toBe(200);
+  });
+
   const JSON_TYPE = { "content-type": "application/json" };
   test.each([
     [

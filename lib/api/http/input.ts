@@ -1,10 +1,11 @@
 // What comes in, held against the schema of its route: a value of the right type, or every place that is wrong.
 // Nothing is dropped, filled in or guessed; only a query, which is all text, becomes numbers and truths.
 import { isUtf8 } from "node:buffer";
-import type { FastifyBodyParser, FastifyInstance, FastifySchemaCompiler } from "fastify";
+import type { FastifyBodyParser, FastifyInstance, FastifySchemaCompiler, RouteOptions } from "fastify";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { itemPath, keyPath, type Problem } from "../../core/rules/parse/problems.ts";
+import { exact } from "../schemas/common.ts";
 import { HttpError } from "./http-error.ts";
 
 /** Of a body whose own parser says more than a schema could: the schema is for readers, the route checks. */
@@ -26,6 +27,16 @@ export const inputCompiler: FastifySchemaCompiler<TSchema & Properties> = ({ sch
     return { error: refusalOf(validator.Errors(read), WHERE[httpPart] ?? "body", read) };
   };
 };
+
+/**
+ * A route that names no query takes none: who wrote `?dryRun=true` where nobody reads it would have done what they meant to try. Whatever
+ * sends events may add what it likes, against caches for instance.
+ */
+export function closeQuery(route: RouteOptions): void {
+  const { url, schema, config } = route;
+  if (schema === undefined || schema.querystring !== undefined || !url.startsWith("/v1/")) return;
+  if (config?.needs !== "ingest") route.schema = { ...schema, querystring: exact({}) };
+}
 
 /** Text where the schema asks for a number or a truth; what is neither stays as it is, and is refused. */
 function withTypes(value: unknown, { properties = {} }: Properties): unknown {

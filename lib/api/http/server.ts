@@ -18,7 +18,7 @@ import { addDocument, withRight } from "./document.ts";
 import { addDoors } from "./doors.ts";
 import { DRAIN_MS_MAX, Draining } from "./draining.ts";
 import type { HttpSettings } from "./http-settings.ts";
-import { inputCompiler, jsonParser } from "./input.ts";
+import { closeQuery, inputCompiler, jsonParser } from "./input.ts";
 import { metricsOf } from "./metrics.ts";
 import { nothingThere, sendError } from "./refusals.ts";
 import { traceField, traceOfRequest, within } from "./tracing.ts";
@@ -59,6 +59,7 @@ export function buildApi(options: ApiOptions): FastifyInstance {
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   app.setErrorHandler((error: FastifyError, _request, reply) => sendError(error, reply, log));
   app.setNotFoundHandler((request, reply) => sendError(nothingThere(request), reply, log));
+  app.addHook("onRoute", closeQuery);
   app.addHook("onRoute", withRight);
   app.addHook("onRoute", assertGuarded);
   addAnswerTime(app, http.timeoutMs);
