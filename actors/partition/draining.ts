@@ -21,7 +21,10 @@ export async function drain(running: Running): Promise<boolean> {
 
 /** Finishes the picture under way, if there is one. */
 async function encodeAll(running: Running): Promise<void> {
-  while (running.checkpointer.work()) running.throwFault();
+  while (running.checkpointer.work()) {
+    running.throwFault();
+    await running.turns.takeNext();
+  }
   await attended(running, running.checkpointer.finished());
 }
 
