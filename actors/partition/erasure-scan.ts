@@ -84,7 +84,8 @@ export class ErasureScan {
     if (!isListEntry(entry) || !namesErased(entry, this.erased)) return;
     const { partition, partitions } = this.options;
     const ours = withoutIds(entry, (id) => partitionOf(id, partitions) !== partition || isMeant(this.erased, id));
-    this.standIns.push({ seq, stamp, kind: "control", body: JSON.stringify({ revision, entry: ours }) });
+    const body = JSON.stringify({ revision, entry: ours });
+    this.standIns.push({ seq, stamp, kind: "control", body, isAlike: !this.isHome });
   }
 
   private moveClock(message: { readonly to?: unknown } | undefined): void {

@@ -12,6 +12,8 @@ export interface StandIn {
   readonly kind: LogKind;
   /** JSON. */
   readonly body: string;
+  /** Whoever reads it comes to the same as by the message itself: only what means nothing in this log was left out. */
+  readonly isAlike?: boolean;
 }
 
 /** `listed`: all that goes is named, so it may go. `cleared`: the log is without it. `deleted`: all of it is gone. */
@@ -112,7 +114,7 @@ export class LedgerBook {
   /** Of each erasure, by their names. */
   readonly #chunks = new Map<number, Map<string, Chunk>>();
   readonly #outdated = new Set<Seq>();
-  /** The highest place in the log that was erased; 0 where none was. */
+  /** The highest place in the log whose stand-in is not alike; 0 where there is none. */
   last: Seq = 0;
 
   /** `name` as entryName and phaseName give it; `at` is its place in the ledger. */
@@ -127,8 +129,7 @@ export class LedgerBook {
       if (before === undefined) for (const chunk of this.#chunksOf(revision)) this.#apply(chunk);
       return;
     }
-    const rows = JSON.parse(body) as [Seq, Millis, LogKind, Json][];
-    const standIns = rows.map(([seq, stamp, kind, said]) => ({ seq, stamp, kind, body: JSON.stringify(said) }));
+    const standIns = (JSON.parse(body) as Row[]).map(standInOf);
     const chunks = this.#chunks.get(revision) ?? new Map<string, Chunk>();
     this.#chunks.set(revision, chunks);
     const before = chunks.get(name);
@@ -141,7 +142,7 @@ export class LedgerBook {
   #apply({ standIns }: Chunk): void {
     for (const standIn of standIns) {
       this.#standIns.set(standIn.seq, standIn);
-      this.last = Math.max(this.last, standIn.seq);
+      if (standIn.isAlike !== true) this.last = Math.max(this.last, standIn.seq);
     }
   }
 
@@ -168,9 +169,9 @@ export class LedgerBook {
     this.#outdated.delete(at);
   }
 
-  /** Nothing was ever erased. */
-  get isEmpty(): boolean {
-    return this.#standIns.size === 0;
+  /** Whoever reads the log comes to what it has said before. */
+  get isFaithful(): boolean {
+    return this.last === 0;
   }
 
   phaseOf(revision: number): ErasurePhase | undefined {
@@ -216,7 +217,8 @@ export class LedgerBook {
     for (let seq = from; seq <= to; seq += 1) {
       const standIn = this.#standIns.get(seq);
       if (standIn === undefined) return undefined;
-      records.push({ ...standIn, body: Buffer.from(standIn.body) });
+      const { stamp, kind, body } = standIn;
+      records.push({ seq, stamp, kind, body: Buffer.from(body) });
     }
     return records;
   }
@@ -270,6 +272,15 @@ export function inChunks(standIns: readonly StandIn[]): StandIn[][] {
 
 /** Bodies are JSON, and stand in it as they are: as texts they would be longer than the messages they stand for. */
 export function entryText(standIns: readonly StandIn[]): string {
-  const rows = standIns.map(({ seq, stamp, kind, body }) => `[${seq},${stamp},${JSON.stringify(kind)},${body}]`);
+  const rows = standIns.map(({ seq, stamp, kind, body, isAlike }) => {
+    const alike = isAlike === true ? ",1" : "";
+    return `[${seq},${stamp},${JSON.stringify(kind)},${body}${alike}]`;
+  });
   return `[${rows.join(",")}]`;
+}
+
+type Row = readonly [seq: Seq, stamp: Millis, kind: LogKind, said: Json, isAlike?: 1];
+
+function standInOf([seq, stamp, kind, said, isAlike]: Row): StandIn {
+  return { seq, stamp, kind, body: JSON.stringify(said), isAlike: isAlike === 1 };
 }

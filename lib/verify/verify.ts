@@ -22,7 +22,7 @@ export interface LiveMembership {
 
 /** What was erased from a log: as much of lib/ports/erasing.ts's book as is asked here. */
 interface Ledger {
-  readonly isEmpty: boolean;
+  readonly isFaithful: boolean;
   stampAt(seq: Seq): Millis | undefined;
 }
 
@@ -83,7 +83,7 @@ export async function verifyPartition(input: VerifyInput): Promise<PartitionRepo
     leftOut.hear(record);
     for (const delta of oracle.apply(record)) made.push(delta);
     for (const link of oracle.takeLinks()) {
-      if (input.ledger?.isEmpty !== false) input.links?.derive(input.options.partition, link);
+      if (input.ledger?.isFaithful !== false) input.links?.derive(input.options.partition, link);
     }
     input.links?.hear(input.options.partition, record, input.ledger?.stampAt(record.seq) !== undefined);
     inputs += 1;

@@ -108,6 +108,48 @@ test("however long events may be, a group call's stand-in fits into the ledger",
   expect(Math.max(...entries.map(({ length }) => length))).toBeLessThan(300_000);
 });
 
+test("of a list each log keeps the ids that live there; only at home what it said has changed", () => {
+  const ids = Array.from({ length: 40 }, (_, index) => `user-${index}`);
+  const here = (partition: number) => ids.filter((id) => partitionOf(id, 2) === partition);
+  const [ann] = here(1) as [string];
+  const copy = (revision: number, members: readonly string[]) =>
+    Buffer.from(JSON.stringify({ revision, entry: { op: "list", id: "vips", mode: "replace", members } }));
+  const scanOf = (partition: number): ErasureScan => {
+    const options = { partitions: 2, clockMode: "log", clockStepMsMax: 1, limits: DEFAULT_LIMITS } as const;
+    const scan = new ErasureScan(3, erasedOf("user", ann, "key"), {
+      ...options,
+      partition,
+      pageCacheBytesMax: 0,
+      pageBytesMax: 0,
+    });
+    const bodies = [
+      copy(1, ids),
+      copy(2, ["nobody else"]),
+      Buffer.from('{"revision":3}'),
+      copy(4, [ann]),
+      copy(1, ids),
+    ];
+    for (const [index, body] of bodies.entries()) scan.take({ seq: index + 1, stamp: 1, kind: "control", body });
+    return scan;
+  };
+  for (const partition of [0, 1]) {
+    const { standIns } = scanOf(partition);
+    const kept = here(partition).filter((id) => id !== ann);
+    const isAlike = partition === 0;
+    expect(standIns.map(({ seq }) => seq)).toEqual([1, 5]);
+    for (const standIn of standIns) {
+      expect(standIn).toMatchObject({ kind: "control", isAlike });
+      expect(JSON.parse(standIn.body)).toEqual(JSON.parse(copy(1, kept).toString()));
+    }
+    const book = new LedgerBook();
+    book.take("entry.3.0", entryText(standIns), 1);
+    book.take("phase.3.listed", JSON.stringify({ seq: 3, stamp: 1 }), 2);
+    expect([book.isFaithful, book.last]).toEqual(isAlike ? [true, 0] : [false, 5]);
+    expect(book.standInsFor(1, 1)![0]).toEqual({ seq: 1, stamp: 1, kind: "control", body: copy(1, kept) });
+    expect(book.disagreeing()).toEqual([]);
+  }
+});
+
 test("one that fails, whatever is wrong with it, lets the others by, and is tried again", async () => {
   begin();
   for (const user of ["ann", "bob"]) send(user, { type: "track", event: "Played" });

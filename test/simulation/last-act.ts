@@ -173,7 +173,7 @@ export class LastActPlay {
         sim.auditor.exempt("CHECKPOINT");
         // A log with holes says no more what it said.
         return new Map(
-          facts.map((_, partition) => [partition, ledgerOf(server, partition).isEmpty ? undefined : "LOG-001"]),
+          facts.map((_, partition) => [partition, ledgerOf(server, partition).isFaithful ? undefined : "LOG-001"]),
         );
       case "checkpoints-of-old":
         server.putStream("CHECKPOINT", this.old.get("CHECKPOINT")!);

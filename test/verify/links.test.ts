@@ -138,7 +138,7 @@ test.each<[string, (world: Kept, ann: string, acme: string, erasing: () => void)
   story(world, ann, acme, () => world.control("00:02", { op: "erase", ...erasedOf("account", acme, KEY) }));
   world.deliverAll("00:04");
   const ledgers = erase(world, acme, 1);
-  expect(ledgers.map(({ isEmpty }) => isEmpty)).toEqual([true, false]);
+  expect(ledgers.map(({ isFaithful }) => isFaithful)).toEqual([true, false]);
   const report = await verified(world, ledgers);
   // That it has heard of the erasure is the one message which is left as it was said.
   expect(report).toMatchObject({ equal: true, links: { compared: 1, wrong: { count: 0 } } });
