@@ -762,7 +762,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: ERASING,
     find: "await this.renewed(job, scan.settled);",
     replace: "",
-    seed: 56,
+    seed: 62,
   },
   {
     name: "deleted-before-all-was-said",
