@@ -6,7 +6,7 @@ import type { Watched } from "../../support/processes.ts";
 import { isOf } from "../../support/real-cluster.ts";
 import { until } from "../../support/until.ts";
 import type { Observation, Scenario } from "../scenario.ts";
-import { onStage, type Stage } from "./stage.ts";
+import { HEAL_MS_MAX, onStage, type Stage } from "./stage.ts";
 
 const MOMENTS = ["calm", "newborn", "take-over", "anytime"] as const;
 type Moment = (typeof MOMENTS)[number];
@@ -17,7 +17,6 @@ const NEWBORN_MS_MAX = 1_200;
 const ANYTIME_MS_MAX = 1_500;
 /** A restore lasts some ten milliseconds, so the blow falls somewhere around it. */
 const RESTORE_MS_MAX = 100;
-const TAKE_OVER_MS_MAX = 60_000;
 const EDIT_CHANCE = 0.05;
 
 export function kills(killsMin: number): Scenario {
@@ -102,7 +101,7 @@ async function whoTakesOver(stage: Stage): Promise<Watched | undefined> {
       taker = stage.workers.find((worker) => isOf(worker, claimed?.value.owner ?? ""));
       return claimed !== undefined;
     },
-    TAKE_OVER_MS_MAX,
+    HEAL_MS_MAX,
   );
   return taker;
 }

@@ -4,10 +4,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { counted } from "../../../lib/cli/numbers.ts";
 import type { Watched } from "../../support/processes.ts";
 import type { Observation, Scenario } from "../scenario.ts";
-import { onStage, type Stage } from "./stage.ts";
+import { HEAL_MS_MAX, onStage, type Stage } from "./stage.ts";
 import { haveNoticed, lostBy } from "./zombies.ts";
 
-const CALM_MS_MAX = 90_000;
 /** Shorter than the silence that makes others take over, or about as long. */
 const HICCUP_MS = [100, 1_200] as const;
 /** Beyond the moment at which others have taken over. */
@@ -77,7 +76,7 @@ async function play(stage: Stage): Promise<readonly Observation[]> {
 
 /** Each owner counts for itself; the highest count that was seen of each is kept, since it may own nothing the next time. */
 async function countUnanswered(stage: Stage, unanswered: Map<string, number>): Promise<void> {
-  for (const { owner, partition, counters } of await stage.cluster.everyPartitionRuns(CALM_MS_MAX))
+  for (const { owner, partition, counters } of await stage.cluster.everyPartitionRuns(HEAL_MS_MAX))
     unanswered.set(`${owner} ${partition}`, counters.publishTimeouts);
 }
 

@@ -6,9 +6,8 @@ import type { Watched } from "../../support/processes.ts";
 import { isOf } from "../../support/real-cluster.ts";
 import { until } from "../../support/until.ts";
 import type { Observation, Scenario } from "../scenario.ts";
-import { onStage, type Stage } from "./stage.ts";
+import { HEAL_MS_MAX, onStage, type Stage } from "./stage.ts";
 
-const CALM_MS_MAX = 60_000;
 const EXIT_SECOND_SIGNAL = 130;
 /** The second signal comes somewhere within a drain. */
 const IMPATIENCE_MS_MAX = 60;
@@ -78,7 +77,7 @@ export async function restartOne(
 ): Promise<void> {
   stage.dismiss(worker);
   worker.kill("SIGTERM");
-  const { code, signal } = await worker.exit(60_000);
+  const { code, signal } = await worker.exit(HEAL_MS_MAX);
   const released = worker.count(/every partition is released/) === 1;
   if (code !== 0 || !released) counts.faults.push(`${worker.name} ended with ${signal ?? code}`);
   counts.restarts += 1;
@@ -94,13 +93,13 @@ async function thereAndBack(stage: Stage, counts: Counts): Promise<void> {
     const records = await stage.records();
     return records.filter(({ value }) => isOf(guest, value.owner ?? "")).length;
   };
-  await until("the guest has taken some", async () => (await held()) > 0, CALM_MS_MAX);
+  await until("the guest has taken some", async () => (await held()) > 0, HEAL_MS_MAX);
   // Sent away with all that it wished for, or while it is still being given to it.
   if (stage.dice.chance(0.5)) await stage.calm();
   await stage.load.flows(stage.dice.int(1, 100));
   const share = await held();
   guest.kill("SIGTERM");
-  const { code, signal } = await guest.exit(60_000);
+  const { code, signal } = await guest.exit(HEAL_MS_MAX);
   if (code !== 0) counts.faults.push(`${guest.name} ended with ${signal ?? code}`);
   counts.moves += 1;
   counts.movedPartitions += share;
@@ -115,7 +114,7 @@ async function impatient(stage: Stage, counts: Counts): Promise<void> {
   worker.kill("SIGTERM");
   await sleep(stage.dice.int(1, IMPATIENCE_MS_MAX));
   worker.kill("SIGTERM");
-  const { code, signal } = await worker.exit(60_000);
+  const { code, signal } = await worker.exit(HEAL_MS_MAX);
   if (code === EXIT_SECOND_SIGNAL) counts.cutShort += 1;
   else if (code !== 0) counts.faults.push(`${worker.name} ended with ${signal ?? code} after two signals`);
   counts.impatient += 1;

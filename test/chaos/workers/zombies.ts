@@ -8,11 +8,10 @@ import { streamState } from "../../../lib/nats/wire.ts";
 import type { Watched } from "../../support/processes.ts";
 import { until } from "../../support/until.ts";
 import type { Observation, Scenario } from "../scenario.ts";
-import { onStage, type Stage } from "./stage.ts";
+import { HEAL_MS_MAX, onStage, type Stage } from "./stage.ts";
 
 const LOST = /partition: another worker owns it now/;
 const TWO_ASLEEP = 0.25;
-const NOTICE_MS_MAX = 60_000;
 /** So much goes on being said after the waking: time enough for a stale publish to be stored, if it could be. */
 const EVENTS_AFTER = 150;
 const IN_FLIGHT_MAX = 2_000;
@@ -82,7 +81,7 @@ export function lostBy(workers: readonly Watched[]): number {
 }
 
 export async function haveNoticed(workers: readonly Watched[], lost: number): Promise<void> {
-  await until("they have noticed", () => lostBy(workers) >= lost, NOTICE_MS_MAX).catch((error: Error) => {
+  await until("they have noticed", () => lostBy(workers) >= lost, HEAL_MS_MAX).catch((error: Error) => {
     throw new Error(`${error.message}: ${lostBy(workers)} of ${lost} losses of a partition`);
   });
 }
