@@ -91,3 +91,21 @@ test.each([
   await vi.advanceTimersByTimeAsync(1);
   expect(isOver).toBe(true);
 });
+
+test("who waits behind another on a connection goes with it", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const [server, socket, first] = [new EventEmitter(), new EventEmitter(), new EventEmitter()];
+  const draining = new Draining(Object.assign(server, { closeIdleConnections: () => {} }) as unknown as Server, 60_000);
+  server.emit("connection", socket);
+  for (const response of [first, new EventEmitter()])
+    server.emit("request", { socket }, Object.assign(response, { headersSent: true }));
+  draining.begin();
+  let isOver = false;
+  void draining.answered().then(() => {
+    isOver = true;
+  });
+  for (const one of [first, socket]) one.emit("close");
+  await vi.advanceTimersByTimeAsync(0);
+  expect(isOver).toBe(true);
+});

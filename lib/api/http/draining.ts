@@ -2,7 +2,8 @@
 // asks now is told to ask again, and is soon heard by another one. server.ts puts both ends of it around what routes do to end.
 //
 //   preClose: begun ──▶ live streams and jobs end (their own hooks) ──▶ the last hook: answered, or waited long enough ──▶ connections close
-import type { Server, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { HttpError } from "./http-error.ts";
 
 /** As a worker's drain: an orchestrator waits half a minute, and then kills. */
@@ -11,8 +12,8 @@ export const DRAIN_MS_MAX = 20_000;
 export class Draining {
   private readonly server: Server;
   private readonly msMax: number;
-  /** Of requests whose head has come. */
-  private readonly open = new Set<ServerResponse>();
+  /** Of requests whose head has come, by their connection: one that waits behind another does not close when that ends. */
+  private readonly open = new Map<Socket, Set<ServerResponse>>();
   private isBegun = false;
   private onEmpty: () => void = () => {};
 
@@ -20,7 +21,8 @@ export class Draining {
   constructor(server: Server, timeoutMs: number) {
     this.server = server;
     this.msMax = Math.min(timeoutMs, DRAIN_MS_MAX);
-    server.on("request", (_request, response) => this.heard(response));
+    server.on("request", (request, response) => this.heard(request, response));
+    server.on("connection", (socket) => socket.once("close", () => this.over(socket)));
   }
 
   /** From now on `assertOpen` throws. */
@@ -28,7 +30,8 @@ export class Draining {
     this.isBegun = true;
     this.server.closeIdleConnections();
     // Whoever keeps a connection would ask on it once more.
-    for (const response of this.open) if (!response.headersSent) response.setHeader("connection", "close");
+    for (const responses of this.open.values())
+      for (const response of responses) if (!response.headersSent) response.setHeader("connection", "close");
   }
 
   assertOpen(): void {
@@ -52,13 +55,18 @@ export class Draining {
     });
   }
 
-  private heard(response: ServerResponse): void {
+  private heard({ socket }: IncomingMessage, response: ServerResponse): void {
     // It is refused.
     if (this.isBegun) return;
-    this.open.add(response);
+    const responses = this.open.get(socket) ?? new Set();
+    this.open.set(socket, responses.add(response));
     response.once("close", () => {
-      this.open.delete(response);
-      if (this.open.size === 0) this.onEmpty();
+      responses.delete(response);
+      if (responses.size === 0) this.over(socket);
     });
+  }
+
+  private over(socket: Socket): void {
+    if (this.open.delete(socket) && this.open.size === 0) this.onEmpty();
   }
 }
