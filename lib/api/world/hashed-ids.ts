@@ -8,29 +8,29 @@ import type { MemberId } from "../../core/types.ts";
 const SHELVES = 32_768;
 
 export class HashedIds {
-  readonly #shelves = new Map<number, MemberId[]>();
+  private readonly shelves = new Map<number, MemberId[]>();
 
   /** One that is not there yet. */
   add(id: MemberId): void {
     const at = hashOf(id) % SHELVES;
-    const shelf = this.#shelves.get(at);
-    if (shelf === undefined) this.#shelves.set(at, [id]);
+    const shelf = this.shelves.get(at);
+    if (shelf === undefined) this.shelves.set(at, [id]);
     else shelf.push(id);
   }
 
   /** One that is there. */
   delete(id: MemberId): void {
     const at = hashOf(id) % SHELVES;
-    const shelf = this.#shelves.get(at)!;
-    if (shelf.length === 1) this.#shelves.delete(at);
+    const shelf = this.shelves.get(at)!;
+    if (shelf.length === 1) this.shelves.delete(at);
     else shelf.splice(shelf.indexOf(id), 1);
   }
 
   clear(): void {
-    this.#shelves.clear();
+    this.shelves.clear();
   }
 
   meantBy(erased: Erased): MemberId | undefined {
-    return this.#shelves.get(erased.hash % SHELVES)?.find((id) => isMeant(erased, id));
+    return this.shelves.get(erased.hash % SHELVES)?.find((id) => isMeant(erased, id));
   }
 }

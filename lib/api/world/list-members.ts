@@ -9,29 +9,29 @@ import { SortedIds } from "./sorted-ids.ts";
 export type ListMode = "add" | "remove" | "replace";
 
 export class ListMembers implements Iterable<MemberId> {
-  readonly #held = new Set<MemberId>();
-  readonly #hashed = new HashedIds();
+  private readonly held = new Set<MemberId>();
+  private readonly hashed = new HashedIds();
   /** Once somebody has asked for it. */
-  #order: Order | undefined;
+  private order: Order | undefined;
 
   get size(): number {
-    return this.#held.size;
+    return this.held.size;
   }
 
   has(id: MemberId): boolean {
-    return this.#held.has(id);
+    return this.held.has(id);
   }
 
   /** As they were put on it. */
   [Symbol.iterator](): IterableIterator<MemberId> {
-    return this.#held.values();
+    return this.held.values();
   }
 
   /** At most so many after the first `from`, as they were put on it. */
   shown(from: number, limit: number): MemberId[] {
     const found: MemberId[] = [];
     let index = 0;
-    for (const id of this.#held) {
+    for (const id of this.held) {
       if (index >= from + limit) break;
       if (index >= from) found.push(id);
       index += 1;
@@ -46,38 +46,38 @@ export class ListMembers implements Iterable<MemberId> {
   *after(id: MemberId | undefined, limit: number): Generator<void, MemberId[], void> {
     for (let steps = 1; ; steps += 1) {
       // After a breath it may be another.
-      this.#order ??= new Order(this.#held);
-      if (!this.#order.step()) return this.#order.ids.after(id, limit);
+      this.order ??= new Order(this.held);
+      if (!this.order.step()) return this.order.ids.after(id, limit);
       if (steps % BREATH_IDS === 0) yield;
     }
   }
 
   change(mode: ListMode, ids: readonly MemberId[]): void {
-    if (mode === "replace") this.#clear();
-    if (mode === "remove") for (const id of ids) this.#delete(id);
-    else for (const id of ids) this.#add(id);
-    if (mode === "replace" || this.#order?.keepsUpWith(ids) === false) this.#order = undefined;
+    if (mode === "replace") this.clear();
+    if (mode === "remove") for (const id of ids) this.delete(id);
+    else for (const id of ids) this.add(id);
+    if (mode === "replace" || this.order?.keepsUpWith(ids) === false) this.order = undefined;
   }
 
   forget(erased: Erased): void {
-    const id = this.#hashed.meantBy(erased);
+    const id = this.hashed.meantBy(erased);
     if (id === undefined) return;
-    this.#delete(id);
-    this.#order?.forget(id);
+    this.delete(id);
+    this.order?.forget(id);
   }
 
-  #add(id: MemberId): void {
-    const { size } = this.#held;
-    if (this.#held.add(id).size > size) this.#hashed.add(id);
+  private add(id: MemberId): void {
+    const { size } = this.held;
+    if (this.held.add(id).size > size) this.hashed.add(id);
   }
 
-  #delete(id: MemberId): void {
-    if (this.#held.delete(id)) this.#hashed.delete(id);
+  private delete(id: MemberId): void {
+    if (this.held.delete(id)) this.hashed.delete(id);
   }
 
-  #clear(): void {
-    this.#held.clear();
-    this.#hashed.clear();
+  private clear(): void {
+    this.held.clear();
+    this.hashed.clear();
   }
 }
 
@@ -87,40 +87,40 @@ const CHANGED_SHARE = 4;
 /** The order by id of what a set holds, brought up to date step by step. */
 class Order {
   readonly ids = new SortedIds();
-  readonly #held: ReadonlySet<MemberId>;
+  private readonly held: ReadonlySet<MemberId>;
   /** It goes on through what is put in, or taken out, while it is under way. */
-  readonly #rest: IterableIterator<MemberId>;
+  private readonly rest: IterableIterator<MemberId>;
   /** Since the beginning, and not looked at yet. */
-  #changed: MemberId[] = [];
+  private changed: MemberId[] = [];
 
   constructor(held: ReadonlySet<MemberId>) {
-    this.#held = held;
-    this.#rest = held.values();
+    this.held = held;
+    this.rest = held.values();
   }
 
   /** Keeps in mind who has to be looked at again; false: so many that it is not worth it. */
   keepsUpWith(changed: readonly MemberId[]): boolean {
-    if ((this.#changed.length + changed.length) * CHANGED_SHARE > this.#held.size + BREATH_IDS) return false;
-    for (const id of changed) this.#changed.push(id);
+    if ((this.changed.length + changed.length) * CHANGED_SHARE > this.held.size + BREATH_IDS) return false;
+    for (const id of changed) this.changed.push(id);
     return true;
   }
 
   /** At once, so that nothing here names it any more. */
   forget(id: MemberId): void {
     this.ids.delete(id);
-    this.#changed = this.#changed.filter((one) => one !== id);
+    this.changed = this.changed.filter((one) => one !== id);
   }
 
   /** Puts the next one in its place; false: all are. */
   step(): boolean {
-    const next = this.#rest.next();
+    const next = this.rest.next();
     if (next.done !== true) {
       this.ids.add(next.value);
       return true;
     }
-    const id = this.#changed.pop();
+    const id = this.changed.pop();
     if (id === undefined) return false;
-    if (this.#held.has(id)) this.ids.add(id);
+    if (this.held.has(id)) this.ids.add(id);
     else this.ids.delete(id);
     return true;
   }
