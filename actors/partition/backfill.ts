@@ -120,7 +120,7 @@ export class Backfills {
     while (Math.max(job.shadow.position, job.first - 1) < record.seq - 1) {
       if (job.failed !== undefined) throw job.failed;
       if (this.fold(job, this.context.settings.backfillSliceRecords, record.seq - 1))
-        await this.context.turns.takeNext();
+        await this.context.runtime.breathe();
       else await this.signal.wait();
       if (this.stopped || this.context.halted()) return;
     }
@@ -188,16 +188,16 @@ export class Backfills {
 
   /** True when there is more to do, be it only to ask again for a turn. */
   private foldInTurn(job: Job): boolean {
-    const { turns, runtime, settings } = this.context;
+    const { background, runtime, settings } = this.context;
     if (Math.max(job.shadow.position, job.first - 1) >= this.machine.position) return false;
-    if (!turns.takeInBackground()) return true;
+    if (!background.take()) return true;
     const untilMs = runtime.monotonicMs() + settings.backgroundSliceMsMax;
     let folded = 0;
     while (this.fold(job, Math.min(RECORDS_PER_LOOK, settings.backfillSliceRecords), this.machine.position)) {
       folded += RECORDS_PER_LOOK;
       if (folded >= settings.backfillSliceRecords || runtime.monotonicMs() >= untilMs) return true;
     }
-    if (folded === 0) turns.giveBack();
+    if (folded === 0) background.giveBack();
     return folded > 0;
   }
 

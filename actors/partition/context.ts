@@ -5,10 +5,10 @@ import type { Delta, PartitionNo } from "../../lib/core/types.ts";
 import type { Counters } from "../../lib/ports/questions.ts";
 import type { Runtime } from "../../lib/ports/runtime.ts";
 import type { PartitionWorld } from "../../lib/ports/world.ts";
+import type { BackgroundTurns } from "./background-turns.ts";
 import type { CheckpointBudget } from "./checkpoint-budget.ts";
 import type { Recollection } from "./recollection.ts";
 import type { PartitionSettings } from "./settings.ts";
-import type { Turns } from "./turns.ts";
 
 /** How machines are made; tests put a small one in its place. */
 export interface Machinery {
@@ -50,7 +50,7 @@ export interface PartitionContext {
   readonly settings: PartitionSettings;
   /** Shared by the partitions of this shard, as are the next two. */
   readonly checkpointBudget: CheckpointBudget;
-  readonly turns: Turns;
+  readonly background: BackgroundTurns;
   readonly recollection: Recollection;
   readonly runtime: Runtime;
   readonly counters: Counters;

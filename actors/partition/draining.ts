@@ -21,10 +21,7 @@ export async function drain(running: Running): Promise<boolean> {
 
 /** Finishes the picture under way, if there is one. */
 async function encodeAll(running: Running): Promise<void> {
-  while (running.checkpointer.work()) {
-    running.throwFault();
-    await running.turns.takeNext();
-  }
+  while (running.checkpointer.work()) running.throwFault();
   await attended(running, running.checkpointer.finished());
 }
 

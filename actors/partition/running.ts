@@ -24,7 +24,6 @@ import { Signal } from "./signal.ts";
 import { Speaker } from "./speaker.ts";
 import { Disagreement, Speech } from "./speech.ts";
 import { Ticks } from "./ticks.ts";
-import type { Turns } from "./turns.ts";
 
 const RECORDS_PER_TURN_MAX = 256;
 /** Looking at the time costs as much as a small step, so it is looked at now and then. */
@@ -142,14 +141,10 @@ export class Running {
     this.speaker.start();
     this.erasing.start();
     this.backfills.review();
-    await this.turns.take();
     while (!this.draining) {
       this.throwFault();
-      if (await this.turn()) await this.turns.takeNext();
-      else {
-        await this.signal.wait();
-        await this.turns.take();
-      }
+      if (await this.turn()) await this.context.runtime.breathe();
+      else await this.signal.wait();
     }
   }
 
@@ -209,10 +204,6 @@ export class Running {
     return this.at;
   }
 
-  get turns(): Turns {
-    return this.context.turns;
-  }
-
   /** One round of everything; true when there is more to do at once. */
   private async turn(): Promise<boolean> {
     let more = await this.hear();
@@ -247,7 +238,7 @@ export class Running {
       // The common step waits for nothing; a promise for each would cost as much as the step.
       if (!this.stepNow(record)) await this.finishStep(record);
       if (index % RECORDS_PER_LOOK === RECORDS_PER_LOOK - 1 && runtime.monotonicMs() - beganMs > settings.sliceMsMax) {
-        await this.turns.takeNext();
+        await runtime.breathe();
         this.throwFault();
         beganMs = runtime.monotonicMs();
       }
@@ -351,12 +342,8 @@ export class Running {
       if (need.value === null) {
         // A pass over all pages must not hold them all: those that it is done with leave as others come.
         this.shelf.spill(this.machine.evictPages());
-        await this.turns.takeNext();
-      } else {
-        const page = await this.shelf.load(need.value);
-        await this.turns.take();
-        this.machine.providePage(need.value, page);
-      }
+        await this.context.runtime.breathe();
+      } else this.machine.providePage(need.value, await this.shelf.load(need.value));
       this.throwFault();
     }
   }
@@ -372,11 +359,11 @@ export class Running {
     if (deltas.length <= DELTAS_PER_SLICE) return;
     for (let from = 0; from < deltas.length; from += DELTAS_PER_SLICE) {
       this.guard(() => this.speaker.say(deltas.slice(from, from + DELTAS_PER_SLICE), [], trace));
+      await this.context.runtime.breathe();
       while (this.heldBack()) {
         this.throwFault();
         await this.signal.wait();
       }
-      await this.turns.takeNext();
     }
   }
 

@@ -70,7 +70,7 @@ export class SelfAudit {
     }
     const { job } = this;
     if (job === undefined) return false;
-    if (!this.context.turns.takeInBackground()) return true;
+    if (!this.context.background.take()) return true;
     if (job.oracle !== undefined) return this.recompute(job, job.oracle);
     const records = job.reading?.take(SLICE_RECORDS) ?? [];
     for (const record of records) {

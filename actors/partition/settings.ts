@@ -15,8 +15,6 @@ export interface PartitionSettings {
   readonly batchMax: number;
   /** A turn of the loop lasts no longer than this before others get theirs. */
   readonly sliceMsMax: number;
-  /** In one round of the event loop, turns of a thread's partitions begin for so long; then whatever comes in is heard. */
-  readonly roundMsMax: number;
   /** Checkpoints are at least so far apart … */
   readonly checkpointIntervalMs: number;
   /** … and those of all partitions of a shard take at most this share of its time (0.03 is three percent). */
@@ -49,7 +47,6 @@ export const DEFAULT_PARTITION_SETTINGS: PartitionSettings = {
   watermarkDelayMs: 250,
   batchMax: 900,
   sliceMsMax: 4,
-  roundMsMax: 10,
   checkpointIntervalMs: 10_000,
   checkpointTimeShareMax: 0.03,
   checkpointSliceMsMax: 2,

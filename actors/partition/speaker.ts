@@ -19,7 +19,6 @@ import { Retries } from "./retries.ts";
 import type { PartitionSettings } from "./settings.ts";
 import { Signal } from "./signal.ts";
 import { Disagreement, type Progress, type Speech } from "./speech.ts";
-import type { Turns } from "./turns.ts";
 
 /** More deltas waiting than this are said as one batch. */
 const SINGLES_MAX = 8;
@@ -35,7 +34,6 @@ export interface SpeakerOptions {
   readonly sink: DeltaSink;
   readonly rejects: Rejects;
   readonly runtime: Runtime;
-  readonly turns: Pick<Turns, "take">;
   readonly counters: Counters;
   readonly settings: Pick<PartitionSettings, "watermarkDelayMs" | "batchMax">;
   /** Last control revision applied, for the watermark. */
@@ -155,9 +153,6 @@ export class Speaker {
   private async speakOnce(): Promise<boolean> {
     if (this.speech.replaying) return false;
     if (await this.tellRejects()) return true;
-    // While the thread has much to do, more comes together until it is our turn: a batch costs less than as many singles.
-    if (this.speech.deltasWaiting > 0) await this.options.turns.take();
-    if (this.stopped) return false;
     const waiting = this.speech.deltasWaiting;
     if (this.watermarkWanted()) await this.sayWatermark();
     else if (waiting === 0) return false;

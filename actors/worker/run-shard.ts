@@ -7,7 +7,6 @@ import { namesOf } from "../../lib/nats/names.ts";
 import { natsWorld } from "../../lib/nats/world.ts";
 import type { ProcessFacts } from "../../lib/ports/cluster.ts";
 import { DEFAULT_PARTITION_SETTINGS } from "../partition/settings.ts";
-import { Turns } from "../partition/turns.ts";
 import { productMachinery } from "./machinery.ts";
 import { DEFAULT_SHARD_SETTINGS } from "./settings.ts";
 import { Shard } from "./shard.ts";
@@ -30,13 +29,12 @@ export async function runShard(config: Config, shard: string): Promise<RunningSh
     fields: { role: "worker", shard },
   });
   const nc = await connectNats(natsSettingsOf(config), { role: "worker", instance: shard, log });
-  const turns = new Turns(systemRuntime, DEFAULT_PARTITION_SETTINGS.roundMsMax);
   const running = new Shard({
     shard,
     host: hostname(),
     pid: process.pid,
     describeProcess,
-    world: natsWorld(nc, namesOf(config.name), config.partitions, () => turns.take()),
+    world: natsWorld(nc, namesOf(config.name), config.partitions),
     machinery: productMachinery(config.limits),
     machine: {
       partitions: config.partitions,
@@ -64,7 +62,6 @@ export async function runShard(config: Config, shard: string): Promise<RunningSh
       heartbeatMs: Math.min(config.heartbeatIntervalMs, config.heartbeatExpiryMs / BEATS_PER_EXPIRY),
       expiryMs: config.heartbeatExpiryMs,
     },
-    turns,
     runtime: systemRuntime,
     log,
   });

@@ -6,6 +6,7 @@ import { type Hearing, type KnownWishes, NO_WISHES, type ProcessFacts } from "..
 import type { Counters } from "../../lib/ports/questions.ts";
 import type { Runtime, Timer } from "../../lib/ports/runtime.ts";
 import type { World } from "../../lib/ports/world.ts";
+import { BackgroundTurns } from "../partition/background-turns.ts";
 import { CheckpointBudget } from "../partition/checkpoint-budget.ts";
 import type { Machinery, PartitionLog } from "../partition/context.ts";
 import { newCounters } from "../partition/counters.ts";
@@ -13,7 +14,6 @@ import { Partition } from "../partition/partition.ts";
 import { Recollection } from "../partition/recollection.ts";
 import type { PartitionSettings } from "../partition/settings.ts";
 import { Backoff } from "../partition/signal.ts";
-import type { Turns } from "../partition/turns.ts";
 import { FollowedControlBook } from "./control-book.ts";
 import { ControlErasing } from "./control-erasing.ts";
 import { Coordinator } from "./coordinator.ts";
@@ -33,7 +33,6 @@ export interface ShardOptions {
   readonly machine: Omit<MachineOptions, "partition">;
   readonly partitionSettings: PartitionSettings;
   readonly settings: ShardSettings;
-  readonly turns: Turns;
   readonly runtime: Runtime;
   readonly log: PartitionLog;
 }
@@ -53,6 +52,7 @@ export class Shard {
   private readonly neighbours: Neighbours;
   private readonly held = new Map<PartitionNo, Partition>();
   private readonly checkpointBudget: CheckpointBudget;
+  private readonly background: BackgroundTurns;
   private readonly recollection = new Recollection();
   private readonly counters = new Map<PartitionNo, Counters>();
   private readonly pauses = new Map<PartitionNo, ClaimPause>();
@@ -72,6 +72,7 @@ export class Shard {
   constructor(options: ShardOptions) {
     const { world, runtime, settings, log, machine, partitionSettings } = options;
     this.options = options;
+    this.background = new BackgroundTurns(options.runtime);
     this.checkpointBudget = new CheckpointBudget(
       partitionSettings.checkpointTimeShareMax,
       partitionSettings.checkpointIntervalMs,
@@ -268,7 +269,7 @@ export class Shard {
   }
 
   private claim(partition: PartitionNo): void {
-    const { world, machinery, machine, partitionSettings, turns, runtime, shard, log } = this.options;
+    const { world, machinery, machine, partitionSettings, runtime, shard, log } = this.options;
     const counters = this.counters.get(partition) ?? newCounters();
     this.counters.set(partition, counters);
     const claimed = new Partition({
@@ -280,7 +281,7 @@ export class Shard {
       machine: { ...machine, partition },
       settings: partitionSettings,
       checkpointBudget: this.checkpointBudget,
-      turns,
+      background: this.background,
       recollection: this.recollection,
       runtime,
       counters,

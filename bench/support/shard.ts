@@ -3,7 +3,6 @@ import { hostname } from "node:os";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { PartitionLog } from "../../actors/partition/context.ts";
 import { DEFAULT_PARTITION_SETTINGS, type PartitionSettings } from "../../actors/partition/settings.ts";
-import { Turns } from "../../actors/partition/turns.ts";
 import { productMachinery } from "../../actors/worker/machinery.ts";
 import { DEFAULT_SHARD_SETTINGS } from "../../actors/worker/settings.ts";
 import { Shard } from "../../actors/worker/shard.ts";
@@ -40,21 +39,11 @@ function errorsToo(_key: string, value: unknown): unknown {
 
 export function benchShard({ nc, names, partitions, clock, settings, pageCacheBytes }: BenchShardOptions): Shard {
   const cache = pageCacheBytes ?? Number.MAX_SAFE_INTEGER;
-  const partitionSettings = {
-    ...DEFAULT_PARTITION_SETTINGS,
-    recordsInFlightMax: OPTIONS.inFlightMessagesMax.default,
-    checkpointIntervalMs: OPTIONS.checkpointIntervalMs.default,
-    checkpointSliceMsMax: OPTIONS.checkpointSliceMsMax.default,
-    watermarkDelayMs: OPTIONS.watermarkDelayMs.default,
-    batchMax: OPTIONS.batchMax.default,
-    ...settings,
-  };
-  const turns = new Turns(systemRuntime, partitionSettings.roundMsMax);
   const shard = new Shard({
     shard: "bench",
     host: hostname(),
     pid: process.pid,
-    world: natsWorld(nc, names, partitions, () => turns.take()),
+    world: natsWorld(nc, names, partitions),
     machinery: productMachinery(DEFAULT_LIMITS),
     machine: {
       partitions,
@@ -64,9 +53,16 @@ export function benchShard({ nc, names, partitions, clock, settings, pageCacheBy
       pageCacheBytesMax: Math.floor(cache / partitions),
       pageBytesMax: OPTIONS.pageBytesMax.default,
     },
-    partitionSettings,
+    partitionSettings: {
+      ...DEFAULT_PARTITION_SETTINGS,
+      recordsInFlightMax: OPTIONS.inFlightMessagesMax.default,
+      checkpointIntervalMs: OPTIONS.checkpointIntervalMs.default,
+      checkpointSliceMsMax: OPTIONS.checkpointSliceMsMax.default,
+      watermarkDelayMs: OPTIONS.watermarkDelayMs.default,
+      batchMax: OPTIONS.batchMax.default,
+      ...settings,
+    },
     settings: { ...DEFAULT_SHARD_SETTINGS, heartbeatMs: 200, reviewMs: 100 },
-    turns,
     runtime: systemRuntime,
     log: loud,
   });

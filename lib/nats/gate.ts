@@ -3,14 +3,11 @@
 
 export class Gate {
   private readonly openMax: number;
-  private readonly ready: (() => Promise<void>) | undefined;
   private open = 0;
   private readonly line: (() => void)[] = [];
 
-  /** `ready`: whoever is through waits for it before the work begins. */
-  constructor(openMax: number, ready?: () => Promise<void>) {
+  constructor(openMax: number) {
     this.openMax = openMax;
-    this.ready = ready;
   }
 
   /** `signal`: whoever is waited for no more leaves the line, and throws its reason. */
@@ -19,7 +16,6 @@ export class Gate {
     if (this.open >= this.openMax) await this.turn(signal);
     else this.open += 1;
     try {
-      await this.ready?.();
       return await work();
     } finally {
       // The place is handed to the next in line, or given up.

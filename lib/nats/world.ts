@@ -18,10 +18,9 @@ import { NatsRejects } from "./rejects.ts";
 const BATCHES_OPEN_MAX = 8;
 const PAGES_UNDER_WAY_MAX = 32;
 
-/** `turn`: putting a batch together takes milliseconds, and is waited for until it may. */
-export function natsWorld(nc: NatsConnection, names: Names, partitions: number, turn?: () => Promise<void>): World {
-  const batches = new Gate(BATCHES_OPEN_MAX, turn);
-  const links = new Gate(BATCHES_OPEN_MAX, turn);
+export function natsWorld(nc: NatsConnection, names: Names, partitions: number): World {
+  const batches = new Gate(BATCHES_OPEN_MAX);
+  const links = new Gate(BATCHES_OPEN_MAX);
   const pages = new Gate(PAGES_UNDER_WAY_MAX);
   return {
     partitions,

@@ -1,15 +1,10 @@
 // The bookkeeping of what is said: what a watermark may claim at each moment, told as short stories.
 import { expect, test } from "vitest";
-import { newCounters } from "../../actors/partition/counters.ts";
 import { digestText, EMPTY_DIGEST, extendDigest } from "../../actors/partition/digest.ts";
-import { DEFAULT_PARTITION_SETTINGS } from "../../actors/partition/settings.ts";
-import { Speaker } from "../../actors/partition/speaker.ts";
 import { Disagreement, Speech } from "../../actors/partition/speech.ts";
 import { deltaId, encodeDelta } from "../../lib/core/deltas.ts";
 import type { Delta, Reject } from "../../lib/core/types.ts";
-import type { DeltaSink, Saying, StoredSaying } from "../../lib/ports/delta-sink.ts";
-import { settle } from "../support/alarms.ts";
-import { VirtualRuntime } from "../support/virtual-runtime.ts";
+import type { StoredSaying } from "../../lib/ports/delta-sink.ts";
 
 const delta = (seq: number, id: string): Delta => ({
   segment: "s",
@@ -154,47 +149,4 @@ test("a reject that comes while others are being told waits for its own turn", (
   expect(said.progressAfter(0).done).toBe(2);
   said.markToldRejects(1);
   expect(said.progressAfter(0).done).toBe(3);
-});
-
-test("what comes together until the speaker's turn goes as one batch, and nothing goes once it is stopped", async () => {
-  const turns: (() => void)[] = [];
-  const published: number[] = [];
-  const store = (_fence: number, sayings: Saying | readonly Saying[]) => {
-    published.push([sayings].flat().length);
-    return Promise.resolve({ kind: "stored", seq: 100 * published.length } as const);
-  };
-  const sink = { batchMax: 1_000, publish: store, publishBatch: store } as unknown as DeltaSink;
-  const speaker = new Speaker({
-    partition: 0,
-    shard: "me",
-    epoch: 1,
-    speech: speech(),
-    sink,
-    rejects: { tell: () => Promise.resolve(true) },
-    runtime: new VirtualRuntime(1),
-    turns: { take: () => new Promise((resolve) => turns.push(resolve)) },
-    counters: newCounters(),
-    settings: DEFAULT_PARTITION_SETTINGS,
-    revision: () => 0,
-    onProgress: () => undefined,
-    onFault: (error) => {
-      throw error;
-    },
-  });
-  speaker.start();
-  for (let seq = 1; seq <= 12; seq += 1) {
-    speaker.say([delta(seq, `u${seq}`)], []);
-    speaker.passed({ seq, stamp: seq * 10 });
-    await settle();
-  }
-  expect(published).toEqual([]);
-  turns.shift()!();
-  await settle();
-  expect(published).toEqual([12]);
-  speaker.say([delta(13, "v")], []);
-  await settle();
-  speaker.stop();
-  turns.shift()!();
-  await settle();
-  expect(published).toEqual([12]);
 });

@@ -178,10 +178,7 @@ export function planOf(seed: number): Plan {
   const dice = new Dice(seed * 2 + 1);
   const erasureDice = new Dice(seed * 17 + 9);
   const world = worldOf(dice, erasureDice.chance(ERASURES_SHARE));
-  // Nothing takes time in a simulation: a round has room for all, or for one.
-  const roundMsMax = new Dice(seed * 19 + 7).pick([0, DEFAULT_PARTITION_SETTINGS.roundMsMax]);
-  const inTurns = { ...world, settings: { ...world.settings, roundMsMax } };
-  const plan = { seed, world: inTurns, steps: stepsOf(dice, world), lastAct: lastActOf(dice) };
+  const plan = { seed, world, steps: stepsOf(dice, world), lastAct: lastActOf(dice) };
   const accountDice = new Dice(seed * 13 + 8);
   const peopled = !world.stateful && accountDice.chance(ACCOUNTS_SHARE) ? joined(plan, accountDice) : plan;
   return world.erases ? erasing(peopled, erasureDice) : peopled;

@@ -1,7 +1,6 @@
 // One run: production shards over lib/memory in virtual time, one thread, everything that happens chosen by the seed. First
 // whatever the plan says goes wrong, with the auditor looking on at every message; then it heals, and everything must come right.
 import type { PartitionLog } from "../../actors/partition/context.ts";
-import { Turns } from "../../actors/partition/turns.ts";
 import { productMachinery } from "../../actors/worker/machinery.ts";
 import { DEFAULT_SHARD_SETTINGS, type ShardSettings } from "../../actors/worker/settings.ts";
 import { Shard } from "../../actors/worker/shard.ts";
@@ -295,7 +294,6 @@ export class Simulation {
       },
       partitionSettings: world.settings,
       settings: SHARD_SETTINGS,
-      turns: new Turns(process, world.settings.roundMsMax),
       runtime: process,
       log: this.logOf(name),
     });

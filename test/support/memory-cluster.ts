@@ -3,7 +3,6 @@
 import type { Machinery, PartitionLog } from "../../actors/partition/context.ts";
 import { decodeDirectory, decodeManifest } from "../../actors/partition/manifest.ts";
 import { DEFAULT_PARTITION_SETTINGS, type PartitionSettings } from "../../actors/partition/settings.ts";
-import { Turns } from "../../actors/partition/turns.ts";
 import { DEFAULT_SHARD_SETTINGS } from "../../actors/worker/settings.ts";
 import { Shard } from "../../actors/worker/shard.ts";
 import type { ControlEntry } from "../../lib/core/control.ts";
@@ -26,8 +25,6 @@ export interface MemoryClusterOptions {
   readonly roomy?: (partition: PartitionNo) => PartitionMachine;
   readonly machine?: Partial<MachineOptions>;
   readonly settings?: Partial<PartitionSettings>;
-  /** Default: one of that seed. */
-  readonly runtime?: VirtualRuntime;
   /** Body of one message. */
   readonly payloadBytesMax?: number;
 }
@@ -64,7 +61,7 @@ export class MemoryCluster {
   constructor(options: MemoryClusterOptions) {
     this.options = options;
     this.partitions = options.partitions;
-    this.runtime = options.runtime ?? new VirtualRuntime(options.seed);
+    this.runtime = new VirtualRuntime(options.seed);
     const { payloadBytesMax } = options;
     this.server = new MemoryServer({
       runtime: this.runtime,
@@ -79,13 +76,6 @@ export class MemoryCluster {
   }
 
   startShard(name = this.newName()): string {
-    const settings = {
-      ...DEFAULT_PARTITION_SETTINGS,
-      checkpointIntervalMs: 700,
-      // One page a turn: whatever can come between two pages of a picture does.
-      checkpointSliceMsMax: 0,
-      ...this.options.settings,
-    };
     const shard = new Shard({
       shard: name,
       host: "memory",
@@ -101,9 +91,14 @@ export class MemoryCluster {
         pageBytesMax: 1_000,
         ...this.options.machine,
       },
-      partitionSettings: settings,
+      // One page a turn: whatever can come between two pages of a picture does.
+      partitionSettings: {
+        ...DEFAULT_PARTITION_SETTINGS,
+        checkpointIntervalMs: 700,
+        checkpointSliceMsMax: 0,
+        ...this.options.settings,
+      },
       settings: { ...DEFAULT_SHARD_SETTINGS, heartbeatMs: 200, expiryMs: 1_000, reviewMs: 200 },
-      turns: new Turns(this.runtime, settings.roundMsMax),
       runtime: this.runtime,
       log: this.log,
     });

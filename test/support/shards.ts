@@ -4,7 +4,6 @@ import { hostname } from "node:os";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Machinery, PartitionLog } from "../../actors/partition/context.ts";
 import { DEFAULT_PARTITION_SETTINGS, type PartitionSettings } from "../../actors/partition/settings.ts";
-import { Turns } from "../../actors/partition/turns.ts";
 import { productMachinery } from "../../actors/worker/machinery.ts";
 import { DEFAULT_SHARD_SETTINGS } from "../../actors/worker/settings.ts";
 import { Shard } from "../../actors/worker/shard.ts";
@@ -34,13 +33,11 @@ export const quiet: PartitionLog = {
 
 export function testShard(options: TestShardOptions): Shard {
   const { nc, names, partitions, shard } = options;
-  const partitionSettings = { ...DEFAULT_PARTITION_SETTINGS, checkpointIntervalMs: 500, ...options.settings };
-  const turns = new Turns(systemRuntime, partitionSettings.roundMsMax);
   return new Shard({
     shard,
     host: hostname(),
     pid: process.pid,
-    world: natsWorld(nc, names, partitions, () => turns.take()),
+    world: natsWorld(nc, names, partitions),
     machinery: options.machinery ?? productMachinery(DEFAULT_LIMITS),
     machine: {
       partitions,
@@ -50,9 +47,8 @@ export function testShard(options: TestShardOptions): Shard {
       pageCacheBytesMax: options.pageCacheBytesMax ?? 64 * 1024 * 1024,
       pageBytesMax: options.pageBytesMax ?? 64 * 1024,
     },
-    partitionSettings,
+    partitionSettings: { ...DEFAULT_PARTITION_SETTINGS, checkpointIntervalMs: 500, ...options.settings },
     settings: { ...DEFAULT_SHARD_SETTINGS, heartbeatMs: 100, expiryMs: 600, reviewMs: 100 },
-    turns,
     runtime: systemRuntime,
     log: options.log ?? quiet,
   });

@@ -482,16 +482,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "turns-never-given-back",
     bug: "whoever works in the background once keeps everybody else from it",
-    file: "actors/partition/turns.js",
-    find: "this.takenInBackground = false;\n        });",
+    file: "actors/partition/background-turns.js",
+    find: "this.taken = false;\n        });",
     replace: "});",
-  },
-  {
-    name: "rounds-without-end",
-    bug: "a round of the event loop whose time is used up stays the round for good",
-    file: "actors/partition/turns.js",
-    find: "this.untilMs = undefined;",
-    replace: "",
   },
   {
     name: "items-as-of-now",
