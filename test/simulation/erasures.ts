@@ -106,6 +106,8 @@ export class ErasureAuditor {
   /** By member: tags that stood in the home log. */
   private readonly seen = new Map<string, Set<string>>();
   private readonly gone = new Set<string>();
+  /** By log and revision: where its first copy was stored. */
+  private readonly copied = new Map<string, Seq>();
 
   constructor(server: MemoryServer, partitions: number) {
     this.server = server;
@@ -147,6 +149,8 @@ export class ErasureAuditor {
 
   private hearCopy(partition: PartitionNo, { seq, body }: LogRecord): void {
     const { revision, entry } = JSON.parse(text.decode(body)) as ControlCopy;
+    const key = `${memoryLogStream(partition)} ${revision}`;
+    if (!this.copied.has(key)) this.copied.set(key, seq);
     // Whoever is put on a list afterwards is somebody new.
     if (isListEntry(entry) && kindOf(entry) === "user")
       for (const id of entry.members)
@@ -221,20 +225,30 @@ export class ErasureAuditor {
 
   /** Where a word still stands that must be nowhere. */
   left(keepsDeltas: boolean): string[] {
-    const isKept = (stream: string): boolean => keepsDeltas && stream === "SEGMENTS";
+    const isKept = (stream: string, message: MemoryMessage): boolean =>
+      (keepsDeltas && stream === "SEGMENTS") || this.isLateCopy(stream, message);
     return [...leftOf(this.server, this.partitions, [...this.gone], isKept), ...this.leftOnLists()];
+  }
+
+  /** Of an owner who slept while he sent it, and is none any more: it may come when all is erased (docs/privacy.md). */
+  private isLateCopy(stream: string, { subject, body, seq }: MemoryMessage): boolean {
+    if (!stream.startsWith("EVENTS_") || memoryKindOf(subject) !== "control") return false;
+    const { revision } = JSON.parse(text.decode(body)) as ControlCopy;
+    const first = this.copied.get(`${stream} ${revision}`);
+    return first !== undefined && seq > first;
   }
 
   /** What an account said stands elsewhere, too; but no entry from before goes on putting it on a list, and no copy. */
   private leftOnLists(): string[] {
     const copies = entriesOf(this.server).map((entry, index) => ({ where: "DEFINITIONS", revision: index + 1, entry }));
-    for (let partition = 0; partition < this.partitions; partition += 1)
-      for (const { subject, body, seq } of this.server.stream(memoryLogStream(partition)).from(1))
-        if (memoryKindOf(subject) === "control")
-          copies.push({
-            where: `the log of ${partition} at ${seq}`,
-            ...(JSON.parse(text.decode(body)) as ControlCopy),
-          });
+    for (let partition = 0; partition < this.partitions; partition += 1) {
+      const name = memoryLogStream(partition);
+      for (const message of this.server.stream(name).from(1)) {
+        if (memoryKindOf(message.subject) !== "control" || this.isLateCopy(name, message)) continue;
+        const copy = JSON.parse(text.decode(message.body)) as ControlCopy;
+        copies.push({ where: `the log of ${partition} at ${message.seq}`, ...copy });
+      }
+    }
     return copies.flatMap(({ where, revision, entry }) => {
       if (!isListEntry(entry)) return [];
       const before = this.erasures.filter((one) => one.revision > revision && one.kind === kindOf(entry));
