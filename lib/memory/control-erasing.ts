@@ -1,9 +1,17 @@
 // Erasing from the control log, in memory. Answers lib/ports/erasing.ts; world.ts asks it for what is missing.
 import type { ControlEntry } from "../core/control.ts";
-import type { Millis, Seq } from "../core/types.ts";
-import { type ControlEraser, controlEntryName, doneName, type HeldEntry, OF_CONTROL_LOG } from "../ports/erasing.ts";
+import type { Seq } from "../core/types.ts";
+import {
+  type ControlEraser,
+  controlEntryName,
+  doneName,
+  type HeldEntry,
+  heldIn,
+  heldText,
+  OF_CONTROL_LOG,
+} from "../ports/erasing.ts";
 import type { Published } from "../ports/publishing.ts";
-import { publish } from "./publish.ts";
+import { putInLedger } from "./erasing.ts";
 import type { MemoryServer } from "./server.ts";
 
 const subjectOf = (name: string): string => `${OF_CONTROL_LOG}.${name}`;
@@ -11,9 +19,7 @@ const subjectOf = (name: string): string => `${OF_CONTROL_LOG}.${name}`;
 /** What stands in for an entry; undefined where nothing does. */
 export function controlStandIn(server: MemoryServer, revision: number): HeldEntry | undefined {
   const stored = server.stream("ERASED").newest(subjectOf(controlEntryName(revision)));
-  if (stored === undefined) return undefined;
-  const { entry, stamp } = JSON.parse(Buffer.from(stored.body).toString()) as { entry: ControlEntry; stamp: Millis };
-  return { entry, stamp, at: stored.seq };
+  return stored === undefined ? undefined : heldIn(stored.body, stored.seq);
 }
 
 /** The revisions of erasures after which no entry names the member. */
@@ -50,8 +56,8 @@ export class MemoryControlEraser implements ControlEraser {
     });
   }
 
-  replace(revision: number, { entry, stamp, at }: HeldEntry): Promise<Published> {
-    return this.put(controlEntryName(revision), JSON.stringify({ stamp, entry }), at);
+  replace(revision: number, held: HeldEntry): Promise<Published> {
+    return this.put(controlEntryName(revision), heldText(held), held.at);
   }
 
   erase(revision: number): Promise<void> {
@@ -73,10 +79,6 @@ export class MemoryControlEraser implements ControlEraser {
   }
 
   private put(name: string, body: string, expected: Seq): Promise<Published> {
-    const subject = subjectOf(name);
-    const message = { subject, body: Buffer.from(body) };
-    return publish(this.server, this.client, "ledger", [message], () =>
-      this.server.stream("ERASED").store([message], { subject, seq: expected }),
-    );
+    return putInLedger(this.server, this.client, subjectOf(name), body, expected);
   }
 }

@@ -58,12 +58,22 @@ export class MemoryLedger implements ErasureLedger {
   }
 
   private put(name: string, body: string, expected = 0): Promise<Published> {
-    const subject = `${this.prefix}${name}`;
-    const message = { subject, body: Buffer.from(body) };
-    return publish(this.server, this.client, "ledger", [message], () =>
-      this.stream.store([message], { subject, seq: expected }),
-    );
+    return putInLedger(this.server, this.client, `${this.prefix}${name}`, body, expected);
   }
+}
+
+/** `expected` is the place of what it replaces; 0 where nothing stands under that name. */
+export function putInLedger(
+  server: MemoryServer,
+  client: string,
+  subject: string,
+  body: string,
+  expected: Seq,
+): Promise<Published> {
+  const message = { subject, body: Buffer.from(body) };
+  return publish(server, client, "ledger", [message], () =>
+    server.stream("ERASED").store([message], { subject, seq: expected }),
+  );
 }
 
 export class MemoryEraser implements StreamEraser {

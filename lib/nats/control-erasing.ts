@@ -1,12 +1,21 @@
 // Erasing from the control log: what stands in for an entry is in the stream ERASED, as for messages of a log; the entry itself is
 // overwritten. Answers lib/ports/erasing.ts; control-log.ts asks it for what is missing.
-import { headers, type NatsConnection } from "@nats-io/transport-node";
+import type { NatsConnection } from "@nats-io/transport-node";
 import type { ControlEntry } from "../core/control.ts";
-import type { Millis, Seq } from "../core/types.ts";
-import { type ControlEraser, controlEntryName, doneName, type HeldEntry, OF_CONTROL_LOG } from "../ports/erasing.ts";
+import type { Seq } from "../core/types.ts";
+import {
+  type ControlEraser,
+  controlEntryName,
+  doneName,
+  type HeldEntry,
+  heldIn,
+  heldText,
+  OF_CONTROL_LOG,
+} from "../ports/erasing.ts";
 import type { Published } from "../ports/publishing.ts";
+import { ledgerSubjects, noLedger, putInLedger } from "./ledger-stream.ts";
 import type { Names } from "./names.ts";
-import { eraseMessage, expectLast, isNoStream, publish, storedMessage, subjectCountsOf, subjectsOf } from "./wire.ts";
+import { eraseMessage, storedMessage, subjectCountsOf } from "./wire.ts";
 
 /** What stands in for an entry; undefined where nothing does. */
 export async function controlStandIn(
@@ -15,10 +24,8 @@ export async function controlStandIn(
   revision: number,
 ): Promise<HeldEntry | undefined> {
   const subject = names.erasedSubject(OF_CONTROL_LOG, controlEntryName(revision));
-  const stored = await storedMessage(nc, names.erasedStream, { last_by_subj: subject }).catch(noStream);
-  if (stored === undefined) return undefined;
-  const { entry, stamp } = JSON.parse(Buffer.from(stored.data).toString()) as { entry: ControlEntry; stamp: Millis };
-  return { entry, stamp, at: stored.seq };
+  const stored = await storedMessage(nc, names.erasedStream, { last_by_subj: subject }).catch(noLedger);
+  return stored === undefined ? undefined : heldIn(stored.data, stored.seq);
 }
 
 /** The revisions of erasures after which no entry names the member. */
@@ -32,15 +39,8 @@ export async function revisionsReplaced(nc: NatsConnection, names: Names): Promi
 }
 
 async function revisionsIn(nc: NatsConnection, names: Names, name: string): Promise<ReadonlySet<number>> {
-  const filter = names.erasedSubject(OF_CONTROL_LOG, name);
-  const subjects = (await subjectsOf(nc, names.erasedStream, filter).catch(noStream)) ?? [];
+  const subjects = await ledgerSubjects(nc, names, names.erasedSubject(OF_CONTROL_LOG, name));
   return new Set(subjects.map((subject) => Number(subject.slice(subject.lastIndexOf(".") + 1))));
-}
-
-/** A data set of an older version has no ledger before its first worker of this one: nothing was erased. */
-function noStream(error: unknown): undefined {
-  if (isNoStream(error)) return undefined;
-  throw error;
 }
 
 export class NatsControlEraser implements ControlEraser {
@@ -65,8 +65,8 @@ export class NatsControlEraser implements ControlEraser {
     return { entry, stamp: stored.stampMs, at: 0 };
   }
 
-  replace(revision: number, { entry, stamp, at }: HeldEntry): Promise<Published> {
-    return this.put(controlEntryName(revision), JSON.stringify({ stamp, entry }), at);
+  replace(revision: number, held: HeldEntry): Promise<Published> {
+    return this.put(controlEntryName(revision), heldText(held), held.at);
   }
 
   erase(revision: number): Promise<void> {
@@ -92,7 +92,6 @@ export class NatsControlEraser implements ControlEraser {
   }
 
   private put(name: string, body: string, expected: Seq): Promise<Published> {
-    const subject = this.names.erasedSubject(OF_CONTROL_LOG, name);
-    return publish(this.nc, subject, body, expectLast(headers(), subject, expected));
+    return putInLedger(this.nc, this.names.erasedSubject(OF_CONTROL_LOG, name), body, expected);
   }
 }

@@ -1,6 +1,6 @@
 // The ledger of erasures: the stream ERASED; and deletes that overwrite what they delete. Answers lib/ports/erasing.ts.
 // The server overwrites a message that is deleted so, in a compressed block, too; what a purge or an age limit removes it does not.
-import { headers, type NatsConnection } from "@nats-io/transport-node";
+import type { NatsConnection } from "@nats-io/transport-node";
 import type { PartitionNo, Seq } from "../core/types.ts";
 import {
   type Chunk,
@@ -19,9 +19,10 @@ import type { Erasures, Phases } from "../ports/erasures.ts";
 import type { Published } from "../ports/publishing.ts";
 import { outOfControlLog } from "./control-erasing.ts";
 import { PARTITION_HEADER } from "./delta-sink.ts";
+import { ledgerSubjects, noLedger, putInLedger } from "./ledger-stream.ts";
 import type { Names } from "./names.ts";
 import { StreamReader } from "./stream-reader.ts";
-import { eraseMessage, expectLast, isNoStream, publish, storedMessage, subjectsOf } from "./wire.ts";
+import { eraseMessage, storedMessage } from "./wire.ts";
 
 const IN_FLIGHT_MAX = 1_000;
 /** Each may fill a whole message. */
@@ -55,7 +56,7 @@ export class NatsLedger implements ErasureLedger {
     const all = this.names.erasedSubject(this.partition, ">");
     for (;;) {
       const stored = await storedMessage(this.nc, this.names.erasedStream, { seq: this.next, next_by_subj: all }).catch(
-        noStream,
+        noLedger,
       );
       if (stored === undefined) return;
       const name = stored.subject.slice(all.length - 1);
@@ -78,7 +79,7 @@ export class NatsLedger implements ErasureLedger {
 
   private put(name: string, body: string, expected = 0): Promise<Published> {
     const subject = this.names.erasedSubject(this.partition, name);
-    return publish(this.nc, subject, body, expectLast(headers(), subject, expected));
+    return putInLedger(this.nc, subject, body, expected);
   }
 }
 
@@ -108,16 +109,9 @@ export class NatsErasures implements Erasures {
     return outOfControlLog(this.nc, this.names);
   }
 
-  private async subjects(): Promise<readonly string[]> {
-    const { erasedStream } = this.names;
-    return (await subjectsOf(this.nc, erasedStream, this.names.erasedSubject("*", "phase.>")).catch(noStream)) ?? [];
+  private subjects(): Promise<readonly string[]> {
+    return ledgerSubjects(this.nc, this.names, this.names.erasedSubject("*", "phase.>"));
   }
-}
-
-/** A data set that was made by an older version has no ledger before its first worker of this one: nothing was erased. */
-function noStream(error: unknown): undefined {
-  if (isNoStream(error)) return undefined;
-  throw error;
 }
 
 export class NatsEraser implements StreamEraser {

@@ -279,6 +279,16 @@ export function entryText(standIns: readonly StandIn[]): string {
   return `[${rows.join(",")}]`;
 }
 
+/** What the ledger holds of an entry's stand-in. */
+export function heldText({ entry, stamp }: HeldEntry): string {
+  return JSON.stringify({ stamp, entry });
+}
+
+export function heldIn(body: Uint8Array, at: Seq): HeldEntry {
+  const { entry, stamp } = JSON.parse(Buffer.from(body).toString()) as Omit<HeldEntry, "at">;
+  return { entry, stamp, at };
+}
+
 type Row = readonly [seq: Seq, stamp: Millis, kind: LogKind, said: Json, isAlike?: 1];
 
 function standInOf([seq, stamp, kind, said, isAlike]: Row): StandIn {
