@@ -6,6 +6,7 @@ import type { ControlCopy } from "../core/control.ts";
 import { decodeAccountMessage, decodeEvent } from "../core/decode.ts";
 import { partitionOf } from "../core/ids.ts";
 import { decodeLink, encodeLink, type LinkItem, type UserItem } from "../core/links.ts";
+import { idsIn, isListEntry, type ListEntry, withoutIds } from "../core/list-entries.ts";
 import type { LogRecord, MemberId, MemberKind, Millis, PartitionNo, Seq } from "../core/types.ts";
 import { isObject, readJson } from "../oracle/control.ts";
 import type { OracleOptions } from "../oracle/oracle.ts";
@@ -278,15 +279,14 @@ export class MemberSample {
   private onlyChosen(record: LogRecord): LogRecord {
     const copy = record.kind === "control" ? copyIn(record) : undefined;
     if (copy === undefined) return record;
-    const entry = isList(copy.entry) ? this.chosenOf(copy.entry) : ofNobody(copy.entry);
+    const entry = isListEntry(copy.entry) ? this.chosenOf(copy.entry) : ofNobody(copy.entry);
     return entry === copy.entry ? record : { ...record, body: Buffer.from(JSON.stringify({ ...copy, entry })) };
   }
 
   /** It may name many. What makes an entry refused stays in it. */
   private chosenOf(entry: ListEntry): ListEntry {
     const isOurKind = (entry.kind ?? "user") === this.kind;
-    const members = entry.members.filter((id) => !isId(id) || (isOurKind && this.chosen.has(id)));
-    return { ...entry, members };
+    return withoutIds(entry, (id) => !isOurKind || !this.chosen.has(id));
   }
 }
 
@@ -299,22 +299,13 @@ function ofNobody(entry: Entry): Entry {
 }
 
 type Entry = ControlCopy["entry"];
-type ListEntry = Extract<Entry, { readonly op: "list" }>;
 
 function copyIn({ body }: LogRecord): ControlCopy | undefined {
   const copy = readJson(body);
   return isObject(copy) && isObject(copy.entry) ? (copy as unknown as ControlCopy) : undefined;
 }
 
-function isList(entry: Entry): entry is ListEntry {
-  return entry.op === "list" && Array.isArray(entry.members);
-}
-
 function listed(record: LogRecord, kind: MemberKind): readonly MemberId[] {
   const entry = copyIn(record)?.entry;
-  return entry === undefined || !isList(entry) || (entry.kind ?? "user") !== kind ? [] : entry.members.filter(isId);
-}
-
-function isId(id: unknown): id is MemberId {
-  return typeof id === "string" && id !== "" && !/\p{Surrogate}/u.test(id);
+  return !isListEntry(entry) || (entry.kind ?? "user") !== kind ? [] : idsIn(entry);
 }
