@@ -42,13 +42,13 @@ export class ControlErasing {
   /** Goes as far as partitions have come. What fails is tried again the next time. */
   async tend(reports: ReadonlyMap<PartitionNo, PartitionReport>): Promise<void> {
     this.lookForJobs();
-    if (this.busy || this.open.length === 0) return;
+    if (this.busy || this.ripe(reports) === undefined) return;
     this.busy = true;
     try {
       const done = await this.eraser.done();
       this.open = this.open.filter(({ revision }) => !done.has(revision));
-      while (this.open.length > 0 && this.isEverywhere(this.open[0]!.revision, reports)) {
-        await this.clear(this.open[0]!);
+      for (let job = this.ripe(reports); job !== undefined; job = this.ripe(reports)) {
+        await this.clear(job);
         this.open.shift();
       }
     } catch (error) {
@@ -71,13 +71,15 @@ export class ControlErasing {
     }
   }
 
-  /** Nobody copies what came before it any more, in words that name the member. */
-  private isEverywhere(revision: number, reports: ReadonlyMap<PartitionNo, PartitionReport>): boolean {
+  /** The first that is open, once nobody copies what came before it any more, in words that name the member. */
+  private ripe(reports: ReadonlyMap<PartitionNo, PartitionReport>): Job | undefined {
+    const [job] = this.open;
+    if (job === undefined) return undefined;
     for (let partition = 0; partition < this.partitions; partition += 1) {
       const report = reports.get(partition);
-      if (report?.phase !== "running" || report.revision < revision) return false;
+      if (report?.phase !== "running" || report.revision < job.revision) return undefined;
     }
-    return true;
+    return job;
   }
 
   private async clear({ revision, entry: erased }: Job): Promise<void> {
